@@ -1,0 +1,116 @@
+//! What may be asked, and why it may be refused.
+//!
+//! Must not know: HTTP. `server/error.rs` alone turns a [`Denied`] into a status.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Something a credential may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Action {
+    /// Fetch one key as a viewer.
+    Deliver,
+    /// Fetch a viewer's playlist.
+    Play,
+    /// Register, change or remove a stream.
+    Register,
+    /// Read a stream's registration.
+    Read,
+    /// Lease the coming periods with their keys.
+    Lease,
+    /// Cut to a new key.
+    Rotate,
+    /// Report progress and make claims.
+    Progress,
+    /// Revoke keys and use the other operator routes.
+    Operate,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 8] = [
+        Self::Deliver,
+        Self::Play,
+        Self::Register,
+        Self::Read,
+        Self::Lease,
+        Self::Rotate,
+        Self::Progress,
+        Self::Operate,
+    ];
+    /// What a packager does in its daily work.
+    pub const PACKAGER: [Self; 5] = [
+        Self::Register,
+        Self::Read,
+        Self::Lease,
+        Self::Rotate,
+        Self::Progress,
+    ];
+    /// What a viewer does.
+    pub const VIEWER: [Self; 2] = [Self::Deliver, Self::Play];
+
+    /// Its name in configuration, claims and the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deliver => "deliver",
+            Self::Play => "play",
+            Self::Register => "register",
+            Self::Read => "read",
+            Self::Lease => "lease",
+            Self::Rotate => "rotate",
+            Self::Progress => "progress",
+            Self::Operate => "operate",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no action.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no action: deliver, play, register, read, lease, rotate, progress, operate")]
+pub struct ActionError(String);
+
+impl FromStr for Action {
+    type Err = ActionError;
+
+    fn from_str(text: &str) -> Result<Self, ActionError> {
+        let found = Self::ALL.into_iter().find(|action| action.as_str() == text);
+        found.ok_or_else(|| ActionError(text.to_owned()))
+    }
+}
+
+/// The precise reason of a refusal. It goes to the log and the audit trail; the client sees
+/// one of few public answers.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// Nothing was presented.
+    #[error("no credential was presented")]
+    NoCredential,
+    /// Something was presented and nothing of it verifies. The text names the fault, never the
+    /// credential.
+    #[error("no presented credential verifies: {0}")]
+    BadCredential(&'static str),
+    /// The credential is good and is not for this stream.
+    #[error("the credential is not for this stream")]
+    WrongStream,
+    /// The credential is good and does not allow this action.
+    #[error("the credential does not allow '{0}'")]
+    WrongAction(Action),
+    /// The viewer has no right to the stream.
+    #[error("the viewer is not entitled to the stream")]
+    NotEntitled,
+    /// No such key, or a foreign one: the two are not told apart.
+    #[error("no such key for this credential")]
+    UnknownKey,
+    /// The key is no longer delivered.
+    #[error("the key is retired, revoked or destroyed")]
+    KeyGone,
+    /// The decision could not be made; nothing is delivered.
+    #[error("the decision could not be made: {0}")]
+    Undecided(&'static str),
+}

@@ -1,0 +1,26 @@
+//! Nouns and pure rules: ids, streams, rotation, periods, schedule, decisions.
+//!
+//! Nothing here does I/O, awaits, reads the clock or draws random bytes: time and randomness
+//! come in through [`Clock`] and [`Entropy`]. Secrets live one floor up, in `crypto`.
+
+mod decision;
+mod entropy;
+mod id;
+mod pattern;
+mod period;
+mod principal;
+mod rotation;
+mod schedule;
+mod stream;
+mod time;
+
+pub use decision::{Action, Denied};
+pub use entropy::{Entropy, SystemEntropy};
+pub use id::{IdError, Kid, Rendition, RequestId, StreamId};
+pub use pattern::StreamPattern;
+pub use period::{Boundary, KeyFacts, Period, PeriodState, Position, Scope};
+pub use principal::{Principal, PrincipalKind};
+pub use rotation::{Every, Rotation, RotationError};
+pub use schedule::{CutError, Era, Schedule, Slot};
+pub use stream::{IvRule, KeyScope, Stream, StreamPolicy};
+pub use time::{Clock, SystemClock, TimeError, Timestamp};

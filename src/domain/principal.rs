@@ -1,0 +1,55 @@
+//! Who a verified credential speaks for.
+//!
+//! Must not know: how it was verified.
+
+use super::{Action, Kid, StreamId, StreamPattern, Timestamp};
+
+/// What sort of credential it was, where rules differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrincipalKind {
+    /// A viewer's own token.
+    Viewer,
+    /// A grant that we wrote into a URL: never exchangeable for anything wider.
+    Grant,
+    /// A grant with which an encryptor checks the key it published; no viewer, so no entitlement.
+    Probe,
+    /// A packager's or operator's credential.
+    Machine,
+}
+
+/// A verified credential's meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// What sort it is.
+    pub kind: PrincipalKind,
+    /// Who: a viewer's id, or a credential's name.
+    pub subject: String,
+    /// The viewing session it belongs to, by a name that is no secret; the grants made from one
+    /// session have one text.
+    pub session: String,
+    /// Which streams.
+    pub streams: Vec<StreamPattern>,
+    /// What may be done with them.
+    pub actions: Vec<Action>,
+    /// The one key it opens, if it is that narrow.
+    pub kid: Option<Kid>,
+    /// When it ends; it is checked on every use, also when the verification was cached.
+    pub expires: Option<Timestamp>,
+}
+
+impl Principal {
+    /// Whether it may do `action` at all.
+    pub fn may(&self, action: Action) -> bool {
+        self.actions.contains(&action)
+    }
+
+    /// Whether it is for `stream`.
+    pub fn covers(&self, stream: &StreamId) -> bool {
+        self.streams.iter().any(|pattern| pattern.matches(stream))
+    }
+
+    /// Whether it has not ended at `now`. The end itself is outside.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+}
