@@ -1,0 +1,14 @@
+//! Secrets and the primitives that touch them: content keys, IVs, CBC, sealing.
+//!
+//! Must not know: streams' policies, the store, who asks.
+
+pub mod cbc;
+mod digest;
+mod iv;
+mod ring;
+mod secret;
+
+pub use digest::{TokenDigest, hmac_sha256, sha256};
+pub use iv::Iv;
+pub use ring::{KeyRing, MasterKey, Place, RingError};
+pub use secret::{ContentKey, SecretText};

@@ -1,0 +1,306 @@
+//! Sealing keys at rest: AES-256-GCM under a ring of key-encryption keys.
+//!
+//! The first key of the ring seals, any of them opens, so a ring is rotated by putting a new key
+//! in front. A sealed value is bound to its place (table, row, column): moved elsewhere in a
+//! stolen or tampered database, it does not open.
+//!
+//! Must not know: SQL.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use zeroize::Zeroizing;
+
+use super::sha256;
+use crate::domain::Entropy;
+
+/// Where a sealed value lies. It is authenticated, not stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The table.
+    pub table: &'a str,
+    /// The row's key, as bytes.
+    pub row: &'a [u8],
+    /// The column.
+    pub column: &'a str,
+}
+
+/// Why the ring could not be loaded, or a value not opened. No variant holds key bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum RingError {
+    /// The file cannot be read.
+    #[error("cannot read the master key {path}: {source}; `hlskey keystore init` makes one")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others than the owner may read the file.
+    #[error("the master key {0} is open to others: chmod 600 {0}")]
+    Exposed(PathBuf),
+    /// The file is not 64 hex digits.
+    #[error("the master key {0} is not 64 hex digits")]
+    Malformed(PathBuf),
+    /// No master key at all.
+    #[error("no master key is configured")]
+    Empty,
+    /// The value was sealed under a key that is not in the ring.
+    #[error("sealed under master key {0}, which is not in the ring")]
+    UnknownKey(KeyTag),
+    /// The value is damaged or lies elsewhere than it was sealed for.
+    #[error("a sealed value does not open: damaged, or moved from its place")]
+    Damaged,
+}
+
+/// Names a master key without giving it away: the first 4 bytes of its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyTag([u8; 4]);
+
+impl fmt::Display for KeyTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One key-encryption key.
+pub struct MasterKey {
+    tag: KeyTag,
+    cipher: LessSafeKey,
+}
+
+/// The key-encryption keys: the first seals, any opens. Never empty.
+#[derive(Debug)]
+pub struct KeyRing(Vec<MasterKey>);
+
+/// The sealed form's version, first byte of every sealed value.
+const VERSION: u8 = 1;
+const HEADER: usize = 1 + 4 + NONCE_LEN;
+
+impl MasterKey {
+    /// From 32 random bytes.
+    #[expect(clippy::expect_used, reason = "AES-256 takes every 32 bytes")]
+    pub fn new(bytes: &[u8; 32]) -> Self {
+        let [a, b, c, d, ..] = sha256(bytes);
+        let key = UnboundKey::new(&AES_256_GCM, bytes).expect("32 bytes");
+        Self {
+            tag: KeyTag([a, b, c, d]),
+            cipher: LessSafeKey::new(key),
+        }
+    }
+
+    /// Loads the 64 hex digits of `path`, which only its owner may read.
+    pub fn load(path: &Path) -> Result<Self, RingError> {
+        let unreadable = |source| RingError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        if is_exposed(&std::fs::metadata(path).map_err(unreadable)?) {
+            return Err(RingError::Exposed(path.to_owned()));
+        }
+        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
+        let bytes = unhex(text.trim()).ok_or_else(|| RingError::Malformed(path.to_owned()))?;
+        Ok(Self::new(&bytes))
+    }
+
+    /// The text of a new master key's file.
+    pub fn generate(entropy: &dyn Entropy) -> Zeroizing<String> {
+        use fmt::Write as _;
+        let mut bytes = Zeroizing::new([0; 32]);
+        entropy.fill(&mut *bytes);
+        let mut text = Zeroizing::new(String::with_capacity(65));
+        for byte in *bytes {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text.push('\n');
+        text
+    }
+}
+
+fn is_exposed(file: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    file.mode() & 0o077 != 0
+}
+
+fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let mut out = Zeroizing::new([0; 32]);
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(out)
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MasterKey({})", self.tag)
+    }
+}
+
+impl KeyRing {
+    /// A ring of these keys; the first seals.
+    pub fn new(keys: Vec<MasterKey>) -> Result<Self, RingError> {
+        if keys.is_empty() {
+            Err(RingError::Empty)
+        } else {
+            Ok(Self(keys))
+        }
+    }
+
+    /// Loads the ring from files, the sealing key first.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, RingError> {
+        Self::new(
+            paths
+                .iter()
+                .map(|path| MasterKey::load(path))
+                .collect::<Result<_, _>>()?,
+        )
+    }
+
+    /// Seals `plain` for `place`: version, key tag, nonce, ciphertext and GCM tag.
+    #[expect(clippy::expect_used, reason = "GCM seals any value of a column's size")]
+    pub fn seal(&self, place: Place<'_>, plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
+        let mut nonce = [0; NONCE_LEN];
+        entropy.fill(&mut nonce);
+        let mut body = plain.to_vec();
+        let key = &self.0[0];
+        key.cipher
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), place.aad(), &mut body)
+            .expect("sealing");
+        let mut sealed = Vec::with_capacity(HEADER + body.len());
+        sealed.push(VERSION);
+        sealed.extend_from_slice(&key.tag.0);
+        sealed.extend_from_slice(&nonce);
+        sealed.append(&mut body);
+        sealed
+    }
+
+    /// Opens what [`Self::seal`] made for the same place.
+    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, RingError> {
+        let (header, body) = sealed.split_at_checked(HEADER).ok_or(RingError::Damaged)?;
+        let [VERSION, a, b, c, d, nonce @ ..] = header else {
+            return Err(RingError::Damaged);
+        };
+        let tag = KeyTag([*a, *b, *c, *d]);
+        let key = self
+            .0
+            .iter()
+            .find(|key| key.tag == tag)
+            .ok_or(RingError::UnknownKey(tag))?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| RingError::Damaged)?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let opened = key.cipher.open_in_place(nonce, place.aad(), &mut body);
+        let len = opened.map_err(|_| RingError::Damaged)?.len();
+        body.truncate(len);
+        Ok(body)
+    }
+}
+
+impl Place<'_> {
+    /// Each part with its length in front, so that no two places share an encoding.
+    fn aad(&self) -> Aad<Vec<u8>> {
+        let mut out = Vec::new();
+        for part in [self.table.as_bytes(), self.row, self.column.as_bytes()] {
+            out.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            out.extend_from_slice(part);
+        }
+        Aad::from(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::SystemEntropy;
+
+    const HERE: Place<'_> = Place {
+        table: "periods",
+        row: b"1",
+        column: "sealed_key",
+    };
+
+    fn ring(fill: &[u8]) -> KeyRing {
+        KeyRing::new(
+            fill.iter()
+                .map(|byte| MasterKey::new(&[*byte; 32]))
+                .collect(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn the_first_seals_and_any_opens() {
+        let sealed = ring(&[1]).seal(HERE, b"value", &SystemEntropy);
+        assert_eq!(&**ring(&[2, 1]).open(HERE, &sealed).unwrap(), b"value");
+        assert!(matches!(
+            ring(&[2]).open(HERE, &sealed),
+            Err(RingError::UnknownKey(_))
+        ));
+        assert!(matches!(KeyRing::new(Vec::new()), Err(RingError::Empty)));
+    }
+
+    #[test]
+    fn a_moved_or_damaged_value_does_not_open() {
+        let ring = ring(&[1]);
+        let sealed = ring.seal(HERE, b"value", &SystemEntropy);
+        for elsewhere in [
+            Place {
+                table: "other",
+                ..HERE
+            },
+            Place { row: b"2", ..HERE },
+            Place {
+                column: "other",
+                ..HERE
+            },
+            Place {
+                table: "period",
+                row: b"s1",
+                ..HERE
+            },
+        ] {
+            assert!(matches!(
+                ring.open(elsewhere, &sealed),
+                Err(RingError::Damaged)
+            ));
+        }
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            assert!(ring.open(HERE, &damaged).is_err(), "byte {at}");
+        }
+        assert!(ring.open(HERE, &sealed[..10]).is_err());
+    }
+
+    #[test]
+    fn a_master_key_file_is_private_and_well_formed() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("master.key");
+        assert!(matches!(
+            MasterKey::load(&path),
+            Err(RingError::Unreadable { .. })
+        ));
+        std::fs::write(&path, MasterKey::generate(&SystemEntropy).as_bytes()).unwrap();
+        let mode = |bits| std::fs::set_permissions(&path, PermissionsExt::from_mode(bits)).unwrap();
+        mode(0o644);
+        assert!(matches!(MasterKey::load(&path), Err(RingError::Exposed(_))));
+        mode(0o600);
+        assert!(MasterKey::load(&path).is_ok());
+        std::fs::write(&path, "too short").unwrap();
+        assert!(matches!(
+            MasterKey::load(&path),
+            Err(RingError::Malformed(_))
+        ));
+    }
+}
