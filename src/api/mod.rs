@@ -1,0 +1,23 @@
+//! Wire types shared by the server, the encryptor's client and the command line.
+//!
+//! JSON is snake_case, times are RFC 3339 UTC, unknown fields are refused. Must not know: HTTP,
+//! the store, or who may ask.
+
+mod key;
+mod problem;
+mod progress;
+mod schedule;
+mod stream;
+mod text;
+
+pub use key::WireKey;
+pub use problem::Problem;
+pub use progress::{Claim, PeriodUse, ProgressReply, ProgressReport, RenditionProgress};
+pub use schedule::{
+    BoundarySpec, EraView, PeriodView, RotateReply, RotateRequest, ScheduleView, StateName,
+};
+pub use stream::{
+    IvSpec, KeyScopeSpec, RegistrationError, RotationSpec, StreamList, StreamRegistration,
+    StreamView,
+};
+pub use text::Text;

@@ -1,0 +1,24 @@
+//! The one error body: RFC 9457 `application/problem+json`.
+//!
+//! Must not know: which error maps to which status; that table is the server's.
+
+use serde::{Deserialize, Serialize};
+
+/// A problem document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `about:blank`-style URI reference that names the kind: `urn:hlskey:problem:<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A short, fixed sentence for the kind.
+    pub title: String,
+    /// The HTTP status, again.
+    pub status: u16,
+    /// A stable snake_case name for programs.
+    pub code: String,
+    /// What was wrong with this request, where the caller may know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Names the request in the logs.
+    pub request_id: String,
+}

@@ -1,0 +1,70 @@
+//! The encryptor's heartbeat and claims: `POST /v1/streams/{stream}/progress`.
+//!
+//! Must not know: what retention makes of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Text;
+use crate::domain::{Kid, Rendition, Timestamp};
+
+/// What one encryptor did, and what it asks the server to decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgressReport {
+    /// Names the encryptor; 1–64 of `[A-Za-z0-9._-]`.
+    pub instance: String,
+    /// The schedule version it follows.
+    pub acknowledged: u64,
+    /// What each rendition's published playlist lists now.
+    #[serde(default)]
+    pub renditions: Vec<RenditionProgress>,
+    /// Segment numbers of a live source without `PROGRAM-DATE-TIME`, for which the server says
+    /// the time; at most 1000.
+    #[serde(default)]
+    pub claims: Vec<u64>,
+}
+
+/// One rendition's published playlist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenditionProgress {
+    /// Its playlist's path.
+    pub rendition: Text<Rendition>,
+    /// The last segment's programme time, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_time: Option<Text<Timestamp>>,
+    /// The periods that the playlist lists.
+    pub periods: Vec<PeriodUse>,
+}
+
+/// Which segments of a listing a period's key encrypts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeriodUse {
+    /// The key.
+    pub kid: Text<Kid>,
+    /// The first listed segment under it.
+    pub first: u64,
+    /// The last listed segment under it.
+    pub last: u64,
+}
+
+/// The server's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgressReply {
+    /// The schedule's version now; a higher one than acknowledged asks for a new lease.
+    pub version: u64,
+    /// The decided claims, in the order asked.
+    pub claims: Vec<Claim>,
+}
+
+/// A segment's assigned programme time. First writer wins; it never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// The source's segment number.
+    pub segment: u64,
+    /// When it is taken to begin.
+    pub time: Text<Timestamp>,
+}
