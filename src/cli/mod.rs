@@ -1,0 +1,3 @@
+//! The command line: one file per subcommand.
+//!
+//! Must not know: HTTP forms or SQL; it wires the other floors together.

@@ -1,0 +1,3 @@
+//! Durable state; the only module with SQL.
+//!
+//! Must not know: HTTP, who may ask, or a content key in the clear.
