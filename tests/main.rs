@@ -1,1 +1,13 @@
 //! The one integration binary; each module is a topic.
+//!
+//! `layering` and `tidy` read the repository; the others run the built binary, its path in
+//! `HLSKEY_BIN` or else `target/release/hlskey`, as people and players meet it.
+
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod independent;
+#[cfg(test)]
+mod layering;
+#[cfg(test)]
+mod tidy;

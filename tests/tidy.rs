@@ -1,0 +1,167 @@
+//! Holds the repository to the house rules that no compiler checks.
+//!
+//! Must not know: the floors; `layering` has them.
+
+use crate::harness::rust_source::{File, code, files, root};
+
+/// Names that say nothing about what is inside.
+const EMPTY_NAMES: [&str; 8] = [
+    "util", "utils", "helper", "helpers", "common", "misc", "manager", "shared",
+];
+
+#[test]
+fn every_file_says_what_it_is_and_stays_short() {
+    let mut files_held = files("src", &[".rs"]);
+    files_held.extend(files("tests", &[".rs"]));
+    let found: Vec<String> = files_held.iter().flat_map(file_faults).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+fn file_faults(file: &File) -> Vec<String> {
+    let mut found = Vec::new();
+    if !file.text.starts_with("//! ") {
+        found.push(format!("{}: no '//!' line says what it does", file.path));
+    }
+    let lines = file.text.lines().count();
+    if lines > 400 {
+        found.push(format!("{}: {lines} lines, at most 400", file.path));
+    }
+    let stems = file.path.trim_end_matches(".rs").split('/');
+    for name in stems.filter(|stem| EMPTY_NAMES.contains(stem)) {
+        found.push(format!("{}: '{name}' names nothing", file.path));
+    }
+    found
+}
+
+#[test]
+fn functions_are_short() {
+    let all = files("src", &[".rs"]);
+    let mut lengths: Vec<(usize, String)> = all.iter().flat_map(function_lengths).collect();
+    lengths.sort();
+    let at = |share: f64| &lengths[(lengths.len() as f64 * share) as usize];
+    assert!(at(0.5).0 <= 10, "median {:?}", at(0.5));
+    assert!(at(0.95).0 <= 60, "95th of 100 {:?}", at(0.95));
+}
+
+/// The lines of each function's body, braces excluded, and its place.
+fn function_lengths(file: &File) -> Vec<(usize, String)> {
+    let code = code(&file.text);
+    let names = code
+        .match_indices("fn ")
+        .filter(|(at, _)| code[..*at].ends_with([' ', '\n', '(']) || *at == 0);
+    let bodies = names.filter_map(|(at, _)| Some((at, body(&code[at..])?)));
+    bodies
+        .map(|(at, body)| {
+            let line = code[..at].lines().count() + 1;
+            (
+                body.matches('\n').count().saturating_sub(1),
+                format!("{}:{line}", file.path),
+            )
+        })
+        .collect()
+}
+
+/// From a function's opening brace to its closing one; `None` for a declaration.
+fn body(code: &str) -> Option<&str> {
+    let semicolon = code.find(';').unwrap_or(code.len());
+    let open = code
+        .find('{')
+        .filter(|open| *open < semicolon || code[..*open].contains('['))?;
+    let mut depth = 0;
+    for (at, c) in code[open..].char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 1 => return Some(&code[open..open + at]),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+#[test]
+fn every_dependency_says_why() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let silent = silent_dependencies(&manifest);
+    assert!(silent.is_empty(), "no reason is given for {silent:?}");
+}
+
+/// Dependencies with no comment on their line or right above it.
+fn silent_dependencies(manifest: &str) -> Vec<&str> {
+    let mut within = false;
+    let mut explained = false;
+    let mut silent = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            within = line.ends_with("dependencies]");
+        }
+        let named = line.split_once(" = ").filter(|_| !line.starts_with('#'));
+        if let Some((name, value)) = named
+            && within
+            && !explained
+            && !value.contains(" # ")
+        {
+            silent.push(name);
+        }
+        explained = line.starts_with('#');
+    }
+    silent
+}
+
+#[test]
+fn nothing_names_a_machine() {
+    let endings = [
+        ".rs", ".toml", ".md", ".mjs", ".js", ".html", ".css", ".json", ".sh", "Makefile", "run",
+    ];
+    let found: Vec<String> = files(".", &endings)
+        .iter()
+        .filter_map(machine_path)
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The first path in `file` that exists on one machine only.
+fn machine_path(file: &File) -> Option<String> {
+    let homes = [
+        ["/wo", "rk/"],
+        ["/ro", "ot/"],
+        ["/ho", "me/"],
+        ["/Use", "rs/"],
+    ];
+    let homes = homes.map(|parts| parts.concat());
+    let is_start = |before: &str| !before.ends_with(|c: char| c.is_alphanumeric() || c == '.');
+    homes.iter().find_map(|home| {
+        let at = file.text.find(home.as_str())?;
+        is_start(&file.text[..at]).then(|| format!("{}: {home}…", file.path))
+    })
+}
+
+fn file(path: &str, text: &str) -> File {
+    File {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+#[test]
+fn the_rules_can_be_broken() {
+    assert_eq!(file_faults(&file("src/a.rs", "//! Says.\n")), [""; 0]);
+    assert_eq!(file_faults(&file("src/a.rs", "fn a() {}\n")).len(), 1);
+    let long = format!("//! Says.\n{}", "\n".repeat(400));
+    assert_eq!(file_faults(&file("src/a.rs", &long)).len(), 1);
+    assert_eq!(file_faults(&file("src/util/a.rs", "//! Says.\n")).len(), 1);
+
+    let two = "fn a() {\n    b();\n}\ntrait T {\n    fn c();\n    fn d(&self) {}\n}\n";
+    let lengths: Vec<usize> = function_lengths(&file("src/a.rs", two))
+        .into_iter()
+        .map(|(lines, _)| lines)
+        .collect();
+    assert_eq!(lengths, [1, 0]);
+
+    let manifest = "[dependencies]\n# why\na = \"1\"\nb = \"1\"\nc = \"1\" # why\n[lints]\nd = 1\n";
+    assert_eq!(silent_dependencies(manifest), ["b"]);
+
+    let home = ["see /ro", "ot/x"].concat();
+    assert!(machine_path(&file("a.md", &home)).is_some());
+    assert!(machine_path(&file("a.md", "GET /v1/root/")).is_none());
+}
