@@ -1,0 +1,67 @@
+//! Why a run ends without having done its work, and what it did when it has.
+//!
+//! Must not know: exit codes.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::client::ClientError;
+
+/// Why a run cannot start or go on. What can pass by itself is an event, not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum EncryptorError {
+    /// The source is not a directory that can be read.
+    #[error("the source {path} cannot be used: {source}")]
+    Source {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The sink cannot be made, read or locked.
+    #[error("the sink {path} cannot be used: {source}")]
+    Sink {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another encryptor holds the sink.
+    #[error("another encryptor writes to the sink {0}")]
+    SinkInUse(PathBuf),
+    /// Clear media would lie where encrypted media is published.
+    #[error("source {source_path} and sink {sink_path} must not lie inside each other")]
+    Overlap {
+        /// The source, resolved.
+        source_path: PathBuf,
+        /// The sink, resolved.
+        sink_path: PathBuf,
+    },
+    /// The server's address, the CA file or the credential cannot be used.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// With `once`: there is nothing to encrypt.
+    #[error("no playlist lies beneath the source {0}")]
+    NothingFound(PathBuf),
+    /// With `once`: some of it could not be published.
+    #[error("not published: {}", .0.join("; "))]
+    Unfinished(Vec<String>),
+    /// The worker's own thread failed.
+    #[error("the worker failed: {0}")]
+    Worker(String),
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Media playlists that are published.
+    pub renditions: u64,
+    /// Segments encrypted by this run.
+    pub segments: u64,
+    /// Bytes of media encrypted, padding not counted.
+    pub bytes: u64,
+    /// Keys that those segments were encrypted under.
+    pub periods: u64,
+}
