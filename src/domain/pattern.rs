@@ -3,7 +3,7 @@
 //! Must not know: who holds a pattern, or what it allows.
 
 use std::fmt;
-use std::str::FromStr;
+use std::str::{FromStr, Split};
 
 use super::StreamId;
 use super::id::is_part;
@@ -23,9 +23,13 @@ pub struct PatternError(String);
 impl StreamPattern {
     /// Whether `stream` is one of the streams meant.
     pub fn matches(&self, stream: &StreamId) -> bool {
-        let pattern: Vec<&str> = self.0.split('/').collect();
-        let parts: Vec<&str> = stream.parts().collect();
-        matches(&pattern, &parts)
+        takes_in(self.0.split('/'), stream.as_str().split('/'))
+    }
+
+    /// Whether every stream that `other` means is also one of these. It may say no where two
+    /// wildcards stand in another order (`*/**` and `**/*`), never yes where a stream is left out.
+    pub fn contains(&self, other: &Self) -> bool {
+        takes_in(self.0.split('/'), other.0.split('/'))
     }
 
     /// The pattern as written.
@@ -34,20 +38,30 @@ impl StreamPattern {
     }
 }
 
-/// A stream id has at most 8 parts and a pattern as many, so the recursion is shallow.
-fn matches(pattern: &[&str], parts: &[&str]) -> bool {
-    match (pattern.split_first(), parts.split_first()) {
-        (None, None) => true,
-        (Some((&"**", rest)), _) => {
-            matches(rest, parts)
-                || parts
-                    .split_first()
-                    .is_some_and(|(_, tail)| matches(pattern, tail))
-        }
-        (Some((head, rest)), Some((part, tail))) => {
-            (*head == "*" || head == part) && matches(rest, tail)
-        }
-        _ => false,
+/// Whether `parts`, of a stream id or of a narrower pattern, fall under `pattern`. Either has at
+/// most 8 parts, so the recursion is shallow.
+fn takes_in(mut pattern: Split<'_, char>, mut parts: Split<'_, char>) -> bool {
+    match pattern.next() {
+        None => parts.next().is_none(),
+        Some("**") => loop {
+            if takes_in(pattern.clone(), parts.clone()) {
+                return true;
+            }
+            if parts.next().is_none() {
+                return false;
+            }
+        },
+        Some(head) => match parts.next() {
+            Some(part) if head == part || (head == "*" && part != "**") => takes_in(pattern, parts),
+            _ => false,
+        },
+    }
+}
+
+impl From<&StreamId> for StreamPattern {
+    /// The pattern that means this stream alone; no stream id has a wildcard.
+    fn from(stream: &StreamId) -> Self {
+        Self(stream.as_str().into())
     }
 }
 
@@ -104,6 +118,30 @@ mod tests {
                 expected,
                 "{pattern} {stream}"
             );
+        }
+    }
+
+    #[test]
+    fn a_pattern_contains_only_what_it_wholly_means() {
+        let cases = [
+            ("**", "a/*/c", true),
+            ("**", "**", true),
+            ("a/**", "a/b/**", true),
+            ("a/**", "a", true),
+            ("a/**", "a/**", true),
+            ("a/*", "a/*", true),
+            ("a/*", "a/b", true),
+            ("**/z", "**/y/z", true),
+            ("a/*", "a/**", false),
+            ("a/*", "*/a", false),
+            ("a/**", "**", false),
+            ("a/**", "b/**", false),
+            ("a/b", "a/*", false),
+        ];
+        for (wide, narrow, expected) in cases {
+            let pattern = |text: &str| text.parse::<StreamPattern>().unwrap();
+            let found = pattern(wide).contains(&pattern(narrow));
+            assert_eq!(found, expected, "{wide} {narrow}");
         }
     }
 
