@@ -27,8 +27,11 @@ pub struct Principal {
     /// The viewing session it belongs to, by a name that is no secret; the grants made from one
     /// session have one text.
     pub session: String,
-    /// Which streams.
+    /// Which streams the credential names.
     pub streams: Vec<StreamPattern>,
+    /// Which streams its issuer may speak for. A stream must be in both lists: a team's scheme
+    /// never opens another team's streams, whatever its tokens name.
+    pub within: Vec<StreamPattern>,
     /// What may be done with them.
     pub actions: Vec<Action>,
     /// The one key it opens, if it is that narrow.
@@ -45,7 +48,8 @@ impl Principal {
 
     /// Whether it is for `stream`.
     pub fn covers(&self, stream: &StreamId) -> bool {
-        self.streams.iter().any(|pattern| pattern.matches(stream))
+        let named = |patterns: &[StreamPattern]| patterns.iter().any(|p| p.matches(stream));
+        named(&self.streams) && named(&self.within)
     }
 
     /// Whether it has not ended at `now`. The end itself is outside.
