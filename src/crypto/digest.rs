@@ -21,7 +21,7 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     fixed(context.sign().as_ref())
 }
 
-fn fixed(bytes: &[u8]) -> [u8; 32] {
+pub(super) fn fixed(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(bytes);
     out

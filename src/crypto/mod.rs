@@ -5,10 +5,14 @@
 pub mod cbc;
 mod digest;
 mod iv;
+mod mac;
+mod private_file;
 mod ring;
 mod secret;
 
 pub use digest::{TokenDigest, hmac_sha256, sha256};
 pub use iv::Iv;
+pub use mac::MacKey;
+pub use private_file::{PrivateFileError, read_private};
 pub use ring::{KeyRing, MasterKey, Place, RingError};
 pub use secret::{ContentKey, SecretText};

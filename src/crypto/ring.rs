@@ -7,12 +7,12 @@
 //! Must not know: SQL.
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
+use super::private_file::{PrivateFileError, read_hex_key};
 use super::sha256;
 use crate::domain::Entropy;
 
@@ -30,20 +30,9 @@ pub struct Place<'a> {
 /// Why the ring could not be loaded, or a value not opened. No variant holds key bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum RingError {
-    /// The file cannot be read.
-    #[error("cannot read the master key {path}: {source}; `hlskey keystore init` makes one")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Others than the owner may read the file.
-    #[error("the master key {0} is open to others: chmod 600 {0}")]
-    Exposed(PathBuf),
-    /// The file is not 64 hex digits.
-    #[error("the master key {0} is not 64 hex digits")]
-    Malformed(PathBuf),
+    /// The file cannot be read, is open to others, or does not hold a key.
+    #[error("the master key: {0}{}", hint(.0))]
+    File(#[from] PrivateFileError),
     /// No master key at all.
     #[error("no master key is configured")]
     Empty,
@@ -53,6 +42,13 @@ pub enum RingError {
     /// The value is damaged or lies elsewhere than it was sealed for.
     #[error("a sealed value does not open: damaged, or moved from its place")]
     Damaged,
+}
+
+fn hint(error: &PrivateFileError) -> &'static str {
+    match error {
+        PrivateFileError::Unreadable { .. } => "; `hlskey keystore init` makes one",
+        _ => "",
+    }
 }
 
 /// Names a master key without giving it away: the first 4 bytes of its SHA-256.
@@ -99,16 +95,7 @@ impl MasterKey {
 
     /// Loads the 64 hex digits of `path`, which only its owner may read.
     pub fn load(path: &Path) -> Result<Self, RingError> {
-        let unreadable = |source| RingError::Unreadable {
-            path: path.to_owned(),
-            source,
-        };
-        if is_exposed(&std::fs::metadata(path).map_err(unreadable)?) {
-            return Err(RingError::Exposed(path.to_owned()));
-        }
-        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
-        let bytes = unhex(text.trim()).ok_or_else(|| RingError::Malformed(path.to_owned()))?;
-        Ok(Self::new(&bytes))
+        Ok(Self::new(&*read_hex_key(path)?))
     }
 
     /// The text of a new master key's file.
@@ -123,22 +110,6 @@ impl MasterKey {
         text.push('\n');
         text
     }
-}
-
-fn is_exposed(file: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    file.mode() & 0o077 != 0
-}
-
-fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
-    let mut out = Zeroizing::new([0; 32]);
-    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(out)
 }
 
 impl fmt::Debug for MasterKey {
@@ -289,18 +260,21 @@ mod tests {
         let path = dir.path().join("master.key");
         assert!(matches!(
             MasterKey::load(&path),
-            Err(RingError::Unreadable { .. })
+            Err(RingError::File(PrivateFileError::Unreadable { .. }))
         ));
         std::fs::write(&path, MasterKey::generate(&SystemEntropy).as_bytes()).unwrap();
         let mode = |bits| std::fs::set_permissions(&path, PermissionsExt::from_mode(bits)).unwrap();
         mode(0o644);
-        assert!(matches!(MasterKey::load(&path), Err(RingError::Exposed(_))));
+        assert!(matches!(
+            MasterKey::load(&path),
+            Err(RingError::File(PrivateFileError::Exposed(_)))
+        ));
         mode(0o600);
         assert!(MasterKey::load(&path).is_ok());
         std::fs::write(&path, "too short").unwrap();
         assert!(matches!(
             MasterKey::load(&path),
-            Err(RingError::Malformed(_))
+            Err(RingError::File(PrivateFileError::Malformed(_)))
         ));
     }
 }

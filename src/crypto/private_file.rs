@@ -1,0 +1,101 @@
+//! Reading a secret from a file that only its owner may read.
+//!
+//! Must not know: what the secret is for.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// The most bytes a secret file may have: a large PEM key has a few thousand.
+const MAX_LEN: u64 = 64 * 1024;
+
+/// Why a secret file is refused. No variant holds its content.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateFileError {
+    /// The file cannot be read, or is not UTF-8.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others than the owner may read or write it.
+    #[error("{0} is open to others: chmod 600 {0}")]
+    Exposed(PathBuf),
+    /// It is longer than any secret.
+    #[error("{0} has more than 64 KiB, which no secret has")]
+    TooLong(PathBuf),
+    /// It does not hold a key of 32 bytes.
+    #[error("{0} does not hold 64 hex digits")]
+    Malformed(PathBuf),
+}
+
+/// The text of the secret file `path`, as it stands there.
+pub fn read_private(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
+    let unreadable = |source| PrivateFileError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let about = file.metadata().map_err(unreadable)?;
+    if about.mode() & 0o077 != 0 {
+        return Err(PrivateFileError::Exposed(path.to_owned()));
+    }
+    if about.len() > MAX_LEN {
+        return Err(PrivateFileError::TooLong(path.to_owned()));
+    }
+    let mut text = Zeroizing::new(String::with_capacity(MAX_LEN as usize));
+    file.take(MAX_LEN)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    Ok(text)
+}
+
+/// The 32 bytes that the secret file `path` holds as 64 hex digits.
+pub(super) fn read_hex_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, PrivateFileError> {
+    unhex(read_private(path)?.trim()).ok_or_else(|| PrivateFileError::Malformed(path.to_owned()))
+}
+
+fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let mut out = Zeroizing::new([0; 32]);
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_a_private_file_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        fs::write(&path, "obviously-a-fake\n").unwrap();
+        for (mode, private) in [(0o600, true), (0o400, true), (0o640, false), (0o606, false)] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read_private(&path).is_ok(), private, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_longer_than_any_secret_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        fs::write(&path, "x".repeat(64 * 1024 + 1)).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let found = read_private(&path).unwrap_err();
+        assert!(matches!(found, PrivateFileError::TooLong(_)), "{found}");
+    }
+}
