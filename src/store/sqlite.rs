@@ -1,0 +1,186 @@
+//! SQLite: the file, its connections, its schema.
+//!
+//! One connection writes, so writers of this process queue here and not on the file's lock; a few
+//! read beside it (WAL). Must not know: any table.
+
+use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::pool::{PoolConnection, PoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Sqlite, Transaction};
+
+use super::StoreError;
+use super::error::Fault;
+
+/// What a SQLite URL begins with.
+pub(super) const SCHEME: &str = "sqlite:";
+/// Connections that read.
+const READERS: u32 = 4;
+/// How long a statement waits for another process's lock, and a caller for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+static MIGRATIONS: Migrator = sqlx::migrate!("keystore/migrations/sqlite");
+
+/// An open database file.
+#[derive(Debug, Clone)]
+pub(super) struct Database {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// The path in `sqlite:PATH`; `None` for another URL or no path.
+pub(super) fn path_of(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix(SCHEME)?;
+    (!path.is_empty() && !path.starts_with(':')).then(|| Path::new(path))
+}
+
+impl Database {
+    /// Opens the file, readable by its owner alone, and migrates it.
+    pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
+        make_private(path).map_err(|error| StoreError::Unavailable(Fault::new(error)))?;
+        let writer = pool(1).connect_with(options(path)).await?;
+        migrate(&writer).await?;
+        let read_only = options(path).pragma("query_only", "ON");
+        let readers = pool(READERS).connect_with(read_only).await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// A connection that reads.
+    pub(super) async fn read(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// A transaction that holds the write lock from its start, so that what it reads stays true.
+    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// Local connections neither age nor need a test before use.
+fn pool(connections: u32) -> PoolOptions<Sqlite> {
+    PoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+/// `FULL`: a key is on the disk before anybody hears of it.
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .disable_statement_logging()
+}
+
+/// Makes the file and its directory for their owner alone. SQLite gives its side files the same
+/// mode as the file.
+fn make_private(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)?;
+    }
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))
+}
+
+/// Two processes may open a new file at once; SQLite lets one migrate and fails the other, which
+/// then finds the work done.
+async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+    const ATTEMPTS: u32 = 3;
+    for _ in 1..ATTEMPTS {
+        if run_migrations(writer).await.is_ok() {
+            return Ok(());
+        }
+    }
+    run_migrations(writer)
+        .await
+        .map_err(|error| StoreError::Unavailable(Fault::new(error)))
+}
+
+async fn run_migrations(writer: &SqlitePool) -> Result<(), MigrateError> {
+    MIGRATIONS.run(writer).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+    use crate::store::testing::config_in;
+    use crate::store::{Config, Store};
+
+    #[test]
+    fn only_sqlite_paths_are_urls() {
+        assert_eq!(path_of("sqlite:a/b.db"), Some(Path::new("a/b.db")));
+        for bad in [
+            "",
+            "sqlite:",
+            "sqlite::memory:",
+            "postgres://host/db",
+            "a.db",
+        ] {
+            assert_eq!(path_of(bad), None, "{bad}");
+        }
+        let mut config = Config::default();
+        config.resolve(Path::new("/etc/hlskey"));
+        assert_eq!(config.url, "sqlite:/etc/hlskey/keystore/hlskey.db");
+    }
+
+    #[tokio::test]
+    async fn the_files_are_their_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config_in(&dir.path().join("new/deep"));
+        let store = Store::open(&config).await.unwrap();
+        store.ping().await.unwrap();
+        let mode = |name: &str| {
+            let path = dir.path().join("new").join(name);
+            std::fs::metadata(path).unwrap().mode() & 0o777
+        };
+        assert_eq!((mode(""), mode("deep")), (0o700, 0o700));
+        for file in ["hlskey.db", "hlskey.db-wal", "hlskey.db-shm"] {
+            assert_eq!(mode(&format!("deep/{file}")), 0o600, "{file}");
+        }
+    }
+
+    #[tokio::test]
+    async fn migrations_run_twice_and_side_by_side() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config_in(dir.path());
+        let opened = futures_util::future::join_all((0..4).map(|_| Store::open(&config))).await;
+        for store in opened {
+            store.unwrap().ping().await.unwrap();
+        }
+        Store::open(&config).await.unwrap().ping().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config_in(dir.path());
+        std::fs::write(
+            dir.path().join("hlskey.db"),
+            "no database, only text".repeat(99),
+        )
+        .unwrap();
+        let error = Store::open(&config).await.unwrap_err();
+        assert_eq!(error.to_string(), "the store is unavailable");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}
