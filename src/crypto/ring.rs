@@ -31,8 +31,12 @@ pub struct Place<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum RingError {
     /// The file cannot be read, is open to others, or does not hold a key.
-    #[error("the master key: {0}{}", hint(.0))]
-    File(#[from] PrivateFileError),
+    #[error("the master key: {source}{}", hint(source))]
+    File {
+        /// What is wrong with it.
+        #[from]
+        source: PrivateFileError,
+    },
     /// No master key at all.
     #[error("no master key is configured")]
     Empty,
@@ -260,21 +264,27 @@ mod tests {
         let path = dir.path().join("master.key");
         assert!(matches!(
             MasterKey::load(&path),
-            Err(RingError::File(PrivateFileError::Unreadable { .. }))
+            Err(RingError::File {
+                source: PrivateFileError::Unreadable { .. }
+            })
         ));
         std::fs::write(&path, MasterKey::generate(&SystemEntropy).as_bytes()).unwrap();
         let mode = |bits| std::fs::set_permissions(&path, PermissionsExt::from_mode(bits)).unwrap();
         mode(0o644);
         assert!(matches!(
             MasterKey::load(&path),
-            Err(RingError::File(PrivateFileError::Exposed(_)))
+            Err(RingError::File {
+                source: PrivateFileError::Exposed(_)
+            })
         ));
         mode(0o600);
         assert!(MasterKey::load(&path).is_ok());
         std::fs::write(&path, "too short").unwrap();
         assert!(matches!(
             MasterKey::load(&path),
-            Err(RingError::File(PrivateFileError::Malformed(_)))
+            Err(RingError::File {
+                source: PrivateFileError::Malformed(_)
+            })
         ));
     }
 }
