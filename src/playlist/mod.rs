@@ -1,3 +1,115 @@
 //! M3U8 without loss: a line model, the tags we read, rewriting for encryption and for a viewer.
 //!
+//! The rules are those of draft-pantos-hls-rfc8216bis; comments name its sections. A playlist is
+//! kept as its text: what is read are positions in it, what is written are splices of it, so an
+//! unknown tag, a comment, an attribute or the order of lines cannot be lost.
+//!
 //! Must not know: files, HTTP, the store; it turns text into text.
+
+mod attribute;
+mod encrypt;
+mod error;
+mod header;
+mod key;
+mod media;
+mod multivariant;
+mod number;
+mod pending;
+mod reader;
+mod splice;
+mod tag;
+mod text;
+mod timing;
+mod unsupported;
+mod uris;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use encrypt::{Entry, Listing, RewriteError};
+pub use error::PlaylistError;
+pub use media::{MediaPlaylist, Segment};
+pub use multivariant::{Child, ChildKind, MultivariantPlaylist};
+pub use unsupported::Unsupported;
+pub use uris::UriKind;
+
+use tag::Group;
+use text::{Kind, Text};
+
+/// A playlist of either kind. Its `Display` gives the parsed text byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Playlist {
+    /// Lists media segments.
+    Media(MediaPlaylist),
+    /// Lists media playlists.
+    Multivariant(MultivariantPlaylist),
+}
+
+impl Playlist {
+    /// Reads a playlist of at most 8 MiB: LF or CRLF line ends, a leading byte order mark is
+    /// let pass.
+    ///
+    /// A last line without a line end may be half written. What hangs on it is not there yet, or
+    /// the whole is [`PlaylistError::Incomplete`]; a cut text never gives a wrong segment.
+    pub fn parse(text: &str) -> Result<Self, PlaylistError> {
+        let text = Text::parse(text)?;
+        match family(&text)? {
+            Family::Media => MediaPlaylist::read(text).map(Self::Media),
+            Family::Multivariant => MultivariantPlaylist::read(text).map(Self::Multivariant),
+        }
+    }
+
+    /// Puts every URI through `f`, which gets it as written and gives the new one; everything
+    /// else stays byte for byte.
+    ///
+    /// What `f` gives is made safe for its place: quotes and control characters are
+    /// percent-encoded; an empty answer keeps the old URI.
+    pub fn map_uris(&self, f: &mut dyn FnMut(UriKind, &str) -> String) -> String {
+        match self {
+            Self::Media(list) => uris::map(list.text(), UriKind::Segment, f),
+            Self::Multivariant(list) => uris::map(list.text(), UriKind::Child, f),
+        }
+    }
+}
+
+impl fmt::Display for Playlist {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Media(list) => list.fmt(f),
+            Self::Multivariant(list) => list.fmt(f),
+        }
+    }
+}
+
+enum Family {
+    Media,
+    Multivariant,
+}
+
+/// §4.1: any multivariant tag makes a multivariant playlist, any media tag a media playlist, and
+/// both together are invalid. With neither the draft sees an empty multivariant playlist; a media
+/// playlist whose first lines have just been written looks the same, so we wait for more.
+fn family(text: &Text) -> Result<Family, PlaylistError> {
+    let mut found = None;
+    for (line, _) in text.whole_lines() {
+        let family = match line.kind {
+            Kind::Tag(tag) => match tag.group() {
+                Group::Basic | Group::Either => continue,
+                Group::Media | Group::Segment | Group::Metadata => Family::Media,
+                Group::Multivariant => Family::Multivariant,
+            },
+            _ => continue,
+        };
+        match (&found, &family) {
+            (None, _) => found = Some(family),
+            (Some(Family::Media), Family::Media)
+            | (Some(Family::Multivariant), Family::Multivariant) => {}
+            _ => return Err(PlaylistError::Mixed { line: line.number }),
+        }
+    }
+    found.ok_or(PlaylistError::Incomplete {
+        line: text.last_number(),
+    })
+}

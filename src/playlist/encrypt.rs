@@ -1,0 +1,371 @@
+//! Rewriting a media playlist for encrypted segments.
+//!
+//! Must not know: keys, IVs, files; it gets them as text, a listing at a time.
+
+use std::collections::HashSet;
+
+use super::Unsupported;
+use super::header::{self, Promises};
+use super::key;
+use super::media::{Block, MediaPlaylist};
+use super::splice::Splicer;
+use super::tag::{Group, Tag};
+use super::text::{Kind, Line};
+
+/// Which segments are listed, and how each of them is to be fetched.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing<'a> {
+    /// Index into [`MediaPlaylist::segments`]; earlier ones are dropped with their tags.
+    pub first: usize,
+    /// The segments from `first` on; later ones are cut off with their tags.
+    pub entries: &'a [Entry],
+}
+
+/// How one segment is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// With its own EXT-X-KEY.
+    Encrypted {
+        /// The key's URI: visible ASCII, below 4096 bytes, without `"`, `,`, `{$`, `IV=`,
+        /// `METHOD=`, `KEYFORMAT=`.
+        key_uri: String,
+        /// `0x` and 32 lower-case hex digits; `None` for the sequence number.
+        iv: Option<String>,
+        /// Replaces the segment's URI.
+        uri: Option<String>,
+    },
+    /// As EXT-X-GAP: players do not load it, there is nothing to decrypt.
+    Gap,
+}
+
+/// Why a listing cannot be written; `entry` counts from 0. The message may be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RewriteError {
+    /// The playlist is of a kind that is not encrypted.
+    #[error("{0}")]
+    Unsupported(#[from] Unsupported),
+    /// Nothing is listed.
+    #[error("a listing has at least one segment")]
+    Empty,
+    /// More is listed than there is.
+    #[error("the listing reaches past the playlist's {segments} segments")]
+    OutOfRange {
+        /// How many there are.
+        segments: usize,
+    },
+    /// An EVENT or VOD playlist would lose its first segments (§6.2.1).
+    #[error("line {line}: EXT-X-PLAYLIST-TYPE does not let segments be dropped")]
+    Pinned {
+        /// The tag's line.
+        line: usize,
+    },
+    /// Some player would misread the key's URI.
+    #[error("entry {entry}: the key's URI is not safe in a playlist")]
+    KeyUri {
+        /// The entry.
+        entry: usize,
+    },
+    /// Not an IV.
+    #[error("entry {entry}: an IV is 0x and 32 lower-case hex digits")]
+    Iv {
+        /// The entry.
+        entry: usize,
+    },
+    /// Two segments with one key and one IV.
+    #[error("entry {entry}: its key and IV are listed before")]
+    RepeatedIv {
+        /// The second entry.
+        entry: usize,
+    },
+    /// The segment's new URI cannot stand on a line of its own.
+    #[error("entry {entry}: the segment's URI is not safe in a playlist")]
+    Uri {
+        /// The entry.
+        entry: usize,
+    },
+    /// EXT-X-DISCONTINUITY-SEQUENCE would pass 2^64-1.
+    #[error("EXT-X-DISCONTINUITY-SEQUENCE is too large")]
+    Overflow,
+}
+
+impl MediaPlaylist {
+    /// The playlist with the listed segments, each encrypted one under its own EXT-X-KEY.
+    ///
+    /// The source's METHOD=NONE tags go, and what they marked clear is encrypted like the rest.
+    /// EXT-X-VERSION, EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE are moved on or added
+    /// where needed; EXT-X-ENDLIST stays if the last segment is listed; until then a VOD is
+    /// an EVENT. All else passes byte for byte and in order, a byte order mark excepted.
+    pub fn encrypt(&self, listing: &Listing<'_>) -> Result<String, RewriteError> {
+        check(self, listing)?;
+        let mut rewrite = Rewrite::new(self, *listing)?;
+        rewrite.run();
+        Ok(rewrite.out.finish())
+    }
+}
+
+fn check(list: &MediaPlaylist, listing: &Listing<'_>) -> Result<(), RewriteError> {
+    if let Some(reason) = list.unsupported() {
+        return Err(reason.into());
+    }
+    if listing.entries.is_empty() {
+        return Err(RewriteError::Empty);
+    }
+    let segments = list.segments.len();
+    let end = listing.first.checked_add(listing.entries.len());
+    if end.is_none_or(|end| end > segments) {
+        return Err(RewriteError::OutOfRange { segments });
+    }
+    match list.header.fixed {
+        Some(fixed) if listing.first > 0 => Err(RewriteError::Pinned { line: fixed.line }),
+        _ => check_entries(listing.entries),
+    }
+}
+
+fn check_entries(entries: &[Entry]) -> Result<(), RewriteError> {
+    let mut seen = HashSet::with_capacity(entries.len());
+    for (entry, listed) in entries.iter().enumerate() {
+        let Entry::Encrypted { key_uri, iv, uri } = listed else {
+            continue;
+        };
+        if !key::is_safe_uri(key_uri) {
+            return Err(RewriteError::KeyUri { entry });
+        }
+        if uri.as_deref().is_some_and(|uri| !is_safe_line(uri)) {
+            return Err(RewriteError::Uri { entry });
+        }
+        if let Some(iv) = iv {
+            if !key::is_iv(iv) {
+                return Err(RewriteError::Iv { entry });
+            }
+            if !seen.insert((key_uri, iv)) {
+                return Err(RewriteError::RepeatedIv { entry });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One URI and nothing else, without variables.
+fn is_safe_line(uri: &str) -> bool {
+    let odd = |c: char| c.is_control() || c.is_whitespace();
+    !uri.is_empty() && !uri.starts_with('#') && !uri.contains(odd) && !uri.contains("{$")
+}
+
+/// What becomes of a line.
+enum Fate {
+    Keep,
+    Drop,
+    Become(String),
+}
+
+struct Rewrite<'a> {
+    list: &'a MediaPlaylist,
+    listing: Listing<'a>,
+    /// What EXT-X-VERSION must at least be.
+    version: u64,
+    /// EXT-X-DISCONTINUITY-SEQUENCE of the listed.
+    discontinuity_sequence: u64,
+    /// Index of a dropped EXT-X-BITRATE that still applies to the first listed segment.
+    bitrate: Option<usize>,
+    out: Splicer<'a>,
+}
+
+impl<'a> Rewrite<'a> {
+    fn new(list: &'a MediaPlaylist, listing: Listing<'a>) -> Result<Self, RewriteError> {
+        let (dropped, rest) = list.blocks.split_at(listing.first);
+        let listed = &rest[..listing.entries.len()];
+        let left: u64 = dropped.iter().map(|block| block.discontinuities).sum();
+        let before = list.header.discontinuity_sequence.unwrap_or(0);
+        let bitrate = dropped.iter().rev().find_map(|block| block.bitrate);
+        Ok(Self {
+            list,
+            listing,
+            version: needed_version(list, listing, listed),
+            discontinuity_sequence: before.checked_add(left).ok_or(RewriteError::Overflow)?,
+            bitrate: bitrate.filter(|_| listed[0].bitrate.is_none()),
+            out: Splicer::new(list.text().as_str(), list.text().start()),
+        })
+    }
+
+    fn run(&mut self) {
+        let mut block = 0;
+        for (index, line) in self.list.text().lines().iter().enumerate() {
+            while self.list.blocks.get(block).is_some_and(|b| b.uri < index) {
+                block += 1;
+            }
+            if index == 1 {
+                self.add_missing(line);
+            }
+            self.add_key(index, block, line);
+            match self.fate(line, index, block) {
+                Fate::Keep => {}
+                Fate::Drop => self.out.remove(line.start..line.next),
+                Fate::Become(text) => self.out.replace(line.start..line.end, &text),
+            }
+        }
+    }
+
+    /// Tags of the head that the listing needs and the source does not have, right after
+    /// `#EXTM3U`. Versions above 1 must be said (§8); dropped segments and discontinuities must
+    /// be counted (§6.2.2).
+    fn add_missing(&mut self, line: &Line) {
+        let header = &self.list.header;
+        let msn = self.first_msn();
+        let missing = [
+            (
+                Tag::Version,
+                header.version.is_none() && self.version > 1,
+                self.version,
+            ),
+            (
+                Tag::MediaSequence,
+                header.media_sequence.is_none() && msn > 0,
+                msn,
+            ),
+            (
+                Tag::DiscontinuitySequence,
+                header.discontinuity_sequence.is_none() && self.discontinuity_sequence > 0,
+                self.discontinuity_sequence,
+            ),
+        ];
+        for (tag, is_missing, value) in missing {
+            if is_missing {
+                self.add(line, &numbered(tag, value));
+            }
+        }
+    }
+
+    /// The key tag goes after the segment's EXT-X-DISCONTINUITY and before its other tags. Every
+    /// segment has its own, so whichever segment comes first has one in scope.
+    fn add_key(&mut self, index: usize, block: usize, line: &Line) {
+        let Some(entry) = self.entry(block) else {
+            return;
+        };
+        if self.list.blocks[block].key_at != index {
+            return;
+        }
+        match entry {
+            Entry::Encrypted { key_uri, iv, .. } => {
+                self.add(line, &key::tag(key_uri, iv.as_deref()));
+            }
+            Entry::Gap if !self.list.segments[block].gap => {
+                self.add(line, &format!("#{}", Tag::Gap.name()));
+            }
+            Entry::Gap => {}
+        }
+    }
+
+    fn add(&mut self, before: &Line, text: &str) {
+        self.out.insert(before.start, text);
+        self.out.insert(before.start, self.list.text().eol());
+    }
+
+    fn fate(&self, line: &Line, index: usize, block: usize) -> Fate {
+        let is_listed = self.entry(block).is_some();
+        let keep_if = |keep: bool| if keep { Fate::Keep } else { Fate::Drop };
+        match line.kind {
+            _ if self.is_half_written(index) => Fate::Drop,
+            Kind::Uri => self.uri(block),
+            Kind::Tag(tag) => match tag.group() {
+                Group::Basic | Group::Either | Group::Media => self.head(line, tag),
+                Group::Segment if self.bitrate == Some(index) => Fate::Keep,
+                Group::Segment => keep_if(is_listed && tag != Tag::Key),
+                // §6.2.1: a date range may reach into the segments that stay
+                Group::Metadata => keep_if(!self.is_cut(block)),
+                Group::Multivariant => Fate::Keep,
+            },
+            Kind::Blank | Kind::Comment | Kind::Unknown => {
+                let is_head = index < self.list.blocks[0].first_tag;
+                let is_tail = block == self.list.blocks.len();
+                keep_if(is_listed || is_head || is_tail && !self.is_cut(block))
+            }
+        }
+    }
+
+    fn uri(&self, block: usize) -> Fate {
+        match self.entry(block) {
+            Some(Entry::Encrypted { uri: Some(uri), .. }) => Fate::Become(uri.clone()),
+            Some(_) => Fate::Keep,
+            None => Fate::Drop,
+        }
+    }
+
+    /// Tags of the whole list stay wherever they stand.
+    fn head(&self, line: &Line, tag: Tag) -> Fate {
+        let header = &self.list.header;
+        let becomes = |value: u64, differs: bool| match differs {
+            true => Fate::Become(numbered(tag, value)),
+            false => Fate::Keep,
+        };
+        match tag {
+            Tag::Version => becomes(self.version, header.version != Some(self.version)),
+            Tag::MediaSequence => becomes(self.first_msn(), self.listing.first > 0),
+            Tag::DiscontinuitySequence => {
+                let value = self.discontinuity_sequence;
+                becomes(value, header.discontinuity_sequence != Some(value))
+            }
+            Tag::EndList if !self.has_last() => Fate::Drop,
+            Tag::PlaylistType if !self.has_last() && header.fixed.is_some_and(|f| f.is_vod) => {
+                Fate::Become(format!("#{}:EVENT", tag.name()))
+            }
+            Tag::ServerControl => self.server_control(line),
+            _ => Fate::Keep,
+        }
+    }
+
+    fn server_control(&self, line: &Line) -> Fate {
+        let list = self.list.text().attributes(line).unwrap_or_default();
+        match header::server_control(&list) {
+            Promises::None => Fate::Keep,
+            Promises::Only => Fate::Drop,
+            Promises::Among(text) => Fate::Become(text),
+        }
+    }
+
+    /// The entry of the block that a line belongs to, if it is listed.
+    fn entry(&self, block: usize) -> Option<&'a Entry> {
+        block
+            .checked_sub(self.listing.first)
+            .and_then(|at| self.listing.entries.get(at))
+    }
+
+    /// Whether a line of this block comes after the last listed segment, and others follow.
+    fn is_cut(&self, block: usize) -> bool {
+        block >= self.listing.first + self.listing.entries.len() && !self.has_last()
+    }
+
+    fn has_last(&self) -> bool {
+        self.listing.first + self.listing.entries.len() == self.list.blocks.len()
+    }
+
+    fn is_half_written(&self, index: usize) -> bool {
+        let dangling = self.list.text().dangling();
+        !self.list.is_ended() && dangling.is_some_and(|(_, at)| at == index)
+    }
+
+    fn first_msn(&self) -> u64 {
+        self.list.segments[self.listing.first].msn
+    }
+}
+
+/// The table of §8, as far as a list that we encrypt can have it; EXT-X-GAP came with version 8.
+fn needed_version(list: &MediaPlaylist, listing: Listing<'_>, listed: &[Block]) -> u64 {
+    let segments = &list.segments[listing.first..];
+    let has_iv = |entry: &Entry| matches!(entry, Entry::Encrypted { iv: Some(_), .. });
+    let mut with_segments = listing.entries.iter().zip(segments);
+    let mut needed = list.header.version.unwrap_or(1);
+    if listing.entries.iter().any(has_iv) {
+        needed = needed.max(2);
+    }
+    if listed.iter().any(|block| block.is_fractional) {
+        needed = needed.max(3);
+    }
+    if with_segments.any(|(entry, segment)| *entry == Entry::Gap || segment.gap) {
+        needed = needed.max(8);
+    }
+    needed
+}
+
+fn numbered(tag: Tag, value: u64) -> String {
+    format!("#{}:{value}", tag.name())
+}

@@ -1,0 +1,106 @@
+//! The media playlist: its segments and what it says of itself.
+//!
+//! Must not know: how it is rewritten.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::header::Header;
+use super::reader;
+use super::text::Text;
+use super::{PlaylistError, Unsupported};
+use crate::domain::Timestamp;
+
+/// A media playlist. Its `Display` gives the parsed text byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaPlaylist {
+    pub(super) text: Text,
+    pub(super) header: Header,
+    pub(super) segments: Vec<Segment>,
+    /// Where each segment stands, in the order of `segments`.
+    pub(super) blocks: Vec<Block>,
+    pub(super) unsupported: Option<Unsupported>,
+}
+
+/// One media segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Its media sequence number.
+    pub msn: u64,
+    /// Its URI as written, without space around it.
+    pub uri: String,
+    /// EXTINF, exact to the nanosecond.
+    pub duration: Duration,
+    /// When it begins: its own EXT-X-PROGRAM-DATE-TIME, else carried on from an earlier one of
+    /// this list, or back from a later one, by the durations between. `None` if the list has none.
+    pub time: Option<Timestamp>,
+    /// An EXT-X-DISCONTINUITY stands before it.
+    pub discontinuity: bool,
+    /// EXT-X-GAP: there is no file.
+    pub gap: bool,
+    /// It stands under an EXT-X-KEY with METHOD=NONE. It is encrypted like the others.
+    pub clear: bool,
+    /// Its URI's line, from 1.
+    pub line: usize,
+}
+
+/// Where a segment's lines stand, by index: from the line after the segment before to its URI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Block {
+    /// Its first segment tag.
+    pub(super) first_tag: usize,
+    /// The line before which its key tag goes.
+    pub(super) key_at: usize,
+    /// Its URI line.
+    pub(super) uri: usize,
+    /// Its last EXT-X-BITRATE.
+    pub(super) bitrate: Option<usize>,
+    /// How many EXT-X-DISCONTINUITY it has.
+    pub(super) discontinuities: u64,
+    /// Its EXTINF has a fraction.
+    pub(super) is_fractional: bool,
+}
+
+impl MediaPlaylist {
+    pub(super) fn read(text: Text) -> Result<Self, PlaylistError> {
+        reader::read(text)
+    }
+
+    /// The segments, first to last. One whose URI line may be half written is not there yet.
+    ///
+    /// A list without segments is valid, and the look of one of which only the head has been
+    /// written: nothing follows from it.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The first segment's number: EXT-X-MEDIA-SEQUENCE, 0 without one (§4.4.3.2).
+    pub fn media_sequence(&self) -> u64 {
+        self.header.media_sequence.unwrap_or(0)
+    }
+
+    /// EXT-X-TARGETDURATION.
+    pub fn target_duration(&self) -> Duration {
+        self.header.target_duration.unwrap_or_default()
+    }
+
+    /// Whether the list is finished: EXT-X-ENDLIST.
+    pub fn is_ended(&self) -> bool {
+        self.header.is_ended
+    }
+
+    /// Why this list cannot be encrypted, if it cannot: the first reason in it.
+    pub fn unsupported(&self) -> Option<Unsupported> {
+        self.unsupported.clone()
+    }
+
+    pub(super) fn text(&self) -> &Text {
+        &self.text
+    }
+}
+
+impl fmt::Display for MediaPlaylist {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text.as_str())
+    }
+}

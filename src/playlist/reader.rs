@@ -1,0 +1,212 @@
+//! Reads a media playlist, line by line, in one pass.
+//!
+//! Must not know: how it will be rewritten.
+
+use super::attribute;
+use super::header::Header;
+use super::media::{Block, MediaPlaylist, Segment};
+use super::number;
+use super::pending::Pending;
+use super::tag::{Group, Met, Tag};
+use super::text::{Kind, Line, Text};
+use super::{PlaylistError, Unsupported, key, timing, uris};
+
+/// Reads `text`, which holds tags of a media playlist.
+pub(super) fn read(text: Text) -> Result<MediaPlaylist, PlaylistError> {
+    let mut reader = Reader::new(&text);
+    for (line, index) in text.whole_lines() {
+        reader.line(line, index)?;
+    }
+    reader.check_end()?;
+    let Reader {
+        header,
+        mut segments,
+        blocks,
+        unsupported,
+        ..
+    } = reader;
+    timing::carry(&mut segments);
+    Ok(MediaPlaylist {
+        text,
+        header,
+        segments,
+        blocks,
+        unsupported,
+    })
+}
+
+struct Reader<'a> {
+    text: &'a Text,
+    met: Met,
+    header: Header,
+    pending: Pending,
+    /// In the scope of METHOD=NONE.
+    clear: bool,
+    /// EXT-X-DISCONTINUITY has been seen.
+    discontinuous: bool,
+    /// Segments that an EXT-X-SKIP stands for.
+    skipped: u64,
+    segments: Vec<Segment>,
+    blocks: Vec<Block>,
+    unsupported: Option<Unsupported>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a Text) -> Self {
+        Self {
+            text,
+            met: Met::default(),
+            header: Header::default(),
+            pending: Pending::default(),
+            clear: false,
+            discontinuous: false,
+            skipped: 0,
+            segments: Vec::new(),
+            blocks: Vec::new(),
+            unsupported: None,
+        }
+    }
+
+    fn line(&mut self, line: &Line, index: usize) -> Result<(), PlaylistError> {
+        match line.kind {
+            Kind::Tag(tag) => self.tag(line, index, tag),
+            Kind::Uri => self.uri(line, index),
+            Kind::Blank | Kind::Comment | Kind::Unknown => Ok(()),
+        }
+    }
+
+    fn tag(&mut self, line: &Line, index: usize, tag: Tag) -> Result<(), PlaylistError> {
+        let (name, number) = (tag.name(), line.number);
+        if !self.met.note(tag) {
+            return Err(PlaylistError::Duplicate {
+                tag: name,
+                line: number,
+            });
+        }
+        if self.is_late(tag) {
+            return Err(PlaylistError::Misplaced {
+                tag: name,
+                line: number,
+            });
+        }
+        uris::check(self.text, line, tag)?;
+        self.refuse(Unsupported::by_tag(tag, number));
+        match tag.group() {
+            Group::Basic | Group::Media => self.header.read(self.text, line, tag),
+            Group::Segment => self.segment_tag(line, index, tag),
+            Group::Metadata if tag == Tag::Skip => self.skip(line),
+            Group::Either | Group::Metadata | Group::Multivariant => Ok(()),
+        }
+    }
+
+    fn segment_tag(&mut self, line: &Line, index: usize, tag: Tag) -> Result<(), PlaylistError> {
+        match tag {
+            Tag::Key => {
+                self.clear = key::is_clear(self.text, line)?;
+                let line = line.number;
+                self.refuse((!self.clear).then_some(Unsupported::AlreadyEncrypted { line }));
+            }
+            Tag::Discontinuity => self.discontinuous = true,
+            _ => {}
+        }
+        self.pending.read(self.text, (line, index), tag)
+    }
+
+    /// §4.4.3.2, §4.4.3.3: the numbers come before the first segment, and that of the
+    /// discontinuities before the first of them.
+    fn is_late(&self, tag: Tag) -> bool {
+        match tag {
+            Tag::MediaSequence => !self.segments.is_empty(),
+            Tag::DiscontinuitySequence => self.discontinuous || !self.segments.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// §4.4.5.2: the segments that were left out keep their numbers.
+    fn skip(&mut self, line: &Line) -> Result<(), PlaylistError> {
+        let list = self.text.attributes(line).unwrap_or_default();
+        let count = attribute::value(&list, "SKIPPED-SEGMENTS").and_then(number::integer);
+        self.skipped = count.ok_or(PlaylistError::Attributes {
+            tag: Tag::Skip.name(),
+            line: line.number,
+        })?;
+        Ok(())
+    }
+
+    fn uri(&mut self, line: &Line, index: usize) -> Result<(), PlaylistError> {
+        let pending = std::mem::take(&mut self.pending);
+        let inf = pending.inf.ok_or(PlaylistError::UnknownUri {
+            tag: Tag::Inf.name(),
+            line: line.number,
+        })?;
+        let (uri, _) = self.text.uri(line);
+        self.refuse(Unsupported::by_uri(uri, line.number));
+        let first_tag = pending.first_tag.unwrap_or(index);
+        self.blocks.push(Block {
+            first_tag,
+            key_at: pending.after_discontinuity.unwrap_or(first_tag),
+            uri: index,
+            bitrate: pending.bitrate,
+            discontinuities: pending.discontinuities,
+            is_fractional: inf.is_fractional,
+        });
+        self.segments.push(Segment {
+            msn: self.next_msn(line)?,
+            uri: uri.to_owned(),
+            duration: inf.duration,
+            time: pending.time,
+            discontinuity: pending.discontinuities > 0,
+            gap: pending.gap,
+            clear: self.clear,
+            line: line.number,
+        });
+        Ok(())
+    }
+
+    /// §3: one more than the segment before; numbers never wrap (§6.2.2).
+    fn next_msn(&self, line: &Line) -> Result<u64, PlaylistError> {
+        let first = self.header.media_sequence.unwrap_or(0);
+        let ahead = self.skipped.checked_add(self.segments.len() as u64);
+        let msn = ahead.and_then(|ahead| first.checked_add(ahead));
+        msn.ok_or(PlaylistError::Number {
+            tag: Tag::MediaSequence.name(),
+            line: line.number,
+        })
+    }
+
+    /// The first reason stands.
+    fn refuse(&mut self, reason: Option<Unsupported>) {
+        if self.unsupported.is_none() {
+            self.unsupported = reason;
+        }
+    }
+
+    fn check_end(&self) -> Result<(), PlaylistError> {
+        self.check_dangling()?;
+        if self.header.target_duration.is_none() {
+            return Err(PlaylistError::Missing {
+                tag: Tag::TargetDuration.name(),
+            });
+        }
+        match self.header.is_ended {
+            true => self.pending.check_uri(),
+            false => Ok(()),
+        }
+    }
+
+    /// A last line without a line end. After segments of a list that still grows, it belongs to
+    /// the segment that comes next, and with that segment it is not there yet. Elsewhere more
+    /// would be lost with it: the list's own numbers, or the last segment of a finished list.
+    fn check_dangling(&self) -> Result<(), PlaylistError> {
+        let Some((line, _)) = self.text.dangling() else {
+            return Ok(());
+        };
+        let is_head = matches!(line.kind, Kind::Tag(tag) if tag.group() == Group::Media);
+        let is_unread = matches!(line.kind, Kind::Comment | Kind::Unknown);
+        let waits = !self.header.is_ended && !self.segments.is_empty() && !is_head;
+        if waits || self.header.is_ended && is_unread {
+            return Ok(());
+        }
+        Err(PlaylistError::Incomplete { line: line.number })
+    }
+}

@@ -1,0 +1,49 @@
+//! Edits as splices of the text, in one pass from its start to its end.
+//!
+//! Must not know: why something is edited.
+
+use std::ops::Range;
+
+/// Copies a text and changes it on the way. Positions are those of the source and must not go
+/// back.
+#[derive(Debug)]
+pub(super) struct Splicer<'a> {
+    source: &'a str,
+    at: usize,
+    out: String,
+}
+
+impl<'a> Splicer<'a> {
+    /// Copies `source` from byte `start`.
+    pub(super) fn new(source: &'a str, start: usize) -> Self {
+        Self {
+            source,
+            at: start,
+            out: String::with_capacity(source.len()),
+        }
+    }
+
+    /// Puts `text` before byte `at`.
+    pub(super) fn insert(&mut self, at: usize, text: &str) {
+        self.replace(at..at, text);
+    }
+
+    /// Puts `text` in place of `span`.
+    pub(super) fn replace(&mut self, span: Range<usize>, text: &str) {
+        debug_assert!(self.at <= span.start, "splices go forward");
+        self.out.push_str(&self.source[self.at..span.start]);
+        self.out.push_str(text);
+        self.at = span.end;
+    }
+
+    /// Leaves `span` out.
+    pub(super) fn remove(&mut self, span: Range<usize>) {
+        self.replace(span, "");
+    }
+
+    /// Copies the rest and gives the result.
+    pub(super) fn finish(mut self) -> String {
+        self.out.push_str(&self.source[self.at..]);
+        self.out
+    }
+}

@@ -1,0 +1,78 @@
+//! EXTINF (§4.4.4.1) and EXT-X-PROGRAM-DATE-TIME (§4.4.4.6): how long a segment is, and when.
+//!
+//! Must not know: rotation; it only says when a segment begins.
+
+use std::time::Duration;
+
+use super::PlaylistError;
+use super::media::Segment;
+use super::number;
+use super::tag::Tag;
+use super::text::{Line, Text};
+use crate::domain::Timestamp;
+
+/// An EXTINF that waits for its URI.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inf {
+    pub(super) line: usize,
+    pub(super) duration: Duration,
+    /// Written with a point: needs version 3.
+    pub(super) is_fractional: bool,
+}
+
+/// `#EXTINF:<duration>,[<title>]`, the duration an integer or a decimal, never negative. A
+/// missing comma is let pass.
+pub(super) fn inf(text: &Text, line: &Line) -> Result<Inf, PlaylistError> {
+    let value = text.value(line);
+    let duration = value
+        .split_once(',')
+        .map_or(value, |(duration, _)| duration)
+        .trim();
+    let seconds = number::seconds(duration).ok_or(PlaylistError::Number {
+        tag: Tag::Inf.name(),
+        line: line.number,
+    })?;
+    Ok(Inf {
+        line: line.number,
+        duration: seconds,
+        is_fractional: duration.contains('.'),
+    })
+}
+
+/// The date and time of the next segment's first sample.
+pub(super) fn program_date_time(text: &Text, line: &Line) -> Result<Timestamp, PlaylistError> {
+    let value = text.value(line).trim();
+    value
+        .parse()
+        .map_err(|_| PlaylistError::Time { line: line.number })
+}
+
+/// §6.3.3: a segment without its own date takes the last one before it plus the durations
+/// between, one before the first date takes that minus the durations between.
+///
+/// Durations are summed exactly and cut to the millisecond once, so no error builds up.
+pub(super) fn carry(segments: &mut [Segment]) {
+    let first = segments.iter().position(|segment| segment.time.is_some());
+    let Some(first) = first else { return };
+    let (before, after) = segments.split_at_mut(first);
+    let mut anchor = after[0].time;
+    let mut since = Duration::ZERO;
+    for segment in &mut *after {
+        if segment.time.is_some() {
+            (anchor, since) = (segment.time, Duration::ZERO);
+        }
+        segment.time = anchor.map(|time| time.plus(since));
+        since = since.saturating_add(segment.duration);
+    }
+    let anchor = after[0].time;
+    let mut until = Duration::ZERO;
+    for segment in before.iter_mut().rev() {
+        until = until.saturating_add(segment.duration);
+        segment.time = anchor.map(|time| time.minus(whole_millis_up(until)));
+    }
+}
+
+/// Rounded up, so that a date counted back is cut downwards like one counted on.
+fn whole_millis_up(span: Duration) -> Duration {
+    span.saturating_add(Duration::from_nanos(999_999))
+}
