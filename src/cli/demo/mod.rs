@@ -4,6 +4,11 @@
 
 mod clip;
 mod listing;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the command that serves it is to come")
+)]
+mod page;
 mod restamp;
 pub mod source;
 
