@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::header::Header;
+use super::key::KeyTag;
 use super::reader;
 use super::text::Text;
 use super::{PlaylistError, Unsupported};
@@ -40,6 +41,9 @@ pub struct Segment {
     pub gap: bool,
     /// It stands under an EXT-X-KEY with METHOD=NONE. It is encrypted like the others.
     pub clear: bool,
+    /// The last EXT-X-KEY in whose scope it stands, unless that is METHOD=NONE. Only a list that
+    /// is encrypted already has any.
+    pub key: Option<KeyTag>,
     /// Its URI's line, from 1.
     pub line: usize,
 }
@@ -87,6 +91,11 @@ impl MediaPlaylist {
     /// Whether the list is finished: EXT-X-ENDLIST.
     pub fn is_ended(&self) -> bool {
         self.header.is_ended
+    }
+
+    /// Whether its first segments must stay: EXT-X-PLAYLIST-TYPE is EVENT or VOD (§6.2.1).
+    pub fn is_pinned(&self) -> bool {
+        self.header.fixed.is_some()
     }
 
     /// Why this list cannot be encrypted, if it cannot: the first reason in it.

@@ -30,6 +30,7 @@ use std::fmt;
 
 pub use encrypt::{Entry, Listing, RewriteError};
 pub use error::PlaylistError;
+pub use key::KeyTag;
 pub use media::{MediaPlaylist, Segment};
 pub use multivariant::{Child, ChildKind, MultivariantPlaylist};
 pub use unsupported::Unsupported;

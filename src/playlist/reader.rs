@@ -42,6 +42,8 @@ struct Reader<'a> {
     pending: Pending,
     /// In the scope of METHOD=NONE.
     clear: bool,
+    /// The key in whose scope we are.
+    key: Option<key::KeyTag>,
     /// EXT-X-DISCONTINUITY has been seen.
     discontinuous: bool,
     /// Segments that an EXT-X-SKIP stands for.
@@ -59,6 +61,7 @@ impl<'a> Reader<'a> {
             header: Header::default(),
             pending: Pending::default(),
             clear: false,
+            key: None,
             discontinuous: false,
             skipped: 0,
             segments: Vec::new(),
@@ -102,7 +105,8 @@ impl<'a> Reader<'a> {
     fn segment_tag(&mut self, line: &Line, index: usize, tag: Tag) -> Result<(), PlaylistError> {
         match tag {
             Tag::Key => {
-                self.clear = key::is_clear(self.text, line)?;
+                self.key = key::read(self.text, line)?;
+                self.clear = self.key.is_none();
                 let line = line.number;
                 self.refuse((!self.clear).then_some(Unsupported::AlreadyEncrypted { line }));
             }
@@ -158,6 +162,7 @@ impl<'a> Reader<'a> {
             discontinuity: pending.discontinuities > 0,
             gap: pending.gap,
             clear: self.clear,
+            key: self.key.clone(),
             line: line.number,
         });
         Ok(())
