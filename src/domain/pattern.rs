@@ -21,6 +21,11 @@ pub struct StreamPattern(Box<str>);
 pub struct PatternError(String);
 
 impl StreamPattern {
+    /// Every stream: `**`.
+    pub fn any() -> Self {
+        Self("**".into())
+    }
+
     /// Whether `stream` is one of the streams meant.
     pub fn matches(&self, stream: &StreamId) -> bool {
         takes_in(self.0.split('/'), stream.as_str().split('/'))
