@@ -1,3 +1,26 @@
 //! Who may do what: credential → scheme → entitlement → gate → permit.
 //!
 //! Must not know: HTTP, or a content key.
+
+mod api_key;
+mod config;
+mod credential;
+mod entitlement;
+mod gate;
+mod grant;
+pub mod mint;
+mod permit;
+mod scheme;
+
+pub use api_key::ApiKey;
+pub use config::{
+    AccessConfigError, Config, EntitlementConfig, EntitlementSource, GrantsConfig, ViewerConfig,
+};
+pub use credential::{ClientFacts, Credential, TOKEN_PARAMETER};
+pub use gate::Gate;
+pub use grant::Grants;
+pub use permit::{
+    Act, Admitted, Deliver, Lease, Operate, Permit, Play, Progress, Read, Register, Rotate,
+    StreamAction, Viewing,
+};
+pub use scheme::{SchemeConfig, SchemeFault, SchemeKind};

@@ -1,0 +1,97 @@
+//! The sections `[schemes.NAME]`, `[grants]` and `[entitlement]`.
+//!
+//! Must not know: where the file lies; paths are absolute when they come here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::scheme::{SchemeConfig, SchemeFault};
+use crate::api::Text;
+use crate::crypto::PrivateFileError;
+use crate::domain::StreamPattern;
+
+/// Everything that decides who gets in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[schemes.NAME]`: instances by name, tried in the order of their names. Default: none, so
+    /// that API keys and grants alone are admitted.
+    #[serde(default)]
+    pub schemes: BTreeMap<String, SchemeConfig>,
+    /// `[grants]`.
+    pub grants: GrantsConfig,
+    /// `[entitlement]`.
+    pub entitlement: EntitlementConfig,
+}
+
+/// The section `[grants]`: what we write into URLs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantsConfig {
+    /// Files of 64 hex digits, mode 0600. The first key signs, any verifies. No default.
+    pub key_files: Vec<PathBuf>,
+}
+
+/// The section `[entitlement]`: whether a viewer with a good credential may watch a stream.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntitlementConfig {
+    /// `"allow"` or `"static"`. No default: to let everybody in must be written out.
+    pub source: EntitlementSource,
+    /// `[[entitlement.viewers]]`, for the source `"static"` alone. Default: nobody.
+    #[serde(default)]
+    pub viewers: Vec<ViewerConfig>,
+}
+
+/// Where the answer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntitlementSource {
+    /// Whoever holds a good credential.
+    Allow,
+    /// `[[entitlement.viewers]]`.
+    Static,
+}
+
+/// One viewer of `[[entitlement.viewers]]`. A subject listed twice has the streams of both.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewerConfig {
+    /// The subject as its token names it.
+    pub subject: String,
+    /// Which streams, such as `["live/*"]`.
+    pub streams: Vec<Text<StreamPattern>>,
+}
+
+/// Why the configuration lets nobody in. No variant holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessConfigError {
+    /// A scheme instance is misconfigured.
+    #[error("schemes.{name}: {fault}")]
+    Scheme {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        fault: SchemeFault,
+    },
+    /// There is no key to sign grants with.
+    #[error("grants.key_files is empty: name a file of 64 hex digits with mode 0600")]
+    NoGrantKey,
+    /// A grant key cannot be loaded.
+    #[error("grants.key_files: {0}")]
+    GrantKey(#[from] PrivateFileError),
+    /// Viewers are listed and the source would let in everybody.
+    #[error("entitlement.viewers needs source = \"static\": with \"allow\" it means nothing")]
+    StrayViewers,
+}
+
+impl Config {
+    /// Every path of the section, for resolving relative ones.
+    pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        let schemes = self.schemes.values_mut().flat_map(SchemeConfig::paths_mut);
+        schemes.chain(&mut self.grants.key_files).collect()
+    }
+}

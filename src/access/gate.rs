@@ -1,0 +1,144 @@
+//! The gate: the one place where permits are made.
+//!
+//! Must not know: HTTP, or a content key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{AccessConfigError, Config};
+use super::credential::Credential;
+use super::entitlement::Entitlement;
+use super::grant::{Grants, end_of};
+use super::permit::{Act, Admitted, Deliver, Operate, Permit, Play, StreamAction, Viewing};
+use super::scheme::{Fault, Schemes};
+use crate::domain::{Clock, Denied, KeyFacts, Principal, PrincipalKind, StreamId, Timestamp};
+use crate::store::Store;
+
+/// Shows that a permit comes from here: nobody else can make one.
+pub(super) struct Seal(());
+
+/// How long the grants of a credential without an end last at least. Their text changes as often.
+const ENDLESS_GRANT: Duration = Duration::from_secs(24 * 3600);
+
+/// Turns credentials into permits.
+pub struct Gate {
+    schemes: Schemes,
+    entitlement: Entitlement,
+    grants: Arc<Grants>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gate {
+    /// Reads the secret files that `config` names.
+    pub fn new(
+        config: &Config,
+        store: Store,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AccessConfigError> {
+        let grants = Arc::new(Grants::load(&config.grants.key_files)?);
+        Ok(Self {
+            schemes: Schemes::new(&config.schemes, Arc::clone(&grants), store)?,
+            entitlement: Entitlement::new(&config.entitlement)?,
+            grants,
+            clock,
+        })
+    }
+
+    /// Verifies what was presented. Every token is tried; the first that verifies decides, and a
+    /// bad one never masks a good one.
+    ///
+    /// Refuses with [`Denied::NoCredential`], [`Denied::BadCredential`] naming the last check
+    /// that one of them came to, or [`Denied::Undecided`] if a source was away.
+    pub async fn admit(&self, credential: &Credential) -> Result<Admitted, Denied> {
+        let principal = self.schemes.verify(credential, self.clock.now()).await?;
+        Ok(Admitted::new(Seal(()), principal))
+    }
+
+    /// Leave to hand out a key; `key` is `None` if no key has the kid asked for.
+    ///
+    /// The action is decided first, whether or not the kid exists; an unknown and a foreign kid
+    /// get the same [`Denied::UnknownKey`]; [`Denied::KeyGone`] comes last.
+    pub async fn deliver(
+        &self,
+        who: &Admitted,
+        key: Option<&KeyFacts>,
+    ) -> Result<Permit<Deliver>, Denied> {
+        let principal = self.capable::<Deliver>(who)?;
+        let key = key
+            .filter(|key| opens(principal, key))
+            .ok_or(Denied::UnknownKey)?;
+        self.entitled(principal, &key.stream).await?;
+        if !key.state.is_delivered() {
+            return Err(Denied::KeyGone);
+        }
+        Ok(Permit::new(Seal(()), who.share(), key.clone()))
+    }
+
+    /// Leave to hand out a stream's playlists, with grants in them.
+    pub async fn play(&self, who: &Admitted, stream: &StreamId) -> Result<Permit<Play>, Denied> {
+        let principal = self.capable::<Play>(who)?;
+        covered(principal, stream)?;
+        self.entitled(principal, stream).await?;
+        let viewing = Viewing {
+            stream: stream.clone(),
+            grants_end: grants_end(principal, self.clock.now()),
+        };
+        Ok(Permit::new(Seal(()), who.share(), viewing))
+    }
+
+    /// Leave to do a packager's work on a stream.
+    pub fn manage<A: StreamAction>(
+        &self,
+        who: &Admitted,
+        stream: &StreamId,
+    ) -> Result<Permit<A>, Denied> {
+        covered(self.capable::<A>(who)?, stream)?;
+        Ok(Permit::new(Seal(()), who.share(), stream.clone()))
+    }
+
+    /// Leave to use the operator routes.
+    pub fn operate(&self, who: &Admitted) -> Result<Permit<Operate>, Denied> {
+        self.capable::<Operate>(who)?;
+        Ok(Permit::new(Seal(()), who.share(), ()))
+    }
+
+    /// Writes grants.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// The principal, if its time is not over (a request may have waited) and it may do `A`.
+    fn capable<'a, A: Act>(&self, who: &'a Admitted) -> Result<&'a Principal, Denied> {
+        let principal = who.principal();
+        if !principal.is_live(self.clock.now()) {
+            return Err(Fault::Expired.into());
+        }
+        let allowed = principal.may(A::ACTION);
+        allowed
+            .then_some(principal)
+            .ok_or(Denied::WrongAction(A::ACTION))
+    }
+
+    /// A probe speaks for no viewer; everybody else needs the right to watch.
+    async fn entitled(&self, principal: &Principal, stream: &StreamId) -> Result<(), Denied> {
+        if principal.kind == PrincipalKind::Probe {
+            return Ok(());
+        }
+        self.entitlement.check(&principal.subject, stream).await
+    }
+}
+
+fn opens(principal: &Principal, key: &KeyFacts) -> bool {
+    principal.covers(&key.stream) && principal.kid.is_none_or(|kid| kid == key.kid)
+}
+
+fn covered(principal: &Principal, stream: &StreamId) -> Result<(), Denied> {
+    let covers = principal.covers(stream);
+    covers.then_some(()).ok_or(Denied::WrongStream)
+}
+
+/// A grant ends with the credential behind it.
+fn grants_end(principal: &Principal, now: Timestamp) -> Timestamp {
+    let endless = || end_of(ENDLESS_GRANT, now).plus(ENDLESS_GRANT);
+    principal.expires.unwrap_or_else(endless)
+}

@@ -1,0 +1,123 @@
+//! Schemes: each turns a token of its own form into a principal, one file for each kind.
+//!
+//! A new scheme is a file beside `jwt`, a variant of [`Scheme`] and a [`SchemeKind`].
+//!
+//! Must not know: what the principal then asks for.
+
+mod api_key;
+mod fault;
+mod grant;
+pub(super) mod jwt;
+mod verified;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(super) use fault::Fault;
+pub use jwt::{SchemeConfig, SchemeFault, SchemeKind};
+
+use super::config::AccessConfigError;
+use super::credential::{Credential, Presented};
+use super::grant::Grants;
+use crate::domain::{Denied, Principal, Timestamp};
+use crate::store::Store;
+use api_key::ApiKeys;
+use jwt::Jwt;
+use verified::{Verified, VerifiedTokens};
+
+/// Every configured instance, and the tokens that lately verified.
+pub(super) struct Schemes {
+    schemes: Vec<Scheme>,
+    cache: VerifiedTokens,
+}
+
+/// One instance of a scheme, with its own secrets and streams.
+enum Scheme {
+    Grant(Arc<Grants>),
+    ApiKey(ApiKeys),
+    Jwt(Box<Jwt>),
+}
+
+impl Schemes {
+    pub(super) fn new(
+        config: &BTreeMap<String, SchemeConfig>,
+        grants: Arc<Grants>,
+        store: Store,
+    ) -> Result<Self, AccessConfigError> {
+        let ours = [Scheme::Grant(grants), Scheme::ApiKey(ApiKeys::new(store))];
+        let jwts = jwt::load(config)?.into_iter();
+        Ok(Self {
+            schemes: ours
+                .into_iter()
+                .chain(jwts.map(|jwt| Scheme::Jwt(Box::new(jwt))))
+                .collect(),
+            cache: VerifiedTokens::new(),
+        })
+    }
+
+    /// Tries every token presented; the first that verifies decides. If none does, the reason is
+    /// the last check that any of them came to.
+    pub(super) async fn verify(
+        &self,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Denied> {
+        let mut deepest = None;
+        for presented in credential.presented() {
+            match self.verify_one(presented, now).await {
+                Ok(principal) => return Ok(principal),
+                Err(fault) => deepest = deepest.max(Some(fault)),
+            }
+        }
+        Err(deepest.map_or(Denied::NoCredential, Denied::from))
+    }
+
+    /// Tries every scheme on one token. A cached verification saves the signature, never the
+    /// look at the time.
+    async fn verify_one(
+        &self,
+        presented: Presented<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Fault> {
+        let cached = self.cache.find(presented.text);
+        if let Some(verified) = cached.filter(|verified| verified.check_time(now).is_ok()) {
+            return Ok(verified.principal);
+        }
+        let mut deepest = Fault::Form;
+        for scheme in &self.schemes {
+            let Some(outcome) = scheme.verify(presented, now).await else {
+                continue;
+            };
+            match outcome.and_then(|verified| verified.check_time(now).map(|()| verified)) {
+                Ok(verified) => {
+                    if scheme.is_costly() {
+                        self.cache.keep(presented.text, &verified, now);
+                    }
+                    return Ok(verified.principal);
+                }
+                Err(fault) => deepest = deepest.max(fault),
+            }
+        }
+        Err(deepest)
+    }
+}
+
+impl Scheme {
+    /// `None` if the token does not have this scheme's form. The time is the caller's to check.
+    async fn verify(
+        &self,
+        presented: Presented<'_>,
+        now: Timestamp,
+    ) -> Option<Result<Verified, Fault>> {
+        match self {
+            Self::Grant(grants) => grant::verify(grants, presented),
+            Self::ApiKey(keys) => keys.verify(presented, now).await,
+            Self::Jwt(jwt) => jwt.verify(presented.text),
+        }
+    }
+
+    /// Whether a verification is worth remembering.
+    fn is_costly(&self) -> bool {
+        matches!(self, Self::Jwt(_))
+    }
+}
