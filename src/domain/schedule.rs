@@ -100,15 +100,23 @@ impl Schedule {
     }
 
     /// The period that `position` is in; `None` if that cannot be said without its time.
+    ///
+    /// The last period of an era lasts until the next era begins, also where a cut from time to
+    /// count (or back) guessed wrongly how many periods lie before it.
     pub fn slot_at(&self, position: Position) -> Option<Slot> {
-        let mut current = &self.first;
+        let (mut current, mut next) = (&self.first, None);
         for era in &self.later {
-            match has_begun(era.start, position)? {
-                true => current = era,
-                false => break,
+            if !has_begun(era.start, position)? {
+                next = Some(era);
+                break;
             }
+            current = era;
         }
-        current.slot_at(position)
+        let slot = current.slot_at(position)?;
+        match next {
+            Some(next) if slot.index >= next.base => current.slot(next.base.checked_sub(1)?),
+            _ => Some(slot),
+        }
     }
 
     /// The period with this index; `None` if no segment can ever be in it.
@@ -324,6 +332,12 @@ mod tests {
             slot(1, Boundary::Time(second(1010)))
         );
         assert_eq!(cut.slot_at(at(505, 1040)), slot(3, Boundary::Segment(505)));
+        // The source stood still: the segments before the cut are late, and stay in the period
+        // that every lease has.
+        assert_eq!(
+            cut.slot_at(at(499, 1060)),
+            slot(1, Boundary::Time(second(1010)))
+        );
     }
 
     #[test]
