@@ -38,7 +38,7 @@ pub struct Schedule {
 /// Why a cut cannot be made there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CutError {
-    /// The last era begins there or later: another cut is still to come.
+    /// The last era, itself a cut, begins there or later: another cut is still to come.
     #[error("another cut is still to come")]
     Pending,
     /// The rule goes by time and the position has none.
@@ -71,7 +71,7 @@ impl Schedule {
     /// From eras as [`Self::eras`] gave them; `None` if there are none or they are not in order.
     pub fn from_eras(eras: &[Era]) -> Option<Self> {
         let (first, later) = eras.split_first()?;
-        let ordered = eras.windows(2).all(|pair| pair[0].base <= pair[1].base);
+        let ordered = later.windows(2).all(|pair| pair[0].base <= pair[1].base);
         ordered.then(|| Self {
             first: *first,
             later: later.to_vec(),
@@ -143,7 +143,8 @@ impl Schedule {
             (Rotation::Every(_), None) => return Err(CutError::NeedsTime),
         };
         let last = self.last();
-        let begun = has_begun(last.start, at).ok_or(CutError::NeedsTime)?;
+        let begun =
+            self.later.is_empty() || has_begun(last.start, at).ok_or(CutError::NeedsTime)?;
         if !begun || last.start == start && !self.later.is_empty() {
             return Err(CutError::Pending);
         }
@@ -320,6 +321,21 @@ mod tests {
         let schedule = by_time(10);
         let cut = schedule.cut(at(0, 1020), schedule.rule()).unwrap();
         assert_eq!(cut.slot_at(at(0, 1020)), schedule.slot_at(at(0, 1020)));
+    }
+
+    #[test]
+    fn a_source_whose_clock_is_behind_is_cut_before_the_first_era_starts() {
+        let cut = by_time(10).cut(at(9, 904), by_time(10).rule()).unwrap();
+        assert_eq!(
+            cut.slot_at(at(8, 903)),
+            slot(-10, Boundary::Time(second(900)))
+        );
+        assert_eq!(
+            cut.slot_at(at(9, 904)),
+            slot(-9, Boundary::Time(second(904)))
+        );
+        let eras: Vec<Era> = cut.eras().copied().collect();
+        assert_eq!(Schedule::from_eras(&eras), Some(cut));
     }
 
     #[test]
