@@ -73,7 +73,7 @@ pub(super) const fn parameters(sql: &str) -> usize {
 
 /// Builds a statement with its values, on the way checking that there is one for each parameter.
 macro_rules! statement {
-    ($make:expr, $sql:literal $(, $value:expr)*) => {{
+    ($make:expr, $sql:expr $(, $value:expr)*) => {{
         const _: () = assert!(
             $crate::store::link::parameters($sql) == <[&str]>::len(&[$(stringify!($value)),*]),
             "a parameter without a value, or a value without a parameter"
@@ -84,7 +84,7 @@ macro_rules! statement {
 
 /// Runs a statement and gives the number of rows it touched.
 macro_rules! execute {
-    ($on:expr, $sql:literal $(, $value:expr)* $(,)?) => {
+    ($on:expr, $sql:expr $(, $value:expr)* $(,)?) => {
         $crate::store::link::try_execute!($on, $sql $(, $value)*)
             .map_err($crate::store::StoreError::from)
     };
@@ -92,7 +92,7 @@ macro_rules! execute {
 
 /// As `execute`, with the database's error as it is.
 macro_rules! try_execute {
-    ($on:expr, $sql:literal $(, $value:expr)* $(,)?) => {
+    ($on:expr, $sql:expr $(, $value:expr)* $(,)?) => {
         match $on.link() {
             $crate::store::link::Link::Sqlite(connection) => {
                 $crate::store::link::statement!(sqlx::query, $sql $(, $value)*)
@@ -106,7 +106,7 @@ macro_rules! try_execute {
 
 /// The one row of a query as `$row`, if there is one.
 macro_rules! fetch_optional {
-    ($on:expr, $row:ty, $sql:literal $(, $value:expr)* $(,)?) => {
+    ($on:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
         match $on.link() {
             $crate::store::link::Link::Sqlite(connection) => {
                 $crate::store::link::statement!(sqlx::query_as::<_, $row>, $sql $(, $value)*)
@@ -120,7 +120,7 @@ macro_rules! fetch_optional {
 
 /// The rows of a query, each as `$row`.
 macro_rules! fetch_all {
-    ($on:expr, $row:ty, $sql:literal $(, $value:expr)* $(,)?) => {
+    ($on:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
         match $on.link() {
             $crate::store::link::Link::Sqlite(connection) => {
                 $crate::store::link::statement!(sqlx::query_as::<_, $row>, $sql $(, $value)*)

@@ -2,10 +2,15 @@
 //!
 //! Must not know: HTTP, who may ask, or a content key in the clear.
 
+mod claims;
+mod columns;
 mod credentials;
 mod error;
 mod link;
+mod periods;
+mod progress;
 mod sqlite;
+mod streams;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -13,6 +18,9 @@ use serde::Deserialize;
 
 pub use credentials::CredentialRow;
 pub use error::{Fault, StoreError};
+pub use periods::{KeyRow, NewPeriod, PeriodRow};
+pub use progress::{Heartbeat, Reach, Recorded, Usage};
+pub use streams::{AddStream, StreamRow};
 
 use link::{Lent, Tx};
 

@@ -59,6 +59,12 @@ impl Database {
     pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
+
+    #[cfg(test)]
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
 }
 
 /// Local connections neither age nor need a test before use.

@@ -66,7 +66,8 @@ CREATE TABLE encryptors (
     -- the furthest segment that it lists, and the programme time of the furthest
     segment INTEGER CHECK (segment >= 0),
     time INTEGER,
-    -- milliseconds a segment, smoothed
+    -- when that segment was first reported, and milliseconds a segment, smoothed
+    advanced INTEGER,
     pace INTEGER CHECK (pace > 0),
     PRIMARY KEY (stream, instance)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,105 @@
+//! Claims: the programme times that the server gives to segments which carry none.
+//!
+//! The first writer wins, and times follow segment numbers. Must not know: periods.
+
+use crate::domain::{StreamId, Timestamp};
+
+use super::StoreError;
+use super::columns::stored;
+use super::link::{Tx, execute, fetch_optional};
+
+/// Claims of a stream that are kept however old they are.
+const KEPT_ALWAYS: i64 = 1_000;
+/// Claims of a stream that are kept at most.
+const KEPT_AT_MOST: i64 = 50_000;
+/// How long a claim is kept, in milliseconds.
+const KEPT_FOR: i64 = 86_400_000;
+
+/// The times of `segments`, in that order; those without one are given `now`, as far as their
+/// neighbours allow.
+pub(super) async fn assign(
+    on: &mut Tx,
+    stream: &StreamId,
+    segments: &[u64],
+    now: Timestamp,
+) -> Result<Vec<(u64, Timestamp)>, StoreError> {
+    let (mut assigned, mut made) = (Vec::with_capacity(segments.len()), false);
+    for segment in segments {
+        let column = stored(*segment, "a segment number")?;
+        let time = match claimed(on, stream, column).await? {
+            Some(time) => time,
+            None => {
+                made = true;
+                claim(on, stream, column, now.millis()).await?
+            }
+        };
+        assigned.push((*segment, Timestamp::from_millis(time)));
+    }
+    if made {
+        prune(on, stream, now).await?;
+    }
+    Ok(assigned)
+}
+
+async fn claimed(on: &mut Tx, stream: &StreamId, segment: i64) -> Result<Option<i64>, StoreError> {
+    let row = fetch_optional!(
+        on,
+        (i64,),
+        "SELECT time FROM claims WHERE stream = $1 AND segment = $2",
+        stream.as_str(),
+        segment
+    )?;
+    Ok(row.map(|(time,)| time))
+}
+
+/// Never earlier than the next lower claimed segment, nor later than the next higher one.
+async fn claim(on: &mut Tx, stream: &StreamId, segment: i64, now: i64) -> Result<i64, StoreError> {
+    let below = fetch_optional!(
+        on,
+        (i64,),
+        "SELECT time FROM claims WHERE stream = $1 AND segment < $2
+         ORDER BY segment DESC LIMIT 1",
+        stream.as_str(),
+        segment
+    )?;
+    let above = fetch_optional!(
+        on,
+        (i64,),
+        "SELECT time FROM claims WHERE stream = $1 AND segment > $2
+         ORDER BY segment LIMIT 1",
+        stream.as_str(),
+        segment
+    )?;
+    let time = now
+        .max(below.map_or(i64::MIN, |(time,)| time))
+        .min(above.map_or(i64::MAX, |(time,)| time));
+    execute!(
+        on,
+        "INSERT INTO claims (stream, segment, time, made) VALUES ($1, $2, $3, $4)",
+        stream.as_str(),
+        segment,
+        time,
+        now
+    )?;
+    Ok(time)
+}
+
+/// Old claims go, but never the newest; a segment whose claim went is out of every playlist.
+async fn prune(on: &mut Tx, stream: &StreamId, now: Timestamp) -> Result<(), StoreError> {
+    for (kept, made_before) in [
+        (KEPT_ALWAYS, now.millis().saturating_sub(KEPT_FOR)),
+        (KEPT_AT_MOST, i64::MAX),
+    ] {
+        execute!(
+            on,
+            "DELETE FROM claims WHERE stream = $1 AND made < $2 AND segment <= (
+                SELECT c.segment FROM claims c WHERE c.stream = $1
+                ORDER BY c.segment DESC LIMIT 1 OFFSET $3
+             )",
+            stream.as_str(),
+            made_before,
+            kept
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,277 @@
+//! Periods and their sealed keys. One (stream, incarnation, scope, boundary), one key, for ever.
+//!
+//! Must not know: how a key is sealed, or when one is due.
+
+use std::collections::HashMap;
+
+use crate::domain::{
+    Boundary, KeyFacts, Kid, Period, PeriodState, Scope, Slot, StreamId, Timestamp,
+};
+
+use super::columns::{self, stored};
+use super::link::{Tx, execute, fetch_all, fetch_optional};
+use super::{Store, StoreError, StreamRow};
+
+/// A period that is to be issued.
+pub struct NewPeriod {
+    /// Where it lies.
+    pub slot: Slot,
+    /// The new name of its key.
+    pub kid: Kid,
+    /// Its key, sealed for table `periods`, row `kid`, column `sealed_key`.
+    pub sealed_key: Vec<u8>,
+}
+
+/// An issued period.
+pub struct PeriodRow {
+    /// The period.
+    pub period: Period,
+    /// Its key, sealed; `None` once destroyed.
+    pub sealed_key: Option<Vec<u8>>,
+}
+
+/// A key by its kid.
+pub struct KeyRow {
+    /// Whose it is, and its state.
+    pub facts: KeyFacts,
+    /// The key, sealed; `None` once destroyed.
+    pub sealed_key: Option<Vec<u8>>,
+}
+
+impl Store {
+    /// The issued ones among the periods at `slots`, by boundary.
+    pub async fn periods(
+        &self,
+        of: &StreamRow,
+        scope: &Scope,
+        slots: &[Slot],
+    ) -> Result<HashMap<Boundary, PeriodRow>, StoreError> {
+        let mut on = self.read().await?;
+        let mut found = HashMap::new();
+        for (kind, first, last) in ranges(slots)? {
+            let rows = fetch_all!(
+                on,
+                Row,
+                "SELECT kid, rendition, boundary_kind, boundary, slot, state, sealed_key
+                 FROM periods
+                 WHERE stream = $1 AND incarnation = $2 AND rendition = $3
+                   AND boundary_kind = $4 AND boundary BETWEEN $5 AND $6",
+                of.stream.id.as_str(),
+                stored(of.incarnation, "an incarnation")?,
+                rendition_column(scope),
+                kind,
+                first,
+                last
+            )?;
+            for row in rows {
+                let row = PeriodRow::try_from(row)?;
+                found.insert(row.period.boundary, row);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Issues periods of the stream as it was read; those whose boundary is taken stay as they
+    /// are. `false` if the stream has changed since, and then nothing is done.
+    pub async fn issue(
+        &self,
+        of: &StreamRow,
+        scope: &Scope,
+        periods: &[NewPeriod],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut on = self.write().await?;
+        let same = fetch_optional!(
+            on,
+            (i64,),
+            "SELECT version FROM streams
+             WHERE stream = $1 AND version = $2 AND removed IS NULL",
+            of.stream.id.as_str(),
+            stored(of.stream.version, "a version")?
+        )?;
+        if same.is_none() {
+            return Ok(false);
+        }
+        for period in periods {
+            insert(&mut on, of, scope, period, now).await?;
+        }
+        on.commit().await?;
+        Ok(true)
+    }
+
+    /// The key with this kid.
+    pub async fn key(&self, kid: Kid) -> Result<Option<KeyRow>, StoreError> {
+        let mut on = self.read().await?;
+        let row = fetch_optional!(
+            on,
+            KeyColumns,
+            "SELECT kid, stream, state, sealed_key FROM periods WHERE kid = $1",
+            kid.as_bytes().as_slice()
+        )?;
+        row.map(KeyRow::try_from).transpose()
+    }
+
+    /// Withdraws a key. `false` if there is none of that kid.
+    pub async fn revoke(&self, kid: Kid) -> Result<bool, StoreError> {
+        let mut on = self.write().await?;
+        let known = execute!(
+            on,
+            "UPDATE periods
+             SET state = CASE WHEN state = 'destroyed' THEN state ELSE 'revoked' END
+             WHERE kid = $1",
+            kid.as_bytes().as_slice()
+        )?;
+        on.commit().await?;
+        Ok(known > 0)
+    }
+
+    /// The oldest and the newest sealed key, with which a ring can show that it opens them.
+    pub async fn sample_keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        let mut on = self.read().await?;
+        let oldest = fetch_all!(
+            on,
+            KeyColumns,
+            "SELECT kid, stream, state, sealed_key FROM periods
+             WHERE sealed_key IS NOT NULL ORDER BY issued LIMIT 1"
+        )?;
+        let newest = fetch_all!(
+            on,
+            KeyColumns,
+            "SELECT kid, stream, state, sealed_key FROM periods
+             WHERE sealed_key IS NOT NULL ORDER BY issued DESC LIMIT 1"
+        )?;
+        oldest
+            .into_iter()
+            .chain(newest)
+            .map(KeyRow::try_from)
+            .collect()
+    }
+}
+
+/// For each kind of boundary the first and the last one.
+fn ranges(slots: &[Slot]) -> Result<Vec<(&'static str, i64, i64)>, StoreError> {
+    let mut ranges: Vec<(&'static str, i64, i64)> = Vec::new();
+    for slot in slots {
+        let (kind, at) = columns::boundary_columns(slot.boundary)?;
+        match ranges.iter_mut().find(|range| range.0 == kind) {
+            Some(range) => *range = (kind, range.1.min(at), range.2.max(at)),
+            None => ranges.push((kind, at, at)),
+        }
+    }
+    Ok(ranges)
+}
+
+async fn insert(
+    on: &mut Tx,
+    of: &StreamRow,
+    scope: &Scope,
+    new: &NewPeriod,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (kind, at) = columns::boundary_columns(new.slot.boundary)?;
+    execute!(
+        on,
+        "INSERT INTO periods (kid, stream, incarnation, rendition, boundary_kind, boundary,
+                              slot, state, sealed_key, issued)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         ON CONFLICT (stream, incarnation, rendition, boundary_kind, boundary) DO NOTHING",
+        new.kid.as_bytes().as_slice(),
+        of.stream.id.as_str(),
+        stored(of.incarnation, "an incarnation")?,
+        rendition_column(scope),
+        kind,
+        at,
+        new.slot.index,
+        columns::state_column(PeriodState::Pending),
+        new.sealed_key.as_slice(),
+        now.millis()
+    )
+    .map(drop)
+}
+
+/// A rendition is never the empty text, which stands for the whole stream.
+fn rendition_column(scope: &Scope) -> &str {
+    match scope {
+        Scope::Stream => "",
+        Scope::Rendition(rendition) => rendition.as_str(),
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    kid: Vec<u8>,
+    rendition: String,
+    boundary_kind: String,
+    boundary: i64,
+    slot: i64,
+    state: String,
+    sealed_key: Option<Vec<u8>>,
+}
+
+impl TryFrom<Row> for PeriodRow {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let kid = kid(&row.kid)?;
+        let bad = |column| inconsistent(kid, column);
+        let boundary = columns::boundary(&row.boundary_kind, row.boundary);
+        let scope = match row.rendition.as_str() {
+            "" => Scope::Stream,
+            path => Scope::Rendition(path.parse().map_err(|_| bad("rendition"))?),
+        };
+        let period = Period {
+            index: row.slot,
+            boundary: boundary.ok_or_else(|| bad("boundary"))?,
+            kid,
+            scope,
+            state: columns::state(&row.state).ok_or_else(|| bad("state"))?,
+        };
+        Ok(Self {
+            period,
+            sealed_key: row.sealed_key,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct KeyColumns {
+    kid: Vec<u8>,
+    stream: String,
+    state: String,
+    sealed_key: Option<Vec<u8>>,
+}
+
+impl TryFrom<KeyColumns> for KeyRow {
+    type Error = StoreError;
+
+    fn try_from(row: KeyColumns) -> Result<Self, StoreError> {
+        let kid = kid(&row.kid)?;
+        let stream: Result<StreamId, _> = row.stream.parse();
+        let facts = KeyFacts {
+            kid,
+            stream: stream.map_err(|_| inconsistent(kid, "stream"))?,
+            state: columns::state(&row.state).ok_or_else(|| inconsistent(kid, "state"))?,
+        };
+        Ok(Self {
+            facts,
+            sealed_key: row.sealed_key,
+        })
+    }
+}
+
+fn kid(bytes: &[u8]) -> Result<Kid, StoreError> {
+    let bytes = bytes.try_into().map_err(|_| StoreError::Inconsistent {
+        table: "periods",
+        row: format!("a kid of {} bytes", bytes.len()),
+        column: "kid",
+    })?;
+    Ok(Kid::from_bytes(bytes))
+}
+
+fn inconsistent(kid: Kid, column: &'static str) -> StoreError {
+    StoreError::Inconsistent {
+        table: "periods",
+        row: kid.to_string(),
+        column,
+    }
+}

@@ -1,0 +1,260 @@
+//! What encryptors report: heartbeats, the ledger of key use, and how far a stream has come.
+//!
+//! Must not know: what retention or a cut makes of it.
+
+use std::time::Duration;
+
+use crate::domain::{Kid, Rendition, StreamId, Timestamp};
+
+use super::columns::{loaded, stored};
+use super::link::{Tx, execute, fetch_optional};
+use super::{Store, StoreError, claims};
+
+/// Encryptors of one stream that are remembered, the last seen first.
+const ENCRYPTORS_KEPT: i64 = 64;
+/// Bounds of the measured pace, in milliseconds a segment.
+const PACES: std::ops::RangeInclusive<i64> = 50..=60_000;
+
+/// An encryptor's sign of life.
+#[derive(Debug, Clone, Copy)]
+pub struct Heartbeat<'a> {
+    /// Its name.
+    pub instance: &'a str,
+    /// The schedule version that it follows.
+    pub acknowledged: u64,
+    /// The furthest segment that it lists.
+    pub segment: Option<u64>,
+    /// The programme time of the furthest segment, if it has one.
+    pub time: Option<Timestamp>,
+}
+
+/// Segments of a rendition that a published playlist lists under one key.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage<'a> {
+    /// The key.
+    pub kid: Kid,
+    /// The rendition.
+    pub rendition: &'a Rendition,
+    /// The first such segment.
+    pub first: u64,
+    /// The last such segment.
+    pub last: u64,
+}
+
+/// What [`Store::record`] answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The stream's version.
+    pub version: u64,
+    /// The claimed segments with their times, in the order asked.
+    pub claims: Vec<(u64, Timestamp)>,
+    /// Reported keys that are not the stream's; nothing was noted for them.
+    pub foreign: usize,
+}
+
+/// How far a stream has come, by what its encryptors reported and claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reach {
+    /// The furthest segment.
+    pub segment: Option<u64>,
+    /// The furthest programme time.
+    pub time: Option<Timestamp>,
+    /// Wall time from one segment to the next, of the fastest encryptor.
+    pub pace: Option<Duration>,
+}
+
+impl Store {
+    /// Notes a report and decides its claims, all or nothing. `None` if the stream is not
+    /// registered.
+    pub async fn record(
+        &self,
+        stream: &StreamId,
+        beat: Heartbeat<'_>,
+        usages: &[Usage<'_>],
+        segments: &[u64],
+        now: Timestamp,
+    ) -> Result<Option<Recorded>, StoreError> {
+        let mut on = self.write().await?;
+        let version = fetch_optional!(
+            on,
+            (i64,),
+            "SELECT version FROM streams WHERE stream = $1 AND removed IS NULL",
+            stream.as_str()
+        )?;
+        let Some((version,)) = version else {
+            return Ok(None);
+        };
+        note_beat(&mut on, stream, beat, now).await?;
+        let mut foreign = 0;
+        for usage in usages {
+            let known = note_usage(&mut on, stream, usage, now).await?;
+            foreign += usize::from(!known);
+        }
+        let claims = claims::assign(&mut on, stream, segments, now).await?;
+        on.commit().await?;
+        Ok(Some(Recorded {
+            version: loaded(version),
+            claims,
+            foreign,
+        }))
+    }
+
+    /// How far the stream has come. Encryptors that fell silent more than `window` before the
+    /// last sign of life of any do not count.
+    pub async fn reach(&self, stream: &StreamId, window: Duration) -> Result<Reach, StoreError> {
+        let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+        let mut on = self.read().await?;
+        let reported = fetch_optional!(
+            on,
+            (Option<i64>, Option<i64>, Option<i64>),
+            "SELECT max(segment), max(time), min(pace) FROM encryptors
+             WHERE stream = $1
+               AND seen >= (SELECT max(e.seen) FROM encryptors e WHERE e.stream = $1) - $2",
+            stream.as_str(),
+            window
+        )?;
+        let claimed = fetch_optional!(
+            on,
+            (i64, i64),
+            "SELECT segment, time FROM claims WHERE stream = $1 ORDER BY segment DESC LIMIT 1",
+            stream.as_str()
+        )?;
+        let (segment, time, pace) = reported.unwrap_or_default();
+        Ok(Reach {
+            segment: segment.max(claimed.map(|(segment, _)| segment)).map(loaded),
+            time: time
+                .max(claimed.map(|(_, time)| time))
+                .map(Timestamp::from_millis),
+            pace: pace.map(|millis| Duration::from_millis(loaded(millis))),
+        })
+    }
+}
+
+/// What is known of an encryptor's progress.
+#[derive(sqlx::FromRow)]
+struct Known {
+    segment: Option<i64>,
+    advanced: Option<i64>,
+    pace: Option<i64>,
+}
+
+async fn note_beat(
+    on: &mut Tx,
+    stream: &StreamId,
+    beat: Heartbeat<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let before = fetch_optional!(
+        on,
+        Known,
+        "SELECT segment, advanced, pace FROM encryptors WHERE stream = $1 AND instance = $2",
+        stream.as_str(),
+        beat.instance
+    )?;
+    let segment = beat
+        .segment
+        .map(|at| stored(at, "a segment number"))
+        .transpose()?;
+    let is_new = before.is_none();
+    let known = Known::after(before, segment, now.millis());
+    execute!(
+        on,
+        "INSERT INTO encryptors (stream, instance, acknowledged, seen, segment, time,
+                                 advanced, pace)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (stream, instance) DO UPDATE SET
+            acknowledged = excluded.acknowledged, seen = excluded.seen,
+            segment = excluded.segment, time = excluded.time,
+            advanced = excluded.advanced, pace = excluded.pace",
+        stream.as_str(),
+        beat.instance,
+        stored(beat.acknowledged, "a version")?,
+        now.millis(),
+        known.segment,
+        beat.time.map(Timestamp::millis),
+        known.advanced,
+        known.pace
+    )?;
+    if is_new {
+        forget_oldest(on, stream).await
+    } else {
+        Ok(())
+    }
+}
+
+impl Known {
+    /// After a report of `segment` at `now`: the pace is a moving average, so that one late
+    /// report does not decide it.
+    fn after(before: Option<Self>, segment: Option<i64>, now: i64) -> Self {
+        let first = Self {
+            segment,
+            advanced: Some(now),
+            pace: None,
+        };
+        let Some(before) = before else {
+            return first;
+        };
+        let (Some(from), Some(to), Some(at)) = (before.segment, segment, before.advanced) else {
+            return first;
+        };
+        if to <= from {
+            return Self { segment, ..before };
+        }
+        let sample = (now.saturating_sub(at) / (to - from)).clamp(*PACES.start(), *PACES.end());
+        let pace = before.pace.map_or(sample, |pace| (3 * pace + sample) / 4);
+        Self {
+            pace: Some(pace),
+            ..first
+        }
+    }
+}
+
+async fn forget_oldest(on: &mut Tx, stream: &StreamId) -> Result<(), StoreError> {
+    execute!(
+        on,
+        "DELETE FROM encryptors WHERE stream = $1 AND seen < (
+            SELECT e.seen FROM encryptors e WHERE e.stream = $1
+            ORDER BY e.seen DESC LIMIT 1 OFFSET $2
+         )",
+        stream.as_str(),
+        ENCRYPTORS_KEPT - 1
+    )
+    .map(drop)
+}
+
+/// Widens the key's entry in the ledger and makes a pending period active; `false` if the key is
+/// not the stream's.
+async fn note_usage(
+    on: &mut Tx,
+    stream: &StreamId,
+    usage: &Usage<'_>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let kid = usage.kid.as_bytes().as_slice();
+    let noted = execute!(
+        on,
+        "INSERT INTO usages (kid, rendition, first, last, last_listed)
+         SELECT p.kid, $3, $4, $5, $6 FROM periods p WHERE p.kid = $1 AND p.stream = $2
+         ON CONFLICT (kid, rendition) DO UPDATE SET
+            first = CASE WHEN excluded.first < usages.first
+                    THEN excluded.first ELSE usages.first END,
+            last = CASE WHEN excluded.last > usages.last
+                   THEN excluded.last ELSE usages.last END,
+            last_listed = CASE WHEN excluded.last_listed > usages.last_listed
+                          THEN excluded.last_listed ELSE usages.last_listed END",
+        kid,
+        stream.as_str(),
+        usage.rendition.as_str(),
+        stored(usage.first, "a segment number")?,
+        stored(usage.last, "a segment number")?,
+        now.millis()
+    )?;
+    execute!(
+        on,
+        "UPDATE periods SET state = 'active'
+         WHERE kid = $1 AND stream = $2 AND state = 'pending'",
+        kid,
+        stream.as_str()
+    )?;
+    Ok(noted > 0)
+}
