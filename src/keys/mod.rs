@@ -1,3 +1,197 @@
-//! Key life: register, issue, lease, rotate, reveal.
+//! Key life: register, issue, lease, rotate, reveal. Each public act takes the permit for it.
 //!
 //! Must not know: HTTP, or how a credential was verified.
+
+mod config;
+mod error;
+mod lease;
+mod progress;
+mod register;
+mod reveal;
+mod rotate;
+mod signals;
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use config::{Config, Template, TemplateError};
+pub use error::KeysError;
+pub use lease::{Lease, LeaseRequest, LeasedPeriod};
+pub use register::Registered;
+pub use rotate::Rotated;
+
+use crate::crypto::{ContentKey, KeyRing, Place, RingError};
+use crate::domain::{Boundary, Clock, Entropy, Kid, Schedule, StreamId, Timestamp};
+use crate::store::{Store, StoreError, StreamRow};
+use reveal::Caches;
+use signals::Signals;
+
+/// How often an act is tried anew when others change the stream meanwhile.
+const ATTEMPTS: u32 = 16;
+/// How long a long poll trusts this process to hear of a change; another server's change is
+/// seen in the store.
+const POLL: Duration = Duration::from_secs(2);
+
+/// The keys of all streams.
+pub struct Keys {
+    store: Store,
+    ring: KeyRing,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    public_url: String,
+    lease: Duration,
+    poll: Duration,
+    templates: Vec<Template>,
+    caches: Caches,
+    signals: Signals,
+}
+
+impl Keys {
+    /// The keys in `store`, sealed under `ring`.
+    pub fn new(
+        config: &Config,
+        store: Store,
+        ring: KeyRing,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            store,
+            ring,
+            clock,
+            entropy,
+            public_url: config.public_url.trim_end_matches('/').to_owned(),
+            lease: config.lease.0.into(),
+            poll: POLL,
+            templates: config.templates.clone(),
+            caches: Caches::default(),
+            signals: Signals::default(),
+        }
+    }
+
+    /// Whether keys can be issued and revealed: the store answers and the ring opens what it
+    /// holds. Asked before serving, so that a wrong master key shows at the start.
+    pub async fn ready(&self) -> Result<(), KeysError> {
+        self.store.ping().await?;
+        self.verify_ring().await
+    }
+
+    /// Whether the ring opens the oldest and the newest key of the store.
+    pub async fn verify_ring(&self) -> Result<(), KeysError> {
+        for row in self.store.sample_keys().await? {
+            self.unseal(row.facts.kid, row.sealed_key.as_deref())?;
+        }
+        Ok(())
+    }
+
+    /// Resolves when the stream's version is not `known`, or cannot be told. It may wait for
+    /// ever; the caller bounds it.
+    pub async fn changed(&self, stream: &StreamId, known: u64) {
+        let mut listener = self.signals.listen(stream);
+        while matches!(self.store.version(stream).await, Ok(Some(version)) if version == known) {
+            tokio::select! {
+                () = listener.heard() => {}
+                () = tokio::time::sleep(self.poll) => {}
+            }
+        }
+    }
+
+    async fn registered(&self, id: &StreamId) -> Result<StreamRow, KeysError> {
+        self.store.stream(id).await?.ok_or(KeysError::UnknownStream)
+    }
+
+    fn seal(&self, kid: Kid, key: &ContentKey) -> Vec<u8> {
+        let place = place(&kid);
+        self.ring.seal(place, key.expose(), self.entropy.as_ref())
+    }
+
+    fn unseal(&self, kid: Kid, sealed: Option<&[u8]>) -> Result<ContentKey, KeysError> {
+        let damaged = || StoreError::Inconsistent {
+            table: "periods",
+            row: kid.to_string(),
+            column: "sealed_key",
+        };
+        match self.ring.open(place(&kid), sealed.ok_or(KeysError::Gone)?) {
+            Ok(plain) => Ok(ContentKey::from_slice(&plain).ok_or_else(damaged)?),
+            Err(RingError::Damaged) => Err(damaged().into()),
+            Err(error) => Err(KeysError::Ring(Arc::new(error))),
+        }
+    }
+}
+
+fn place(kid: &Kid) -> Place<'_> {
+    Place {
+        table: "periods",
+        row: kid.as_bytes(),
+        column: "sealed_key",
+    }
+}
+
+/// Whether a boundary can be written down: RFC 3339 has the years 0 to 9999, a column 63 bits.
+fn is_writable(boundary: Boundary) -> bool {
+    const FIRST: Timestamp = Timestamp::from_millis(-62_167_219_200_000);
+    const LAST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
+    match boundary {
+        Boundary::Segment(segment) => i64::try_from(segment).is_ok(),
+        Boundary::Time(time) => (FIRST..=LAST).contains(&time),
+    }
+}
+
+/// Whether any era but the first is in the schedule.
+fn was_cut(schedule: &Schedule) -> bool {
+    schedule.eras().nth(1).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use testing::{Bench, every, policy};
+
+    #[tokio::test]
+    async fn a_long_poll_ends_with_a_change_here() {
+        let mut bench = Bench::new().await;
+        bench.keys.poll = Duration::from_secs(3600);
+        let stream = bench.register("live/a", every(10)).await;
+        bench.keys.changed(&stream, 0).await;
+        let cut = async { bench.keys.rotate_stream(&stream, false).await.unwrap() };
+        tokio::join!(bench.keys.changed(&stream, 1), cut);
+        let removal = async { bench.keys.remove_stream(&stream).await.unwrap() };
+        tokio::join!(bench.keys.changed(&stream, 2), removal);
+    }
+
+    #[tokio::test]
+    async fn a_long_poll_ends_with_a_change_elsewhere() {
+        let bench = Bench::new().await;
+        let other = bench.another().await;
+        let stream = bench.register("live/a", every(10)).await;
+        other.lease(&stream, 0, 1).await;
+        let change = other.keys.register_stream(&stream, policy(every(20)));
+        let ((), changed) = tokio::join!(bench.keys.changed(&stream, 1), change);
+        changed.unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_written_down_is_known() {
+        let time = |millis| Boundary::Time(Timestamp::from_millis(millis));
+        for good in [
+            time(-62_167_219_200_000),
+            time(253_402_300_799_999),
+            Boundary::Segment(7),
+        ] {
+            assert!(is_writable(good), "{good:?}");
+        }
+        assert_eq!(
+            Timestamp::from_millis(-62_167_219_200_000).to_string(),
+            "0000-01-01T00:00:00.000Z"
+        );
+        for bad in [
+            time(-62_167_219_200_001),
+            time(253_402_300_800_000),
+            Boundary::Segment(u64::MAX),
+        ] {
+            assert!(!is_writable(bad), "{bad:?}");
+        }
+    }
+}

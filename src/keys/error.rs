@@ -1,0 +1,57 @@
+//! Why something could not be done with a stream or a key.
+//!
+//! Must not know: HTTP statuses. No variant holds a key, and what the database said stays in
+//! the source.
+
+use std::sync::Arc;
+
+use crate::crypto::RingError;
+use crate::domain::{CutError, StreamId};
+use crate::store::StoreError;
+
+/// An error of [`super::Keys`].
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum KeysError {
+    /// No such stream is registered, and no template is for it.
+    #[error("the stream is not registered")]
+    UnknownStream,
+    /// The key is retired, revoked or destroyed.
+    #[error("the key is retired, revoked or destroyed")]
+    Gone,
+    /// One id is a path prefix of the other.
+    #[error("the id nests with the registered stream '{0}'")]
+    Nested(StreamId),
+    /// The request is well-formed and does not fit the stream as it is now.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// The request is out of bounds.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// Others kept changing the stream; nothing was done.
+    #[error("the stream is being changed by others; try again")]
+    Busy,
+    /// A stored key does not open under the configured master keys.
+    #[error("{0}; put the master key that sealed it back into keys.master_keys")]
+    Ring(#[source] Arc<RingError>),
+    /// The store failed; nothing was done.
+    #[error(transparent)]
+    Unavailable(StoreError),
+}
+
+impl From<StoreError> for KeysError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::TooLarge(_) => Self::Invalid("a number is larger than 2^63 - 1"),
+            error => Self::Unavailable(error),
+        }
+    }
+}
+
+impl From<CutError> for KeysError {
+    fn from(error: CutError) -> Self {
+        Self::Conflict(match error {
+            CutError::Pending => "another change of the stream is still to come",
+            CutError::NeedsTime => "the stream rotates by time and has reported none",
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! Progress: what an encryptor reports, checked and noted, and the claims it makes.
+//!
+//! Must not know: SQL, or what retention makes of the ledger.
+
+use crate::access::{self, Permit};
+use crate::api::{Claim, ProgressReply, ProgressReport, Text};
+use crate::domain::StreamId;
+use crate::store::{Heartbeat, Usage};
+
+use super::{Keys, KeysError};
+
+/// The most claims of one report.
+const MAX_CLAIMS: usize = 1000;
+/// The most (rendition, key) pairs of one report.
+const MAX_USAGES: usize = 10_000;
+
+impl Keys {
+    /// Notes an encryptor's report: its heartbeat, which keys its playlists list (a pending one
+    /// is active from then on), and the times of segments that carry none.
+    pub async fn progress(
+        &self,
+        permit: &Permit<access::Progress>,
+        report: &ProgressReport,
+    ) -> Result<ProgressReply, KeysError> {
+        self.note(permit.stream(), report).await
+    }
+
+    pub(super) async fn note(
+        &self,
+        id: &StreamId,
+        report: &ProgressReport,
+    ) -> Result<ProgressReply, KeysError> {
+        check(report)?;
+        let usages = usages(report);
+        let now = self.clock.now();
+        let recorded = self
+            .store
+            .record(id, heartbeat(report), &usages, &report.claims, now)
+            .await?
+            .ok_or(KeysError::UnknownStream)?;
+        if recorded.foreign > 0 {
+            let (instance, foreign) = (&report.instance, recorded.foreign);
+            tracing::warn!(stream = %id, instance, foreign, "reported keys are not the stream's");
+        }
+        let claim = |(segment, time)| Claim {
+            segment,
+            time: Text(time),
+        };
+        Ok(ProgressReply {
+            version: recorded.version,
+            claims: recorded.claims.into_iter().map(claim).collect(),
+        })
+    }
+}
+
+fn check(report: &ProgressReport) -> Result<(), KeysError> {
+    let name = report.instance.as_bytes();
+    let is_allowed = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
+    let mut periods = report.renditions.iter().flat_map(|one| &one.periods);
+    if !(1..=64).contains(&name.len()) || !name.iter().all(is_allowed) {
+        Err(KeysError::Invalid(
+            "instance is 1 to 64 of A-Z a-z 0-9 . _ -",
+        ))
+    } else if report.claims.len() > MAX_CLAIMS {
+        Err(KeysError::Invalid("a report makes at most 1000 claims"))
+    } else if periods.clone().count() > MAX_USAGES {
+        Err(KeysError::Invalid("a report names at most 10000 periods"))
+    } else if periods.any(|one| one.first > one.last) {
+        Err(KeysError::Invalid(
+            "a period's first segment is after its last",
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+fn heartbeat(report: &ProgressReport) -> Heartbeat<'_> {
+    let renditions = &report.renditions;
+    let last = renditions
+        .iter()
+        .flat_map(|one| &one.periods)
+        .map(|period| period.last);
+    let times = renditions.iter().filter_map(|one| one.last_time);
+    Heartbeat {
+        instance: &report.instance,
+        acknowledged: report.acknowledged,
+        segment: last.max(),
+        time: times.map(|Text(time)| time).max(),
+    }
+}
+
+fn usages(report: &ProgressReport) -> Vec<Usage<'_>> {
+    let mut usages = Vec::new();
+    for one in &report.renditions {
+        usages.extend(one.periods.iter().map(|period| Usage {
+            kid: period.kid.0,
+            rendition: &one.rendition.0,
+            first: period.first,
+            last: period.last,
+        }));
+    }
+    usages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{PeriodUse, RenditionProgress};
+    use crate::domain::{Kid, PeriodState, Timestamp};
+    use crate::keys::testing::{Bench, after_noon, empty_report, every, id};
+
+    async fn claim(bench: &Bench, stream: &StreamId, claims: &[u64]) -> Vec<(u64, Timestamp)> {
+        let report = ProgressReport {
+            claims: claims.to_vec(),
+            ..empty_report()
+        };
+        let reply = bench.keys.note(stream, &report).await.unwrap();
+        let pair = |claim: Claim| (claim.segment, claim.time.0);
+        reply.claims.into_iter().map(pair).collect()
+    }
+
+    #[tokio::test]
+    async fn a_listed_period_is_active_and_in_the_ledger() {
+        let bench = Bench::new().await;
+        let stream = bench.register("live/a", every(10)).await;
+        let kid = bench.lease(&stream, 0, 1).await.periods[0].period.kid;
+        bench.report(&stream, kid, 10, None).await;
+        bench.clock.advance_secs(5);
+        bench.report(&stream, kid, 12, None).await;
+        let facts = bench.keys.store.key(kid).await.unwrap().unwrap().facts;
+        assert_eq!(facts.state, PeriodState::Active);
+        let ledger = bench.keys.store.usages(kid).await;
+        assert_eq!(ledger, [("v0/index.m3u8".to_owned(), 7, 12, after_noon(5))]);
+    }
+
+    #[tokio::test]
+    async fn another_streams_key_is_not_touched() {
+        let bench = Bench::new().await;
+        let (mine, other) = (
+            bench.register("live/a", every(10)).await,
+            bench.register("live/b", every(10)).await,
+        );
+        let kid = bench.lease(&other, 0, 1).await.periods[0].period.kid;
+        bench.report(&mine, kid, 10, None).await;
+        let facts = bench.keys.store.key(kid).await.unwrap().unwrap().facts;
+        assert_eq!(facts.state, PeriodState::Pending);
+        assert_eq!(bench.keys.store.usages(kid).await, []);
+    }
+
+    #[tokio::test]
+    async fn the_reply_tells_the_version() {
+        let bench = Bench::new().await;
+        let stream = bench.register("live/a", every(10)).await;
+        let version = async || {
+            bench
+                .keys
+                .note(&stream, &empty_report())
+                .await
+                .unwrap()
+                .version
+        };
+        assert_eq!(version().await, 1);
+        bench.keys.rotate_stream(&stream, false).await.unwrap();
+        assert_eq!(version().await, 2);
+        let unknown = bench.keys.note(&id("live/none"), &empty_report()).await;
+        assert!(matches!(unknown, Err(KeysError::UnknownStream)));
+    }
+
+    #[tokio::test]
+    async fn the_first_claim_wins_and_times_follow_numbers() {
+        let (bench, at) = (Bench::new().await, after_noon);
+        let other = bench.another().await;
+        let stream = bench.register("live/a", every(10)).await;
+        assert_eq!(
+            claim(&bench, &stream, &[10, 11]).await,
+            [(10, at(0)), (11, at(0))]
+        );
+        bench.clock.advance_secs(60);
+        let later = claim(&other, &stream, &[12, 10, 9]).await;
+        assert_eq!(later, [(12, at(60)), (10, at(0)), (9, at(0))]);
+        assert_eq!(claim(&bench, &stream, &[20]).await, [(20, at(60))]);
+        bench.clock.advance_secs(60);
+        assert_eq!(claim(&bench, &stream, &[15]).await, [(15, at(60))]);
+        assert_eq!(claim(&bench, &stream, &[30]).await, [(30, at(120))]);
+        let reopened = bench.another().await;
+        let all = claim(&reopened, &stream, &[9, 10, 11, 12, 15, 20, 30]).await;
+        assert!(all.is_sorted_by_key(|claim| claim.1), "{all:?}");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_goes_back_turns_no_claim_around() {
+        let bench = Bench::new().await;
+        let stream = bench.register("live/a", every(10)).await;
+        bench.clock.advance_secs(60);
+        claim(&bench, &stream, &[10]).await;
+        bench.clock.turn_back(std::time::Duration::from_secs(30));
+        assert_eq!(claim(&bench, &stream, &[11]).await, [(11, after_noon(60))]);
+    }
+
+    #[tokio::test]
+    async fn claims_of_yesterday_go_but_the_newest_stay() {
+        let bench = Bench::new().await;
+        let stream = bench.register("live/a", every(10)).await;
+        for hundred in 0..12 {
+            let numbers: Vec<u64> = (hundred * 100..(hundred + 1) * 100).collect();
+            claim(&bench, &stream, &numbers).await;
+        }
+        assert_eq!(bench.keys.store.count_claims(&stream).await, 1200);
+        bench.clock.advance_secs(86_401);
+        claim(&bench, &stream, &[1200]).await;
+        assert_eq!(bench.keys.store.count_claims(&stream).await, 1000);
+        assert_eq!(
+            claim(&bench, &stream, &[1199]).await,
+            [(1199, after_noon(0))]
+        );
+    }
+
+    #[tokio::test]
+    async fn reports_are_bounded() {
+        let bench = Bench::new().await;
+        let stream = bench.register("live/a", every(10)).await;
+        let listing = |first, last, count| RenditionProgress {
+            rendition: Text("a.m3u8".parse().unwrap()),
+            last_time: None,
+            periods: vec![
+                PeriodUse {
+                    kid: Text(Kid::from_bytes([1; 16])),
+                    first,
+                    last,
+                };
+                count
+            ],
+        };
+        let named = |instance: &str| ProgressReport {
+            instance: instance.to_owned(),
+            ..empty_report()
+        };
+        let listed = |one| ProgressReport {
+            renditions: vec![one],
+            ..empty_report()
+        };
+        let claiming = |claims| ProgressReport {
+            claims,
+            ..empty_report()
+        };
+        for bad in [
+            named(""),
+            named("a b"),
+            named(&"a".repeat(65)),
+            claiming(vec![1; 1001]),
+            claiming(vec![u64::MAX]),
+            listed(listing(2, 1, 1)),
+            listed(listing(1, u64::MAX, 1)),
+            listed(listing(1, 1, 10_001)),
+        ] {
+            let refused = bench.keys.note(&stream, &bad).await;
+            assert!(matches!(refused, Err(KeysError::Invalid(_))), "{refused:?}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Keys on a store of their own, with a clock and entropy that tests hold.
+//!
+//! Must not know: what is tested.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use tempfile::TempDir;
+
+use super::{Config, Keys, Lease, LeaseRequest};
+use crate::api::{PeriodUse, ProgressReport, RenditionProgress, Text};
+use crate::crypto::{KeyRing, MasterKey};
+use crate::domain::{
+    Clock, Entropy, Kid, Rotation, StreamId, StreamPolicy, SystemEntropy, Timestamp,
+};
+use crate::store::Store;
+use crate::store::testing::config_in;
+
+/// 2026-01-02T12:00:00Z, on the grid of every rule that the tests use.
+pub(super) const NOON: Timestamp = Timestamp::from_millis(1_767_355_200_000);
+
+/// A clock that stands still until it is moved.
+pub(super) struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub(super) fn advance(&self, span: Duration) {
+        let millis = i64::try_from(span.as_millis()).unwrap();
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    pub(super) fn turn_back(&self, span: Duration) {
+        let millis = i64::try_from(span.as_millis()).unwrap();
+        self.0.fetch_sub(millis, Ordering::SeqCst);
+    }
+
+    pub(super) fn advance_secs(&self, seconds: u64) {
+        self.advance(Duration::from_secs(seconds));
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Entropy from a seed, which a failing test prints.
+struct SeededEntropy(Mutex<StdRng>);
+
+impl SeededEntropy {
+    fn new() -> Self {
+        let mut seed = [0; 8];
+        SystemEntropy.fill(&mut seed);
+        let seed = u64::from_le_bytes(seed);
+        println!("entropy seed {seed}");
+        Self(Mutex::new(StdRng::seed_from_u64(seed)))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, out: &mut [u8]) {
+        self.0.lock().unwrap().fill_bytes(out);
+    }
+}
+
+/// A server's keys, on a database that others may share.
+pub(super) struct Bench {
+    pub(super) dir: Arc<TempDir>,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) keys: Keys,
+}
+
+impl Bench {
+    pub(super) async fn new() -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let clock = Arc::new(ManualClock(AtomicI64::new(NOON.millis())));
+        Self::on(dir, clock, &[7]).await
+    }
+
+    /// Another server on the same database.
+    pub(super) async fn another(&self) -> Self {
+        Self::with_ring(self, &[7]).await
+    }
+
+    /// Another server on the same database, with these master keys.
+    pub(super) async fn with_ring(&self, masters: &[u8]) -> Self {
+        Self::on(Arc::clone(&self.dir), Arc::clone(&self.clock), masters).await
+    }
+
+    async fn on(dir: Arc<TempDir>, clock: Arc<ManualClock>, masters: &[u8]) -> Self {
+        let store = Store::open(&config_in(dir.path())).await.unwrap();
+        let masters = masters.iter().map(|byte| MasterKey::new(&[*byte; 32]));
+        let ring = KeyRing::new(masters.collect()).unwrap();
+        let shared: Arc<dyn Clock> = clock.clone();
+        let mut keys = Keys::new(
+            &config(),
+            store,
+            ring,
+            shared,
+            Arc::new(SeededEntropy::new()),
+        );
+        keys.poll = Duration::from_millis(5);
+        Self { dir, clock, keys }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(super) async fn register(&self, stream: &str, rotation: Rotation) -> StreamId {
+        let id = id(stream);
+        self.keys
+            .register_stream(&id, policy(rotation))
+            .await
+            .unwrap();
+        id
+    }
+
+    pub(super) async fn lease(&self, stream: &StreamId, from: i64, count: u32) -> Lease {
+        let ask = LeaseRequest {
+            from: Some(from),
+            count: Some(count),
+            rendition: None,
+        };
+        self.keys.lease_stream(stream, &ask).await.unwrap()
+    }
+
+    /// Reports that a playlist lists segments up to `last` under `kid`, or just its number.
+    pub(super) async fn report(&self, stream: &StreamId, kid: Kid, last: u64, time: Option<i64>) {
+        let report = ProgressReport {
+            renditions: vec![RenditionProgress {
+                rendition: Text("v0/index.m3u8".parse().unwrap()),
+                last_time: time.map(|seconds| Text(after_noon(seconds))),
+                periods: vec![PeriodUse {
+                    kid: Text(kid),
+                    first: last.saturating_sub(3),
+                    last,
+                }],
+            }],
+            ..empty_report()
+        };
+        self.keys.note(stream, &report).await.unwrap();
+    }
+}
+
+fn config() -> Config {
+    toml::from_str(
+        "public_url = 'https://keys.example.net'
+         [[templates]]
+         streams = 'demo/**'
+         rotation = { every = '20s' }",
+    )
+    .unwrap()
+}
+
+pub(super) fn empty_report() -> ProgressReport {
+    ProgressReport {
+        instance: "encryptor-1".to_owned(),
+        acknowledged: 1,
+        renditions: Vec::new(),
+        claims: Vec::new(),
+    }
+}
+
+pub(super) fn id(text: &str) -> StreamId {
+    text.parse().unwrap()
+}
+
+pub(super) fn policy(rotation: Rotation) -> StreamPolicy {
+    StreamPolicy {
+        rotation,
+        ..StreamPolicy::default()
+    }
+}
+
+pub(super) fn every(seconds: u64) -> Rotation {
+    Rotation::every(Duration::from_secs(seconds)).unwrap()
+}
+
+pub(super) fn segments(count: u64) -> Rotation {
+    Rotation::segments(count).unwrap()
+}
+
+pub(super) fn after_noon(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(NOON.millis() + seconds * 1000)
+}
