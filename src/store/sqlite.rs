@@ -91,7 +91,10 @@ fn options(path: &Path) -> SqliteConnectOptions {
 /// Makes the file and its directory for their owner alone. SQLite gives its side files the same
 /// mode as the file.
 fn make_private(path: &Path) -> io::Result<()> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent.filter(|parent| !parent.exists()) {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
