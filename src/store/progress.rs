@@ -131,9 +131,10 @@ impl Store {
 }
 
 /// What is known of an encryptor's progress.
-#[derive(sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, sqlx::FromRow)]
 struct Known {
     segment: Option<i64>,
+    time: Option<i64>,
     advanced: Option<i64>,
     pace: Option<i64>,
 }
@@ -147,7 +148,7 @@ async fn note_beat(
     let before = fetch_optional!(
         on,
         Known,
-        "SELECT segment, advanced, pace FROM encryptors WHERE stream = $1 AND instance = $2",
+        "SELECT segment, time, advanced, pace FROM encryptors WHERE stream = $1 AND instance = $2",
         stream.as_str(),
         beat.instance
     )?;
@@ -156,7 +157,10 @@ async fn note_beat(
         .map(|at| stored(at, "a segment number"))
         .transpose()?;
     let is_new = before.is_none();
-    let known = Known::after(before, segment, now.millis());
+    let time = beat.time.map(Timestamp::millis);
+    let known = before
+        .unwrap_or_default()
+        .after(segment, time, now.millis());
     execute!(
         on,
         "INSERT INTO encryptors (stream, instance, acknowledged, seen, segment, time,
@@ -171,7 +175,7 @@ async fn note_beat(
         stored(beat.acknowledged, "a version")?,
         now.millis(),
         known.segment,
-        beat.time.map(Timestamp::millis),
+        known.time,
         known.advanced,
         known.pace
     )?;
@@ -183,28 +187,32 @@ async fn note_beat(
 }
 
 impl Known {
-    /// After a report of `segment` at `now`: the pace is a moving average, so that one late
+    /// After a report at `now`. One that lists nothing takes nothing back: the playlists that
+    /// were listed before may still be out. The pace is a moving average, so that one late
     /// report does not decide it.
-    fn after(before: Option<Self>, segment: Option<i64>, now: i64) -> Self {
-        let first = Self {
+    fn after(self, segment: Option<i64>, time: Option<i64>, now: i64) -> Self {
+        let Some(to) = segment else {
+            return self;
+        };
+        let reported = Self {
             segment,
-            advanced: Some(now),
-            pace: None,
+            time,
+            ..self
         };
-        let Some(before) = before else {
-            return first;
-        };
-        let (Some(from), Some(to), Some(at)) = (before.segment, segment, before.advanced) else {
-            return first;
+        let (Some(from), Some(at)) = (self.segment, self.advanced) else {
+            return Self {
+                advanced: Some(now),
+                ..reported
+            };
         };
         if to <= from {
-            return Self { segment, ..before };
+            return reported;
         }
         let sample = (now.saturating_sub(at) / (to - from)).clamp(*PACES.start(), *PACES.end());
-        let pace = before.pace.map_or(sample, |pace| (3 * pace + sample) / 4);
         Self {
-            pace: Some(pace),
-            ..first
+            advanced: Some(now),
+            pace: Some(self.pace.map_or(sample, |pace| (3 * pace + sample) / 4)),
+            ..reported
         }
     }
 }
@@ -257,4 +265,78 @@ async fn note_usage(
         stream.as_str()
     )?;
     Ok(noted > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::StreamPolicy;
+    use crate::store::testing::scratch;
+
+    const WINDOW: Duration = Duration::from_secs(3600);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    async fn beat(store: &Store, instance: &str, segment: Option<u64>, now: Timestamp) {
+        let stream = "live/a".parse().unwrap();
+        let beat = Heartbeat {
+            instance,
+            acknowledged: 1,
+            segment,
+            time: segment.map(|_| now),
+        };
+        store
+            .record(&stream, beat, &[], &[], now)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    async fn reach(store: &Store) -> (Option<u64>, Option<Timestamp>, Option<u128>) {
+        let reach = store
+            .reach(&"live/a".parse().unwrap(), WINDOW)
+            .await
+            .unwrap();
+        (
+            reach.segment,
+            reach.time,
+            reach.pace.map(|pace| pace.as_millis()),
+        )
+    }
+
+    async fn with_stream() -> (tempfile::TempDir, Store) {
+        let (dir, store) = scratch().await;
+        let (id, policy) = ("live/a".parse().unwrap(), StreamPolicy::default());
+        store.add_stream(&id, policy, at(0)).await.unwrap();
+        (dir, store)
+    }
+
+    #[tokio::test]
+    async fn the_furthest_of_the_living_counts() {
+        let (_dir, store) = with_stream().await;
+        assert_eq!(reach(&store).await, (None, None, None));
+        beat(&store, "a", Some(10), at(0)).await;
+        beat(&store, "b", Some(4), at(60)).await;
+        assert_eq!(reach(&store).await, (Some(10), Some(at(60)), None));
+        beat(&store, "b", Some(14), at(100)).await;
+        assert_eq!(reach(&store).await, (Some(14), Some(at(100)), Some(4000)));
+        beat(&store, "b", Some(15), at(108)).await;
+        assert_eq!(reach(&store).await, (Some(15), Some(at(108)), Some(5000)));
+        beat(&store, "b", None, at(110)).await;
+        assert_eq!(reach(&store).await, (Some(15), Some(at(108)), Some(5000)));
+        beat(&store, "a", Some(3), at(7000)).await;
+        assert_eq!(reach(&store).await, (Some(3), Some(at(7000)), None));
+    }
+
+    #[tokio::test]
+    async fn only_so_many_encryptors_are_remembered() {
+        let (_dir, store) = with_stream().await;
+        beat(&store, "first", Some(1000), at(0)).await;
+        for number in 1..=64 {
+            beat(&store, &format!("e{number}"), Some(1), at(number)).await;
+        }
+        assert_eq!(reach(&store).await.0, Some(1));
+    }
 }
