@@ -10,6 +10,7 @@ mod link;
 mod periods;
 mod progress;
 mod sqlite;
+mod stream_row;
 mod streams;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,7 +21,8 @@ pub use credentials::CredentialRow;
 pub use error::{Fault, StoreError};
 pub use periods::{KeyRow, NewPeriod, PeriodRow};
 pub use progress::{Heartbeat, Reach, Recorded, Usage};
-pub use streams::{AddStream, StreamRow};
+pub use stream_row::StreamRow;
+pub use streams::AddStream;
 
 use link::{Lent, Tx};
 

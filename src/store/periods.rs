@@ -275,3 +275,120 @@ fn inconsistent(kid: Kid, column: &'static str) -> StoreError {
         column,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::StreamPolicy;
+    use crate::store::testing::scratch;
+
+    const NOW: Timestamp = Timestamp::from_millis(0);
+
+    async fn with_stream() -> (tempfile::TempDir, Store, StreamRow) {
+        let (dir, store) = scratch().await;
+        let id = "live/a".parse().unwrap();
+        store
+            .add_stream(&id, StreamPolicy::default(), NOW)
+            .await
+            .unwrap();
+        let row = store.stream(&id).await.unwrap().unwrap();
+        (dir, store, row)
+    }
+
+    fn new(kid: u8, boundary: Boundary) -> NewPeriod {
+        NewPeriod {
+            slot: Slot { index: 0, boundary },
+            kid: Kid::from_bytes([kid; 16]),
+            sealed_key: vec![kid; 8],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_boundary_is_taken_once_in_each_scope() {
+        let (_dir, store, row) = with_stream().await;
+        let at = [
+            Boundary::Segment(5),
+            Boundary::Time(Timestamp::from_millis(5)),
+        ];
+        let own = Scope::Rendition("v0.m3u8".parse().unwrap());
+        for (scope, kids) in [
+            (&Scope::Stream, [1, 2]),
+            (&Scope::Stream, [3, 4]),
+            (&own, [5, 6]),
+        ] {
+            let periods = [new(kids[0], at[0]), new(kids[1], at[1])];
+            assert!(store.issue(&row, scope, &periods, NOW).await.unwrap());
+        }
+        for (scope, kids) in [(&Scope::Stream, [1, 2]), (&own, [5, 6])] {
+            let slots = at.map(|boundary| Slot { index: 0, boundary });
+            let found = store.periods(&row, scope, &slots).await.unwrap();
+            for (boundary, kid) in at.iter().zip(kids) {
+                let found = &found[boundary];
+                assert_eq!(found.period.kid, Kid::from_bytes([kid; 16]));
+                assert_eq!(found.sealed_key, Some(vec![kid; 8]));
+                assert_eq!(
+                    (&found.period.scope, found.period.boundary),
+                    (scope, *boundary)
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn all_of_a_batch_is_issued_or_nothing() {
+        let (_dir, store, row) = with_stream().await;
+        let twice = [
+            new(1, Boundary::Segment(0)),
+            new(2, Boundary::Segment(u64::MAX)),
+        ];
+        let refused = store.issue(&row, &Scope::Stream, &twice, NOW).await;
+        assert!(matches!(refused, Err(StoreError::TooLarge(_))));
+        assert!(store.key(Kid::from_bytes([1; 16])).await.unwrap().is_none());
+        assert!(!store.stream(&row.stream.id).await.unwrap().unwrap().issued);
+    }
+
+    #[tokio::test]
+    async fn a_row_that_cannot_be_read_is_named() {
+        let (_dir, store, row) = with_stream().await;
+        let periods = [new(1, Boundary::Segment(0))];
+        store
+            .issue(&row, &Scope::Stream, &periods, NOW)
+            .await
+            .unwrap();
+        let mut on = store.write().await.unwrap();
+        execute!(on, "PRAGMA ignore_check_constraints = ON").unwrap();
+        execute!(on, "UPDATE periods SET state = 'undead'").unwrap();
+        on.commit().await.unwrap();
+        let kid = Kid::from_bytes([1; 16]);
+        let expected = format!("inconsistent store: table periods, row {kid}, column state");
+        let error = store.key(kid).await.err().unwrap();
+        assert_eq!(error.to_string(), expected);
+        let slots = [periods[0].slot];
+        let error = store
+            .periods(&row, &Scope::Stream, &slots)
+            .await
+            .err()
+            .unwrap();
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[tokio::test]
+    async fn the_oldest_and_the_newest_key_are_samples() {
+        let (_dir, store, row) = with_stream().await;
+        assert!(store.sample_keys().await.unwrap().is_empty());
+        for (kid, seconds) in [(2, 0), (1, 5), (3, 9)] {
+            let period = new(kid, Boundary::Segment(kid.into()));
+            let now = Timestamp::from_millis(seconds);
+            store
+                .issue(&row, &Scope::Stream, &[period], now)
+                .await
+                .unwrap();
+        }
+        let samples = store.sample_keys().await.unwrap();
+        let kids: Vec<u8> = samples
+            .iter()
+            .map(|row| row.facts.kid.as_bytes()[0])
+            .collect();
+        assert_eq!(kids, [2, 3]);
+    }
+}

@@ -1,46 +1,18 @@
-//! Streams and their eras. Every change counts the version up; a writer names the version that
+//! Registering, changing and removing a stream. Every change counts the version up; a writer names the version that
 //! it read, so of two that change one stream at once one is told to read again.
 //!
 //! Must not know: when a cut is due, or who may register.
 
-use crate::domain::{Era, Schedule, Stream, StreamId, StreamPolicy, Timestamp};
+use crate::domain::{Era, Schedule, StreamId, StreamPolicy, Timestamp};
 
-use super::columns::{self, loaded, stored};
-use super::link::{Tx, execute, fetch_all, fetch_optional};
+use super::columns::{self, stored};
+use super::link::{Tx, execute, fetch_optional};
+use super::stream_row::inconsistent;
 use super::{Store, StoreError};
 
 /// The eras that a stream keeps. Each cut adds one; the oldest go, and the first that remains
 /// also covers what was before.
 const ERAS_KEPT: i64 = 256;
-
-/// Registered streams, a row for each era, in one statement: what it reads is of one moment.
-macro_rules! registered {
-    ($rest:literal) => {
-        concat!(
-            "SELECT s.stream, s.incarnation, s.version, s.key_scope, s.iv, s.created,
-                    e.start_kind, e.start_at, e.base, e.rule, e.span,
-                    (SELECT count(*) FROM (
-                        SELECT 1 FROM periods p
-                        WHERE p.stream = s.stream AND p.incarnation = s.incarnation
-                        LIMIT 1
-                    ) AS any_period) AS issued
-             FROM streams s JOIN eras e ON e.stream = s.stream
-             WHERE s.removed IS NULL ",
-            $rest
-        )
-    };
-}
-
-/// A registered stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamRow {
-    /// The stream.
-    pub stream: Stream,
-    /// Counts its registrations. Keys of an earlier one are retired and never used again.
-    pub incarnation: u64,
-    /// Whether any period was issued since it was registered.
-    pub issued: bool,
-}
 
 /// What came of [`Store::add_stream`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,39 +26,6 @@ pub enum AddStream {
 }
 
 impl Store {
-    /// The registered stream with this id.
-    pub async fn stream(&self, id: &StreamId) -> Result<Option<StreamRow>, StoreError> {
-        let mut on = self.read().await?;
-        let rows = fetch_all!(
-            on,
-            Joined,
-            registered!("AND s.stream = $1 ORDER BY e.seq"),
-            id.as_str()
-        )?;
-        rows.first().map(|_| stream_row(&rows)).transpose()
-    }
-
-    /// All registered streams, by id.
-    pub async fn streams(&self) -> Result<Vec<StreamRow>, StoreError> {
-        let mut on = self.read().await?;
-        let rows = fetch_all!(on, Joined, registered!("ORDER BY s.stream, e.seq"))?;
-        rows.chunk_by(|a, b| a.stream == b.stream)
-            .map(stream_row)
-            .collect()
-    }
-
-    /// A registered stream's version; `None` if there is no such stream.
-    pub async fn version(&self, id: &StreamId) -> Result<Option<u64>, StoreError> {
-        let mut on = self.read().await?;
-        let row = fetch_optional!(
-            on,
-            (i64,),
-            "SELECT version FROM streams WHERE stream = $1 AND removed IS NULL",
-            id.as_str()
-        )?;
-        Ok(row.map(|(version,)| loaded(version)))
-    }
-
     /// Registers a stream unless it is registered, or nests with one that is.
     pub async fn add_stream(
         &self,
@@ -254,74 +193,75 @@ async fn add_era(on: &mut Tx, id: &StreamId, era: &Era) -> Result<(), StoreError
     .map(drop)
 }
 
-/// A stream with one of its eras.
-#[derive(sqlx::FromRow)]
-struct Joined {
-    stream: String,
-    incarnation: i64,
-    version: i64,
-    key_scope: String,
-    iv: String,
-    created: i64,
-    start_kind: String,
-    start_at: i64,
-    base: i64,
-    rule: String,
-    span: Option<i64>,
-    issued: i64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Boundary, Rotation, Scope, Stream};
+    use crate::store::StreamRow;
+    use crate::store::testing::scratch;
 
-/// The stream whose eras, in order, are in `rows`.
-fn stream_row(rows: &[Joined]) -> Result<StreamRow, StoreError> {
-    let [row, ..] = rows else {
-        return Err(inconsistent("", "stream"));
-    };
-    let bad = |column| inconsistent(&row.stream, column);
-    let eras: Vec<Era> = rows.iter().map(Joined::era).collect::<Result<_, _>>()?;
-    let schedule = Schedule::from_eras(&eras).ok_or_else(|| StoreError::Inconsistent {
-        table: "eras",
-        row: row.stream.clone(),
-        column: "base",
-    })?;
-    let policy = StreamPolicy {
-        rotation: schedule.rule(),
-        key_scope: columns::key_scope(&row.key_scope).ok_or_else(|| bad("key_scope"))?,
-        iv: columns::iv(&row.iv).ok_or_else(|| bad("iv"))?,
-    };
-    let stream = Stream {
-        id: row.stream.parse().map_err(|_| bad("stream"))?,
-        policy,
-        schedule,
-        version: loaded(row.version),
-        created: Timestamp::from_millis(row.created),
-    };
-    Ok(StreamRow {
-        stream,
-        incarnation: loaded(row.incarnation),
-        issued: row.issued > 0,
-    })
-}
+    const NOW: Timestamp = Timestamp::from_millis(0);
 
-impl Joined {
-    fn era(&self) -> Result<Era, StoreError> {
-        let bad = |column| StoreError::Inconsistent {
-            table: "eras",
-            row: self.stream.clone(),
-            column,
-        };
-        Ok(Era {
-            start: columns::boundary(&self.start_kind, self.start_at)
-                .ok_or_else(|| bad("start_at"))?,
-            base: self.base,
-            rule: columns::rotation(&self.rule, self.span).ok_or_else(|| bad("rule"))?,
-        })
+    fn era(at: u64) -> Era {
+        Era {
+            start: Boundary::Segment(at),
+            base: i64::try_from(at).unwrap(),
+            rule: Rotation::Never,
+        }
     }
-}
 
-fn inconsistent(row: &str, column: &'static str) -> StoreError {
-    StoreError::Inconsistent {
-        table: "streams",
-        row: row.to_owned(),
-        column,
+    async fn with_stream() -> (tempfile::TempDir, Store, StreamId) {
+        let (dir, store) = scratch().await;
+        let id = "live/a".parse().unwrap();
+        let added = store.add_stream(&id, StreamPolicy::default(), NOW).await;
+        assert_eq!(added.unwrap(), AddStream::Added);
+        (dir, store, id)
+    }
+
+    #[tokio::test]
+    async fn who_read_an_older_version_changes_nothing() {
+        let (_dir, store, id) = with_stream().await;
+        assert!(store.append_era(&id, 1, &era(10)).await.unwrap());
+        let before = store.stream(&id).await.unwrap();
+        assert!(!store.append_era(&id, 1, &era(20)).await.unwrap());
+        let other = StreamPolicy {
+            rotation: Rotation::segments(5).unwrap(),
+            ..StreamPolicy::default()
+        };
+        assert!(!store.replace_policy(&id, 1, other, NOW).await.unwrap());
+        let row = before.clone().unwrap();
+        let stale = StreamRow {
+            stream: Stream {
+                version: 1,
+                ..row.stream
+            },
+            ..row
+        };
+        let issued = store.issue(&stale, &Scope::Stream, &[], NOW).await;
+        assert!(!issued.unwrap());
+        assert_eq!(store.stream(&id).await.unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_added_once() {
+        let (_dir, store, id) = with_stream().await;
+        let again = store.add_stream(&id, StreamPolicy::default(), NOW).await;
+        assert_eq!(again.unwrap(), AddStream::Exists);
+        let below = "live/a/b".parse().unwrap();
+        let nested = store.add_stream(&below, StreamPolicy::default(), NOW).await;
+        assert_eq!(nested.unwrap(), AddStream::Nested(id));
+        let all = store.streams().await.unwrap();
+        assert_eq!(all.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_oldest_eras_go() {
+        let (_dir, store, id) = with_stream().await;
+        for version in 1..=300 {
+            assert!(store.append_era(&id, version, &era(version)).await.unwrap());
+        }
+        let stream = store.stream(&id).await.unwrap().unwrap().stream;
+        let eras: Vec<Era> = stream.schedule.eras().copied().collect();
+        assert_eq!((eras.len(), eras[0], eras[255]), (256, era(45), era(300)));
     }
 }
