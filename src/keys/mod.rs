@@ -10,6 +10,7 @@ mod register;
 mod reveal;
 mod rotate;
 mod signals;
+mod span;
 #[cfg(test)]
 mod testing;
 
@@ -24,7 +25,7 @@ pub use rotate::Rotated;
 
 use crate::crypto::{ContentKey, KeyRing, Place, RingError};
 use crate::domain::{Boundary, Clock, Entropy, Kid, Schedule, StreamId, Timestamp};
-use crate::store::{Store, StoreError, StreamRow};
+use crate::store::{Reach, Store, StoreError, StreamRow};
 use reveal::Caches;
 use signals::Signals;
 
@@ -33,6 +34,8 @@ const ATTEMPTS: u32 = 16;
 /// How long a long poll trusts this process to hear of a change; another server's change is
 /// seen in the store.
 const POLL: Duration = Duration::from_secs(2);
+/// The wall time of a segment while nobody has reported two.
+const ASSUMED_PACE: Duration = Duration::from_secs(1);
 
 /// The keys of all streams.
 pub struct Keys {
@@ -127,6 +130,12 @@ fn place(kid: &Kid) -> Place<'_> {
         row: kid.as_bytes(),
         column: "sealed_key",
     }
+}
+
+/// How many segments the fastest encryptor publishes in `span`.
+fn segments_in(span: Duration, reach: Reach) -> u64 {
+    let pace = reach.pace.unwrap_or(ASSUMED_PACE).as_millis().max(1);
+    u64::try_from(span.as_millis().div_ceil(pace)).unwrap_or(u64::MAX)
 }
 
 /// Whether a boundary can be written down: RFC 3339 has the years 0 to 9999, a column 63 bits.

@@ -13,12 +13,10 @@ use crate::domain::{
 };
 use crate::store::{Reach, StreamRow};
 
-use super::{ATTEMPTS, Keys, KeysError, is_writable, was_cut};
+use super::{ATTEMPTS, Keys, KeysError, is_writable, segments_in, was_cut};
 
 /// Two refreshes of an encryptor's lease.
 const AHEAD: Duration = Duration::from_secs(10);
-/// The wall time of a segment while nobody has reported two.
-const ASSUMED_PACE: Duration = Duration::from_secs(1);
 /// How far ahead a change may be while another is still to come, in units of [`AHEAD`].
 const CHANGES_AHEAD: u32 = 6;
 
@@ -161,8 +159,7 @@ fn just_after(reach: Reach, now: Timestamp) -> Position {
 }
 
 fn further(from: Position, reach: Reach, times: u32) -> Position {
-    let pace = reach.pace.unwrap_or(ASSUMED_PACE).as_millis().max(1);
-    let segments = u64::try_from(AHEAD.as_millis().div_ceil(pace) + 1).unwrap_or(u64::MAX);
+    let segments = segments_in(AHEAD, reach).saturating_add(1);
     Position {
         segment: from
             .segment

@@ -90,6 +90,15 @@ impl Bench {
         Self::on(Arc::clone(&self.dir), Arc::clone(&self.clock), masters).await
     }
 
+    /// Another server on a copy of the database's files as they are now.
+    pub(super) async fn copied(&self) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        for file in ["hlskey.db", "hlskey.db-wal"] {
+            std::fs::copy(self.path().join(file), dir.path().join(file)).unwrap();
+        }
+        Self::on(dir, Arc::clone(&self.clock), &[7]).await
+    }
+
     async fn on(dir: Arc<TempDir>, clock: Arc<ManualClock>, masters: &[u8]) -> Self {
         let store = Store::open(&config_in(dir.path())).await.unwrap();
         let masters = masters.iter().map(|byte| MasterKey::new(&[*byte; 32]));
