@@ -46,10 +46,9 @@ struct StoreAway;
 
 impl ApiKeys {
     pub(super) fn new(store: Store) -> Self {
-        let rows = Cache::builder().max_capacity(MAX_ROWS).time_to_live(FRESH);
         Self {
             store,
-            rows: rows.build(),
+            rows: Cache::new(MAX_ROWS),
         }
     }
 
@@ -85,9 +84,9 @@ impl ApiKeys {
 
     /// Concurrent questions for one id ask the store once. A failure is not remembered.
     async fn look_up(&self, id: &str, now: Timestamp) -> Result<Option<Found>, StoreAway> {
-        let stale = |lookup: &Lookup| lookup.found.is_err() || now.since(lookup.at) >= FRESH;
         let entry = self.rows.entry_by_ref(id);
-        let entry = entry.or_insert_with_if(self.ask(id, now), stale).await;
+        let is_stale = |lookup: &Lookup| lookup.is_stale(now);
+        let entry = entry.or_insert_with_if(self.ask(id, now), is_stale).await;
         entry.into_value().found
     }
 
@@ -100,6 +99,13 @@ impl ApiKeys {
             at: now,
             found: found.map(|row| row.map(Found::from)),
         }
+    }
+}
+
+impl Lookup {
+    /// A clock that was set back makes it stale too.
+    fn is_stale(&self, now: Timestamp) -> bool {
+        self.found.is_err() || now < self.at || now.since(self.at) >= FRESH
     }
 }
 
