@@ -95,3 +95,6 @@ impl Config {
         schemes.chain(&mut self.grants.key_files).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,3 +209,6 @@ fn take_name(from: &mut &[u8]) -> Option<String> {
     *from = rest;
     String::from_utf8(name.to_vec()).ok()
 }
+
+#[cfg(test)]
+mod tests;

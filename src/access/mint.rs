@@ -83,3 +83,6 @@ fn opens(principal: &Principal, order: Order<'_>) -> bool {
         && principal.streams.iter().all(is_within)
         && Action::VIEWER.iter().all(|action| principal.may(*action))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ mod grant;
 pub mod mint;
 mod permit;
 mod scheme;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use api_key::ApiKey;
 pub use config::{

@@ -9,7 +9,7 @@
 //! }
 //! ```
 //!
-//! ```compile_fail,E0599
+//! ```compile_fail,E0277
 //! use hlskey::access::{Lease, Permit};
 //! fn keep(honest: &Permit<Lease>) -> Permit<Lease> {
 //!     Permit::clone(honest)

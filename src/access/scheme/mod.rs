@@ -121,3 +121,6 @@ impl Scheme {
         matches!(self, Self::Jwt(_))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -225,3 +225,6 @@ fn kid(claims: &Claims) -> Result<Option<Kid>, Fault> {
     let kid = value.as_str().and_then(|text| text.parse().ok());
     kid.map(Some).ok_or(Fault::Kid)
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,3 +115,6 @@ fn fault_of(error: &jsonwebtoken::errors::Error) -> Fault {
         _ => Fault::Signature,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! A gate with files, store and clock of its own, for tests of this floor and those above.
+//!
+//! Must not know: what is tested.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{Admitted, ApiKey, Config, Credential, Gate};
+use crate::crypto::SecretText;
+use crate::domain::{Action, Clock, Denied, SystemEntropy, Timestamp};
+use crate::store::testing::scratch;
+use crate::store::{CredentialRow, Store};
+
+/// When tests begin: a whole hour, in seconds 1_800_000_000.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+/// A shared secret of 32 bytes, one for each letter.
+pub(crate) fn fake_secret(letter: char) -> String {
+    format!("obviously-a-fake-{}", String::from(letter).repeat(15))
+}
+
+/// A clock that stands until it is moved.
+pub(crate) struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub(crate) fn set(&self, to: Timestamp) {
+        self.0.store(to.millis(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.set(self.now().plus(by));
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A gate and what stands around it. All files are gone with it.
+pub(crate) struct Bench {
+    pub(crate) dir: TempDir,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) config: Config,
+    pub(crate) gate: Gate,
+}
+
+impl Bench {
+    /// With these schemes and `[entitlement]` in TOML; grants have a key.
+    pub(crate) async fn new(access: &str) -> Self {
+        let (dir, store) = scratch().await;
+        let key = private_file(dir.path(), "grant.key", &"ab".repeat(32));
+        let grants = format!("[grants]\nkey_files = [{key:?}]\n");
+        let config: Config = toml::from_str(&(grants + access)).unwrap();
+        let clock = Arc::new(ManualClock(AtomicI64::new(START.millis())));
+        let gate = Gate::new(&config, store.clone(), Arc::clone(&clock) as _).unwrap();
+        Self {
+            dir,
+            store,
+            clock,
+            config,
+            gate,
+        }
+    }
+
+    /// With no scheme, letting everybody in who holds an API key or a grant.
+    pub(crate) async fn open() -> Self {
+        Self::new("[entitlement]\nsource = \"allow\"").await
+    }
+
+    /// Adds an API key to the store.
+    pub(crate) async fn api_key(&self, name: &str, stream: &str, actions: &[Action]) -> SecretText {
+        let (text, id, digest) = ApiKey::generate(&SystemEntropy);
+        let row = CredentialRow {
+            id,
+            name: name.to_owned(),
+            digest,
+            streams: vec![stream.parse().unwrap()],
+            actions: actions.to_vec(),
+            created: START,
+            expires: None,
+        };
+        self.store.add_credential(&row).await.unwrap();
+        text
+    }
+
+    /// Presents one token as bearer.
+    pub(crate) async fn admit(&self, token: &SecretText) -> Result<Admitted, Denied> {
+        self.gate.admit(&bearer(token)).await
+    }
+}
+
+/// A request with this bearer and nothing else.
+pub(crate) fn bearer(token: &SecretText) -> Credential {
+    Credential {
+        bearer: Some(token.clone()),
+        ..Credential::default()
+    }
+}
+
+/// A request with this token in its URL and nothing else.
+pub(crate) fn in_query(token: &SecretText) -> Credential {
+    Credential {
+        query: vec![("token".to_owned(), token.clone())],
+        ..Credential::default()
+    }
+}
+
+/// Writes a file that only its owner may read.
+pub(crate) fn private_file(dir: &Path, name: &str, text: &str) -> PathBuf {
+    let path = dir.join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    path
+}
