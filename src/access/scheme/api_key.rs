@@ -92,7 +92,8 @@ impl ApiKeys {
 
     async fn ask(&self, id: &str, now: Timestamp) -> Lookup {
         let found = self.store.credential(id).await.map_err(|error| {
-            tracing::error!(%error, "cannot look up an API key");
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "cannot look up an API key");
             StoreAway
         });
         Lookup {
