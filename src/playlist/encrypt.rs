@@ -94,12 +94,13 @@ impl MediaPlaylist {
     /// The source's METHOD=NONE tags go, and what they marked clear is encrypted like the rest.
     /// EXT-X-VERSION, EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE are moved on or added
     /// where needed; EXT-X-ENDLIST stays if the last segment is listed; until then a VOD is
-    /// an EVENT. All else passes byte for byte and in order, a byte order mark excepted.
+    /// an EVENT. A byte order mark goes, and the last line gets its line end. All else passes
+    /// byte for byte and in order.
     pub fn encrypt(&self, listing: &Listing<'_>) -> Result<String, RewriteError> {
         check(self, listing)?;
         let mut rewrite = Rewrite::new(self, *listing)?;
         rewrite.run();
-        Ok(rewrite.out.finish())
+        Ok(rewrite.out.finish_lines(self.text.eol()))
     }
 }
 

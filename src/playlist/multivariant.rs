@@ -70,7 +70,8 @@ impl MultivariantPlaylist {
         self.children.clone()
     }
 
-    /// The text without EXT-X-I-FRAME-STREAM-INF, and without a byte order mark.
+    /// The text to publish: without EXT-X-I-FRAME-STREAM-INF and byte order mark, its last line
+    /// ended.
     pub fn without_iframes(&self) -> String {
         let mut out = Splicer::new(self.text.as_str(), self.text.start());
         for line in self.text.lines() {
@@ -78,7 +79,7 @@ impl MultivariantPlaylist {
                 out.remove(line.start..line.next);
             }
         }
-        out.finish()
+        out.finish_lines(self.text.eol())
     }
 
     /// Whether there is an EXT-X-SESSION-KEY: the source is encrypted already.

@@ -46,4 +46,14 @@ impl<'a> Splicer<'a> {
         self.out.push_str(&self.source[self.at..]);
         self.out
     }
+
+    /// The same, its last line ended: what we publish cannot be taken for half written.
+    pub(super) fn finish_lines(self, eol: &str) -> String {
+        let mut out = self.finish();
+        if !out.ends_with('\n') {
+            out.truncate(out.trim_end_matches('\r').len());
+            out.push_str(eol);
+        }
+        out
+    }
 }
