@@ -76,7 +76,7 @@ const TAGS: &[&str] = &[
 /// Lines that nobody reads: comments, unknown tags, blank lines.
 fn unread() -> impl Strategy<Value = String> {
     prop_oneof![
-        "#( |#|EX|ext)[ -~]{0,8}",
+        "#( |#|EX-|ext)[ -~]{0,8}",
         "#EXT-X-[a-z]{1,6}(:[ -~]{0,8})?",
         "[ \t]{0,2}",
     ]
@@ -85,29 +85,41 @@ fn unread() -> impl Strategy<Value = String> {
 /// Lines that fit together badly: nothing is promised of them but that they do no harm.
 pub(super) fn scraps() -> impl Strategy<Value = String> {
     let line = prop_oneof![
-        unread(),
-        select(TAGS).prop_map(str::to_owned),
-        select(TAIL).prop_map(str::to_owned),
-        block().prop_map(|lines| lines.join("\n")),
-        "#EXT(INF|M3U|-X-(KEY|MAP|MEDIA|STREAM-INF|PART|VERSION|ENDLIST|SKIP|MEDIA-SEQUENCE|SERVER-CONTROL)):?[ -~]{0,24}",
-        "#EXT-X-(MEDIA|KEY|MAP|SESSION-KEY|I-FRAME-STREAM-INF):(URI=\"[ -~]{0,6}\"|[A-Z]{1,3}=[a-z0-9]{0,3})(, ?[A-Z]{1,2}=\"?[a-z]{0,3}\"?){0,3}",
-        "\\PC{0,12}",
-        "[\\x00-\\x20#\u{feff}\u{a0}a:=\",]{0,6}",
+        4 => unread(),
+        4 => select(TAGS).prop_map(str::to_owned),
+        1 => select(TAIL).prop_map(str::to_owned),
+        12 => block().prop_map(|lines| lines.join("\n")),
+        2 => NUMBERED,
+        2 => "#EXT(INF|-X-(KEY|MAP|STREAM-INF|PART|ENDLIST|SKIP|SERVER-CONTROL)):?[ -~]{0,24}",
+        2 => LISTED,
+        1 => "\\PC{0,12}",
+        1 => "[\\x00-\\x20#\u{feff}\u{a0}a:=\",]{0,6}",
     ];
-    let head = select(
-        &[
-            "#EXTM3U\n",
-            "#EXTM3U\r\n#EXT-X-TARGETDURATION:6\r\n",
-            "",
-            "\u{feff}#EXTM3U\n",
-        ][..],
-    );
-    let ends = select(&["\n", "\r\n", "\r", ""][..]);
-    (head, vec((line, ends), 0..12)).prop_map(|(head, lines)| {
+    let end = prop_oneof![
+        40 => Just("\n"),
+        8 => Just("\r\n"),
+        1 => Just("\r"),
+        1 => Just(""),
+    ];
+    let head = prop_oneof![
+        8 => Just("#EXTM3U\r\n#EXT-X-TARGETDURATION:6\r\n"),
+        2 => Just("#EXTM3U\n"),
+        1 => Just("\u{feff}#EXTM3U\n"),
+        1 => Just(""),
+    ];
+    (head, vec((line, end), 0..8)).prop_map(|(head, lines)| {
         let lines = lines.iter().map(|(line, end)| format!("{line}{end}"));
         head.to_owned() + &lines.collect::<String>()
     })
 }
+
+/// Tags with numbers, most of them valid ones.
+const NUMBERED: &str =
+    "#EXT-X-(VERSION|TARGETDURATION|MEDIA-SEQUENCE|DISCONTINUITY-SEQUENCE):[0-9]{0,3}";
+
+/// Tags with attribute lists, some of them valid ones.
+const LISTED: &str = "#EXT-X-(MEDIA|KEY|MAP|SESSION-KEY|I-FRAME-STREAM-INF|SERVER-CONTROL):\
+    (URI=\"[ -~]{0,6}\"|[A-Z]{1,3}=[a-z0-9]{0,3})(, ?[A-Z]{1,2}=\"?[a-z]{0,3}\"?){0,3}";
 
 fn shuffle(lines: &mut [String], mut order: u64) {
     for at in (1..lines.len()).rev() {
