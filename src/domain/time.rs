@@ -52,14 +52,21 @@ impl Timestamp {
     }
 }
 
+/// 0000-01-01T00:00:00.000Z.
+const FIRST_MILLI: i64 = -62_167_219_200_000;
+/// 9999-12-31T23:59:59.999Z.
+const LAST_MILLI: i64 = 253_402_300_799_999;
+
 fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339, UTC, with milliseconds: `2026-11-22T02:22:10.000Z`.
+    /// RFC 3339, UTC, with milliseconds: `2026-11-22T02:22:10.000Z`. RFC 3339 ends with the year
+    /// 9999 and begins with the year 0; a time outside prints as that end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+        let millis = self.0.clamp(FIRST_MILLI, LAST_MILLI);
+        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
             .map_err(|_| fmt::Error)?;
         let (date, time) = (at.date(), at.time());
         let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
@@ -140,6 +147,11 @@ mod tests {
             assert_eq!(same.parse(), Ok(noon), "{same}");
         }
         assert_eq!(noon.to_string(), "2026-01-02T12:00:00.250Z");
+        let ends = [i64::MIN, i64::MAX].map(|millis| Timestamp(millis).to_string());
+        assert_eq!(
+            ends,
+            ["0000-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"]
+        );
         for bad in [
             "",
             "now",
