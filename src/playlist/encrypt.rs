@@ -2,91 +2,13 @@
 //!
 //! Must not know: keys, IVs, files; it gets them as text, a listing at a time.
 
-use std::collections::HashSet;
-
-use super::Unsupported;
 use super::header::{self, Promises};
 use super::key;
+use super::listing::{Entry, Listing, RewriteError};
 use super::media::{Block, MediaPlaylist};
 use super::splice::Splicer;
 use super::tag::{Group, Tag};
-use super::text::{Kind, Line};
-
-/// Which segments are listed, and how each of them is to be fetched.
-#[derive(Debug, Clone, Copy)]
-pub struct Listing<'a> {
-    /// Index into [`MediaPlaylist::segments`]; earlier ones are dropped with their tags.
-    pub first: usize,
-    /// The segments from `first` on; later ones are cut off with their tags.
-    pub entries: &'a [Entry],
-}
-
-/// How one segment is listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
-    /// With its own EXT-X-KEY.
-    Encrypted {
-        /// The key's URI: visible ASCII, below 4096 bytes, without `"`, `,`, `{$`, `IV=`,
-        /// `METHOD=`, `KEYFORMAT=`.
-        key_uri: String,
-        /// `0x` and 32 lower-case hex digits; `None` for the sequence number.
-        iv: Option<String>,
-        /// Replaces the segment's URI.
-        uri: Option<String>,
-    },
-    /// As EXT-X-GAP: players do not load it, there is nothing to decrypt.
-    Gap,
-}
-
-/// Why a listing cannot be written; `entry` counts from 0. The message may be shown.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RewriteError {
-    /// The playlist is of a kind that is not encrypted.
-    #[error("{0}")]
-    Unsupported(#[from] Unsupported),
-    /// Nothing is listed.
-    #[error("a listing has at least one segment")]
-    Empty,
-    /// More is listed than there is.
-    #[error("the listing reaches past the playlist's {segments} segments")]
-    OutOfRange {
-        /// How many there are.
-        segments: usize,
-    },
-    /// An EVENT or VOD playlist would lose its first segments (§6.2.1).
-    #[error("line {line}: EXT-X-PLAYLIST-TYPE does not let segments be dropped")]
-    Pinned {
-        /// The tag's line.
-        line: usize,
-    },
-    /// Some player would misread the key's URI.
-    #[error("entry {entry}: the key's URI is not safe in a playlist")]
-    KeyUri {
-        /// The entry.
-        entry: usize,
-    },
-    /// Not an IV.
-    #[error("entry {entry}: an IV is 0x and 32 lower-case hex digits")]
-    Iv {
-        /// The entry.
-        entry: usize,
-    },
-    /// Two segments with one key and one IV.
-    #[error("entry {entry}: its key and IV are listed before")]
-    RepeatedIv {
-        /// The second entry.
-        entry: usize,
-    },
-    /// The segment's new URI cannot stand on a line of its own.
-    #[error("entry {entry}: the segment's URI is not safe in a playlist")]
-    Uri {
-        /// The entry.
-        entry: usize,
-    },
-    /// EXT-X-DISCONTINUITY-SEQUENCE would pass 2^64-1.
-    #[error("EXT-X-DISCONTINUITY-SEQUENCE is too large")]
-    Overflow,
-}
+use super::text::{self, Kind, Line};
 
 impl MediaPlaylist {
     /// The playlist with the listed segments, each encrypted one under its own EXT-X-KEY.
@@ -97,59 +19,15 @@ impl MediaPlaylist {
     /// an EVENT. A byte order mark goes, and the last line gets its line end. All else passes
     /// byte for byte and in order.
     pub fn encrypt(&self, listing: &Listing<'_>) -> Result<String, RewriteError> {
-        check(self, listing)?;
+        listing.check(self)?;
         let mut rewrite = Rewrite::new(self, *listing)?;
         rewrite.run();
-        Ok(rewrite.out.finish_lines(self.text.eol()))
-    }
-}
-
-fn check(list: &MediaPlaylist, listing: &Listing<'_>) -> Result<(), RewriteError> {
-    if let Some(reason) = list.unsupported() {
-        return Err(reason.into());
-    }
-    if listing.entries.is_empty() {
-        return Err(RewriteError::Empty);
-    }
-    let segments = list.segments.len();
-    let end = listing.first.checked_add(listing.entries.len());
-    if end.is_none_or(|end| end > segments) {
-        return Err(RewriteError::OutOfRange { segments });
-    }
-    match list.header.fixed {
-        Some(fixed) if listing.first > 0 => Err(RewriteError::Pinned { line: fixed.line }),
-        _ => check_entries(listing.entries),
-    }
-}
-
-fn check_entries(entries: &[Entry]) -> Result<(), RewriteError> {
-    let mut seen = HashSet::with_capacity(entries.len());
-    for (entry, listed) in entries.iter().enumerate() {
-        let Entry::Encrypted { key_uri, iv, uri } = listed else {
-            continue;
-        };
-        if !key::is_safe_uri(key_uri) {
-            return Err(RewriteError::KeyUri { entry });
-        }
-        if uri.as_deref().is_some_and(|uri| !is_safe_line(uri)) {
-            return Err(RewriteError::Uri { entry });
-        }
-        if let Some(iv) = iv {
-            if !key::is_iv(iv) {
-                return Err(RewriteError::Iv { entry });
-            }
-            if !seen.insert((key_uri, iv)) {
-                return Err(RewriteError::RepeatedIv { entry });
-            }
+        let out = rewrite.out.finish_lines(self.text.eol());
+        match text::is_bounded(&out) {
+            true => Ok(out),
+            false => Err(RewriteError::TooLong),
         }
     }
-    Ok(())
-}
-
-/// One URI and nothing else, without variables.
-fn is_safe_line(uri: &str) -> bool {
-    let odd = |c: char| c.is_control() || c.is_whitespace();
-    !uri.is_empty() && !uri.starts_with('#') && !uri.contains(odd) && !uri.contains("{$")
 }
 
 /// What becomes of a line.
@@ -184,13 +62,13 @@ impl<'a> Rewrite<'a> {
             version: needed_version(list, listing, listed),
             discontinuity_sequence: before.checked_add(left).ok_or(RewriteError::Overflow)?,
             bitrate: bitrate.filter(|_| listed[0].bitrate.is_none()),
-            out: Splicer::new(list.text().as_str(), list.text().start()),
+            out: Splicer::new(list.text.as_str(), list.text.start()),
         })
     }
 
     fn run(&mut self) {
         let mut block = 0;
-        for (index, line) in self.list.text().lines().iter().enumerate() {
+        for (index, line) in self.list.text.lines().iter().enumerate() {
             while self.list.blocks.get(block).is_some_and(|b| b.uri < index) {
                 block += 1;
             }
@@ -258,7 +136,7 @@ impl<'a> Rewrite<'a> {
 
     fn add(&mut self, before: &Line, text: &str) {
         self.out.insert(before.start, text);
-        self.out.insert(before.start, self.list.text().eol());
+        self.out.insert(before.start, self.list.text.eol());
     }
 
     fn fate(&self, line: &Line, index: usize, block: usize) -> Fate {
@@ -315,7 +193,7 @@ impl<'a> Rewrite<'a> {
     }
 
     fn server_control(&self, line: &Line) -> Fate {
-        let list = self.list.text().attributes(line).unwrap_or_default();
+        let list = self.list.text.attributes(line).unwrap_or_default();
         match header::server_control(&list) {
             Promises::None => Fate::Keep,
             Promises::Only => Fate::Drop,
@@ -340,7 +218,7 @@ impl<'a> Rewrite<'a> {
     }
 
     fn is_half_written(&self, index: usize) -> bool {
-        let dangling = self.list.text().dangling();
+        let dangling = self.list.text.dangling();
         !self.list.is_ended() && dangling.is_some_and(|(_, at)| at == index)
     }
 

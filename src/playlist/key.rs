@@ -87,7 +87,8 @@ mod tests {
         };
         let first = key("https://k/1", Some("0x01"));
         let expected = [first.clone(), first, key("https://k/2", None), None];
-        let seen: Vec<_> = list.segments().iter().map(|s| s.key.clone()).collect();
+        let keys = list.segments().iter().map(|s| s.key.as_deref().cloned());
+        let seen: Vec<_> = keys.collect();
         assert_eq!(seen, expected);
     }
 }

@@ -3,6 +3,7 @@
 //! Must not know: how it is rewritten.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::header::Header;
@@ -42,8 +43,9 @@ pub struct Segment {
     /// It stands under an EXT-X-KEY with METHOD=NONE. It is encrypted like the others.
     pub clear: bool,
     /// The last EXT-X-KEY in whose scope it stands, unless that is METHOD=NONE. Only a list that
-    /// is encrypted already has any.
-    pub key: Option<KeyTag>,
+    /// is encrypted already has any. Segments in one scope share it: a tag may be long and its
+    /// segments many.
+    pub key: Option<Arc<KeyTag>>,
     /// Its URI's line, from 1.
     pub line: usize,
 }
@@ -98,13 +100,10 @@ impl MediaPlaylist {
         self.header.fixed.is_some()
     }
 
-    /// Why this list cannot be encrypted, if it cannot: the first reason in it.
+    /// Why this list cannot be encrypted, if it cannot: that it is an I-frame playlist, else the
+    /// first reason in it.
     pub fn unsupported(&self) -> Option<Unsupported> {
         self.unsupported.clone()
-    }
-
-    pub(super) fn text(&self) -> &Text {
-        &self.text
     }
 }
 

@@ -11,6 +11,7 @@ mod encrypt;
 mod error;
 mod header;
 mod key;
+mod listing;
 mod media;
 mod multivariant;
 mod number;
@@ -28,9 +29,9 @@ mod tests;
 
 use std::fmt;
 
-pub use encrypt::{Entry, Listing, RewriteError};
 pub use error::PlaylistError;
 pub use key::KeyTag;
+pub use listing::{Entry, Listing, RewriteError};
 pub use media::{MediaPlaylist, Segment};
 pub use multivariant::{Child, ChildKind, MultivariantPlaylist};
 pub use unsupported::Unsupported;
@@ -69,8 +70,8 @@ impl Playlist {
     /// percent-encoded; an empty answer keeps the old URI.
     pub fn map_uris(&self, f: &mut dyn FnMut(UriKind, &str) -> String) -> String {
         match self {
-            Self::Media(list) => uris::map(list.text(), UriKind::Segment, f),
-            Self::Multivariant(list) => uris::map(list.text(), UriKind::Child, f),
+            Self::Media(list) => uris::map(&list.text, UriKind::Segment, f),
+            Self::Multivariant(list) => uris::map(&list.text, UriKind::Child, f),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::uris;
 /// A multivariant playlist. Its `Display` gives the parsed text byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultivariantPlaylist {
-    text: Text,
+    pub(super) text: Text,
     children: Vec<Child>,
     has_session_key: bool,
 }
@@ -85,10 +85,6 @@ impl MultivariantPlaylist {
     /// Whether there is an EXT-X-SESSION-KEY: the source is encrypted already.
     pub fn has_session_key(&self) -> bool {
         self.has_session_key
-    }
-
-    pub(super) fn text(&self) -> &Text {
-        &self.text
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Must not know: how it will be rewritten.
 
+use std::sync::Arc;
+
 use super::attribute;
 use super::header::Header;
 use super::media::{Block, MediaPlaylist, Segment};
@@ -43,7 +45,7 @@ struct Reader<'a> {
     /// In the scope of METHOD=NONE.
     clear: bool,
     /// The key in whose scope we are.
-    key: Option<key::KeyTag>,
+    key: Option<Arc<key::KeyTag>>,
     /// EXT-X-DISCONTINUITY has been seen.
     discontinuous: bool,
     /// Segments that an EXT-X-SKIP stands for.
@@ -105,7 +107,7 @@ impl<'a> Reader<'a> {
     fn segment_tag(&mut self, line: &Line, index: usize, tag: Tag) -> Result<(), PlaylistError> {
         match tag {
             Tag::Key => {
-                self.key = key::read(self.text, line)?;
+                self.key = key::read(self.text, line)?.map(Arc::new);
                 self.clear = self.key.is_none();
                 let line = line.number;
                 self.refuse((!self.clear).then_some(Unsupported::AlreadyEncrypted { line }));
@@ -179,9 +181,11 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The first reason stands.
+    /// The first reason stands, except that an I-frame playlist is always called one: it can be
+    /// left out, and its byte ranges are no news.
     fn refuse(&mut self, reason: Option<Unsupported>) {
-        if self.unsupported.is_none() {
+        let is_iframes = matches!(reason, Some(Unsupported::IFramesOnly { .. }));
+        if self.unsupported.is_none() || is_iframes {
             self.unsupported = reason;
         }
     }

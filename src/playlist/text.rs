@@ -51,7 +51,7 @@ pub(super) enum Kind {
 impl Text {
     /// Splits `source`. Blank lines, comments and unknown tags are lines too.
     pub(super) fn parse(source: &str) -> Result<Self, PlaylistError> {
-        if source.len() > MAX_BYTES {
+        if !is_bounded(source) {
             return Err(PlaylistError::TooLong);
         }
         let start = source.len() - source.strip_prefix(BOM).unwrap_or(source).len();
@@ -59,9 +59,6 @@ impl Text {
         let mut lines = Vec::new();
         let mut at = start;
         while at < source.len() {
-            if lines.len() == MAX_LINES {
-                return Err(PlaylistError::TooLong);
-            }
             let line = Line::at(source, at, lines.len() + 1)?;
             at = line.next;
             lines.push(line);
@@ -110,12 +107,9 @@ impl Text {
         self.lines.len()
     }
 
-    /// The line end that the text uses.
+    /// The line end that the text uses: its first line's.
     pub(super) fn eol(&self) -> &str {
-        match &self.source[self.lines[0].end..self.lines[0].next] {
-            "" => "\n",
-            eol => eol,
-        }
+        &self.source[self.lines[0].end..self.lines[0].next]
     }
 
     /// A line's content.
@@ -197,6 +191,11 @@ impl Kind {
             }
         }
     }
+}
+
+/// Whether a text is within the bounds of what is read.
+pub(super) fn is_bounded(text: &str) -> bool {
+    text.len() <= MAX_BYTES && text.split_inclusive('\n').count() <= MAX_LINES
 }
 
 /// What some players trim before they look for `#`.

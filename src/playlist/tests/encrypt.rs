@@ -110,6 +110,7 @@ fn the_version_is_what_is_needed_and_stands_once() {
         ("#EXT-X-VERSION:7\n", "6.5", with_iv, Some(7)),
         ("#EXT-X-VERSION:3\n", "6.5", gap, Some(8)),
         ("#EXT-X-VERSION:9\n", "6.5", gap, Some(9)),
+        ("#EXT-X-GAP\n", "6", with_iv, Some(8)),
     ];
     for (version, inf, entries, expected) in cases {
         let source = format!(
@@ -146,6 +147,12 @@ fn the_end_and_the_type_stand_for_what_is_listed() {
                #EXT-X-TARGETDURATION:6\nK0\n#EXTINF:6,\na.ts\nK1\n#EXTINF:6,\nb.ts\n";
     check(source, (0, 1), part);
     check(source, (0, 2), all);
+    let strange = "PLAYLIST-TYPE:LOOP";
+    check(
+        &source.replace("PLAYLIST-TYPE:VOD", strange),
+        (0, 1),
+        &part.replace("PLAYLIST-TYPE:EVENT", strange),
+    );
 }
 
 #[test]
@@ -226,6 +233,25 @@ K1
 b.ts
 ";
     check(source, (1, 2), middle);
+}
+
+#[test]
+fn a_bit_rate_lasts_until_the_next() {
+    let source = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n#EXT-X-BITRATE:900\n\
+                  #EXTINF:6,\na.ts\n#EXTINF:6,\nb.ts\n#EXT-X-BITRATE:800\n#EXTINF:6,\nc.ts\n";
+    let head = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:@\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n";
+    let second = format!("{head}#EXT-X-BITRATE:900\nK1\n#EXTINF:6,\nb.ts\n");
+    check(source, (1, 2), &second.replace('@', "1"));
+    let third = format!("{head}K2\n#EXT-X-BITRATE:800\n#EXTINF:6,\nc.ts\n");
+    check(source, (2, 3), &third.replace('@', "2"));
+}
+
+#[test]
+fn the_key_follows_the_last_of_several_discontinuities() {
+    let source = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n#EXT-X-DISCONTINUITY\n\
+                  #EXT-X-BITRATE:900\n#EXT-X-DISCONTINUITY\n#EXTINF:6,\na.ts\n";
+    let expected = source.replace("#EXTINF", "K0\n#EXTINF");
+    check(source, (0, 1), &expected);
 }
 
 #[test]

@@ -91,6 +91,17 @@ fn faults_are_named_with_their_line() {
             attributes("EXT-X-I-FRAME-STREAM-INF"),
         ),
         (
+            format!("{stream_inf}v.m3u8\n#EXT-X-MEDIA:URI=\"a.m3u8\",DEFAULT=Y"),
+            PlaylistError::Incomplete { line: 4 },
+        ),
+        (
+            "#EXT-X-CONTENT-STEERING:SERVER-URI=\"s\"\n".repeat(2),
+            PlaylistError::Duplicate {
+                tag: "EXT-X-CONTENT-STEERING",
+                line: 3,
+            },
+        ),
+        (
             format!("#EXT-X-VERSION:3\n#EXT-X-VERSION:4\n{stream_inf}v.m3u8\n"),
             PlaylistError::Duplicate {
                 tag: "EXT-X-VERSION",

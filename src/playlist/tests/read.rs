@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::*;
+use crate::domain::Timestamp;
 
 fn head(lines: &str) -> String {
     format!("#EXTM3U\n#EXT-X-TARGETDURATION:6\n{lines}")
 }
 
 fn millis(time: &str) -> Option<i64> {
-    time.parse().ok().map(crate::domain::Timestamp::millis)
+    time.parse().ok().map(Timestamp::millis)
 }
 
 #[test]
@@ -30,6 +31,7 @@ fn a_segment_has_what_stands_before_it() {
         discontinuity: true,
         gap: true,
         clear: true,
+        key: None,
         line: 10,
     };
     let second = Segment {
@@ -71,6 +73,41 @@ fn dates_are_carried_both_ways_without_adding_up_errors() {
     assert_eq!(times[2002], noon + 1000, "2000 half milliseconds on");
     assert_eq!(times[2003..], [one, one + 1000]);
     assert_eq!(media(&head("#EXTINF:6,\na.ts\n")).segments()[0].time, None);
+}
+
+#[test]
+fn ffmpeg_is_read() {
+    let list = media(
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:2\n\
+         #EXT-X-INDEPENDENT-SEGMENTS\n#EXTINF:2.000000,\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T03:27:28.627+0000\ni2.ts\n\
+         #EXTINF:1.000000,\n#EXT-X-PROGRAM-DATE-TIME:2026-11-22T03:27:30.627+0000\ni3.ts\n",
+    );
+    let times = list
+        .segments()
+        .iter()
+        .map(|s| s.time.map(Timestamp::millis));
+    let expected = ["2026-11-22T03:27:28.627Z", "2026-11-22T03:27:30.627Z"].map(millis);
+    assert!(times.eq(expected));
+    let master = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-STREAM-INF:BANDWIDTH=642400,RESOLUTION=160x90\n\
+                  v0/i.m3u8\n\n#EXT-X-STREAM-INF:BANDWIDTH=642400\nv1/i.m3u8\n\n";
+    assert_eq!(multivariant(master).children().len(), 2);
+}
+
+#[test]
+fn definitions_may_stand_often() {
+    let text = head("#EXT-X-DEFINE:NAME=\"a\",VALUE=\"1\"\n#EXT-X-DEFINE:NAME=\"b\",VALUE=\"2\"\n");
+    assert_eq!(media(&text).to_string(), text);
+}
+
+#[test]
+fn a_far_date_is_still_a_date() {
+    let list = media(&head(
+        "#EXT-X-PROGRAM-DATE-TIME:9999-12-31T23:59:59Z\n#EXTINF:18446744073709551615,\na.ts\n\
+         #EXTINF:6,\nb.ts\n",
+    ));
+    let last = list.segments()[1].time.unwrap();
+    assert_eq!(last.to_string(), "9999-12-31T23:59:59.999Z");
 }
 
 #[test]

@@ -117,6 +117,15 @@ fn listings_are_of_what_is_there() {
 }
 
 #[test]
+fn what_could_not_be_read_again_is_not_written() {
+    let segments = "#EXTINF:2,\na.ts\n".repeat(100_000);
+    let list = media(&format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n{segments}"));
+    let entries: Vec<Entry> = (0..100_000).map(|iv| entry("k", iv)).collect();
+    assert_eq!(rewrite(&list, 0, &entries), Err(RewriteError::TooLong));
+    assert!(rewrite(&list, 0, &entries[..60_000]).is_ok());
+}
+
+#[test]
 fn playlists_of_other_kinds_are_named_with_their_line() {
     let low = |tag| Unsupported::LowLatency { tag, line: 3 };
     let cases = [
@@ -157,6 +166,9 @@ fn playlists_of_other_kinds_are_named_with_their_line() {
         assert_eq!(refused, Err(RewriteError::Unsupported(expected.clone())));
         assert!(expected.to_string().starts_with("line 3: "));
     }
+    let iframes = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MAP:URI=\"m\"\n#EXT-X-I-FRAMES-ONLY\n";
+    let named = Some(Unsupported::IFramesOnly { line: 4 });
+    assert_eq!(media(iframes).unsupported(), named);
     let variable = media("#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{$base}/a.ts\n");
     assert_eq!(
         variable.unsupported(),
