@@ -172,6 +172,14 @@ fn faults_are_named_with_their_line() {
             misplaced("EXT-X-DISCONTINUITY-SEQUENCE", 4),
         ),
         (
+            &format!("{inf}#EXT-X-DISCONTINUITY-SEQUENCE:4\n"),
+            misplaced("EXT-X-DISCONTINUITY-SEQUENCE", 5),
+        ),
+        (
+            "#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n",
+            duplicate("EXT-X-SKIP", 4),
+        ),
+        (
             "#EXT-X-PROGRAM-DATE-TIME:noon\n",
             PlaylistError::Time { line: 3 },
         ),

@@ -85,7 +85,7 @@ fn a_key_and_an_iv_are_used_once() {
 
 #[test]
 fn segment_uris_stay_one_line() {
-    for bad in ["", "#a", "a b", "a\nb", "a\r", "\u{85}", "a{$b}"] {
+    for bad in ["", "#a", "a b", "a\nb", "a\r", "\u{85}", "a\u{1}b", "a{$b}"] {
         assert_eq!(
             with_uri(bad),
             Err(RewriteError::Uri { entry: 0 }),
