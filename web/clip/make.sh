@@ -17,9 +17,9 @@ ffmpeg=(ffmpeg -nostdin -hide_banner -loglevel warning -y -fflags +bitexact)
 picture="smptehdbars=size=640x360:rate=25:duration=$seconds,
 eq=brightness=-0.12:saturation=0.8,
 drawbox=x=0:y=108:w=640:h=116:color=0x10141c@0.86:t=fill,
-drawtext=fontfile=$font:fontsize=72:fontcolor=white:x=88:y=124:text='%{eif\:floor(t/60)\:d\:2}\:%{eif\:mod(floor(t)\,60)\:d\:2}',
-drawtext=fontfile=$font:fontsize=72:fontcolor=0x7cc7ff:x=305:y=124:text='.%{eif\:mod(n\,25)\:d\:2}',
-drawtext=fontfile=$font:fontsize=18:fontcolor=0xb8c4d4:x=90:y=194:text='hlskey demo   minute\:second.picture'"
+drawtext=fontfile=$font:fontsize=72:fontcolor=white:x=125:y=124:text='%{eif\:floor(t/60)\:d\:2}\:%{eif\:mod(floor(t)\,60)\:d\:2}',
+drawtext=fontfile=$font:fontsize=72:fontcolor=0x7cc7ff:x=342:y=124:text='.%{eif\:mod(n\,25)\:d\:2}',
+drawtext=fontfile=$font:fontsize=18:fontcolor=0xb8c4d4:x=142:y=194:text='hlskey demo   minute\:second.picture'"
 # drawbox cannot follow the time, overlay can.
 marker="color=c=0x7cc7ff:size=16x6:rate=25:duration=$seconds"
 

@@ -7,7 +7,7 @@ import * as view from "./view.js";
 const TICK_MS = 200;
 
 const video = document.getElementById("video");
-const config = await (await fetch("demo.json")).json();
+const config = await loadConfig();
 
 /** What the page knows; tests read it through `window.hlskeyDemo`. */
 const state = {
@@ -49,6 +49,15 @@ window.hlskeyDemo = {
   get height() { return player.level?.height ?? null; },
   get playingMs() { return player.playingMs; },
 };
+
+async function loadConfig() {
+  try {
+    return await (await fetch("demo.json")).json();
+  } catch (error) {
+    view.showStatus("failed", "the demo's settings cannot be read");
+    throw error;
+  }
+}
 
 function recordKey(answer) {
   state.answers.push(answer);
@@ -117,7 +126,7 @@ function showWhere(playingMs) {
 function showHealth() {
   const dry = bufferSeconds() < 0.3;
   if (player.stopped && dry) {
-    view.showStatus("ended", player.holdsToken ? "stopped" : "no key, no picture");
+    view.showStatus("ended", player.holdsToken ? "trying again" : "no key, no picture");
   } else if (player.stopped) {
     view.showStatus("waiting", "playing out what is buffered");
   } else if (video.paused) {

@@ -3,6 +3,8 @@
 
 import { kidOf } from "./grid.js";
 
+const RETRY_MS = 3000;
+
 /**
  * One answer to a key request.
  * @typedef {{at: Date, kid: string, status: number, ms: number, problem: object|null}} KeyAnswer
@@ -38,6 +40,9 @@ export class Player {
     this.#hls = new Hls({
       liveSyncDurationCount: 3,
       liveMaxLatencyDurationCount: 8,
+      // The ID3 tags of packed audio hold only its time; no text track is wanted of them.
+      enableID3MetadataCues: false,
+      enableEmsgMetadataCues: false,
       xhrSetup: (xhr, url) => this.#prepareRequest(xhr, url),
     });
     this.#hls.on(Hls.Events.ERROR, (_, error) => this.#onError(error));
@@ -61,11 +66,7 @@ export class Player {
 
   giveToken() {
     this.#token = this.#config.token;
-    if (this.#stopped) {
-      this.#stopped = false;
-      this.#hls.startLoad();
-      this.#video.play().catch(() => {});
-    }
+    this.#resume();
   }
 
   /** The programme time of the picture, in milliseconds since 1970, or null. */
@@ -102,17 +103,49 @@ export class Player {
     if (error.fatal && error.type === Hls.ErrorTypes.MEDIA_ERROR) {
       this.#hls.recoverMediaError();
     } else if (error.fatal) {
-      this.#stopped = true;
-      this.#hls.stopLoad();
+      this.#stop();
     }
-    const { type, details, fatal } = error;
-    this.#report.onError({ type, details, fatal, status: error.response?.code ?? null });
+    if (!isFalseAlarm(error)) {
+      const { type, details, fatal } = error;
+      this.#report.onError({ type, details, fatal, status: error.response?.code ?? null });
+    }
+  }
+
+  /** Stops loading: for good without the token, else until the server may be back. */
+  #stop() {
+    this.#stopped = true;
+    this.#hls.stopLoad();
+    setTimeout(() => {
+      if (this.holdsToken) {
+        this.#resume();
+      }
+    }, RETRY_MS);
+  }
+
+  #resume() {
+    if (!this.#stopped) {
+      return;
+    }
+    this.#stopped = false;
+    if (this.#hls.levels.length === 0) {
+      this.#hls.loadSource(this.#config.master);
+    }
+    this.#hls.startLoad();
+    this.#video.play().catch(() => {});
   }
 
   /** Safari without media source extensions: the server's rewritten playlist carries grants. */
   #playNatively() {
     this.#video.src = `${this.#config.play}?token=${encodeURIComponent(this.#config.token)}`;
   }
+}
+
+/**
+ * hls.js 1.7 misses that the first append of a separate audio track is complete and reports it
+ * as one without progress, though the media is there. A real one is reported again.
+ */
+function isFalseAlarm({ details, appendsWithoutProgress }) {
+  return details === Hls.ErrorDetails.BUFFER_APPEND_NO_PROGRESS && appendsWithoutProgress === 1;
 }
 
 /** @returns {KeyAnswer} */
