@@ -1,0 +1,69 @@
+# Two commands matter: `make demo` shows the product, `make test` checks all of it.
+# Whatever else they need is installed or made on the way; Rust must be there (https://rustup.rs).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help demo build test lint fmt clip rust tools
+
+# The program must be at target/release/hlskey, whatever the environment says.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+HLSKEY := $(CURDIR)/target/release/hlskey
+# What npm writes last, and only when everything is installed: the player, and the tests' tools.
+INSTALLED := node_modules/.package-lock.json
+PLAYER := web/$(INSTALLED)
+DRIVERS := $(patsubst %/package.json,%/$(INSTALLED),$(wildcard tests/*/package.json))
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: build ## run the whole product on this machine: make demo ARGS="--rotate 20s"
+	@exec "$(HLSKEY)" demo $(ARGS)
+
+build: rust $(PLAYER) ## build target/release/hlskey, page and clip included
+	cargo build --release --locked
+
+test: tools lint build $(DRIVERS) ## run every check: lints, licences, units, the built program
+	HLSKEY_BIN="$(HLSKEY)" cargo nextest run --locked
+	cargo test --locked --doc --quiet
+	node --test web/page/
+
+lint: tools $(PLAYER) ## check format, lints, documentation, licences and scripts
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items --quiet
+	# Advisories are left out: their database is not on every network. `cargo deny check` has them.
+	cargo fetch --locked --quiet
+	cargo deny --offline --log-level error check licenses bans sources
+	shopt -s nullglob
+	for script in web/page/*.js tests/*/*.mjs; do node --check "$$script"; done
+	for script in tools/*.sh web/clip/*.sh .ci/run; do bash -n "$$script"; done
+
+fmt: ## format the sources
+	cargo fmt
+
+clip: ## make the demo's clip again; the result is committed
+	tools/need.sh ffmpeg=ffmpeg,fonts-dejavu-core
+	web/clip/make.sh
+
+# --- what the others need ---
+
+rust:
+	@tools/need.sh cc=gcc,libc6-dev
+	command -v cargo >/dev/null || { echo "Rust is missing: https://rustup.rs" >&2; exit 1; }
+
+tools: rust
+	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm ps=procps
+	cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+	cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+
+%/$(INSTALLED): %/package.json %/package-lock.json
+	@tools/need.sh node=nodejs npm=npm
+	node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))' \
+	    || { echo "node 18 or newer is needed, this is $$(node --version)" >&2; exit 1; }
+	npm ci --prefix $* --no-audit --no-fund --ignore-scripts
+	touch $@
