@@ -85,6 +85,14 @@ mod tests {
     }
 
     #[test]
+    fn it_is_whole_or_says_what_to_do() {
+        match files() {
+            Ok(files) => assert!(files.iter().any(|file| file.0 == "hls.min.js")),
+            Err(missing) => assert!(missing.to_string().contains("make build")),
+        }
+    }
+
+    #[test]
     fn the_page_needs_no_exception_from_its_content_policy() {
         let page = text("");
         for inline in ["<style", " style=", " onclick=", "<script>", "javascript:"] {
