@@ -63,7 +63,7 @@ impl ClientError {
         matches!(
             self,
             Self::Refused {
-                status: 400..=404 | 410 | 422,
+                status: 401 | 403 | 404 | 410,
                 ..
             }
         )

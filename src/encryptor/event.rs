@@ -28,11 +28,16 @@ pub enum Event {
     },
     /// The key server does not answer, or refuses; asked again with backoff.
     ServerFailed {
+        /// What was asked: the lease, a key, or to take a progress report.
+        what: String,
         /// What happened.
         reason: String,
     },
     /// The key server answers again.
-    ServerRecovered,
+    ServerRecovered {
+        /// What was asked.
+        what: String,
+    },
     /// A segment is durable in the sink, not yet listed.
     Encrypted {
         /// Its media playlist.
@@ -153,6 +158,8 @@ pub enum StallReason {
     AlreadyEncrypted,
     /// The source playlist ends before what is published.
     Shortened,
+    /// The source began its numbering anew.
+    Restarted,
     /// The published playlist has ended and the source says otherwise.
     Finished,
     /// The sink holds a playlist that this program did not write.
@@ -189,6 +196,8 @@ pub enum StallReason {
     Children,
     /// The playlist cannot be rewritten.
     Rewrite,
+    /// The sink cannot be written.
+    Sink,
 }
 
 impl fmt::Display for Event {
@@ -198,8 +207,10 @@ impl fmt::Display for Event {
                 write!(f, "encrypting {} as {instance}", stream.0)
             }
             Self::Leased { version } => write!(f, "following schedule version {version}"),
-            Self::ServerFailed { reason } => write!(f, "{reason}; trying again"),
-            Self::ServerRecovered => f.write_str("the key server answers again"),
+            Self::ServerFailed { what, reason } => write!(f, "{what}: {reason}; trying again"),
+            Self::ServerRecovered { what } => {
+                write!(f, "{what}: the key server answers again")
+            }
             Self::Stalled { .. } | Self::Resumed { .. } => self.fmt_stall(f),
             Self::SinkFailed { path, reason } => {
                 write!(f, "cannot write {path}: {reason}; trying again")

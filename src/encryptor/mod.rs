@@ -2,33 +2,40 @@
 //!
 //! Must not know: the store, the server; it reaches the key server by HTTPS alone.
 
-#[expect(dead_code, reason = "the pipeline that calls it comes next")]
+mod batch;
+mod choose;
 mod client;
+mod contact;
+mod continuity;
+mod engine;
 mod error;
 mod event;
+mod finish;
+mod keeper;
+mod lease;
+mod multivariant;
+mod names;
+mod notices;
 mod options;
-
-use std::sync::Arc;
+mod path;
+mod place;
+mod publish;
+mod report;
+mod restore;
+mod root;
+mod scan;
+mod seal;
+mod sink;
+mod source;
+#[cfg(test)]
+mod tests;
+mod track;
+mod trouble;
+mod window;
+mod worker;
 
 pub use client::ClientError;
 pub use error::{EncryptorError, Summary};
 pub use event::{Event, StallReason};
 pub use options::{Options, PlaceError, Sink, Source};
-
-use crate::domain::Clock;
-
-/// Encrypts the source into the sink until `shutdown`, or with `once` until all of it is done.
-pub async fn run(
-    options: Options,
-    clock: Arc<dyn Clock>,
-    events: impl Fn(Event) + Send + Sync + 'static,
-    shutdown: impl Future<Output = ()>,
-) -> Result<Summary, EncryptorError> {
-    let ca = options.ca.as_deref();
-    let _client = client::Client::new(&options.server, ca, &options.credential, &options.stream)?;
-    let _ = (clock.now(), options.once);
-    shutdown.await;
-    let summary = Summary::default();
-    events(Event::Stopped { summary });
-    Ok(summary)
-}
+pub use worker::run;

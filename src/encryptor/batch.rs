@@ -1,0 +1,229 @@
+//! Segments of all renditions that are ready, encrypted together and made durable.
+//!
+//! Must not know: playlists' texts; nothing is listed here.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::choose::{Candidate, Choice, Context, Missing, Wants, choose};
+use super::engine::Engine;
+use super::event::{Event, StallReason};
+use super::notices::Stall;
+use super::path::Beneath;
+use super::seal::{Ciphertext, Plain, seal};
+use super::sink::SinkError;
+use super::source::Content;
+use super::track::{Done, Media, Track};
+use crate::api::Text;
+use crate::domain::Timestamp;
+
+/// A batch is at most this many segments…
+const MAX_SEGMENTS: usize = 64;
+/// … and, one segment excepted, at most this many bytes.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// What each rendition waits for, the earliest segment only.
+type Stalls = BTreeMap<Beneath, Stall>;
+type Queue = (Beneath, VecDeque<Candidate>);
+
+impl Engine {
+    /// Encrypts a batch of what is ready. Says whether it helps to go on at once.
+    pub(super) fn encrypt(&mut self, context: &Context<'_>, wants: &mut Wants) -> bool {
+        let mut stalls = Stalls::new();
+        let mut queues = Vec::new();
+        for (at, track) in &mut self.tracks {
+            let choice = choose(track, &mut self.source, &mut self.names, wants, context);
+            let Choice { ready, gaps, stall } = choice;
+            for gap in gaps {
+                self.events.extend(note_gap(track, &gap));
+            }
+            stalls.extend(stall.map(|stall| (at.clone(), stall)));
+            queues.push((at.clone(), ready.into()));
+        }
+        let (batch, more) = gather(queues);
+        let batch = self.read_batch(batch, &mut stalls);
+        let before = self.tally.segments;
+        self.seal_batch(batch, &mut stalls, context.now);
+        self.tell_stalls(stalls, context.now);
+        more && self.tally.segments > before
+    }
+
+    /// The bytes of each segment that is whole.
+    fn read_batch(
+        &mut self,
+        batch: Vec<(Beneath, Candidate)>,
+        stalls: &mut Stalls,
+    ) -> Vec<(Beneath, Candidate, Vec<u8>)> {
+        let mut whole = Vec::with_capacity(batch.len());
+        for (at, candidate) in batch {
+            let path = &candidate.source;
+            let (reason, detail) = match self.source.segment(path, candidate.stamp) {
+                Content::Whole(bytes) => {
+                    whole.push((at, candidate, bytes));
+                    continue;
+                }
+                Content::Changed => (StallReason::Growing, format!("{path} is being written")),
+                Content::Torn(how) => (StallReason::Truncated, how),
+                Content::Failed(why) => (StallReason::NotReadable, format!("{path}: {why}")),
+            };
+            note_stall(stalls, &at, candidate.msn, reason, detail);
+        }
+        whole
+    }
+
+    /// Encrypts the batch and writes what opens again. A segment counts as done once it and its
+    /// name are durable.
+    fn seal_batch(
+        &mut self,
+        batch: Vec<(Beneath, Candidate, Vec<u8>)>,
+        stalls: &mut Stalls,
+        now: Timestamp,
+    ) {
+        let (segments, plain): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|(at, candidate, bytes)| {
+                let (key, iv) = (candidate.key.clone(), candidate.iv);
+                ((at, candidate), Plain { bytes, key, iv })
+            })
+            .unzip();
+        let mut written = Vec::with_capacity(segments.len());
+        let mut failed = None;
+        for ((at, candidate), sealed) in segments.into_iter().zip(seal(plain)) {
+            match sealed {
+                None => {
+                    let detail = "its ciphertext does not open again".to_owned();
+                    note_stall(stalls, &at, candidate.msn, StallReason::SelfCheck, detail);
+                }
+                Some(_) if failed.is_some() => {}
+                Some(sealed) => match self.write(&candidate, &sealed) {
+                    Ok(()) => written.push((at, candidate)),
+                    Err(error) => failed = Some(error),
+                },
+            }
+        }
+        match self.sink.settle() {
+            Ok(()) => {
+                for (at, candidate) in written {
+                    self.note_done(&at, candidate);
+                }
+            }
+            Err(error) => failed = failed.or(Some(error)),
+        }
+        if let Some(error) = failed {
+            self.events.extend(self.trouble.failed(&error, now));
+        }
+    }
+
+    fn write(&mut self, candidate: &Candidate, sealed: &Ciphertext) -> Result<(), SinkError> {
+        self.sink.write_segment(&candidate.name.path, sealed)?;
+        self.events.extend(self.trouble.passed());
+        Ok(())
+    }
+
+    fn note_done(&mut self, at: &Beneath, candidate: Candidate) {
+        let Some(track) = self.tracks.get_mut(at) else {
+            return;
+        };
+        let (msn, kid) = (candidate.msn, candidate.key.kid);
+        let bytes = candidate.stamp.len;
+        let rendition = Text(track.name.clone());
+        self.tally.segments += 1;
+        self.tally.bytes += bytes;
+        self.tally.kids.insert(kid);
+        self.events.push(Event::Encrypted {
+            rendition: rendition.clone(),
+            msn,
+            kid: Text(kid),
+            bytes,
+        });
+        let mut before = track.done.range(..msn).rev();
+        let last = before.find_map(|(_, done)| done.media.as_ref());
+        if last.is_some_and(|last| last.kid != kid) {
+            let kid = Text(kid);
+            self.events.push(Event::Rotated {
+                rendition,
+                msn,
+                kid,
+            });
+        }
+        track.done.insert(msn, done(candidate));
+        track.dirty = true;
+    }
+
+    fn tell_stalls(&mut self, mut stalls: Stalls, now: Timestamp) {
+        let tracks: Vec<Beneath> = self.tracks.keys().cloned().collect();
+        for at in tracks {
+            match stalls.remove(&at) {
+                _ if self.refused.contains(&at) => {}
+                Some(stall) => self.stall(&at, stall, now),
+                None => self.resume(&at),
+            }
+        }
+    }
+}
+
+/// Takes candidates from each rendition in turn, so that none runs ahead of the others.
+fn gather(mut queues: Vec<Queue>) -> (Vec<(Beneath, Candidate)>, bool) {
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    loop {
+        let before = batch.len();
+        for (at, queue) in &mut queues {
+            let Some(next) = queue.front() else { continue };
+            let fits = bytes + next.stamp.len <= MAX_BYTES && batch.len() < MAX_SEGMENTS;
+            if !fits && !batch.is_empty() {
+                return (batch, true);
+            }
+            bytes += next.stamp.len;
+            batch.extend(queue.pop_front().map(|next| (at.clone(), next)));
+        }
+        if batch.len() == before {
+            return (batch, false);
+        }
+    }
+}
+
+fn note_gap(track: &mut Track, gap: &Missing) -> Option<Event> {
+    let done = Done {
+        duration: gap.duration,
+        date: gap.date,
+        time: gap.date,
+        media: None,
+    };
+    track.done.insert(gap.msn, done);
+    track.dirty = true;
+    gap.reason.map(|reason| Event::Gap {
+        rendition: Text(track.name.clone()),
+        msn: gap.msn,
+        reason,
+    })
+}
+
+/// The earliest segment's stall stands for its rendition.
+fn note_stall(stalls: &mut Stalls, at: &Beneath, msn: u64, reason: StallReason, detail: String) {
+    let stall = Stall {
+        msn: Some(msn),
+        reason,
+        detail,
+    };
+    match stalls.get(at) {
+        Some(known) if known.msn < Some(msn) => {}
+        _ => drop(stalls.insert(at.clone(), stall)),
+    }
+}
+
+fn done(candidate: Candidate) -> Done {
+    let iv = candidate.iv_written.then(|| candidate.iv.to_string());
+    Done {
+        duration: candidate.duration,
+        date: candidate.date,
+        time: candidate.time,
+        media: Some(Media {
+            kid: candidate.key.kid,
+            key_uri: candidate.key.uri.clone(),
+            iv,
+            uri: candidate.name.uri,
+            path: candidate.name.path,
+            source: Some((candidate.source, candidate.stamp)),
+        }),
+    }
+}

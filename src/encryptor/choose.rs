@@ -1,0 +1,341 @@
+//! Which segments of a rendition can be encrypted now, and what the first of the others waits for.
+//!
+//! Must not know: ciphers, the sink.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::StallReason;
+use super::lease::{HeldKey, KeyFault, Lease};
+use super::names::{Name, Names};
+use super::notices::Stall;
+use super::path::Beneath;
+use super::place::{self, Claims, Timeline};
+use super::root::Stamp;
+use super::source::{DirSource, Sight};
+use super::track::{Track, patience};
+use crate::crypto::Iv;
+use crate::domain::{IvRule, Position, Rendition, Timestamp};
+use crate::playlist::{MediaPlaylist, Segment};
+
+/// What a choice is made from.
+pub(super) struct Context<'a> {
+    /// The stream's schedule and keys, once the server has been reached.
+    pub(super) lease: Option<&'a Lease>,
+    /// Times that the server assigned.
+    pub(super) claims: &'a Claims,
+    /// The present.
+    pub(super) now: Timestamp,
+}
+
+/// A segment that can be encrypted.
+pub(super) struct Candidate {
+    pub(super) msn: u64,
+    pub(super) source: Beneath,
+    pub(super) stamp: Stamp,
+    pub(super) name: Name,
+    pub(super) key: Arc<HeldKey>,
+    pub(super) iv: Iv,
+    /// Whether the key tag says the IV.
+    pub(super) iv_written: bool,
+    pub(super) duration: Duration,
+    pub(super) date: Option<Timestamp>,
+    pub(super) time: Option<Timestamp>,
+}
+
+/// What the key server is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Wants {
+    /// Periods whose keys are missing: whose, and the index.
+    pub(super) periods: BTreeSet<(Option<Rendition>, i64)>,
+    /// Segments whose times the server must say.
+    pub(super) claims: BTreeSet<u64>,
+    /// The renditions there are.
+    pub(super) renditions: BTreeSet<Rendition>,
+}
+
+/// What can be done for a rendition now.
+#[derive(Default)]
+pub(super) struct Choice {
+    /// To be encrypted, in order.
+    pub(super) ready: Vec<Candidate>,
+    /// To be listed as missing.
+    pub(super) gaps: Vec<Missing>,
+    /// What comes after those waits for this.
+    pub(super) stall: Option<Stall>,
+}
+
+/// A segment without media.
+pub(super) struct Missing {
+    pub(super) msn: u64,
+    /// `None` if the source says itself that it is one.
+    pub(super) reason: Option<StallReason>,
+    pub(super) duration: Duration,
+    pub(super) date: Option<Timestamp>,
+}
+
+/// How many segments of a rendition are looked at in a pass.
+const LOOKAHEAD: usize = 64;
+
+/// What one segment has come to.
+enum Step {
+    Ready(Box<Found>),
+    Gap(Option<StallReason>),
+    Skip,
+    Wait(Stall),
+}
+
+/// A whole file and the key of its period.
+struct Found {
+    source: Beneath,
+    stamp: Stamp,
+    key: Arc<HeldKey>,
+    time: Option<Timestamp>,
+}
+
+/// Chooses for `track`. Segments beyond the first that waits are looked at as well, so that their
+/// keys are asked for and their files settle meanwhile.
+pub(super) fn choose(
+    track: &mut Track,
+    source: &mut DirSource,
+    names: &mut Names,
+    wants: &mut Wants,
+    context: &Context<'_>,
+) -> Choice {
+    let mut choice = Choice::default();
+    let Some(list) = track.source.clone() else {
+        return choice;
+    };
+    let mut chooser = Chooser {
+        track,
+        source,
+        names,
+        wants,
+        context,
+        list: &list,
+    };
+    chooser.run(&mut choice);
+    choice
+}
+
+struct Chooser<'a, 'b> {
+    track: &'a mut Track,
+    source: &'a mut DirSource,
+    names: &'a mut Names,
+    wants: &'a mut Wants,
+    context: &'a Context<'b>,
+    list: &'a MediaPlaylist,
+}
+
+impl Chooser<'_, '_> {
+    fn run(&mut self, choice: &mut Choice) {
+        let positions = self.positions();
+        let resume = self.track.resume();
+        let mut looked = 0;
+        for (index, segment) in self.list.segments().iter().enumerate().skip(resume) {
+            if self.track.done.contains_key(&segment.msn) {
+                continue;
+            }
+            looked += 1;
+            if looked > LOOKAHEAD {
+                break;
+            }
+            let step = self.step(index, segment, positions.get(index).copied());
+            if choice.stall.is_none() {
+                self.take(segment, step, choice);
+            }
+        }
+    }
+
+    fn take(&mut self, segment: &Segment, step: Step, choice: &mut Choice) {
+        match step {
+            Step::Skip => self.track.start = Some(segment.msn + 1),
+            Step::Wait(stall) => choice.stall = Some(stall),
+            Step::Gap(reason) => choice.gaps.push(Missing {
+                msn: segment.msn,
+                reason,
+                duration: segment.duration,
+                date: segment.time,
+            }),
+            Step::Ready(found) => match self.candidate(segment, *found) {
+                Ok(candidate) => choice.ready.push(candidate),
+                Err(stall) => choice.stall = Some(stall),
+            },
+        }
+    }
+
+    fn positions(&self) -> Vec<Position> {
+        let (timeline, claims) = (self.track.timeline, self.context.claims);
+        self.context
+            .lease
+            .map(|lease| place::positions(self.list, lease.schedule(), timeline, claims))
+            .unwrap_or_default()
+    }
+
+    fn step(&mut self, index: usize, segment: &Segment, position: Option<Position>) -> Step {
+        if segment.gap {
+            return Step::Gap(None);
+        }
+        let msn = segment.msn;
+        let path = match self.track.at.resolve_segment(&segment.uri) {
+            Ok(path) => path,
+            Err(error) => {
+                let detail = format!("{}: {error}", segment.uri);
+                return wait(msn, StallReason::Outside, detail);
+            }
+        };
+        let key = self.key(msn, position);
+        let stamp = match self.file(index, msn, &path) {
+            Ok(stamp) => stamp,
+            Err(step) => return step,
+        };
+        let (key, time) = match key {
+            Ok(found) => found,
+            Err(stall) => return Step::Wait(stall),
+        };
+        Step::Ready(Box::new(Found {
+            source: path,
+            stamp,
+            key,
+            time,
+        }))
+    }
+
+    /// Names and numbers the segment. Only the next one in order may come here: the first that
+    /// uses a file keeps the file's name.
+    fn candidate(&mut self, segment: &Segment, found: Found) -> Result<Candidate, Stall> {
+        let msn = segment.msn;
+        let (rendition, list) = (&self.track.name, &self.track.at);
+        let name = self.names.claim(rendition, list, msn, &segment.uri);
+        let name = name.map_err(|error| {
+            let detail = format!("{}: {error}", found.source);
+            stall(msn, StallReason::Shared, detail)
+        })?;
+        let rule = self.context.lease.map(Lease::iv).unwrap_or_default();
+        let iv = match rule {
+            IvRule::Explicit => Iv::for_segment(found.key.key(), rendition, msn),
+            IvRule::Sequence => Iv::of_sequence(msn),
+        };
+        Ok(Candidate {
+            msn,
+            source: found.source,
+            stamp: found.stamp,
+            name,
+            key: found.key,
+            iv,
+            iv_written: rule == IvRule::Explicit,
+            duration: segment.duration,
+            date: segment.time,
+            time: found.time,
+        })
+    }
+
+    /// The key of a segment's period. Whatever is missing is asked for.
+    fn key(
+        &mut self,
+        msn: u64,
+        position: Option<Position>,
+    ) -> Result<(Arc<HeldKey>, Option<Timestamp>), Stall> {
+        let (Some(lease), Some(position)) = (self.context.lease, position) else {
+            let detail = "no lease yet: the key server has not answered";
+            return Err(stall(msn, StallReason::NoKey, detail.to_owned()));
+        };
+        let rendition = &self.track.name;
+        let Some(slot) = lease.slot_at(position) else {
+            self.wants.claims.insert(msn);
+            let detail = "it has no date, and the server has not said yet when it is";
+            return Err(stall(msn, StallReason::Unclaimed, detail.to_owned()));
+        };
+        let index = slot.index;
+        lease
+            .key(rendition, slot)
+            .map(|key| (key, position.time))
+            .map_err(|fault| match fault {
+                KeyFault::Missing => {
+                    let scope = lease.scope(Some(rendition));
+                    self.wants.periods.insert((scope, index));
+                    let detail = format!("period {index} is not leased");
+                    stall(msn, StallReason::NoKey, detail)
+                }
+                KeyFault::NotServed => {
+                    let scope = lease.scope(Some(rendition));
+                    self.wants.periods.insert((scope, index));
+                    let detail = format!("the key of period {index} is not served yet");
+                    stall(msn, StallReason::KeyNotServed, detail)
+                }
+                KeyFault::Mismatch => {
+                    let detail = format!("the key of period {index} is served with other bytes");
+                    stall(msn, StallReason::KeyMismatch, detail)
+                }
+                KeyFault::Gone => {
+                    let detail = format!("the key of period {index} is revoked or retired");
+                    stall(msn, StallReason::KeyGone, detail)
+                }
+            })
+    }
+
+    /// The state of a segment's file once it is complete.
+    fn file(&mut self, index: usize, msn: u64, path: &Beneath) -> Result<Stamp, Step> {
+        let sight = self.source.sight(path, self.context.now);
+        if sight != Sight::Missing {
+            self.track.absent.remove(&msn);
+        }
+        let (reason, detail) = match sight {
+            Sight::Settled(stamp) => return Ok(stamp),
+            Sight::Missing => return Err(self.missing(index, msn, path)),
+            Sight::Empty { settled: true } if self.list.is_ended() => {
+                return Err(Step::Gap(Some(StallReason::Empty)));
+            }
+            Sight::Empty { .. } => (StallReason::Empty, format!("{path} is empty")),
+            Sight::Torn(how) => (StallReason::Truncated, how),
+            Sight::Growing => (StallReason::Growing, format!("{path} is being written")),
+            Sight::TooLarge => (StallReason::TooLarge, format!("{path} is over 512 MiB")),
+            Sight::Unusable(why) => (StallReason::NotReadable, format!("{path}: {why}")),
+        };
+        Err(wait(msn, reason, detail))
+    }
+
+    /// A file that is not there is waited for; in a live list, once a later segment is ready, for
+    /// two target durations, or not at all where nothing published comes before it.
+    fn missing(&mut self, index: usize, msn: u64, path: &Beneath) -> Step {
+        let now = self.context.now;
+        let since = *self.track.absent.entry(msn).or_insert(now);
+        let later = self.later_is_ready(index);
+        let is_live = self.track.timeline == Timeline::Live;
+        if is_live && later && self.is_leading(index) && !self.list.is_pinned() {
+            return Step::Skip;
+        }
+        let lasted = now.since(since) >= patience(self.list);
+        if is_live && lasted && (later || self.list.is_ended()) {
+            return Step::Gap(Some(StallReason::Missing));
+        }
+        wait(msn, StallReason::Missing, format!("{path} is not there"))
+    }
+
+    fn later_is_ready(&mut self, index: usize) -> bool {
+        let later = self.list.segments().iter().skip(index + 1).take(LOOKAHEAD);
+        let (at, now) = (&self.track.at, self.context.now);
+        let mut paths = later.filter_map(|segment| at.resolve_segment(&segment.uri).ok());
+        paths.any(|path| matches!(self.source.sight(&path, now), Sight::Settled(_)))
+    }
+
+    /// Whether nothing that players have comes right before the segment at `index`.
+    fn is_leading(&self, index: usize) -> bool {
+        let start = self.track.start.unwrap_or(0);
+        let mut before = self.list.segments()[..index].iter();
+        self.track.jumped() && before.all(|segment| segment.msn < start)
+    }
+}
+
+fn wait(msn: u64, reason: StallReason, detail: String) -> Step {
+    Step::Wait(stall(msn, reason, detail))
+}
+
+fn stall(msn: u64, reason: StallReason, detail: String) -> Stall {
+    Stall {
+        msn: Some(msn),
+        reason,
+        detail,
+    }
+}

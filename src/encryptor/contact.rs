@@ -1,0 +1,83 @@
+//! Tells when one kind of request to the key server begins to fail and when it succeeds again,
+//! and how long to wait between tries.
+//!
+//! Must not know: what is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::Event;
+
+/// Where events go.
+pub(super) type Tell = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// The state of one kind of request.
+pub(super) struct Contact {
+    what: &'static str,
+    tell: Tell,
+    reason: Option<String>,
+    wait: Duration,
+}
+
+const SHORTEST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(5);
+
+impl Contact {
+    /// `what` names the request for people.
+    pub(super) fn new(what: &'static str, tell: Tell) -> Self {
+        Self {
+            what,
+            tell,
+            reason: None,
+            wait: SHORTEST,
+        }
+    }
+
+    /// It succeeded.
+    pub(super) fn passed(&mut self) {
+        self.wait = SHORTEST;
+        if self.reason.take().is_some() {
+            let what = self.what.to_owned();
+            (self.tell)(Event::ServerRecovered { what });
+        }
+    }
+
+    /// It failed; gives how long to wait before the next try.
+    pub(super) fn failed(&mut self, error: &dyn std::error::Error) -> Duration {
+        let reason = error.to_string();
+        if self.reason.as_ref() != Some(&reason) {
+            let what = self.what.to_owned();
+            let reason = reason.clone();
+            (self.tell)(Event::ServerFailed { what, reason });
+        }
+        self.reason = Some(reason);
+        let wait = self.wait;
+        self.wait = (wait * 2).min(LONGEST);
+        wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_once_and_waits_grow() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let sink = told.clone();
+        let tell: Tell = Arc::new(move |event| sink.lock().unwrap().push(event.to_string()));
+        let mut contact = Contact::new("lease", tell);
+        contact.passed();
+        let error = std::io::Error::other("no route");
+        let waits = [250, 500, 1000, 2000, 4000, 5000, 5000].map(Duration::from_millis);
+        assert_eq!(waits.map(|_| contact.failed(&error)), waits);
+        contact.passed();
+        assert_eq!(contact.failed(&error), SHORTEST);
+        let told = told.lock().unwrap();
+        let failed = "lease: no route; trying again";
+        let recovered = "lease: the key server answers again";
+        assert_eq!(*told, [failed, recovered, failed]);
+    }
+}

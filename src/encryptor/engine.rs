@@ -1,0 +1,208 @@
+//! The worker's core: one pass looks at the source, encrypts what is ready, and publishes.
+//!
+//! A pass does a bounded piece of work and leaves the sink consistent, so the caller may stop
+//! between any two. Must not know: HTTP, timers; keys and times come in, wishes go out.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+use std::time::Duration;
+
+use super::choose::{Context, Wants};
+use super::error::Summary;
+use super::event::Event;
+use super::multivariant::Multivariant;
+use super::names::Names;
+use super::notices::{Notices, Stall};
+use super::path::Beneath;
+use super::restore::restore;
+use super::sink::DirSink;
+use super::source::DirSource;
+use super::track::Track;
+use super::trouble::Trouble;
+use super::window::Window;
+use crate::api::RenditionProgress;
+use crate::domain::{Kid, Timestamp};
+
+/// Everything the worker knows of source and sink.
+pub(super) struct Engine {
+    pub(super) source: DirSource,
+    pub(super) sink: DirSink,
+    pub(super) tracks: BTreeMap<Beneath, Track>,
+    pub(super) multivariants: BTreeMap<Beneath, Multivariant>,
+    /// I-frame playlists, which are left out.
+    pub(super) iframes: BTreeSet<Beneath>,
+    /// How many playlists the last scan found.
+    pub(super) found: usize,
+    /// Playlists whose newest text was not taken.
+    pub(super) refused: BTreeSet<Beneath>,
+    pub(super) names: Names,
+    pub(super) window: Window,
+    pub(super) notices: Notices,
+    pub(super) trouble: Trouble,
+    pub(super) events: Vec<Event>,
+    pub(super) tally: Tally,
+    /// When published segments' sources were last looked at for changes.
+    pub(super) reviewed: Option<Timestamp>,
+}
+
+/// What this run has encrypted.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) segments: u64,
+    pub(super) bytes: u64,
+    pub(super) kids: HashSet<Kid>,
+}
+
+/// What a pass did, and what it needs to go on.
+pub(super) struct Outcome {
+    /// What is to be told, in order.
+    pub(super) events: Vec<Event>,
+    /// What the key server is to be asked for.
+    pub(super) wants: Wants,
+    /// The schedule version that the pass followed.
+    pub(super) acknowledged: Option<u64>,
+    /// What the published playlists list, if one was published.
+    pub(super) progress: Option<Vec<RenditionProgress>>,
+    /// More is ready: pass again at once.
+    pub(super) busy: bool,
+    /// Something is waited for.
+    pub(super) waits: bool,
+}
+
+/// How far the work has come, for a run that is to end.
+pub(super) struct Standing {
+    /// Playlists that lie in the source.
+    pub(super) found: usize,
+    /// Whether all that the source lists is published.
+    pub(super) complete: bool,
+    /// What does not go on, and since when.
+    pub(super) stalls: Vec<(String, Stall, Timestamp)>,
+    /// Renditions that are not complete and wait for nothing.
+    pub(super) under_way: usize,
+    /// How long a live list may take to make up for a missing file.
+    pub(super) live_patience: Duration,
+}
+
+impl Engine {
+    /// An engine between `source` and `sink`, which may hold an earlier run's output.
+    pub(super) fn new(source: DirSource, sink: DirSink, now: Timestamp) -> io::Result<Self> {
+        let files = sink.files()?;
+        let listed = listed_in(&sink, &files);
+        Ok(Self {
+            window: Window::new(files, &listed, now),
+            source,
+            sink,
+            tracks: BTreeMap::new(),
+            multivariants: BTreeMap::new(),
+            iframes: BTreeSet::new(),
+            found: 0,
+            refused: BTreeSet::new(),
+            names: Names::default(),
+            notices: Notices::default(),
+            trouble: Trouble::default(),
+            events: Vec::new(),
+            tally: Tally::default(),
+            reviewed: None,
+        })
+    }
+
+    /// Does one piece of work.
+    pub(super) fn pass(&mut self, context: &Context<'_>) -> Outcome {
+        let now = context.now;
+        let mut wants = Wants::default();
+        let (mut busy, mut published) = (false, false);
+        self.scan(now);
+        if !self.trouble.holds(now) {
+            busy = self.encrypt(context, &mut wants);
+            published = self.publish(now);
+            self.publish_multivariants(now);
+        }
+        self.review(now);
+        self.sweep(now);
+        wants.renditions = self.tracks.values().map(|t| t.name.clone()).collect();
+        let progress = || self.tracks.values().filter_map(Track::progress).collect();
+        Outcome {
+            wants,
+            acknowledged: context.lease.map(super::lease::Lease::version),
+            progress: published.then(progress),
+            busy,
+            waits: self.notices.all().next().is_some(),
+            events: std::mem::take(&mut self.events),
+        }
+    }
+
+    /// How far the work has come.
+    pub(super) fn standing(&self) -> Standing {
+        let stalls = self.notices.all();
+        let mut stalls: Vec<_> = stalls
+            .map(|(subject, stall, since)| (subject.to_owned(), stall.clone(), since))
+            .collect();
+        stalls.extend(self.trouble.stall());
+        let open = self.tracks.values().filter(|track| !track.is_complete());
+        let waits = |track: &&Track| {
+            stalls
+                .iter()
+                .any(|(subject, ..)| track.at.as_str() == subject)
+        };
+        let under_way = open.clone().filter(|track| !waits(track)).count();
+        let multivariants = self.multivariants.values().all(|list| list.is_published);
+        let live = self.tracks.values().filter_map(Track::live_patience);
+        Standing {
+            found: self.found,
+            complete: open.count() == 0 && multivariants && stalls.is_empty(),
+            under_way,
+            live_patience: live.max().unwrap_or_default(),
+            stalls,
+        }
+    }
+
+    /// What this run did.
+    pub(super) fn summary(&self) -> Summary {
+        let published = self.tracks.values().filter(|t| t.listed.is_some());
+        Summary {
+            renditions: published.count() as u64,
+            segments: self.tally.segments,
+            bytes: self.tally.bytes,
+            periods: self.tally.kids.len() as u64,
+        }
+    }
+
+    /// Takes note that the playlist at `at` does not go on.
+    pub(super) fn stall(&mut self, at: &Beneath, stall: Stall, now: Timestamp) {
+        self.events
+            .extend(self.notices.stalled(at.as_str(), stall, now));
+    }
+
+    /// Takes note that it does.
+    pub(super) fn resume(&mut self, at: &Beneath) {
+        self.events.extend(self.notices.resumed(at.as_str()));
+    }
+
+    /// Deletes what no playlist lists any more, playlists having been swapped before.
+    fn sweep(&mut self, now: Timestamp) {
+        let mut files = 0;
+        for path in self.window.due(now) {
+            if self.names.in_use(&path) {
+                continue;
+            }
+            match self.sink.remove(&path) {
+                Ok(()) => files += 1,
+                Err(error) => {
+                    self.events.extend(self.trouble.failed(&error, now));
+                    self.window.left(path, Trouble::LONGEST, now);
+                }
+            }
+        }
+        if files > 0 {
+            self.events.push(Event::Removed { files });
+        }
+    }
+}
+
+/// The segments that the playlists of a sink list, ours or not.
+fn listed_in(sink: &DirSink, files: &[Beneath]) -> BTreeSet<Beneath> {
+    let playlists = files.iter().filter(|file| file.is_playlist());
+    let restored = playlists.filter_map(|at| restore(at, sink.playlist(at).ok()??).ok());
+    let media = restored.flat_map(|restored| restored.done.into_values());
+    media.filter_map(|done| Some(done.media?.path)).collect()
+}

@@ -1,0 +1,60 @@
+//! When a run that is to end has come to its end, and whether that is a success.
+//!
+//! Must not know: how the work is done.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::engine::Standing;
+use super::error::EncryptorError;
+use super::event::StallReason;
+use super::notices::Stall;
+use crate::domain::Timestamp;
+
+/// How long a run without an end of its own is waited for.
+const SERVER: Duration = Duration::from_secs(60);
+/// A file that is not whole by then is not going to be.
+const FILE: Duration = Duration::from_secs(5);
+
+/// Says how a run with `once` has ended, if it has.
+pub(super) fn ended(
+    standing: &Standing,
+    source: &Path,
+    now: Timestamp,
+) -> Option<Result<(), EncryptorError>> {
+    if standing.found == 0 && standing.stalls.is_empty() {
+        return Some(Err(EncryptorError::NothingFound(source.to_owned())));
+    }
+    if standing.complete {
+        return Some(Ok(()));
+    }
+    let causes = standing.stalls.iter();
+    let mut causes = causes.filter(|(_, stall, _)| stall.reason != StallReason::Children);
+    let is_over = |(_, stall, since): &(String, Stall, Timestamp)| {
+        let patience = patience(stall.reason, standing.live_patience);
+        now.since(*since) >= patience
+    };
+    let hopeless = !standing.stalls.is_empty() && standing.under_way == 0 && causes.all(is_over);
+    hopeless.then(|| Err(EncryptorError::Unfinished(sentences(standing))))
+}
+
+/// How long to hope. `live` is what a live list may take to make up a missing file.
+fn patience(reason: StallReason, live: Duration) -> Duration {
+    use StallReason as R;
+    match reason {
+        R::Missing | R::Empty | R::Growing | R::Truncated | R::Unreadable | R::NotReadable => {
+            FILE + live
+        }
+        R::Shortened => FILE + live,
+        R::Unclaimed | R::NoKey | R::KeyNotServed | R::Sink => SERVER,
+        _ => Duration::ZERO,
+    }
+}
+
+fn sentences(standing: &Standing) -> Vec<String> {
+    let sentence = |(subject, stall, _): &(String, Stall, Timestamp)| match stall.msn {
+        Some(msn) => format!("{subject} segment {msn}: {}", stall.detail),
+        None => format!("{subject}: {}", stall.detail),
+    };
+    standing.stalls.iter().map(sentence).collect()
+}

@@ -1,0 +1,296 @@
+//! Keeps the lease fresh: follows the schedule, leases what is wanted, checks keys as served.
+//!
+//! Three loops that run beside the worker and change one lease, which the worker sees as
+//! snapshots. Must not know: playlists, files.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::choose::Wants;
+use super::client::{Ask, Client, ClientError};
+use super::contact::{Contact, Tell};
+use super::event::Event;
+use super::lease::{Lease, Probe};
+use crate::api::ScheduleView;
+use crate::domain::{Boundary, Clock, KeyScope, Rendition, StreamId};
+
+/// The lease and who keeps it.
+pub(super) struct Keeper {
+    client: Arc<Client>,
+    stream: StreamId,
+    clock: Arc<dyn Clock>,
+    tell: Tell,
+    lease: watch::Sender<Option<Arc<Lease>>>,
+    wants: watch::Receiver<Wants>,
+    renew: Notify,
+}
+
+/// A lease is renewed at least this often…
+const LONGEST: Duration = Duration::from_secs(30);
+/// … and at most this often.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// Periods asked for beyond the last wanted one.
+const AHEAD: i64 = 16;
+const MAX_PERIODS: i64 = 1000;
+
+impl Keeper {
+    /// A keeper without a lease yet.
+    pub(super) fn new(
+        client: Arc<Client>,
+        stream: StreamId,
+        clock: Arc<dyn Clock>,
+        tell: Tell,
+        wants: watch::Receiver<Wants>,
+    ) -> Self {
+        Self {
+            client,
+            stream,
+            clock,
+            tell,
+            lease: watch::Sender::new(None),
+            wants,
+            renew: Notify::new(),
+        }
+    }
+
+    /// The lease, as it is now and whenever it changes.
+    pub(super) fn lease(&self) -> watch::Receiver<Option<Arc<Lease>>> {
+        self.lease.subscribe()
+    }
+
+    /// Asks for the lease once. What a later try cannot mend is an error.
+    pub(super) async fn greet(&self) -> Result<(), ClientError> {
+        let scope = self.any_rendition();
+        let ask = Ask {
+            rendition: scope.clone(),
+            ..Ask::default()
+        };
+        match self.fetch(&ask).await {
+            Err(error) if error.is_final() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The server has a newer schedule than `version`, as another answer said.
+    pub(super) fn newer(&self, version: u64) {
+        if self.version().is_some_and(|known| known < version) {
+            self.renew.notify_one();
+        }
+    }
+
+    /// Follows the schedule's version by long poll.
+    pub(super) async fn follow(self: Arc<Self>) {
+        let mut contact = Contact::new("schedule", self.tell.clone());
+        loop {
+            let known = self.version();
+            let began = Instant::now();
+            let ask = Ask {
+                count: known.map(|_| 1),
+                rendition: self.any_rendition(),
+                known,
+                ..Ask::default()
+            };
+            match self.fetch(&ask).await {
+                Err(error) => sleep(contact.failed(&error)).await,
+                Ok(()) => {
+                    contact.passed();
+                    if self.version() != known {
+                        self.renew.notify_one();
+                    } else {
+                        sleep_until(began + SHORTEST).await; // the poll was not held
+                    }
+                }
+            }
+        }
+    }
+
+    /// Renews the lease before it runs out and leases what is wanted besides.
+    pub(super) async fn hold(self: Arc<Self>) {
+        let mut contact = Contact::new("lease", self.tell.clone());
+        let mut wants = self.wants.clone();
+        let (mut due, mut renditions) = (Instant::now(), None);
+        loop {
+            let wanted = wants.borrow_and_update().clone();
+            if renditions.as_ref() != Some(&wanted.renditions) {
+                due = Instant::now();
+                renditions = Some(wanted.renditions.clone());
+            }
+            let mut asks = self.missing(&wanted);
+            if Instant::now() >= due {
+                asks.extend(self.renewals(&wanted));
+            }
+            let asked = !asks.is_empty();
+            let pause = match self.fetch_all(&asks).await {
+                Err(error) => contact.failed(&error),
+                Ok(()) => {
+                    if asked {
+                        contact.passed();
+                    }
+                    if Instant::now() >= due {
+                        due = Instant::now() + self.renew_in();
+                    }
+                    match self.missing(&wanted).is_empty() {
+                        true => due.saturating_duration_since(Instant::now()),
+                        false => SHORTEST,
+                    }
+                }
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.renew.notified() => due = Instant::now(),
+                changed = wants.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Fetches each leased key once as a player would, the earliest period's first.
+    pub(super) async fn check(self: Arc<Self>) {
+        let mut contact = Contact::new("key", self.tell.clone());
+        let mut lease = self.lease.subscribe();
+        let mut failed = HashSet::new();
+        let mut again = Instant::now();
+        loop {
+            let held = lease.borrow_and_update().clone();
+            let Some(probe) = held.and_then(|held| held.unchecked(&failed)) else {
+                tokio::select! {
+                    () = sleep_until(again), if !failed.is_empty() => failed.clear(),
+                    changed = lease.changed() => if changed.is_err() { return },
+                }
+                continue;
+            };
+            let pause = match self.client.served_key(&probe.uri, &probe.token).await {
+                Ok(key) => {
+                    self.change(|lease| lease.served(&probe, &key));
+                    if failed.is_empty() {
+                        contact.passed();
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    let pause = contact.failed(&error);
+                    match error {
+                        ClientError::Refused { status, .. } => {
+                            self.refused(&probe, status);
+                            again = Instant::now() + pause;
+                            failed.insert(probe.place);
+                            continue; // another key may be served
+                        }
+                        _ => pause,
+                    }
+                }
+            };
+            sleep(pause).await;
+        }
+    }
+
+    /// A probe that opens nothing any more is asked for anew with the lease.
+    fn refused(&self, probe: &Probe, status: u16) {
+        if matches!(status, 401 | 403) {
+            self.change(|lease| lease.refused(probe));
+        }
+    }
+
+    async fn fetch_all(&self, asks: &[Ask]) -> Result<(), ClientError> {
+        for ask in asks {
+            self.fetch(ask).await?;
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, ask: &Ask) -> Result<(), ClientError> {
+        let view = self.client.schedule(ask).await?;
+        let before = self.version();
+        self.take(view, ask.rendition.as_ref())?;
+        let version = self.version();
+        if version != before {
+            let version = version.unwrap_or_default();
+            (self.tell)(Event::Leased { version });
+        }
+        Ok(())
+    }
+
+    fn take(&self, view: ScheduleView, scope: Option<&Rendition>) -> Result<(), ClientError> {
+        let mut taken = Ok(());
+        self.lease.send_modify(|lease| match lease {
+            Some(lease) => taken = Arc::make_mut(lease).renew(view, &self.stream, scope),
+            None => match Lease::new(view, &self.stream, scope) {
+                Ok(first) => *lease = Some(Arc::new(first)),
+                Err(error) => taken = Err(error),
+            },
+        });
+        taken.map_err(|error| ClientError::Malformed(error.to_string()))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Lease)) {
+        self.lease.send_modify(|lease| {
+            if let Some(lease) = lease {
+                change(Arc::make_mut(lease));
+            }
+        });
+    }
+
+    fn version(&self) -> Option<u64> {
+        let lease = self.lease.borrow();
+        lease.as_ref().map(|lease| lease.version())
+    }
+
+    /// Any rendition: without one the server cannot answer where each has its own keys.
+    fn any_rendition(&self) -> Option<Rendition> {
+        self.wants.borrow().renditions.first().cloned()
+    }
+
+    /// Leases from the present on, for each key scope.
+    fn renewals(&self, wants: &Wants) -> Vec<Ask> {
+        let lease = self.lease.borrow().clone();
+        let own = lease.is_some_and(|lease| lease.key_scope() == KeyScope::Rendition);
+        let renditions = wants.renditions.iter().cloned().map(Some);
+        let scopes: Vec<_> = match own {
+            true => renditions.collect(),
+            false => vec![self.any_rendition()],
+        };
+        let ask = |rendition| Ask {
+            rendition,
+            ..Ask::default()
+        };
+        scopes.into_iter().map(ask).collect()
+    }
+
+    /// Leases of the wanted periods that are not held, a run of them for each key scope.
+    fn missing(&self, wants: &Wants) -> Vec<Ask> {
+        let Some(lease) = self.lease.borrow().clone() else {
+            return Vec::new();
+        };
+        let mut runs: BTreeMap<Option<Rendition>, (i64, i64)> = BTreeMap::new();
+        for (scope, index) in &wants.periods {
+            if lease.lacks(scope.as_ref(), *index) {
+                let run = runs.entry(scope.clone()).or_insert((*index, *index));
+                run.1 = *index; // the set is in order
+            }
+        }
+        let ask = |(rendition, (from, to)): (Option<Rendition>, (i64, i64))| {
+            let count = to.saturating_sub(from).saturating_add(1 + AHEAD);
+            Ask {
+                from: Some(from),
+                count: u32::try_from(count.clamp(1, MAX_PERIODS)).ok(),
+                rendition: rendition.or_else(|| self.any_rendition()),
+                known: None,
+            }
+        };
+        runs.into_iter().map(ask).collect()
+    }
+
+    /// Half of the time until the last leased period begins, within bounds.
+    fn renew_in(&self) -> Duration {
+        let lease = self.lease.borrow().clone();
+        let horizon = lease.and_then(|lease| lease.horizon(self.any_rendition().as_ref()));
+        match horizon {
+            Some(Boundary::Time(last)) => last.since(self.clock.now()) / 2,
+            _ => LONGEST,
+        }
+        .clamp(SHORTEST, LONGEST)
+    }
+}

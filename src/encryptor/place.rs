@@ -1,0 +1,52 @@
+//! When each segment of a media playlist is, which decides its period.
+//!
+//! Must not know: keys, files.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::domain::{Boundary, Position, Schedule, Timestamp};
+use crate::playlist::MediaPlaylist;
+
+/// Times that the server assigned to segments of a live source without dates, by their numbers.
+pub(super) type Claims = BTreeMap<u64, Timestamp>;
+
+/// Where the times of undated segments come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timeline {
+    /// A finished asset: from its own durations.
+    Finished,
+    /// A live source, or one that was seen live: from the server.
+    Live,
+}
+
+/// Each segment's position, in the order of the playlist.
+pub(super) fn positions(
+    list: &MediaPlaylist,
+    schedule: &Schedule,
+    timeline: Timeline,
+    claims: &Claims,
+) -> Vec<Position> {
+    let mut elapsed = Duration::ZERO;
+    let origin = origin(schedule);
+    let place = |segment: &crate::playlist::Segment| {
+        let assigned = match timeline {
+            Timeline::Finished => origin.map(|origin| origin.plus(elapsed)),
+            Timeline::Live => claims.get(&segment.msn).copied(),
+        };
+        elapsed = elapsed.saturating_add(segment.duration);
+        Position {
+            segment: segment.msn,
+            time: segment.time.or(assigned),
+        }
+    };
+    list.segments().iter().map(place).collect()
+}
+
+/// Where a finished asset without dates begins: where the first era by time does.
+fn origin(schedule: &Schedule) -> Option<Timestamp> {
+    schedule.eras().find_map(|era| match era.start {
+        Boundary::Time(time) => Some(time),
+        Boundary::Segment(_) => None,
+    })
+}

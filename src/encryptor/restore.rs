@@ -1,0 +1,130 @@
+//! What a sink's own playlist says is published: where a new run goes on from.
+//!
+//! Must not know: the source.
+
+use std::collections::BTreeMap;
+
+use super::path::Beneath;
+use super::track::{Done, Listed, Media};
+use crate::domain::Kid;
+use crate::playlist::{MediaPlaylist, Playlist, Segment};
+
+/// A playlist that an earlier run published.
+pub(super) struct Restored {
+    pub(super) done: BTreeMap<u64, Done>,
+    pub(super) listed: Listed,
+}
+
+/// Why a playlist in the sink is not one of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Foreign {
+    /// It is no media playlist.
+    #[error("the sink's playlist cannot be read as a media playlist{0}")]
+    Unreadable(String),
+    /// A segment is clear, or its key is none of ours.
+    #[error("the sink's playlist lists segment {0} without a key of this server")]
+    Key(u64),
+    /// A segment is not a file beneath the sink.
+    #[error("the sink's playlist lists segment {0} from elsewhere")]
+    Elsewhere(u64),
+}
+
+/// Reads the playlist at `at`, whose text is `text`.
+pub(super) fn restore(at: &Beneath, text: String) -> Result<Restored, Foreign> {
+    let list = match Playlist::parse(&text) {
+        Ok(Playlist::Media(list)) => list,
+        Ok(Playlist::Multivariant(_)) => return Err(Foreign::Unreadable(String::new())),
+        Err(error) => return Err(Foreign::Unreadable(format!(": {error}"))),
+    };
+    let done = list
+        .segments()
+        .iter()
+        .map(|segment| Ok((segment.msn, done(at, segment)?)))
+        .collect::<Result<BTreeMap<_, _>, Foreign>>()?;
+    let listed = listed(&list, text);
+    listed
+        .map(|listed| Restored { done, listed })
+        .ok_or_else(|| Foreign::Unreadable(": it lists nothing".to_owned()))
+}
+
+fn listed(list: &MediaPlaylist, text: String) -> Option<Listed> {
+    let (first, last) = (list.segments().first()?, list.segments().last()?);
+    Some(Listed {
+        text,
+        first: first.msn,
+        last: last.msn,
+        ended: list.is_ended(),
+        longest: list.segments().iter().map(|segment| segment.duration).sum(),
+    })
+}
+
+fn done(at: &Beneath, segment: &Segment) -> Result<Done, Foreign> {
+    let media = match segment.gap {
+        true => None,
+        false => Some(media(at, segment)?),
+    };
+    Ok(Done {
+        duration: segment.duration,
+        date: segment.time,
+        time: segment.time,
+        media,
+    })
+}
+
+fn media(at: &Beneath, segment: &Segment) -> Result<Media, Foreign> {
+    let msn = segment.msn;
+    let key = segment.key.clone().ok_or(Foreign::Key(msn))?;
+    let path = at.resolve_segment(&segment.uri);
+    Ok(Media {
+        kid: kid_of(&key.uri).ok_or(Foreign::Key(msn))?,
+        key_uri: key.uri,
+        iv: key.iv,
+        uri: segment.uri.clone(),
+        path: path.map_err(|_| Foreign::Elsewhere(msn))?,
+        source: None,
+    })
+}
+
+/// A key's URI ends in its kid.
+fn kid_of(uri: &str) -> Option<Kid> {
+    uri.rsplit('/').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KID: &str = "0b5f3f0e-1c9c-4f7e-9d3a-000000000001";
+
+    fn read(body: &str) -> Result<Restored, Foreign> {
+        let head = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:7\n";
+        let at = Beneath::found("v0/index.m3u8").unwrap();
+        restore(&at, format!("{head}{body}"))
+    }
+
+    #[test]
+    fn a_published_playlist_tells_what_was_done() {
+        let key = format!("#EXT-X-KEY:METHOD=AES-128,URI=\"https://k/v1/keys/{KID}\",IV=0x07\n");
+        let body = format!("{key}#EXTINF:4,\na-7.ts\n#EXT-X-GAP\n#EXTINF:3.5,\nb.ts\n");
+        let restored = read(&body).unwrap();
+        assert_eq!((restored.listed.first, restored.listed.last), (7, 8));
+        assert_eq!(restored.listed.longest.as_millis(), 7500);
+        let media = restored.done[&7].media.clone().unwrap();
+        assert_eq!(media.kid.to_string(), KID);
+        assert_eq!(media.iv.as_deref(), Some("0x07"));
+        assert_eq!(media.path.as_str(), "v0/a-7.ts");
+        assert!(restored.done[&8].media.is_none());
+    }
+
+    #[test]
+    fn a_playlist_that_is_not_ours_is_told_apart() {
+        let foreign = |body: &str, why| assert_eq!(read(body).err(), Some(why), "{body}");
+        foreign("#EXTINF:4,\na.ts\n", Foreign::Key(7));
+        let key = "#EXT-X-KEY:METHOD=AES-128,URI=\"https://k/key.php\"\n";
+        foreign(&format!("{key}#EXTINF:4,\na.ts\n"), Foreign::Key(7));
+        let key = format!("#EXT-X-KEY:METHOD=AES-128,URI=\"https://k/{KID}\"\n");
+        let remote = format!("{key}#EXTINF:4,\nhttps://cdn/a.ts\n");
+        foreign(&remote, Foreign::Elsewhere(7));
+        assert!(matches!(read(""), Err(Foreign::Unreadable(_))));
+    }
+}

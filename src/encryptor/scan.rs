@@ -1,0 +1,211 @@
+//! Looks at the source: which playlists there are, and what they say now.
+//!
+//! Must not know: segments' files, keys.
+
+use std::time::Duration;
+
+use super::continuity::Break;
+use super::engine::Engine;
+use super::event::{Event, StallReason};
+use super::multivariant;
+use super::notices::Stall;
+use super::path::Beneath;
+use super::restore::{Foreign, Restored, restore};
+use super::source::SourceText;
+use super::track::Track;
+use crate::api::Text;
+use crate::domain::{Rendition, Timestamp};
+use crate::playlist::{MediaPlaylist, MultivariantPlaylist, Playlist, Unsupported};
+
+/// A list that says it goes on is not begun with while it is younger than this: it may be the
+/// first half of a finished one.
+const SETTLED: Duration = Duration::from_millis(250);
+/// It is begun with anyway when it has been known for this long.
+const KNOWN: Duration = Duration::from_secs(1);
+/// Published segments' sources are looked at this often.
+const REVIEW: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// Reads every playlist that may have changed.
+    pub(super) fn scan(&mut self, now: Timestamp) {
+        let found = match self.source.playlists(now) {
+            Ok(found) => found,
+            Err(error) => {
+                let stall = unreadable(&error.to_string());
+                self.events.extend(self.notices.stalled(SOURCE, stall, now));
+                return;
+            }
+        };
+        self.events.extend(self.notices.resumed(SOURCE));
+        self.found = found.len();
+        self.forget_refusals(&found);
+        for at in found {
+            match self.source.text(&at, now) {
+                SourceText::Unchanged => {}
+                SourceText::Failed(why) => self.refuse(&at, unreadable(&why), now),
+                SourceText::Read(text) => self.read(&at, &text, now),
+            }
+        }
+    }
+
+    fn read(&mut self, at: &Beneath, text: &str, now: Timestamp) {
+        let taken = match Playlist::parse(text) {
+            Ok(Playlist::Media(list)) => self.read_media(at, list, now),
+            Ok(Playlist::Multivariant(list)) => self.read_multivariant(at, &list),
+            Err(error) => Err(unreadable(&error.to_string())),
+        };
+        match taken {
+            Ok(()) => drop(self.refused.remove(at)),
+            Err(stall) => self.refuse(at, stall, now),
+        }
+    }
+
+    /// A playlist that is not taken is read again in every pass until it is.
+    fn refuse(&mut self, at: &Beneath, stall: Stall, now: Timestamp) {
+        self.source.reread(at);
+        self.refused.insert(at.clone());
+        self.stall(at, stall, now);
+    }
+
+    fn forget_refusals(&mut self, found: &[Beneath]) {
+        let gone = |at: &Beneath| found.binary_search(at).is_err();
+        for at in self.refused.extract_if(.., gone) {
+            self.events.extend(self.notices.resumed(at.as_str()));
+        }
+    }
+
+    fn read_multivariant(
+        &mut self,
+        at: &Beneath,
+        list: &MultivariantPlaylist,
+    ) -> Result<(), Stall> {
+        if self.tracks.contains_key(at) {
+            return Err(unreadable("it was a media playlist before"));
+        }
+        let prepared = multivariant::prepare(at, list)?;
+        let known = self.multivariants.get(at);
+        if prepared.had_iframes && known.is_none_or(|known| !known.had_iframes) {
+            let playlist = at.to_string();
+            self.events.push(Event::IframesDropped { playlist });
+        }
+        self.multivariants.insert(at.clone(), prepared);
+        Ok(())
+    }
+
+    fn read_media(
+        &mut self,
+        at: &Beneath,
+        list: MediaPlaylist,
+        now: Timestamp,
+    ) -> Result<(), Stall> {
+        match list.unsupported() {
+            Some(Unsupported::IFramesOnly { .. }) => {
+                if self.iframes.insert(at.clone()) {
+                    let playlist = at.to_string();
+                    self.events.push(Event::IframesDropped { playlist });
+                }
+                return Ok(());
+            }
+            Some(Unsupported::AlreadyEncrypted { line }) => {
+                let detail = Unsupported::AlreadyEncrypted { line }.to_string();
+                return Err(stall(StallReason::AlreadyEncrypted, detail));
+            }
+            Some(reason) => return Err(stall(StallReason::Unsupported, reason.to_string())),
+            None => {}
+        }
+        if self.multivariants.contains_key(at) {
+            return Err(unreadable("it was a multivariant playlist before"));
+        }
+        if !self.tracks.contains_key(at) {
+            let track = self.discover(at, now)?;
+            self.tracks.insert(at.clone(), track);
+        }
+        self.accept(at, list, now)
+    }
+
+    fn accept(&mut self, at: &Beneath, list: MediaPlaylist, now: Timestamp) -> Result<(), Stall> {
+        let modified = self.source.stamp(at).map_or(0, |stamp| stamp.modified);
+        let Some(track) = self.tracks.get_mut(at) else {
+            return Ok(());
+        };
+        let is_new = track.source.is_none() && track.listed.is_none();
+        let is_fresh = now.since(Timestamp::from_millis(modified)) < SETTLED;
+        if is_new && !list.is_ended() && is_fresh && now.since(track.found) < KNOWN {
+            self.source.reread(at);
+            return Ok(());
+        }
+        let was_restarted = track.is_restarted();
+        match track.accept(list, now) {
+            Ok(()) => Ok(()),
+            Err(Break::Nothing) => Err(unreadable("it lists nothing")),
+            Err(Break::Shortened(how)) => Err(stall(StallReason::Shortened, how)),
+            Err(Break::Finished(how)) => Err(stall(StallReason::Finished, how)),
+            Err(Break::Restarted(how)) => {
+                if !was_restarted {
+                    self.events.push(Event::SourceRestarted {
+                        rendition: Text(track.name.clone()),
+                        detail: how.clone(),
+                    });
+                }
+                Err(stall(StallReason::Restarted, how))
+            }
+        }
+    }
+
+    /// A new rendition, with what the sink already has of it.
+    fn discover(&mut self, at: &Beneath, now: Timestamp) -> Result<Track, Stall> {
+        let name = at.as_str().parse::<Rendition>();
+        let name = name.map_err(|error| stall(StallReason::Outside, error.to_string()))?;
+        let mut track = Track::new(name, at.clone(), now);
+        let text = self.sink.playlist(at);
+        let text = text.map_err(|error| stall(StallReason::ForeignSink, error.to_string()))?;
+        if let Some(text) = text {
+            let Restored { done, listed } = restore(at, text).map_err(|error| foreign(&error))?;
+            for (msn, done) in &done {
+                if let Some(media) = &done.media {
+                    self.names.take(&track.name, *msn, &media.path);
+                }
+            }
+            (track.done, track.listed) = (done, Some(listed));
+        }
+        Ok(track)
+    }
+
+    /// Tells of source files that were written again after they were published.
+    pub(super) fn review(&mut self, now: Timestamp) {
+        if self.reviewed.is_some_and(|last| now.since(last) < REVIEW) {
+            return;
+        }
+        self.reviewed = Some(now);
+        for track in self.tracks.values_mut() {
+            let rendition = track.name.clone();
+            for (msn, (path, was)) in track.sources() {
+                let Some(is) = self.source.stamp(path).filter(|is| is != was) else {
+                    continue;
+                };
+                *was = is;
+                let rendition = Text(rendition.clone());
+                self.events.push(Event::SourceChanged { rendition, msn });
+            }
+        }
+    }
+}
+
+/// The subject of stalls of the source as a whole.
+const SOURCE: &str = "source";
+
+fn unreadable(why: &str) -> Stall {
+    stall(StallReason::Unreadable, format!("cannot be read: {why}"))
+}
+
+fn foreign(error: &Foreign) -> Stall {
+    stall(StallReason::ForeignSink, error.to_string())
+}
+
+fn stall(reason: StallReason, detail: String) -> Stall {
+    Stall {
+        msn: None,
+        reason,
+        detail,
+    }
+}

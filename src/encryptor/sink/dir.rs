@@ -1,0 +1,171 @@
+//! A directory as sink: whole files appear under their names, durable before anything names them.
+//!
+//! Must not know: what is in a playlist.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::Path;
+
+use crate::encryptor::EncryptorError;
+use crate::encryptor::path::{Beneath, is_temporary, temporary};
+use crate::encryptor::root::Root;
+use crate::encryptor::seal::Ciphertext;
+
+/// The sink's directory, held by this process alone.
+pub(in crate::encryptor) struct DirSink {
+    root: Root,
+    _lock: File,
+    serial: u64,
+    /// One file of each folder whose names are not durable yet.
+    unsynced: BTreeMap<String, Beneath>,
+}
+
+/// A file that could not be written; it passes when there is room or leave again.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {path}: {source}")]
+pub(in crate::encryptor) struct SinkError {
+    /// The file.
+    pub(in crate::encryptor) path: String,
+    /// Why.
+    pub(in crate::encryptor) source: io::Error,
+}
+
+/// The longest playlist that is read back.
+const MAX_PLAYLIST: u64 = 8 << 20;
+
+impl DirSink {
+    /// Makes and locks the directory, and removes what a killed run left half written.
+    pub(in crate::encryptor) fn open(path: &Path) -> Result<Self, EncryptorError> {
+        let failed = |source| EncryptorError::Sink {
+            path: path.to_owned(),
+            source,
+        };
+        fs::create_dir_all(path).map_err(failed)?;
+        let root = Root::open(path).map_err(failed)?;
+        let lock = root.handle().map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(EncryptorError::SinkInUse(path.to_owned()));
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        for left in root.files(&is_temporary).map_err(failed)? {
+            root.remove(&left).map_err(failed)?;
+        }
+        Ok(Self {
+            root,
+            _lock: lock,
+            serial: 0,
+            unsynced: BTreeMap::new(),
+        })
+    }
+
+    /// Every file that is there.
+    pub(in crate::encryptor) fn files(&self) -> io::Result<Vec<Beneath>> {
+        self.root.files(&|_| true)
+    }
+
+    /// A published playlist; `None` if there is none. One that cannot be read at all is an error.
+    pub(in crate::encryptor) fn playlist(&self, path: &Beneath) -> io::Result<Option<String>> {
+        match self.root.read(path, MAX_PLAYLIST) {
+            Ok((bytes, _)) => String::from_utf8(bytes).map(Some).map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a segment. It may be listed once [`Self::settle`] has succeeded.
+    pub(in crate::encryptor) fn write_segment(
+        &mut self,
+        path: &Beneath,
+        segment: &Ciphertext,
+    ) -> Result<(), SinkError> {
+        self.write(path, segment.as_bytes())
+    }
+
+    /// Swaps a playlist, after which players see it; durable when this returns.
+    pub(in crate::encryptor) fn write_playlist(
+        &mut self,
+        path: &Beneath,
+        text: &str,
+    ) -> Result<(), SinkError> {
+        self.write(path, text.as_bytes())?;
+        self.settle()
+    }
+
+    /// Makes everything written so far durable under its name.
+    pub(in crate::encryptor) fn settle(&mut self) -> Result<(), SinkError> {
+        while let Some((folder, file)) = self.unsynced.pop_first() {
+            if let Err(source) = self.root.sync_folder(&file) {
+                let path = file.to_string();
+                self.unsynced.insert(folder, file);
+                return Err(SinkError { path, source });
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a file that nothing lists any more.
+    pub(in crate::encryptor) fn remove(&self, path: &Beneath) -> Result<(), SinkError> {
+        self.root.remove(path).map_err(|source| SinkError {
+            path: path.to_string(),
+            source,
+        })
+    }
+
+    fn write(&mut self, path: &Beneath, bytes: &[u8]) -> Result<(), SinkError> {
+        self.serial += 1;
+        let name = temporary(self.serial);
+        let written = self.root.replace(path, &name, bytes);
+        written.map_err(|source| SinkError {
+            path: path.to_string(),
+            source,
+        })?;
+        self.unsynced.insert(path.folder().to_owned(), path.clone());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(path: &str) -> Beneath {
+        Beneath::found(path).unwrap()
+    }
+
+    #[test]
+    fn a_sink_has_one_writer_and_no_leftovers() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        fs::create_dir_all(path.join("v0")).unwrap();
+        fs::write(path.join("v0").join(temporary(3)), "half").unwrap();
+        fs::write(path.join("v0/.other.tmp"), "not ours").unwrap();
+        let sink = DirSink::open(&path).unwrap();
+        assert_eq!(sink.files().unwrap(), [at("v0/.other.tmp")]);
+        assert!(matches!(
+            DirSink::open(&path),
+            Err(EncryptorError::SinkInUse(_))
+        ));
+        drop(sink);
+        assert!(
+            DirSink::open(&path).is_ok(),
+            "the lock goes with its holder"
+        );
+    }
+
+    #[test]
+    fn playlists_are_swapped_and_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sink = DirSink::open(dir.path()).unwrap();
+        let list = at("v0/index.m3u8");
+        assert_eq!(sink.playlist(&list).unwrap(), None);
+        for text in ["#EXTM3U\n", "#EXTM3U\n# 2\n"] {
+            sink.write_playlist(&list, text).unwrap();
+            assert_eq!(sink.playlist(&list).unwrap().as_deref(), Some(text));
+        }
+        assert_eq!(sink.files().unwrap(), [list]);
+    }
+}

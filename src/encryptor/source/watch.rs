@@ -1,0 +1,138 @@
+//! Sees changes beneath the source as they happen, and which files are being written.
+//!
+//! Must not know: what the files are. Nothing depends on it for correctness: without it the
+//! source is looked at by the clock.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
+use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::Notify;
+
+use crate::domain::{Clock, Timestamp};
+
+/// Watches one directory tree until it is dropped.
+pub(in crate::encryptor) struct Watch {
+    _watcher: RecommendedWatcher,
+    changed: Arc<Notify>,
+    open: OpenFiles,
+}
+
+/// Files that were written to and not closed since. A packager that lists a segment before it is
+/// complete gives itself away by this.
+#[derive(Clone, Default)]
+pub(in crate::encryptor) struct OpenFiles(Arc<Mutex<HashMap<PathBuf, Timestamp>>>);
+
+/// A file that stays open without a write for this long counts as complete.
+const QUIET: Duration = Duration::from_secs(10);
+/// Beyond this many the quiet ones are forgotten.
+const MANY: usize = 4096;
+
+impl Watch {
+    /// Watches `root` and everything beneath, links not followed.
+    pub(in crate::encryptor) fn new(root: &Path, clock: Arc<dyn Clock>) -> notify::Result<Self> {
+        let (changed, open) = (Arc::new(Notify::new()), OpenFiles::default());
+        let (woken, files) = (changed.clone(), open.clone());
+        let seen = move |event: notify::Result<Event>| {
+            if event.map_or(true, |event| files.follow(&event, clock.now())) {
+                woken.notify_one();
+            }
+        };
+        let config = Config::default().with_follow_symlinks(false);
+        let mut watcher = RecommendedWatcher::new(seen, config)?;
+        watcher.watch(root, RecursiveMode::Recursive)?;
+        Ok(Self {
+            _watcher: watcher,
+            changed,
+            open,
+        })
+    }
+
+    /// Resolves when something changed since it last did.
+    pub(in crate::encryptor) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The files that are being written.
+    pub(in crate::encryptor) fn open_files(&self) -> OpenFiles {
+        self.open.clone()
+    }
+}
+
+impl OpenFiles {
+    /// Whether `path` is being written.
+    pub(in crate::encryptor) fn hold(&self, path: &Path, now: Timestamp) -> bool {
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files.get(path).is_some_and(|last| now.since(*last) < QUIET)
+    }
+
+    /// Takes note of an event; says whether it is worth a look at the source.
+    fn follow(&self, event: &Event, now: Timestamp) -> bool {
+        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if event.need_rescan() {
+            files.clear(); // events were lost, a close may be among them
+            return true;
+        }
+        match event.kind {
+            EventKind::Modify(ModifyKind::Data(_)) => {
+                if files.len() >= MANY {
+                    files.retain(|_, last| now.since(*last) < QUIET);
+                }
+                files.extend(event.paths.iter().map(|path| (path.clone(), now)));
+                false
+            }
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Name(_))
+            | EventKind::Remove(_) => {
+                for path in &event.paths {
+                    files.remove(path);
+                }
+                true
+            }
+            EventKind::Create(_) => true,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::domain::SystemClock;
+
+    async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+        for _ in 0..500 {
+            if holds() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{what}");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_open_from_its_first_write_to_its_close() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let watch = Watch::new(&root, Arc::new(SystemClock)).unwrap();
+        let open = watch.open_files();
+        let path = root.join("seg.ts");
+        let mut file = fs::File::create(&path).unwrap();
+        file.write_all(b"x").unwrap();
+        let held = || open.hold(&path, SystemClock.now());
+        until("the write is seen", held).await;
+        let later = SystemClock.now().plus(QUIET);
+        assert!(!open.hold(&path, later), "a quiet file counts as complete");
+        drop(file);
+        until("the close is seen", || !held()).await;
+        tokio::time::timeout(Duration::from_secs(5), watch.changed())
+            .await
+            .unwrap();
+    }
+}

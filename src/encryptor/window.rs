@@ -1,0 +1,83 @@
+//! Deletes segments that no playlist lists any more, once no player can still want them.
+//!
+//! A segment stays for its duration and that of the longest playlist that listed it, from when it
+//! left the list (RFC 8216bis §6.2.2). Must not know: playlists' texts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::path::Beneath;
+use crate::domain::Timestamp;
+
+/// What is to be deleted, and when.
+pub(super) struct Window {
+    due: BTreeSet<(Timestamp, Beneath)>,
+    /// Segments that lay in the sink at the start and that no playlist listed, by folder.
+    strays: BTreeMap<String, Vec<Beneath>>,
+    started: Timestamp,
+}
+
+/// What segments are called. Nothing else in a sink is deleted.
+const MEDIA: [&str; 8] = ["ts", "aac", "ac3", "ec3", "mp3", "vtt", "webvtt", "m4s"];
+
+impl Window {
+    /// A window over a sink that holds `files` at `now`, of which its playlists list `listed`.
+    pub(super) fn new(files: Vec<Beneath>, listed: &BTreeSet<Beneath>, now: Timestamp) -> Self {
+        let mut strays: BTreeMap<String, Vec<Beneath>> = BTreeMap::new();
+        let is_media = |file: &Beneath| MEDIA.contains(&file.extension());
+        for file in files {
+            if is_media(&file) && !listed.contains(&file) {
+                let folder = file.folder().to_owned();
+                strays.entry(folder).or_default().push(file);
+            }
+        }
+        Self {
+            due: BTreeSet::new(),
+            strays,
+            started: now,
+        }
+    }
+
+    /// `path` has left its playlist at `now`.
+    pub(super) fn left(&mut self, path: Beneath, stays: Duration, now: Timestamp) {
+        self.due.insert((now.plus(stays), path));
+    }
+
+    /// `folder` is a live rendition's, whose segments stay for `stays`: its strays go like any.
+    pub(super) fn adopt(&mut self, folder: &str, stays: Duration) {
+        let gone = self.started.plus(stays);
+        let strays = self.strays.remove(folder).unwrap_or_default();
+        self.due.extend(strays.into_iter().map(|path| (gone, path)));
+    }
+
+    /// What may be deleted at `now`; asked once.
+    pub(super) fn due(&mut self, now: Timestamp) -> Vec<Beneath> {
+        let mut due = Vec::new();
+        while let Some((at, _)) = self.due.first()
+            && *at <= now
+        {
+            due.extend(self.due.pop_first().map(|(_, path)| path));
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_stay_until_no_player_wants_them() {
+        let at = |path: &str| Beneath::found(path).unwrap();
+        let (zero, second) = (Timestamp::from_millis(0), Duration::from_secs(1));
+        let files = ["v0/a.ts", "v0/b.ts", "v1/c.ts", "v0/notes.txt", "v0/x.m3u8"].map(at);
+        let mut window = Window::new(files.to_vec(), &BTreeSet::from([at("v0/b.ts")]), zero);
+        assert!(window.due(zero.plus(second * 1000)).is_empty());
+        window.adopt("v0", second * 30);
+        window.left(at("v0/d.ts"), second * 10, zero.plus(second * 5));
+        assert!(window.due(zero.plus(second * 14)).is_empty());
+        assert_eq!(window.due(zero.plus(second * 15)), [at("v0/d.ts")]);
+        assert_eq!(window.due(zero.plus(second * 30)), [at("v0/a.ts")]);
+        assert!(window.due(zero.plus(second * 9999)).is_empty());
+    }
+}
