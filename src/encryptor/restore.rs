@@ -77,8 +77,8 @@ fn media(at: &Beneath, segment: &Segment) -> Result<Media, Foreign> {
     let path = at.resolve_segment(&segment.uri);
     Ok(Media {
         kid: kid_of(&key.uri).ok_or(Foreign::Key(msn))?,
-        key_uri: key.uri,
-        iv: key.iv,
+        key_uri: key.uri.clone(),
+        iv: key.iv.clone(),
         uri: segment.uri.clone(),
         path: path.map_err(|_| Foreign::Elsewhere(msn))?,
         source: None,

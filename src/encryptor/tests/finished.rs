@@ -40,7 +40,7 @@ fn an_asset_without_dates_is_placed_by_its_own_time() {
         assert!(bench.published(list).is_ended());
     }
     let published = bench.published("v0/i.m3u8");
-    let kid = |at: usize| published.segments()[at].key.clone().unwrap().uri;
+    let kid = |at: usize| published.segments()[at].key.clone().unwrap().uri.clone();
     assert_eq!(kid(0), kid(2), "0 s to 12 s");
     assert_ne!(kid(2), kid(3));
     assert!(bench.ended().unwrap().is_ok());

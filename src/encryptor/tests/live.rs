@@ -17,7 +17,7 @@ fn a_window_is_followed_and_every_segment_has_its_key() {
     let kids: Vec<_> = published
         .segments()
         .iter()
-        .map(|s| s.key.clone().unwrap().uri)
+        .map(|s| s.key.clone().unwrap().uri.clone())
         .collect();
     let distinct: std::collections::BTreeSet<_> = kids.iter().collect();
     assert_eq!(distinct.len(), 2, "44 s, 48 s | 52 s, 56 s: {kids:?}");
@@ -97,7 +97,7 @@ fn undated_segments_wait_for_the_servers_word() {
     let kids: Vec<_> = kids
         .segments()
         .iter()
-        .map(|s| s.key.clone().unwrap().uri)
+        .map(|s| s.key.clone().unwrap().uri.clone())
         .collect();
     assert!(
         kids[0].ends_with("05") && kids[1].ends_with("06"),

@@ -172,7 +172,7 @@ impl Bench {
             let kid = key_tag.uri.rsplit('/').next().unwrap().to_owned();
             let key = key_of(&kid);
             let iv = Iv::for_segment(&key, &list.parse().unwrap(), segment.msn);
-            assert_eq!(key_tag.iv.unwrap(), iv.to_string());
+            assert_eq!(key_tag.iv, Some(iv.to_string()));
             let path = at.resolve_segment(&segment.uri).unwrap();
             let mut expected = segment_bytes(segment.msn);
             encrypt_batch(&mut [Job {
