@@ -1,4 +1,4 @@
-// The grid of key periods: aligned spans of programme time. Pure; knows no player and no page.
+// When keys change: aligned spans of programme time. Pure; knows no player and no page.
 
 /**
  * A place on the grid.
@@ -6,11 +6,41 @@
  *   `index` of the period, milliseconds `leftMs` to its end, and the `share` of it that is left.
  */
 
-/** @returns {Place} where `dateMs` (milliseconds since 1970) lies. */
-export function placeOnGrid(dateMs, originMs, rotateMs) {
-  const index = Math.floor((dateMs - originMs) / rotateMs);
-  const leftMs = originMs + (index + 1) * rotateMs - dateMs;
-  return { index, leftMs, share: leftMs / rotateMs };
+/** Times are milliseconds since 1970, spans milliseconds. */
+export class Grid {
+  #originMs;
+  #spanMs;
+  #base = 0;
+  #seenMs = -Infinity;
+
+  /** @param {number} originMs where period 0 begins */
+  constructor(originMs, spanMs) {
+    this.#originMs = originMs;
+    this.#spanMs = spanMs;
+  }
+
+  /** @returns {Place} */
+  place(dateMs) {
+    const steps = Math.floor((dateMs - this.#originMs) / this.#spanMs);
+    const leftMs = this.#originMs + (steps + 1) * this.#spanMs - dateMs;
+    return { index: this.#base + steps, leftMs, share: leftMs / this.#spanMs };
+  }
+
+  /**
+   * A segment at `dateMs` has another key than the one before it. If no boundary is within
+   * `slackMs` before it, an operator cut there, and a new grid begins.
+   */
+  observeChange(dateMs, slackMs) {
+    if (dateMs <= this.#seenMs) {
+      return;
+    }
+    this.#seenMs = dateMs;
+    const { index, leftMs } = this.place(dateMs);
+    if (this.#spanMs - leftMs > slackMs) {
+      this.#base = index + 1;
+      this.#originMs = dateMs;
+    }
+  }
 }
 
 /** The key id at the end of a key URI, or null: `https://…/v1/keys/{kid}?…`. */
@@ -19,8 +49,15 @@ export function kidOf(uri) {
   return found ? found[1] : null;
 }
 
-/** The colour of a period: neighbours differ, and the same period always looks the same. */
-export function colourOf(index) {
-  const colours = ["#7cc7ff", "#ffc46b", "#8fe3a5", "#f28fb1", "#b9a5ff", "#5fe0d4"];
-  return colours[((index % colours.length) + colours.length) % colours.length];
+/** Colours in turn: each new key gets the next one, so that neighbours differ. */
+export class Palette {
+  static #colours = ["#7cc7ff", "#ffc46b", "#8fe3a5", "#f28fb1", "#b9a5ff", "#5fe0d4"];
+  #turns = new Map();
+
+  colourOf(kid) {
+    if (!this.#turns.has(kid)) {
+      this.#turns.set(kid, this.#turns.size);
+    }
+    return Palette.#colours[this.#turns.get(kid) % Palette.#colours.length];
+  }
 }

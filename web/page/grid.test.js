@@ -1,11 +1,27 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { colourOf, kidOf, placeOnGrid } from "./grid.js";
+import { Grid, Palette, kidOf } from "./grid.js";
 
 test("a date has a place on the grid, before the origin too", () => {
-  assert.deepEqual(placeOnGrid(45_000, 0, 20_000), { index: 2, leftMs: 15_000, share: 0.75 });
-  assert.deepEqual(placeOnGrid(40_000, 0, 20_000), { index: 2, leftMs: 20_000, share: 1 });
-  assert.deepEqual(placeOnGrid(-5_000, 0, 20_000), { index: -1, leftMs: 5_000, share: 0.25 });
+  const grid = new Grid(0, 20_000);
+  assert.deepEqual(grid.place(45_000), { index: 2, leftMs: 15_000, share: 0.75 });
+  assert.deepEqual(grid.place(40_000), { index: 2, leftMs: 20_000, share: 1 });
+  assert.deepEqual(grid.place(-5_000), { index: -1, leftMs: 5_000, share: 0.25 });
+});
+
+test("a change of the key on the grid changes nothing", () => {
+  const grid = new Grid(0, 5_000);
+  grid.observeChange(6_000, 2_100);
+  assert.deepEqual(grid.place(7_000), { index: 1, leftMs: 3_000, share: 0.6 });
+});
+
+test("an operator's cut begins a new grid, once", () => {
+  const grid = new Grid(0, 20_000);
+  for (const change of [20_000, 32_000, 20_000, 32_000]) {
+    grid.observeChange(change, 2_100);
+  }
+  assert.equal(grid.place(31_000).index, 1);
+  assert.deepEqual(grid.place(37_000), { index: 2, leftMs: 15_000, share: 0.75 });
 });
 
 test("only a key URI has a key id", () => {
@@ -16,8 +32,10 @@ test("only a key URI has a key id", () => {
   assert.equal(kidOf(undefined), null);
 });
 
-test("neighbouring periods differ in colour", () => {
-  for (let index = -7; index < 7; index += 1) {
-    assert.notEqual(colourOf(index), colourOf(index + 1));
-  }
+test("a key keeps its colour and its neighbours have others", () => {
+  const palette = new Palette();
+  const kids = Array.from({ length: 20 }, (_, i) => `kid ${i}`);
+  const colours = kids.map((kid) => palette.colourOf(kid));
+  assert.deepEqual(kids.map((kid) => palette.colourOf(kid)), colours);
+  assert.ok(colours.every((colour, i) => colour !== colours[i + 1]));
 });

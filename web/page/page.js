@@ -1,13 +1,17 @@
 // The demo's page: starts the player, follows it, and lets the viewer lose the token.
 
-import { kidOf, placeOnGrid } from "./grid.js";
+import { Grid, Palette, kidOf } from "./grid.js";
 import { Player } from "./player.js";
 import * as view from "./view.js";
 
 const TICK_MS = 200;
+/** A key changes with the first segment after a boundary; dates are rounded a little. */
+const SLACK_MS = 100;
 
 const video = document.getElementById("video");
 const config = await loadConfig();
+const grid = new Grid(config.origin_ms, config.rotate_ms);
+const palette = new Palette();
 
 /** What the page knows; tests read it through `window.hlskeyDemo`. */
 const state = {
@@ -71,17 +75,17 @@ function recordKey(answer) {
 
 function recordSegments({ fragments }) {
   const dated = fragments.filter(({ programDateTime }) => programDateTime !== null);
-  state.segments = dated.map((fragment) => ({
-    startMs: fragment.programDateTime,
-    durationMs: fragment.duration * 1000,
-    kid: kidOf(fragment.decryptdata?.uri),
-    period: gridPlace(fragment.programDateTime).index,
-  }));
+  state.segments = dated.map((fragment) => {
+    const kid = kidOf(fragment.decryptdata?.uri);
+    const durationMs = fragment.duration * 1000;
+    return { startMs: fragment.programDateTime, durationMs, kid, colour: palette.colourOf(kid) };
+  });
+  state.segments.forEach(({ startMs, durationMs, kid }, i, all) => {
+    if (i > 0 && kid !== all[i - 1].kid) {
+      grid.observeChange(startMs, durationMs + SLACK_MS);
+    }
+  });
   view.showSegments(state.segments);
-}
-
-function gridPlace(dateMs) {
-  return placeOnGrid(dateMs, config.origin_ms, config.rotate_ms);
 }
 
 /** Seconds of media from the picture on show to the end of what is buffered without a gap. */
@@ -109,12 +113,12 @@ function tick() {
 }
 
 function showWhere(playingMs) {
-  state.place = gridPlace(playingMs);
+  state.place = grid.place(playingMs);
   const current = state.segments.find(
     ({ startMs, durationMs }) => startMs <= playingMs && playingMs < startMs + durationMs,
   );
   state.kid = current?.kid ?? state.kid;
-  view.showPlace(state.place, state.kid);
+  view.showPlace(state.place, state.kid, palette.colourOf(state.kid));
   const first = state.segments.at(0);
   const last = state.segments.at(-1);
   if (first && last) {

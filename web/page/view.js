@@ -1,7 +1,5 @@
 // Writes what happens into the page. Knows the page's elements; decides nothing.
 
-import { colourOf } from "./grid.js";
-
 const LOGGED = 50;
 
 const element = (id) => document.getElementById(id);
@@ -17,13 +15,14 @@ export function showStatus(state, text) {
   setText(status, text);
 }
 
-export function showPlace({ index, leftMs, share }, kid) {
+/** @param {import("./grid.js").Place} place */
+export function showPlace({ index, leftMs, share }, kid, colour) {
   setText(element("period"), String(index));
   setText(element("next"), `${Math.ceil(leftMs / 1000)} s`);
   setText(element("kid"), kid ?? "–");
   const ring = element("ring");
   ring.style.strokeDashoffset = String(100 - share * 100);
-  ring.style.stroke = colourOf(index);
+  ring.style.stroke = colour;
 }
 
 export function showPlayback({ level, bufferSeconds, latency }) {
@@ -34,14 +33,14 @@ export function showPlayback({ level, bufferSeconds, latency }) {
 }
 
 /**
- * Draws the playlist: one block a segment, coloured by period.
- * @param {{startMs: number, durationMs: number, period: number}[]} segments
+ * Draws the playlist: one block a segment, coloured by key.
+ * @param {{durationMs: number, colour: string}[]} segments
  */
 export function showSegments(segments) {
-  const blocks = segments.map(({ durationMs, period }) => {
+  const blocks = segments.map(({ durationMs, colour }) => {
     const block = document.createElement("span");
     block.style.flexGrow = String(durationMs);
-    block.style.backgroundColor = colourOf(period);
+    block.style.backgroundColor = colour;
     return block;
   });
   element("segments").replaceChildren(...blocks);
