@@ -5,6 +5,7 @@
 mod config;
 mod error;
 mod lease;
+mod owner;
 mod progress;
 mod register;
 mod reveal;
@@ -26,6 +27,7 @@ pub use rotate::Rotated;
 use crate::crypto::{ContentKey, KeyRing, Place, RingError};
 use crate::domain::{Boundary, Clock, Entropy, Kid, Schedule, StreamId, Timestamp};
 use crate::store::{Reach, Store, StoreError, StreamRow};
+use owner::Owners;
 use reveal::Caches;
 use signals::Signals;
 
@@ -48,6 +50,7 @@ pub struct Keys {
     poll: Duration,
     templates: Vec<Template>,
     caches: Caches,
+    owners: Owners,
     signals: Signals,
 }
 
@@ -70,6 +73,7 @@ impl Keys {
             poll: POLL,
             templates: config.templates.clone(),
             caches: Caches::default(),
+            owners: Owners::default(),
             signals: Signals::default(),
         }
     }

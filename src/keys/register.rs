@@ -95,6 +95,7 @@ impl Keys {
     pub(super) async fn remove_stream(&self, id: &StreamId) -> Result<bool, KeysError> {
         let removed = self.store.remove_stream(id, self.clock.now()).await?;
         self.caches.forget_states();
+        self.owners.forget();
         self.signals.send(id);
         Ok(removed)
     }

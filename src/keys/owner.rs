@@ -1,0 +1,111 @@
+//! Which stream a path lies in: the origin and a viewer's playlist name files, not streams.
+//!
+//! Must not know: files, or who asks.
+
+use std::time::Duration;
+
+use moka::future::Cache;
+
+use crate::domain::StreamId;
+
+use super::{Keys, KeysError};
+
+/// Folders in memory at most.
+const FOLDERS: u64 = 10_000;
+/// How long it is believed that a folder is a stream's.
+const LIFE: Duration = Duration::from_secs(5);
+
+/// The streams that folders were found to be of.
+pub(super) struct Owners(Cache<String, StreamId>);
+
+impl Default for Owners {
+    fn default() -> Self {
+        let builder = Cache::builder().max_capacity(FOLDERS);
+        Self(builder.time_to_live(LIFE).build())
+    }
+}
+
+impl Owners {
+    /// Every folder is looked up anew.
+    pub(super) fn forget(&self) {
+        self.0.invalidate_all();
+    }
+}
+
+impl Keys {
+    /// What every URL of ours begins with, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The registered stream that the file at `path` belongs to: the one whose id is a path
+    /// prefix. There is at most one, since no id is a path prefix of another.
+    ///
+    /// What another server removed may be found for five seconds more; that nothing is there is
+    /// always asked anew.
+    pub async fn owner(&self, path: &str) -> Result<Option<StreamId>, KeysError> {
+        let Some((folder, _)) = path.rsplit_once('/') else {
+            return Ok(None);
+        };
+        if let Some(owner) = self.owners.0.get(folder).await {
+            return Ok(Some(owner));
+        }
+        for id in folders(folder).filter_map(|folder| folder.parse::<StreamId>().ok()) {
+            if self.store.version(&id).await?.is_some() {
+                self.owners.0.insert(folder.to_owned(), id.clone()).await;
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// `folder` and what is above it, longest first.
+fn folders(folder: &str) -> impl Iterator<Item = &str> {
+    fn above(path: &str) -> Option<&str> {
+        path.rsplit_once('/').map(|(above, _)| above)
+    }
+    std::iter::successors(Some(folder), |path| above(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Bench, id};
+    use crate::domain::Rotation;
+
+    #[tokio::test]
+    async fn a_file_belongs_to_the_stream_above_it() {
+        let bench = Bench::new().await;
+        let owner = async |path: &str| bench.keys.owner(path).await.unwrap();
+        assert_eq!(owner("live/news/a.m3u8").await, None);
+        bench.register("live/news", Rotation::Never).await;
+        for path in ["live/news/a.m3u8", "live/news/v0/x/a.m3u8"] {
+            assert_eq!(owner(path).await, Some(id("live/news")), "{path}");
+        }
+        for path in [
+            "live/newsreel/a.m3u8",
+            "live/news",
+            "live/a.m3u8",
+            "a.m3u8",
+            "",
+        ] {
+            assert_eq!(owner(path).await, None, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_removed_stream_owns_nothing() {
+        let bench = Bench::new().await;
+        let stream = bench.register("live/news", Rotation::Never).await;
+        assert!(
+            bench
+                .keys
+                .owner("live/news/a.m3u8")
+                .await
+                .unwrap()
+                .is_some()
+        );
+        bench.keys.remove_stream(&stream).await.unwrap();
+        assert_eq!(bench.keys.owner("live/news/a.m3u8").await.unwrap(), None);
+    }
+}
