@@ -1,3 +1,9 @@
-//! The HTTPS edge: routes, guards, the one error table, TLS. The only module with actix.
+//! The HTTPS server: routes, guards, the error table, TLS.
 //!
-//! Must not know: SQL, the encryptor.
+//! Must not know: the store, or how a key is sealed; everything comes through `access` and `keys`.
+
+mod config;
+mod tls;
+
+pub use config::{Config, Ops, Tls};
+pub use tls::TlsError;
