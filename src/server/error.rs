@@ -1,0 +1,365 @@
+//! The one error table: every public answer that is not a success, as RFC 9457 documents.
+//!
+//! The only file that names a status. Must not know: routes, or what was asked for.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+
+use crate::api::Problem;
+use crate::domain::{Denied, RequestId};
+use crate::keys::KeysError;
+
+/// A public answer. Many internal reasons share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Timeout,
+    Conflict,
+    Gone,
+    BodyTooLarge,
+    NotJson,
+    RangeNotSatisfiable,
+    Misdirected,
+    HeadTooLarge,
+    Internal,
+    Unavailable,
+}
+
+impl Code {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 15] = [
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Timeout,
+        Self::Conflict,
+        Self::Gone,
+        Self::BodyTooLarge,
+        Self::NotJson,
+        Self::RangeNotSatisfiable,
+        Self::Misdirected,
+        Self::HeadTooLarge,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
+    /// Its stable name for programs and metrics.
+    pub(super) fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The status it is answered with.
+    pub(super) fn status(self) -> StatusCode {
+        self.row().1
+    }
+
+    /// Name, status, title.
+    fn row(self) -> (&'static str, StatusCode, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::BadRequest => ("bad_request", S::BAD_REQUEST, "The request is malformed"),
+            Self::Unauthorized => (
+                "unauthorized",
+                S::UNAUTHORIZED,
+                "A valid credential is needed",
+            ),
+            Self::Forbidden => (
+                "forbidden",
+                S::FORBIDDEN,
+                "The credential does not allow this",
+            ),
+            Self::NotFound => ("not_found", S::NOT_FOUND, "There is no such resource"),
+            Self::MethodNotAllowed => (
+                "method_not_allowed",
+                S::METHOD_NOT_ALLOWED,
+                "The resource does not have this method",
+            ),
+            Self::Timeout => (
+                "timeout",
+                S::REQUEST_TIMEOUT,
+                "The body did not arrive in time",
+            ),
+            Self::Conflict => (
+                "conflict",
+                S::CONFLICT,
+                "The state of the resource forbids this",
+            ),
+            Self::Gone => ("gone", S::GONE, "The key is no longer delivered"),
+            Self::BodyTooLarge => (
+                "body_too_large",
+                S::PAYLOAD_TOO_LARGE,
+                "The body is too large",
+            ),
+            Self::NotJson => (
+                "not_json",
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "The body must be application/json",
+            ),
+            Self::RangeNotSatisfiable => (
+                "range_not_satisfiable",
+                S::RANGE_NOT_SATISFIABLE,
+                "The range lies outside the file",
+            ),
+            Self::Misdirected => (
+                "misdirected",
+                S::MISDIRECTED_REQUEST,
+                "This listener does not answer for that host",
+            ),
+            Self::HeadTooLarge => (
+                "head_too_large",
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "The request's head is too large",
+            ),
+            Self::Internal => (
+                "internal",
+                S::INTERNAL_SERVER_ERROR,
+                "The server failed to answer",
+            ),
+            Self::Unavailable => (
+                "unavailable",
+                S::SERVICE_UNAVAILABLE,
+                "Not now; try again soon",
+            ),
+        }
+    }
+}
+
+/// What a handler fails with: the public answer, and the reason that only the log sees.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", code.name())]
+pub(super) struct Failure {
+    code: Code,
+    /// What the caller may know of its own request.
+    detail: Option<String>,
+    /// What only the log may know; holds no secret.
+    reason: Option<String>,
+    /// What the status calls for beyond its row.
+    extra: Option<Extra>,
+}
+
+/// A header that depends on what was asked for.
+#[derive(Debug, Clone)]
+enum Extra {
+    /// The methods that the resource has.
+    Allow(String),
+    /// The file's length.
+    Length(u64),
+}
+
+impl Failure {
+    /// A failure with its public code and no more.
+    pub(super) fn new(code: Code) -> Self {
+        Self {
+            code,
+            detail: None,
+            reason: None,
+            extra: None,
+        }
+    }
+
+    /// The request is malformed; `detail` names the field.
+    pub(super) fn bad_request(detail: &dyn fmt::Display) -> Self {
+        Self::new(Code::BadRequest).detail(detail)
+    }
+
+    /// The resource has other methods: `allow`, between commas.
+    pub(super) fn method_not_allowed(allow: String) -> Self {
+        let mut failure = Self::new(Code::MethodNotAllowed);
+        failure.extra = Some(Extra::Allow(allow));
+        failure
+    }
+
+    /// The range lies outside a file of `length` bytes.
+    pub(super) fn range_not_satisfiable(length: u64) -> Self {
+        let mut failure = Self::new(Code::RangeNotSatisfiable);
+        failure.extra = Some(Extra::Length(length));
+        failure
+    }
+
+    /// Adds what the caller may know.
+    #[must_use]
+    pub(super) fn detail(mut self, detail: &dyn fmt::Display) -> Self {
+        self.detail = Some(detail.to_string());
+        self
+    }
+
+    /// Adds what only the log may know.
+    #[must_use]
+    pub(super) fn reason(mut self, reason: &dyn fmt::Display) -> Self {
+        self.reason = Some(reason.to_string());
+        self
+    }
+
+    /// Its public code.
+    pub(super) fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Why, for the log.
+    pub(super) fn reason_text(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Whether it is ours and not the caller's.
+    pub(super) fn is_ours(&self) -> bool {
+        self.code.status().is_server_error()
+    }
+
+    /// The problem document.
+    pub(super) fn document(&self, id: RequestId) -> Problem {
+        let (name, status, title) = self.code.row();
+        Problem {
+            kind: format!("urn:hlskey:problem:{name}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            code: name.to_owned(),
+            detail: self.detail.clone(),
+            request_id: id.to_string(),
+        }
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// The head of the answer. The failure rides along in the extensions: `envelope`, which knows
+    /// the request id, writes the body.
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = HttpResponse::new(self.code.status());
+        if let Some((name, value)) = self.own_header() {
+            answer.headers_mut().insert(name, value);
+        }
+        answer.extensions_mut().insert(self.clone());
+        answer
+    }
+}
+
+impl Failure {
+    /// The header that the status calls for (RFC 9110 §11.6.1, §10.2.1, §14.4, §10.2.3).
+    fn own_header(&self) -> Option<(HeaderName, HeaderValue)> {
+        let fixed = HeaderValue::from_static;
+        match (self.code, &self.extra) {
+            (Code::Unauthorized, _) => Some((header::WWW_AUTHENTICATE, fixed(CHALLENGE))),
+            (Code::Unavailable, _) => Some((header::RETRY_AFTER, fixed(RETRY_AFTER))),
+            (_, Some(Extra::Allow(methods))) => Some((header::ALLOW, methods.parse().ok()?)),
+            (_, Some(Extra::Length(length))) => {
+                let place = HeaderValue::try_from(format!("bytes */{length}"));
+                Some((header::CONTENT_RANGE, place.ok()?))
+            }
+            _ => None,
+        }
+    }
+}
+
+const CHALLENGE: &str = "Bearer realm=\"hlskey\"";
+/// Seconds. hls.js retries a key eight times a second apart, so a short one is honest.
+const RETRY_AFTER: &str = "1";
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        let code = match denied {
+            Denied::NoCredential | Denied::BadCredential(_) => Code::Unauthorized,
+            Denied::WrongStream | Denied::WrongAction(_) | Denied::NotEntitled => Code::Forbidden,
+            Denied::UnknownKey => Code::NotFound,
+            Denied::KeyGone => Code::Gone,
+            Denied::Undecided(_) => Code::Unavailable,
+        };
+        Self::new(code).reason(&denied)
+    }
+}
+
+impl From<KeysError> for Failure {
+    fn from(error: KeysError) -> Self {
+        use KeysError as E;
+        match error {
+            E::UnknownStream => Self::new(Code::NotFound).detail(&error),
+            E::Gone => Self::new(Code::Gone).reason(&error),
+            E::Nested(_) | E::Conflict(_) => Self::new(Code::Conflict).detail(&error),
+            E::Invalid(_) => Self::bad_request(&error),
+            E::Busy | E::Ring(_) | E::Unavailable(_) => Self::new(Code::Unavailable).reason(&error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Action;
+
+    #[test]
+    fn names_are_unique_and_every_answer_is_an_error() {
+        let mut names: Vec<_> = Code::ALL.map(Code::name).to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let status = code.status();
+            assert!(status.is_client_error() || status.is_server_error());
+        }
+    }
+
+    #[test]
+    fn denials_become_few_public_answers() {
+        let cases = [
+            (Denied::NoCredential, 401),
+            (Denied::BadCredential("expired"), 401),
+            (Denied::WrongAction(Action::Deliver), 403),
+            (Denied::WrongStream, 403),
+            (Denied::NotEntitled, 403),
+            (Denied::UnknownKey, 404),
+            (Denied::KeyGone, 410),
+            (Denied::Undecided("store"), 503),
+        ];
+        for (denied, status) in cases {
+            let failure = Failure::from(denied.clone());
+            assert_eq!(failure.code.status().as_u16(), status, "{denied}");
+            assert_eq!(failure.detail, None, "the reason stays inside: {denied}");
+        }
+    }
+
+    #[test]
+    fn heads_carry_what_the_status_calls_for() {
+        let head = |code| Failure::new(code).error_response();
+        let unauthorized = head(Code::Unauthorized);
+        let challenge = unauthorized.headers().get(header::WWW_AUTHENTICATE);
+        assert!(challenge.unwrap().to_str().unwrap().starts_with("Bearer"));
+        assert!(
+            head(Code::Unavailable)
+                .headers()
+                .contains_key("retry-after")
+        );
+        let refused = Failure::method_not_allowed("GET, HEAD".to_owned()).error_response();
+        assert_eq!(refused.headers().get("allow").unwrap(), "GET, HEAD");
+        let outside = Failure::range_not_satisfiable(7).error_response();
+        assert_eq!(outside.headers().get("content-range").unwrap(), "bytes */7");
+    }
+
+    #[test]
+    fn the_document_is_rfc_9457() {
+        let id = RequestId::random(&crate::domain::SystemEntropy);
+        let problem = Failure::bad_request(&"rotation: no")
+            .reason(&"inside")
+            .document(id);
+        let json = serde_json::to_value(&problem).unwrap();
+        let expected = serde_json::json!({
+            "type": "urn:hlskey:problem:bad_request",
+            "title": "The request is malformed",
+            "status": 400,
+            "code": "bad_request",
+            "detail": "rotation: no",
+            "request_id": id.to_string(),
+        });
+        assert_eq!(json, expected);
+    }
+}
