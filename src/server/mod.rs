@@ -6,7 +6,9 @@ mod config;
 mod cors;
 mod credential;
 mod error;
+mod files;
 mod tls;
+mod viewer;
 
 pub use config::{Config, Ops, Tls};
 pub use cors::OriginError;
