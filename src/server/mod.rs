@@ -2,14 +2,33 @@
 //!
 //! Must not know: the store, or how a key is sealed; everything comes through `access` and `keys`.
 
+mod body;
 mod config;
 mod cors;
 mod credential;
+mod deliver;
+mod envelope;
 mod error;
 mod files;
+mod guard;
+mod listen;
+mod openapi;
+mod ops;
+mod origin;
+mod pages;
+mod play;
+mod progress;
+mod revoke;
+mod rotate;
+mod routes;
+mod schedule;
+mod streams;
 mod tls;
 mod viewer;
 
 pub use config::{Config, Ops, Tls};
 pub use cors::OriginError;
+pub use listen::{Deps, Server, ServerError};
+pub use pages::Page;
+pub use routes::{Listener, ROUTES, Route};
 pub use tls::TlsError;

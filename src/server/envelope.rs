@@ -1,0 +1,367 @@
+//! What stands around every answer: request id, CORS, security headers, problem documents, one
+//! log line, the measures.
+//!
+//! Must not know: what a route does. What is logged holds route templates; never a path, a query
+//! or a header.
+
+use std::sync::Arc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpRequest, HttpResponse};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::cors::Origins;
+use super::error::{Code, Failure};
+use super::files::has_encoded_separator;
+use super::ops::is_loopback;
+use super::routes::{Listener, Template};
+use crate::domain::{Entropy, RequestId};
+use crate::telemetry::{DenialLabels, Metrics, RequestLabels, RouteLabels};
+
+/// What the envelope works with; one for each listener.
+pub(super) struct Surroundings {
+    pub(super) listener: Listener,
+    pub(super) origins: Origins,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    /// Turns true when the server begins to stop.
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// The largest sum of a head's path, query, names and values, in bytes.
+const MOST_HEAD: usize = 32 * 1024;
+
+/// Wraps one request.
+pub(super) async fn envelope(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let began = Instant::now();
+    let Some(around) = request.app_data::<Data<Surroundings>>().cloned() else {
+        return Err(Failure::new(Code::Internal).into());
+    };
+    let id = RequestId::random(&*around.entropy);
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut answer = match around.refuse(&request) {
+        Some(failure) => request.error_response(failure),
+        None if request.method() == Method::OPTIONS => preflight(request),
+        None => next.call(request).await?,
+    };
+    let failure = take_failure(&mut answer);
+    around.stamp(id, origin.as_ref(), answer.headers_mut());
+    if *around.stopping.borrow() {
+        answer
+            .response_mut()
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
+    around.record(id, &answer, failure.as_ref(), began);
+    Ok(match failure {
+        Some(failure) => with_document(answer, &failure, id),
+        None => answer,
+    })
+}
+
+/// The template that a request matched.
+fn route_of(request: &HttpRequest) -> &'static str {
+    match request.app_data::<Template>() {
+        Some(template) => template.0,
+        None if request.method() == Method::OPTIONS => "*",
+        None => "unmatched",
+    }
+}
+
+/// Any path has `OPTIONS`.
+fn preflight(request: ServiceRequest) -> ServiceResponse {
+    let mut answer = HttpResponse::NoContent().finish();
+    Origins::stamp_preflight(answer.headers_mut());
+    request.into_response(answer)
+}
+
+/// The failure that a handler ended with. An error that is none of ours is an internal one.
+fn take_failure(answer: &mut ServiceResponse) -> Option<Failure> {
+    let failure = answer.response_mut().extensions_mut().remove::<Failure>();
+    let status = answer.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let foreign = || Failure::new(Code::Internal).reason(&format_args!("a foreign {status}"));
+    failure.or_else(|| is_error.then(foreign))
+}
+
+fn with_document(answer: ServiceResponse, failure: &Failure, id: RequestId) -> ServiceResponse {
+    let document = serde_json::to_vec(&failure.document(id)).unwrap_or_default();
+    let mut answer = answer.map_body(|head, _| {
+        head.status = failure.code().status();
+        BoxBody::new(document)
+    });
+    answer.headers_mut().insert(header::CONTENT_TYPE, PROBLEM);
+    answer.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    answer
+}
+
+impl Surroundings {
+    /// What `waited` gives, or `None` as soon as the server begins to stop.
+    pub(super) async fn unless_stopping<T>(&self, waited: impl Future<Output = T>) -> Option<T> {
+        let mut stopping = self.stopping.clone();
+        tokio::select! {
+            given = waited => Some(given),
+            _ = stopping.wait_for(|stopping| *stopping) => None,
+        }
+    }
+
+    /// Refusals that need no route.
+    fn refuse(&self, request: &ServiceRequest) -> Option<Failure> {
+        let host = request
+            .headers()
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        if self.listener == Listener::Ops && !host.is_some_and(is_loopback) {
+            return Some(Failure::new(Code::Misdirected));
+        }
+        let fields = request.headers().iter();
+        let fields: usize = fields
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        if fields + request.path().len() + request.query_string().len() > MOST_HEAD {
+            return Some(Failure::new(Code::HeadTooLarge));
+        }
+        let hidden = has_encoded_separator(request.path());
+        hidden.then(|| Failure::new(Code::NotFound).reason(&"an encoded separator"))
+    }
+
+    fn stamp(&self, id: RequestId, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        self.origins.stamp(origin, headers);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        headers.insert(header::REFERRER_POLICY, NO_REFERRER);
+        if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+            headers.insert(REQUEST_ID, id);
+        }
+    }
+
+    /// One log line and the measures. Answers as they should be are on `debug`: the metrics count
+    /// them, and a line each would cost a key request a good part of its time.
+    fn record(
+        &self,
+        id: RequestId,
+        answer: &ServiceResponse,
+        failure: Option<&Failure>,
+        began: Instant,
+    ) {
+        let route = route_of(answer.request());
+        let took = began.elapsed();
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let status = failure
+            .map_or(answer.status(), |failure| failure.code().status())
+            .as_u16();
+        self.measure(route, status, failure);
+        self.metrics
+            .latency
+            .get_or_create(&RouteLabels { route })
+            .observe(took.as_secs_f64());
+        match failure {
+            None => tracing::debug!(request_id = %id, route, status, micros, "answered"),
+            Some(failure) if failure.is_ours() => {
+                tracing::warn!(request_id = %id, route, status, micros, reason = failure.reason_text(), "failed");
+            }
+            Some(failure) => {
+                let code = failure.code().name();
+                tracing::info!(request_id = %id, route, status, micros, code, reason = failure.reason_text(), "refused");
+            }
+        }
+    }
+
+    fn measure(&self, route: &'static str, status: u16, failure: Option<&Failure>) {
+        self.metrics
+            .requests
+            .get_or_create(&RequestLabels { route, status })
+            .inc();
+        if let Some(failure) = failure {
+            let code = failure.code().name();
+            self.metrics
+                .denials
+                .get_or_create(&DenialLabels { code })
+                .inc();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::{BoxBody, MessageBody as _, to_bytes};
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::{App, error, web};
+
+    use super::*;
+    use crate::api::Problem;
+    use crate::domain::{Denied, SystemEntropy};
+
+    const PAGE: &str = "https://player.example.org";
+
+    fn around(listener: Listener, stopping: bool) -> Data<Surroundings> {
+        Data::new(Surroundings {
+            listener,
+            origins: Origins::new(&[PAGE.to_owned()]).unwrap(),
+            metrics: Arc::new(Metrics::default()),
+            entropy: Arc::new(SystemEntropy),
+            stopping: watch::channel(stopping).1,
+        })
+    }
+
+    async fn answer_of(
+        around: Data<Surroundings>,
+        request: TestRequest,
+    ) -> ServiceResponse<BoxBody> {
+        let app = App::new()
+            .app_data(around)
+            .route("/ok", web::to(async || "fine"))
+            .route(
+                "/denied",
+                web::to(async || Err::<String, _>(Failure::from(Denied::NotEntitled))),
+            )
+            .route(
+                "/foreign",
+                web::to(async || Err::<String, _>(error::ErrorBadRequest("inner text"))),
+            )
+            .default_service(web::to(async || {
+                Err::<String, _>(Failure::new(Code::NotFound))
+            }))
+            .wrap(from_fn(envelope));
+        let app = init_service(app).await;
+        call_service(
+            &app,
+            request.insert_header((header::ORIGIN, PAGE)).to_request(),
+        )
+        .await
+    }
+
+    fn header_of(answer: &ServiceResponse, name: &str) -> String {
+        let value = answer.headers().get(name);
+        value.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
+    }
+
+    async fn problem_of(answer: ServiceResponse) -> Problem {
+        assert_eq!(
+            header_of(&answer, "content-type"),
+            "application/problem+json"
+        );
+        assert_eq!(header_of(&answer, "cache-control"), "no-store");
+        let bytes = to_bytes(answer.into_body())
+            .await
+            .unwrap_or_else(|_| unreachable!());
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[actix_web::test]
+    async fn cors_and_security_headers_stand_on_every_answer() {
+        for path in ["/ok", "/denied", "/foreign", "/none", "/a%2Fb"] {
+            let request = TestRequest::with_uri(path);
+            let answer = answer_of(around(Listener::Public, false), request).await;
+            assert_eq!(
+                header_of(&answer, "access-control-allow-origin"),
+                PAGE,
+                "{path}"
+            );
+            assert_eq!(header_of(&answer, "vary"), "origin", "{path}");
+            assert_eq!(
+                header_of(&answer, "x-content-type-options"),
+                "nosniff",
+                "{path}"
+            );
+            assert_eq!(
+                header_of(&answer, "referrer-policy"),
+                "no-referrer",
+                "{path}"
+            );
+            assert_eq!(header_of(&answer, "x-request-id").len(), 16, "{path}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn every_failure_is_one_problem_document() {
+        for (path, status, code) in [
+            ("/denied", 403, "forbidden"),
+            ("/none", 404, "not_found"),
+            ("/a%2fb", 404, "not_found"),
+            ("/foreign", 500, "internal"),
+        ] {
+            let request = TestRequest::with_uri(path);
+            let answer = answer_of(around(Listener::Public, false), request).await;
+            let id = header_of(&answer, "x-request-id");
+            assert_eq!(answer.status().as_u16(), status, "{path}");
+            let problem = problem_of(answer).await;
+            assert_eq!(
+                (problem.status, problem.code.as_str()),
+                (status, code),
+                "{path}"
+            );
+            assert_eq!((problem.request_id, problem.detail), (id, None), "{path}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn any_path_has_options() {
+        let request = TestRequest::with_uri("/none").method(Method::OPTIONS);
+        let answer = answer_of(around(Listener::Public, false), request).await;
+        assert_eq!(answer.status().as_u16(), 204);
+        assert_eq!(header_of(&answer, "access-control-allow-origin"), PAGE);
+        assert!(header_of(&answer, "access-control-allow-headers").contains("authorization"));
+        assert_eq!(header_of(&answer, "access-control-max-age"), "7200");
+        assert!(answer.into_body().size().is_eof());
+    }
+
+    #[actix_web::test]
+    async fn heads_are_bounded() {
+        let long = "x".repeat(MOST_HEAD);
+        let request = TestRequest::with_uri("/ok").insert_header(("x-long", long));
+        let answer = answer_of(around(Listener::Public, false), request).await;
+        assert_eq!(answer.status().as_u16(), 431);
+    }
+
+    #[actix_web::test]
+    async fn the_ops_listener_answers_for_loopback_alone() {
+        for (host, status) in [("localhost:9443", 200), ("rebound.example.org", 421)] {
+            let request = TestRequest::with_uri("/ok").insert_header((header::HOST, host));
+            let answer = answer_of(around(Listener::Ops, false), request).await;
+            assert_eq!(answer.status().as_u16(), status, "{host}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_is_answered_while_stopping_closes_its_connection() {
+        for stopping in [false, true] {
+            let request = TestRequest::with_uri("/ok");
+            let answer = answer_of(around(Listener::Public, stopping), request).await;
+            let closes = answer.response().head().connection_type() == ConnectionType::Close;
+            assert_eq!(closes, stopping);
+        }
+    }
+
+    #[actix_web::test]
+    async fn answers_are_counted_by_route_and_code() {
+        let around = around(Listener::Public, false);
+        answer_of(
+            around.clone(),
+            TestRequest::with_uri("/denied?token=obviously-a-fake"),
+        )
+        .await;
+        let text = around.metrics.render();
+        for line in [
+            "hlskey_http_requests_total{route=\"unmatched\",status=\"403\"} 1",
+            "hlskey_denials_total{code=\"forbidden\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+        assert!(!text.contains("fake"));
+    }
+}

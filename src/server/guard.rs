@@ -1,0 +1,79 @@
+//! The guards in handlers' signatures: a handler that takes one cannot forget to ask the gate.
+//!
+//! Both are made from the request's head alone; no byte of a body is read before. Must not know:
+//! what is presented, or how the gate decides.
+
+use std::ops::Deref;
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
+
+use super::credential::presented;
+use super::error::{Code, Failure};
+use crate::access::{Act, Admitted, Gate, Permit, StreamAction};
+use crate::domain::StreamId;
+
+/// A request whose credential verifies. What it may do is asked with it, at the gate.
+pub(super) struct Guarded(Admitted);
+
+/// A request that may do `A` with the stream in its path.
+pub(super) struct Permitted<A: Act>(Permit<A>);
+
+impl Deref for Guarded {
+    type Target = Admitted;
+
+    fn deref(&self) -> &Admitted {
+        &self.0
+    }
+}
+
+impl<A: Act> Deref for Permitted<A> {
+    type Target = Permit<A>;
+
+    fn deref(&self) -> &Permit<A> {
+        &self.0
+    }
+}
+
+impl FromRequest for Guarded {
+    type Error = Failure;
+    type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move { admit(&request).await.map(Self) }.boxed_local()
+    }
+}
+
+impl<A: StreamAction + 'static> FromRequest for Permitted<A> {
+    type Error = Failure;
+    type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move { permit(&request).await.map(Self) }.boxed_local()
+    }
+}
+
+async fn permit<A: StreamAction>(request: &HttpRequest) -> Result<Permit<A>, Failure> {
+    let who = admit(request).await?;
+    let stream = stream_in(request)?;
+    Ok(gate(request)?.manage(&who, &stream)?)
+}
+
+async fn admit(request: &HttpRequest) -> Result<Admitted, Failure> {
+    Ok(gate(request)?.admit(&presented(request)).await?)
+}
+
+fn gate(request: &HttpRequest) -> Result<&Gate, Failure> {
+    let gate = request.app_data::<Data<Gate>>().map(|gate| &***gate);
+    gate.ok_or_else(|| Failure::new(Code::Internal).reason(&"no gate is wired"))
+}
+
+/// The `{stream}` of the path.
+fn stream_in(request: &HttpRequest) -> Result<StreamId, Failure> {
+    let text = request.match_info().get("stream").unwrap_or_default();
+    text.parse().map_err(|error| Failure::bad_request(&error))
+}

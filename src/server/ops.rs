@@ -1,0 +1,84 @@
+//! The ops listener's open routes, and the check of `Host` that keeps web pages off it.
+//!
+//! Must not know: credentials, or what is measured.
+
+use std::net::IpAddr;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::http::uri::Authority;
+use actix_web::web::Data;
+
+use super::error::Failure;
+use crate::keys::Keys;
+use crate::telemetry::Metrics;
+
+/// The process runs.
+pub(super) async fn health() -> HttpResponse {
+    plain("ok\n")
+}
+
+/// The server can answer: the store is there and its keys open.
+pub(super) async fn ready(keys: Data<Keys>) -> Result<HttpResponse, Failure> {
+    keys.ready().await?;
+    Ok(plain("ready\n"))
+}
+
+/// Everything that is counted, as OpenMetrics text.
+pub(super) async fn metrics(metrics: Data<Metrics>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(metrics.render())
+}
+
+fn plain(text: &'static str) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(text)
+}
+
+/// Whether a `Host` header names loopback. A page whose name was made to resolve to 127.0.0.1 (DNS
+/// rebinding) sends its own name.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    let name = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    let literal = name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    !host.contains('@') && (literal || name.eq_ignore_ascii_case("localhost"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_itself() {
+        for good in [
+            "localhost",
+            "localhost:9443",
+            "127.0.0.1:1",
+            "127.8.8.8",
+            "[::1]:9443",
+            "LOCALHOST",
+        ] {
+            assert!(is_loopback(good), "{good}");
+        }
+        for bad in [
+            "",
+            "example.org",
+            "localhost.example.org",
+            "10.0.0.1:9443",
+            "[::2]",
+            "user@localhost",
+            "0.0.0.0",
+        ] {
+            assert!(!is_loopback(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `GET`/`HEAD /v1/play/{stream}/{file}.m3u8`: a viewer's playlist, made from the origin's.
+//!
+//! Must not know: how a playlist is written, or how a grant is made.
+
+use std::fmt;
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::error::{Code, Failure};
+use super::files::{FilePath, Root, bytes_or_head, gzip};
+use super::guard::Guarded;
+use super::origin::{blocking, playlist_head, takes_gzip};
+use super::viewer::Viewer;
+use crate::access::{Gate, Permit, Play};
+use crate::domain::StreamId;
+use crate::keys::Keys;
+use crate::playlist::Playlist;
+
+pub(super) async fn play(
+    request: HttpRequest,
+    who: Guarded,
+    (gate, keys): (Data<Gate>, Data<Keys>),
+    root: Option<Data<Root>>,
+) -> Result<HttpResponse, Failure> {
+    let missing = || Failure::new(Code::NotFound);
+    let path = path_in(&request).ok_or_else(missing)?;
+    let owner = keys.owner(path.as_str()).await?;
+    // Who may not play here is refused alike whether or not a stream is there.
+    let asked = owner
+        .clone()
+        .or_else(|| folder(&path))
+        .ok_or_else(missing)?;
+    let permit = gate.play(&who, &asked).await?;
+    let (Some(_), Some(root)) = (owner, root) else {
+        return Err(missing());
+    };
+    let gzipped = takes_gzip(&request);
+    let order = Order {
+        file: file_in(&request, &asked).ok_or_else(missing)?,
+        public_url: keys.public_url().to_owned(),
+        path,
+        gzipped,
+    };
+    let made = blocking(move || order.made(&root, &gate, &permit)).await?;
+    Ok(answer(&request, made, gzipped))
+}
+
+fn answer(request: &HttpRequest, playlist: Vec<u8>, gzipped: bool) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    playlist_head(&mut answer, gzipped);
+    // The URIs in it open things for one viewer, so no cache keeps it, not even the player's own.
+    answer.insert_header((header::CACHE_CONTROL, "private, no-store"));
+    answer.body(bytes_or_head(request, playlist))
+}
+
+fn raw_path(request: &HttpRequest) -> &str {
+    request.path().strip_prefix("/v1/play/").unwrap_or_default()
+}
+
+fn path_in(request: &HttpRequest) -> Option<FilePath> {
+    FilePath::decode(raw_path(request))
+}
+
+/// The folder above the file, if a stream could be there.
+fn folder(path: &FilePath) -> Option<StreamId> {
+    path.folders().find_map(|folder| folder.parse().ok())
+}
+
+/// The path below the stream as it stands in the URL: what relative URIs are resolved against.
+fn file_in(request: &HttpRequest, stream: &StreamId) -> Option<String> {
+    let below = raw_path(request).strip_prefix(stream.as_str())?;
+    below.strip_prefix('/').map(str::to_owned)
+}
+
+/// One viewer's playlist, to be made where blocking is allowed: it reads a file, and a long
+/// list takes milliseconds.
+struct Order {
+    path: FilePath,
+    file: String,
+    public_url: String,
+    gzipped: bool,
+}
+
+impl Order {
+    fn made(&self, root: &Root, gate: &Gate, permit: &Permit<Play>) -> Result<Vec<u8>, Failure> {
+        let bytes = root.open(&self.path)?.read_playlist()?;
+        let text = String::from_utf8(bytes).map_err(broken)?;
+        let playlist = Playlist::parse(&text).map_err(broken)?;
+        let grants = gate.grants();
+        let play = grants.for_play(permit);
+        let viewer = Viewer {
+            public_url: &self.public_url,
+            stream: permit.stream(),
+            file: &self.file,
+            play: play.expose(),
+        };
+        let mut rewrite = viewer.rewrite(|kid| grants.for_key(permit, kid).expose().to_owned());
+        let text = playlist.map_uris(&mut rewrite).into_bytes();
+        match self.gzipped {
+            true => gzip(&text).map_err(broken),
+            false => Ok(text),
+        }
+    }
+}
+
+/// The origin holds something that is no playlist: our fault, not the viewer's.
+fn broken<E: fmt::Display>(error: E) -> Failure {
+    Failure::new(Code::Unavailable).reason(&error)
+}

@@ -1,0 +1,29 @@
+//! `POST /v1/keys/{kid}/revoke`, on the ops listener: a key is withdrawn.
+//!
+//! Must not know: what caches forget.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::deliver::kid_in;
+use super::error::{Code, Failure};
+use super::guard::Guarded;
+use crate::access::Gate;
+use crate::keys::Keys;
+
+pub(super) async fn revoke(
+    request: HttpRequest,
+    who: Guarded,
+    gate: Data<Gate>,
+    keys: Data<Keys>,
+) -> Result<HttpResponse, Failure> {
+    let permit = gate.operate(&who)?;
+    let known = match kid_in(&request) {
+        Some(kid) => keys.revoke(&permit, kid).await?,
+        None => false,
+    };
+    match known {
+        true => Ok(HttpResponse::NoContent().finish()),
+        false => Err(Failure::new(Code::NotFound)),
+    }
+}

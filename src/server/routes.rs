@@ -1,0 +1,206 @@
+//! The one route table: listener, method, path, action, handler.
+//!
+//! A route that is not here does not exist; the authorisation matrix walks it. Must not know: what
+//! a handler does.
+
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource};
+
+use super::error::{Code, Failure};
+use super::{deliver, openapi, ops, origin, play, progress, revoke, rotate, schedule, streams};
+use crate::domain::Action;
+
+/// Which socket a route is reached at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    /// HTTPS, for players and packagers.
+    Public,
+    /// Plain HTTP on loopback, for the operator.
+    Ops,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// Where it is reached.
+    pub listener: Listener,
+    /// Its method, in capitals.
+    pub method: &'static str,
+    /// Its path: `{stream}` and `{file}` span slashes, `{kid}` does not.
+    pub path: &'static str,
+    /// What a credential must allow; `None` for what anyone may ask.
+    pub action: Option<Action>,
+    handler: fn() -> actix_web::Route,
+}
+
+/// Every route. `OPTIONS` is answered for any path besides.
+pub const ROUTES: &[Route] = &[
+    public("GET", KEY, Some(Action::Deliver), || {
+        web::to(deliver::deliver)
+    }),
+    public("HEAD", KEY, Some(Action::Deliver), || {
+        web::to(deliver::deliver)
+    }),
+    public("GET", PLAY, Some(Action::Play), || web::to(play::play)),
+    public("HEAD", PLAY, Some(Action::Play), || web::to(play::play)),
+    public("GET", HLS, None, || web::to(origin::file)),
+    public("HEAD", HLS, None, || web::to(origin::file)),
+    public("GET", "/v1/openapi.json", None, || {
+        web::to(openapi::document)
+    }),
+    public("GET", "/v1/streams", Some(Action::Read), || {
+        web::to(streams::list)
+    }),
+    public("GET", SCHEDULE, Some(Action::Lease), || {
+        web::to(schedule::lease)
+    }),
+    public("POST", ROTATE, Some(Action::Rotate), || {
+        web::to(rotate::rotate)
+    }),
+    public("POST", PROGRESS, Some(Action::Progress), || {
+        web::to(progress::report)
+    }),
+    public("PUT", STREAM, Some(Action::Register), || {
+        web::to(streams::register)
+    }),
+    public("GET", STREAM, Some(Action::Read), || web::to(streams::show)),
+    public("DELETE", STREAM, Some(Action::Register), || {
+        web::to(streams::remove)
+    }),
+    ops_route("GET", "/healthz", None, || web::to(ops::health)),
+    ops_route("GET", "/readyz", None, || web::to(ops::ready)),
+    ops_route("GET", "/metrics", None, || web::to(ops::metrics)),
+    ops_route("POST", REVOKE, Some(Action::Operate), || {
+        web::to(revoke::revoke)
+    }),
+];
+
+const KEY: &str = "/v1/keys/{kid}";
+const PLAY: &str = "/v1/play/{stream}/{file}.m3u8";
+const HLS: &str = "/hls/{stream}/{file}";
+const STREAM: &str = "/v1/streams/{stream}";
+// Before STREAM, whose `{stream}` would swallow them; no stream's last part has such a name.
+const SCHEDULE: &str = "/v1/streams/{stream}/schedule";
+const ROTATE: &str = "/v1/streams/{stream}/rotate";
+const PROGRESS: &str = "/v1/streams/{stream}/progress";
+const REVOKE: &str = "/v1/keys/{kid}/revoke";
+
+/// A row's path as it stands on the requests that match it, for logs and metrics.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Template(pub(super) &'static str);
+
+/// Wires the routes of `listener`.
+pub(super) fn configure(listener: Listener, app: &mut ServiceConfig) {
+    let mut paths: Vec<&str> = Vec::new();
+    for route in ROUTES.iter().filter(|route| route.listener == listener) {
+        if !paths.contains(&route.path) {
+            paths.push(route.path);
+            app.service(resource(listener, route.path));
+        }
+    }
+    app.default_service(web::to(unknown));
+}
+
+fn resource(listener: Listener, path: &'static str) -> Resource {
+    let rows = || {
+        let all = ROUTES.iter();
+        all.filter(move |route| route.listener == listener && route.path == path)
+    };
+    let allow = rows()
+        .map(|route| route.method)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let mut resource = web::resource(pattern(path)).app_data(Template(path));
+    for route in rows() {
+        resource = resource.route((route.handler)().method(method(route.method)));
+    }
+    resource.default_service(other_method(&allow))
+}
+
+/// The answer for a method that a known path does not have.
+pub(super) fn other_method(allow: &str) -> actix_web::Route {
+    let allow = allow.to_owned();
+    web::to(move || {
+        let refused = Failure::method_not_allowed(allow.clone());
+        async move { Err::<HttpResponse, Failure>(refused) }
+    })
+}
+
+async fn unknown() -> Result<HttpResponse, Failure> {
+    Err(Failure::new(Code::NotFound).reason(&"no such route"))
+}
+
+/// The path as actix matches it.
+fn pattern(path: &str) -> String {
+    path.replace("{stream}", "{stream:.+}")
+        .replace("{file}", "{file:.+}")
+}
+
+fn method(name: &str) -> Method {
+    match name {
+        "HEAD" => Method::HEAD,
+        "POST" => Method::POST,
+        "PUT" => Method::PUT,
+        "DELETE" => Method::DELETE,
+        _ => Method::GET,
+    }
+}
+
+const fn public(
+    method: &'static str,
+    path: &'static str,
+    action: Option<Action>,
+    handler: fn() -> actix_web::Route,
+) -> Route {
+    Route {
+        listener: Listener::Public,
+        method,
+        path,
+        action,
+        handler,
+    }
+}
+
+const fn ops_route(
+    method: &'static str,
+    path: &'static str,
+    action: Option<Action>,
+    handler: fn() -> actix_web::Route,
+) -> Route {
+    Route {
+        listener: Listener::Ops,
+        method,
+        path,
+        action,
+        handler,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_unique_and_spelled_as_methods() {
+        for (at, row) in ROUTES.iter().enumerate() {
+            assert_eq!(method(row.method).as_str(), row.method);
+            let same = |other: &&Route| {
+                (other.listener, other.method, other.path) == (row.listener, row.method, row.path)
+            };
+            assert_eq!(
+                ROUTES.iter().position(|other| same(&other)),
+                Some(at),
+                "{row:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_route_is_never_open() {
+        for row in ROUTES {
+            let open = row.action.is_none();
+            assert!(!open || !row.path.starts_with("/v1/keys"), "{row:?}");
+        }
+    }
+}
