@@ -88,6 +88,17 @@ pub enum AccessConfigError {
     StrayViewers,
 }
 
+impl AccessConfigError {
+    /// The setting or table that is wrong, as the file spells it.
+    pub fn setting(&self) -> &str {
+        match self {
+            Self::Scheme { name, .. } => name,
+            Self::NoGrantKey | Self::GrantKey(_) => "key_files",
+            Self::StrayViewers => "entitlement.viewers",
+        }
+    }
+}
+
 impl Config {
     /// Every path of the section, for resolving relative ones.
     pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {

@@ -10,7 +10,7 @@ use super::credential::Credential;
 use super::entitlement::Entitlement;
 use super::grant::{Grants, end_of};
 use super::permit::{Act, Admitted, Deliver, Operate, Permit, Play, StreamAction, Viewing};
-use super::scheme::{Fault, Schemes};
+use super::scheme::{Fault, Schemes, jwt};
 use crate::domain::{Clock, Denied, KeyFacts, Principal, PrincipalKind, StreamId, Timestamp};
 use crate::store::Store;
 
@@ -42,6 +42,13 @@ impl Gate {
             grants,
             clock,
         })
+    }
+
+    /// Whether a gate could be made of `config`: reads the secret files and forgets them.
+    pub fn check(config: &Config) -> Result<(), AccessConfigError> {
+        Grants::load(&config.grants.key_files)?;
+        jwt::load(&config.schemes)?;
+        Entitlement::new(&config.entitlement).map(drop)
     }
 
     /// Verifies what was presented. Every token is tried; the first that verifies decides, and a
