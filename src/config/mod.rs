@@ -1,3 +1,224 @@
 //! `hlskey.toml`: composes the section that each module declares.
 //!
+//! Relative paths resolve against the file's folder; `HLSKEY_…` variables win over the file.
 //! Must not know: what a section means.
+
+mod environment;
+mod error;
+mod locate;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::telemetry::LogConfig;
+use crate::{access, keys, server, store};
+pub use error::ConfigError;
+
+/// A commented file with every setting; `hlskey config default` prints it.
+pub const DEFAULT: &str = include_str!("default.toml");
+
+/// The whole configuration, paths resolved.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Logs.
+    pub log: LogConfig,
+    /// The HTTPS edge.
+    pub server: server::Config,
+    /// The database.
+    pub store: store::Config,
+    /// Key life.
+    pub keys: keys::Config,
+    /// The gate.
+    pub access: access::Config,
+    source: Source,
+}
+
+/// The file, kept to name its lines.
+#[derive(Debug, Clone)]
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+/// The file's form.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    log: LogConfig,
+    server: server::Config,
+    #[serde(default)]
+    store: store::Config,
+    keys: keys::Config,
+    #[serde(default)]
+    schemes: BTreeMap<String, access::SchemeConfig>,
+    grants: access::GrantsConfig,
+    entitlement: access::EntitlementConfig,
+}
+
+impl Config {
+    /// Reads `path` and lays the environment over it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        })?;
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self::read(Source { path, text }, std::env::vars())
+    }
+
+    fn read(
+        source: Source,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let settings = environment::settings(variables);
+        let file = if settings.is_empty() {
+            toml::from_str(&source.text).map_err(|fault| source.fault(&fault))?
+        } else {
+            overlaid(&source, settings)?
+        };
+        Ok(Self::compose(file, source))
+    }
+
+    fn compose(file: File, source: Source) -> Self {
+        let File {
+            log,
+            server,
+            store,
+            keys,
+            schemes,
+            grants,
+            entitlement,
+        } = file;
+        let access = access::Config {
+            schemes,
+            grants,
+            entitlement,
+        };
+        let mut config = Self {
+            log,
+            server,
+            store,
+            keys,
+            access,
+            source,
+        };
+        let folder = config
+            .source
+            .path
+            .parent()
+            .unwrap_or(Path::new("/"))
+            .to_owned();
+        for path in config.paths_mut() {
+            *path = folder.join(&*path);
+        }
+        config.store.resolve(&folder);
+        config
+    }
+
+    fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        let mut paths = self.server.paths_mut();
+        paths.extend(self.keys.paths_mut());
+        paths.extend(self.access.paths_mut());
+        paths
+    }
+
+    /// Looks at what the settings name: files that are missing or open to others, secrets that
+    /// are too short. Changes nothing.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for path in self.clone().paths_mut() {
+            if !path.exists() && Some(&*path) != self.server.origin.as_ref() {
+                return Err(self.source.missing(path));
+            }
+        }
+        crate::crypto::KeyRing::load(&self.keys.master_keys)
+            .map_err(|fault| self.source.wrong("master_keys", &fault))?;
+        access::Gate::check(&self.access)
+            .map_err(|fault| self.source.wrong(fault.setting(), &fault))
+    }
+}
+
+/// The file under the variables. The file alone is read first where it can be, so that its own
+/// faults keep their lines.
+fn overlaid(
+    source: &Source,
+    settings: Vec<(String, Vec<String>, Value)>,
+) -> Result<File, ConfigError> {
+    let mut table: Table = toml::from_str(&source.text).map_err(|fault| source.fault(&fault))?;
+    for (name, path, value) in settings {
+        environment::lay_over(&mut table, &name, &path, value)?;
+    }
+    File::deserialize(table).map_err(|fault| source.fault(&fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let source = Source {
+            path: PathBuf::from("/etc/hlskey.toml"),
+            text: text.to_owned(),
+        };
+        let owned = variables
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Config::read(source, owned).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_default_file_is_one_and_its_paths_resolve() {
+        let config = read(DEFAULT, &[]).unwrap();
+        assert_eq!(
+            config.server.tls.certificate,
+            Path::new("/etc/certs/server.pem")
+        );
+        assert_eq!(
+            config.keys.master_keys,
+            [Path::new("/etc/keystore/master.key")]
+        );
+        assert_eq!(config.store.url, "sqlite:/etc/keystore/hlskey.db");
+    }
+
+    #[test]
+    fn a_wrong_name_is_told_with_its_line_and_the_fix() {
+        let error = read(&DEFAULT.replace("listen = \"0", "listne = \"0"), &[]).unwrap_err();
+        let line = DEFAULT
+            .lines()
+            .position(|l| l.starts_with("listen = \"0"))
+            .unwrap()
+            + 1;
+        assert!(
+            error.starts_with(&format!("/etc/hlskey.toml:{line}:1: unknown field")),
+            "{error}"
+        );
+        assert!(
+            error.ends_with("fix: write `listen` instead of `listne`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_missing_setting_is_told() {
+        let error = read(&DEFAULT.replace("public_url = ", "# "), &[]).unwrap_err();
+        assert!(error.contains("fix: add `public_url = …`"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_never_quoted() {
+        let text = DEFAULT.replace("secret_file = ", "secret = 12345678 # ");
+        let error = read(&text, &[]).unwrap_err();
+        assert!(!error.contains("12345678"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_wins() {
+        let config = read(DEFAULT, &[("HLSKEY_SERVER__LISTEN", "127.0.0.1:1")]).unwrap();
+        assert_eq!(config.server.listen.port(), 1);
+        let error = read(DEFAULT, &[("HLSKEY_SERVER__LISTNE", "x")]).unwrap_err();
+        assert!(error.contains("listne"), "{error}");
+    }
+}

@@ -1,0 +1,120 @@
+//! Configuration errors: the file, the line, what is wrong and how to mend it.
+//!
+//! Must not know: the settings themselves. No message holds a secret's value.
+
+use std::fmt::Display;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Source;
+use super::environment::OverlayError;
+use super::locate::{self, Location};
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no such file, or it cannot be read.
+    #[error("{path}: {cause}\n  fix: `hlskey config default > {path}` makes one to start from")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// A line is wrong.
+    #[error("{place}: {what}\n{excerpt}  fix: {fix}")]
+    Wrong {
+        /// File, line and column.
+        place: String,
+        /// What is wrong.
+        what: String,
+        /// The line itself, where it is known and holds no secret; ends with a line feed.
+        excerpt: String,
+        /// What to do.
+        fix: String,
+    },
+    /// A variable does not fit the file.
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
+}
+
+impl Source {
+    /// A fault that the TOML reader found.
+    pub(super) fn fault(&self, fault: &toml::de::Error) -> ConfigError {
+        let location = fault
+            .span()
+            .map(|span| locate::of_offset(&self.text, span.start));
+        let what = fault.message().trim().to_owned();
+        let fix = fix_for(&what);
+        self.error(location, what, fix)
+    }
+
+    /// A file that a setting names is not there.
+    pub(super) fn missing(&self, path: &Path) -> ConfigError {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let what = format!("{} does not exist", path.display());
+        let fix = "`hlskey keystore init` makes master and grant keys; put the other files there, \
+                   or correct the path";
+        self.error(locate::of_value(&self.text, &name), what, fix.to_owned())
+    }
+
+    /// The value of `setting` is not usable.
+    pub(super) fn wrong(&self, setting: &str, fault: &dyn Display) -> ConfigError {
+        let location = locate::of_value(&self.text, setting);
+        let fix = format!("mend `{setting}`; `hlskey config default` explains it");
+        self.error(location, fault.to_string(), fix)
+    }
+
+    fn error(&self, location: Option<Location>, what: String, fix: String) -> ConfigError {
+        let path = self.path.display();
+        let Some(at) = location else {
+            return ConfigError::Wrong {
+                place: path.to_string(),
+                what,
+                excerpt: String::new(),
+                fix,
+            };
+        };
+        let place = format!("{path}:{}:{}", at.line, at.column);
+        ConfigError::Wrong {
+            place,
+            what,
+            excerpt: excerpt(&self.text, at),
+            fix,
+        }
+    }
+}
+
+/// The line with its number, unless it may hold a secret.
+fn excerpt(text: &str, at: Location) -> String {
+    let line = locate::line_text(text, at);
+    let setting = line.split('=').next().unwrap_or_default().trim();
+    if setting.ends_with("secret") || setting.ends_with("key") {
+        return String::new();
+    }
+    format!("  {} | {line}\n", at.line)
+}
+
+/// What the reader's message asks for.
+fn fix_for(what: &str) -> String {
+    let quoted = || what.split('`').skip(1).step_by(2);
+    if what.starts_with("missing field") {
+        let field = quoted().next().unwrap_or_default();
+        return format!("add `{field} = …`; `hlskey config default` explains it");
+    }
+    if what.starts_with("unknown field") || what.starts_with("unknown variant") {
+        let wrong = quoted().next().unwrap_or_default();
+        if let Some(near) = nearest(wrong, quoted().skip(1)) {
+            return format!("write `{near}` instead of `{wrong}`");
+        }
+        return format!("remove `{wrong}`, or use one of the names above");
+    }
+    "`hlskey config default` prints a file in which every setting is explained".to_owned()
+}
+
+/// The candidate that a typing mistake probably meant.
+fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let close = candidates.map(|name| (strsim::jaro_winkler(wrong, name), name));
+    let best = close.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.filter(|(score, _)| *score > 0.8).map(|(_, name)| name)
+}
