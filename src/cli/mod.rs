@@ -2,4 +2,113 @@
 //!
 //! Must not know: HTTP forms or SQL; it wires the other floors together.
 
-pub mod demo;
+mod completions;
+mod config;
+mod credential;
+mod demo;
+mod encrypt;
+mod keystore;
+mod private_file;
+mod serve;
+mod span;
+mod stream;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// HLS AES-128 key server and live segment encryptor.
+#[derive(Debug, Parser)]
+#[command(name = "hlskey", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole product on this machine, with nothing set up before.
+    Demo(demo::DemoArgs),
+    /// Run the key server.
+    Serve(serve::ServeArgs),
+    /// Encrypt a stream: clear HLS in, encrypted HLS out.
+    Encrypt(encrypt::EncryptArgs),
+    /// Register, list, rotate and remove streams at a server.
+    #[command(subcommand)]
+    Stream(stream::StreamCommand),
+    /// Make viewers' tokens.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Manage packagers' and operators' credentials.
+    #[command(subcommand)]
+    Credential(credential::CredentialCommand),
+    /// Prepare the keystore.
+    #[command(subcommand)]
+    Keystore(keystore::KeystoreCommand),
+    /// Check a configuration, or print one to start from.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print completions for a shell.
+    Completions(completions::CompletionsArgs),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigArg {
+    /// The server's configuration.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "hlskey.toml",
+        env = "HLSKEY_CONFIG"
+    )]
+    config: PathBuf,
+}
+
+/// Parses the command line and runs the subcommand. An error goes to standard error, with what
+/// led to it, and is exit code 1; wrong usage is 2.
+pub fn run() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hlskey: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(args) => block_on(demo::run(args)),
+        Command::Serve(args) => block_on(serve::run(args)),
+        Command::Encrypt(args) => block_on(encrypt::run(args)),
+        Command::Stream(command) => block_on(stream::run(command)),
+        Command::Token(command) => token::run(&command),
+        Command::Credential(command) => block_on(credential::run(command)),
+        Command::Keystore(command) => keystore::run(&command),
+        Command::Config(command) => config::run(&command),
+        Command::Completions(args) => {
+            completions::run(&args);
+            Ok(())
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -5,6 +5,7 @@
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
+#[cfg(has_player)]
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// A file: its path below the page's folder, its media type, its bytes. The page itself has the

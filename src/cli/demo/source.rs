@@ -18,7 +18,7 @@ use super::listing::{media, multivariant, segment_name};
 use crate::domain::{Clock, Timestamp};
 
 /// The multivariant playlist's file name.
-pub const MASTER: &str = "master.m3u8";
+pub(super) const MASTER: &str = "master.m3u8";
 
 /// Segments in each playlist.
 const LISTED: u64 = 10;
@@ -33,7 +33,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// `v1` and `audio`, `index.m3u8` and its segments. The programme's beginning is kept in the
 /// file `state`. Before the first wait the playlists have their full window, so that players
 /// can start at once.
-pub async fn run(
+pub(super) async fn run(
     dir: PathBuf,
     state: PathBuf,
     clock: Arc<dyn Clock>,

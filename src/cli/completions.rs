@@ -1,0 +1,18 @@
+//! `hlskey completions SHELL`.
+//!
+//! Must not know: what the subcommands do.
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+/// `hlskey completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell to complete in.
+    shell: Shell,
+}
+
+pub(super) fn run(args: &CompletionsArgs) {
+    let mut command = super::Cli::command();
+    clap_complete::generate(args.shell, &mut command, "hlskey", &mut std::io::stdout());
+}

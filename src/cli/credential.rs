@@ -1,0 +1,180 @@
+//! `hlskey credential add|ls|rm`: packagers' and operators' API keys.
+//!
+//! Must not know: how a credential is checked.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::span::SignedSpan;
+use super::{ConfigArg, private_file};
+use crate::access::ApiKey;
+use crate::config::Config;
+use crate::crypto::SecretText;
+use crate::domain::{Action, Clock as _, StreamPattern, SystemClock, SystemEntropy};
+use crate::store::{CredentialRow, Store};
+
+/// `hlskey credential …`.
+#[derive(Debug, Subcommand)]
+pub(super) enum CredentialCommand {
+    /// Make a credential; it is shown once.
+    Add(AddArgs),
+    /// List the credentials, without their secrets.
+    Ls(LsArgs),
+    /// Remove a credential; it stops working within seconds.
+    Rm(RmArgs),
+}
+
+/// `hlskey credential add`.
+#[derive(Debug, Args)]
+pub(super) struct AddArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// What to call it.
+    name: String,
+    /// Which streams: a pattern, `*` is one part, `**` any number; may be given several times.
+    #[arg(long = "streams", value_name = "PATTERN", required = true)]
+    streams: Vec<StreamPattern>,
+    /// What it may do; may be given several times.
+    #[arg(long = "action", value_name = "ACTION", default_values = Action::PACKAGER.map(Action::as_str))]
+    actions: Vec<Action>,
+    /// How long it lasts; without it, until it is removed.
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
+    ttl: Option<SignedSpan>,
+    /// Write it to this new file, for its owner alone, instead of printing it.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// `hlskey credential ls`.
+#[derive(Debug, Args)]
+pub(super) struct LsArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `hlskey credential rm`.
+#[derive(Debug, Args)]
+pub(super) struct RmArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Which one.
+    name: String,
+}
+
+pub(super) async fn run(command: CredentialCommand) -> anyhow::Result<()> {
+    match command {
+        CredentialCommand::Add(args) => add(args).await,
+        CredentialCommand::Ls(args) => list(args).await,
+        CredentialCommand::Rm(args) => remove(args).await,
+    }
+}
+
+async fn add(args: AddArgs) -> anyhow::Result<()> {
+    ensure!(
+        (1..=64).contains(&args.name.len()) && !args.name.contains(char::is_whitespace),
+        "a credential's name has 1 to 64 characters and no spaces"
+    );
+    let store = open(&args.config).await?;
+    let now = SystemClock.now();
+    let expires = args.ttl.map(|ttl| ttl.from(now));
+    let (token, row) = make(args.name, args.streams, args.actions, expires);
+    store.add_credential(&row).await?;
+    match args.out {
+        None => println!("{}", token.expose()),
+        Some(path) => private_file::create(&path, format!("{}\n", token.expose()).as_bytes())
+            .with_context(|| path.display().to_string())?,
+    }
+    Ok(())
+}
+
+/// A new credential: the token to hand out, and the row to keep.
+pub(super) fn make(
+    name: String,
+    streams: Vec<StreamPattern>,
+    actions: Vec<Action>,
+    expires: Option<crate::domain::Timestamp>,
+) -> (SecretText, CredentialRow) {
+    let (token, id, digest) = ApiKey::generate(&SystemEntropy);
+    let created = SystemClock.now();
+    (
+        token,
+        CredentialRow {
+            id,
+            name,
+            digest,
+            streams,
+            actions,
+            created,
+            expires,
+        },
+    )
+}
+
+async fn list(args: LsArgs) -> anyhow::Result<()> {
+    let rows = open(&args.config).await?.credentials().await?;
+    if args.json {
+        let rows: Vec<_> = rows.iter().map(view).collect();
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+        return Ok(());
+    }
+    println!("{:<20} {:<28} {:<40} EXPIRES", "NAME", "STREAMS", "ACTIONS");
+    for row in &rows {
+        let expires = row
+            .expires
+            .map_or_else(|| "never".to_owned(), |at| at.to_string());
+        println!(
+            "{:<20} {:<28} {:<40} {expires}",
+            row.name,
+            streams(row),
+            actions(row)
+        );
+    }
+    Ok(())
+}
+
+fn view(row: &CredentialRow) -> serde_json::Value {
+    json!({
+        "name": row.name,
+        "id": row.id,
+        "streams": row.streams.iter().map(StreamPattern::as_str).collect::<Vec<_>>(),
+        "actions": row.actions.iter().map(|action| action.as_str()).collect::<Vec<_>>(),
+        "created": row.created.to_string(),
+        "expires": row.expires.map(|at| at.to_string()),
+    })
+}
+
+fn streams(row: &CredentialRow) -> String {
+    row.streams
+        .iter()
+        .map(StreamPattern::as_str)
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+fn actions(row: &CredentialRow) -> String {
+    row.actions
+        .iter()
+        .map(|action| action.as_str())
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+async fn remove(args: RmArgs) -> anyhow::Result<()> {
+    let found = open(&args.config)
+        .await?
+        .remove_credential(&args.name)
+        .await?;
+    ensure!(found, "there is no credential '{}'", args.name);
+    Ok(())
+}
+
+async fn open(config: &ConfigArg) -> anyhow::Result<Store> {
+    let config = Config::load(&config.config)?;
+    Ok(Store::open(&config.store).await?)
+}
