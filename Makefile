@@ -28,7 +28,7 @@ build: rust $(PLAYER) ## build target/release/hlskey, page and clip included
 test: tools lint build $(DRIVERS) ## run every check: lints, licences, units, the built program
 	HLSKEY_BIN="$(HLSKEY)" cargo nextest run --locked
 	cargo test --locked --doc --quiet
-	node --test web/page/*.test.js
+	node --test web/page/
 
 lint: tools $(PLAYER) ## check format, lints, documentation, licences and scripts
 	cargo fmt --check

@@ -9,14 +9,13 @@ use super::media::{Block, MediaPlaylist};
 use super::splice::Splicer;
 use super::tag::{Group, Tag};
 use super::text::{self, Kind, Line};
-use crate::domain::Timestamp;
 
 impl MediaPlaylist {
     /// The playlist with the listed segments, each encrypted one under its own EXT-X-KEY.
     ///
     /// The source's METHOD=NONE tags go, and what they marked clear is encrypted like the rest.
     /// EXT-X-VERSION, EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE are moved on or added
-    /// where needed, and a date that a dropped segment told; EXT-X-ENDLIST stays if the last segment is listed; until then a VOD is
+    /// where needed; EXT-X-ENDLIST stays if the last segment is listed; until then a VOD is
     /// an EVENT. A byte order mark goes, and the last line gets its line end. All else passes
     /// byte for byte and in order.
     pub fn encrypt(&self, listing: &Listing<'_>) -> Result<String, RewriteError> {
@@ -47,8 +46,6 @@ struct Rewrite<'a> {
     discontinuity_sequence: u64,
     /// Index of a dropped EXT-X-BITRATE that still applies to the first listed segment.
     bitrate: Option<usize>,
-    /// The first listed segment's date, if it was told by a dropped one.
-    date: Option<Timestamp>,
     out: Splicer<'a>,
 }
 
@@ -65,7 +62,6 @@ impl<'a> Rewrite<'a> {
             version: needed_version(list, listing, listed),
             discontinuity_sequence: before.checked_add(left).ok_or(RewriteError::Overflow)?,
             bitrate: bitrate.filter(|_| listed[0].bitrate.is_none()),
-            date: carried_date(list, dropped, listed),
             out: Splicer::new(list.text.as_str(), list.text.start()),
         })
     }
@@ -135,9 +131,6 @@ impl<'a> Rewrite<'a> {
                 self.add(line, &format!("#{}", Tag::Gap.name()));
             }
             Entry::Gap => {}
-        }
-        if let Some(date) = self.date.filter(|_| block == self.listing.first) {
-            self.add(line, &format!("#{}:{date}", Tag::ProgramDateTime.name()));
         }
     }
 
@@ -232,15 +225,6 @@ impl<'a> Rewrite<'a> {
     fn first_msn(&self) -> u64 {
         self.list.segments[self.listing.first].msn
     }
-}
-
-/// A date tells those of the segments after it (§6.3.3); when its segment is dropped, the first
-/// that stays must have one, or the list loses its dates.
-fn carried_date(list: &MediaPlaylist, dropped: &[Block], listed: &[Block]) -> Option<Timestamp> {
-    let is_carried = dropped.iter().any(|block| block.is_dated) && !listed[0].is_dated;
-    is_carried
-        .then(|| list.segments[dropped.len()].time)
-        .flatten()
 }
 
 /// The table of §8, as far as a list that we encrypt can have it; EXT-X-GAP came with version 8.

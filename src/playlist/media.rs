@@ -65,8 +65,6 @@ pub(super) struct Block {
     pub(super) discontinuities: u64,
     /// Its EXTINF has a fraction.
     pub(super) is_fractional: bool,
-    /// It has an EXT-X-PROGRAM-DATE-TIME of its own.
-    pub(super) is_dated: bool,
 }
 
 impl MediaPlaylist {

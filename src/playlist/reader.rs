@@ -155,7 +155,6 @@ impl<'a> Reader<'a> {
             bitrate: pending.bitrate,
             discontinuities: pending.discontinuities,
             is_fractional: inf.is_fractional,
-            is_dated: pending.time.is_some(),
         });
         self.segments.push(Segment {
             msn: self.next_msn(line)?,

@@ -102,7 +102,6 @@ fn what_must_not_be_lost_makes_the_whole_incomplete() {
         ("#EXTM3U\n#EXT-X-MEDIA", 2),
         (head, 2),
         (&format!("{head}\n#EXT-X-MEDIA-SEQUENCE:12"), 3),
-        (&format!("{head}\n#EXT-X-MEDIA"), 3),
         (&format!("{head}\n#EXTINF:6,\na.ts"), 4),
         (&format!("{LIVE}#EXT-X-PLAYLIST-TYPE:EV"), 13),
         (ended, 7),
