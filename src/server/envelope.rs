@@ -15,6 +15,7 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpRequest, HttpResponse};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::cors::Origins;
 use super::error::{Code, Failure};
@@ -56,7 +57,7 @@ pub(super) async fn envelope(
     let mut answer = match around.refuse(&request) {
         Some(failure) => request.error_response(failure),
         None if request.method() == Method::OPTIONS => preflight(request),
-        None => next.call(request).await?,
+        None => call(request, next, id).await?,
     };
     let failure = take_failure(&mut answer);
     around.stamp(id, origin.as_ref(), answer.headers_mut());
@@ -71,6 +72,20 @@ pub(super) async fn envelope(
         Some(failure) => with_document(answer, &failure, id),
         None => answer,
     })
+}
+
+/// Changes are logged where they are made; the span gives those lines the request's id. Reads,
+/// keys among them, are spared its cost.
+async fn call(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+    id: RequestId,
+) -> Result<ServiceResponse, Error> {
+    if request.method().is_safe() {
+        return next.call(request).await;
+    }
+    let span = tracing::info_span!("change", request_id = %id);
+    next.call(request).instrument(span).await
 }
 
 /// The template that a request matched.
