@@ -15,6 +15,7 @@ use super::source::Content;
 use super::track::{Done, Media, Track};
 use crate::api::Text;
 use crate::domain::Timestamp;
+use crate::playlist::RewriteError;
 
 /// A batch is at most this many segments…
 const MAX_SEGMENTS: usize = 64;
@@ -150,9 +151,10 @@ impl Engine {
     }
 
     fn tell_stalls(&mut self, mut stalls: Stalls, now: Timestamp) {
-        let tracks: Vec<Beneath> = self.tracks.keys().cloned().collect();
-        for at in tracks {
-            match stalls.remove(&at) {
+        let tracks = self.tracks.values();
+        let faults = tracks.map(|track| (track.at.clone(), track.fault.as_ref().map(fault)));
+        for (at, fault) in faults.collect::<Vec<_>>() {
+            match stalls.remove(&at).or(fault) {
                 _ if self.refused.contains(&at) => {}
                 Some(stall) => self.stall(&at, stall, now),
                 None => self.resume(&at),
@@ -208,6 +210,14 @@ fn note_stall(stalls: &mut Stalls, at: &Beneath, msn: u64, reason: StallReason, 
     match stalls.get(at) {
         Some(known) if known.msn < Some(msn) => {}
         _ => drop(stalls.insert(at.clone(), stall)),
+    }
+}
+
+fn fault(error: &RewriteError) -> Stall {
+    Stall {
+        msn: None,
+        reason: StallReason::Rewrite,
+        detail: error.to_string(),
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Engine {
     pub(super) iframes: BTreeSet<Beneath>,
     /// How many playlists the last scan found.
     pub(super) found: usize,
+    /// Listings have changed since progress was last given out.
+    pub(super) unreported: bool,
     /// Playlists whose newest text was not taken.
     pub(super) refused: BTreeSet<Beneath>,
     pub(super) names: Names,
@@ -61,12 +63,14 @@ pub(super) struct Outcome {
     pub(super) wants: Wants,
     /// The schedule version that the pass followed.
     pub(super) acknowledged: Option<u64>,
-    /// What the published playlists list, if one was published.
+    /// What the published playlists list, if that has changed.
     pub(super) progress: Option<Vec<RenditionProgress>>,
     /// More is ready: pass again at once.
     pub(super) busy: bool,
     /// Something is waited for.
     pub(super) waits: bool,
+    /// The source is another directory than before, under the same path.
+    pub(super) moved: bool,
 }
 
 /// How far the work has come, for a run that is to end.
@@ -96,6 +100,7 @@ impl Engine {
             multivariants: BTreeMap::new(),
             iframes: BTreeSet::new(),
             found: 0,
+            unreported: false,
             refused: BTreeSet::new(),
             names: Names::default(),
             notices: Notices::default(),
@@ -110,11 +115,11 @@ impl Engine {
     pub(super) fn pass(&mut self, context: &Context<'_>) -> Outcome {
         let now = context.now;
         let mut wants = Wants::default();
-        let (mut busy, mut published) = (false, false);
-        self.scan(now);
+        let mut busy = false;
+        let moved = self.scan(now);
         if !self.trouble.holds(now) {
             busy = self.encrypt(context, &mut wants);
-            published = self.publish(now);
+            self.publish(now);
             self.publish_multivariants(now);
         }
         self.review(now);
@@ -124,7 +129,8 @@ impl Engine {
         Outcome {
             wants,
             acknowledged: context.lease.map(super::lease::Lease::version),
-            progress: published.then(progress),
+            progress: std::mem::take(&mut self.unreported).then(progress),
+            moved,
             busy,
             waits: self.notices.all().next().is_some(),
             events: std::mem::take(&mut self.events),

@@ -95,7 +95,7 @@ pub(super) enum LeaseError {
 }
 
 /// The most periods that are held; the oldest leased go first, and can be leased again.
-const MAX_HELD: usize = 8192;
+const MAX_HELD: usize = 65_536;
 
 impl Lease {
     /// The first lease of `stream`; its periods are those of `scope`.

@@ -3,8 +3,7 @@
 //! Must not know: how it became so.
 
 use super::engine::Engine;
-use super::event::{Event, StallReason};
-use super::notices::Stall;
+use super::event::Event;
 use super::path::Beneath;
 use super::place::Timeline;
 use super::track::{Draft, Track};
@@ -12,34 +11,27 @@ use crate::api::Text;
 use crate::domain::Timestamp;
 
 impl Engine {
-    /// Publishes each media playlist that has gone on. Says whether there was one.
-    pub(super) fn publish(&mut self, now: Timestamp) -> bool {
+    /// Publishes each media playlist that has gone on.
+    pub(super) fn publish(&mut self, now: Timestamp) {
         let dirty = self.tracks.values().filter(|track| track.dirty);
         let dirty: Vec<Beneath> = dirty.map(|track| track.at.clone()).collect();
-        let mut published = false;
         for at in dirty {
             let Some(track) = self.tracks.get_mut(&at) else {
                 continue;
             };
-            match track.draft() {
-                Ok(None) => track.dirty = false,
+            let draft = track.draft();
+            track.fault = draft.as_ref().err().cloned();
+            match draft {
+                Ok(None) | Err(_) => track.dirty = false,
                 Ok(Some(draft)) => match self.sink.write_playlist(&at, &draft.text) {
-                    Ok(()) => {
-                        self.note_published(&at, draft, now);
-                        published = true;
-                    }
+                    Ok(()) => self.note_published(&at, draft, now),
                     Err(error) => {
                         self.events.extend(self.trouble.failed(&error, now));
                         break;
                     }
                 },
-                Err(error) => {
-                    let detail = error.to_string();
-                    self.stall(&at, stall(StallReason::Rewrite, detail), now);
-                }
             }
         }
-        published
     }
 
     fn note_published(&mut self, at: &Beneath, draft: Draft, now: Timestamp) {
@@ -48,6 +40,7 @@ impl Engine {
             return;
         };
         track.dirty = false;
+        self.unreported = true;
         self.events.push(Event::Published {
             rendition: Text(track.name.clone()),
             first: draft.first,
@@ -112,12 +105,4 @@ impl Engine {
 
 fn is_listed(track: &Track) -> bool {
     track.listed.is_some()
-}
-
-fn stall(reason: StallReason, detail: String) -> Stall {
-    Stall {
-        msn: None,
-        reason,
-        detail,
-    }
 }

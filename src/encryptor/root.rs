@@ -62,6 +62,12 @@ impl Root {
         &self.path
     }
 
+    /// Whether its path still leads to it.
+    pub(super) fn is_current(&self) -> io::Result<bool> {
+        let (own, there) = (rustix::fs::fstat(&self.dir)?, rustix::fs::stat(&self.path)?);
+        Ok((own.st_dev, own.st_ino) == (there.st_dev, there.st_ino))
+    }
+
     /// The root's own descriptor, for a lock.
     pub(super) fn handle(&self) -> io::Result<File> {
         Ok(File::from(self.dir.try_clone()?))

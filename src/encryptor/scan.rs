@@ -26,14 +26,17 @@ const KNOWN: Duration = Duration::from_secs(1);
 const REVIEW: Duration = Duration::from_secs(2);
 
 impl Engine {
-    /// Reads every playlist that may have changed.
-    pub(super) fn scan(&mut self, now: Timestamp) {
-        let found = match self.source.playlists(now) {
+    /// Reads every playlist that may have changed. Says whether the source's directory is
+    /// another one than before.
+    pub(super) fn scan(&mut self, now: Timestamp) -> bool {
+        let moved = self.source.follow();
+        let playlists = moved.and_then(|moved| Ok((moved, self.source.playlists(now)?)));
+        let (moved, found) = match playlists {
             Ok(found) => found,
             Err(error) => {
                 let stall = unreadable(&error.to_string());
                 self.events.extend(self.notices.stalled(SOURCE, stall, now));
-                return;
+                return false;
             }
         };
         self.events.extend(self.notices.resumed(SOURCE));
@@ -46,6 +49,7 @@ impl Engine {
                 SourceText::Read(text) => self.read(&at, &text, now),
             }
         }
+        moved
     }
 
     fn read(&mut self, at: &Beneath, text: &str, now: Timestamp) {
@@ -167,6 +171,7 @@ impl Engine {
                 }
             }
             (track.done, track.listed) = (done, Some(listed));
+            self.unreported = true;
         }
         Ok(track)
     }

@@ -36,6 +36,8 @@ pub(super) struct Track {
     pub(super) absent: HashMap<u64, Timestamp>,
     /// Something has changed since the playlist was last written.
     pub(super) dirty: bool,
+    /// Why the playlist cannot be written as it is now.
+    pub(super) fault: Option<RewriteError>,
     /// How the source began anew, once it has; nothing of it is taken until it is past what is
     /// published.
     restarted: Option<String>,
@@ -106,6 +108,7 @@ impl Track {
             start: None,
             absent: HashMap::new(),
             dirty: false,
+            fault: None,
             restarted: None,
             short_since: None,
         }

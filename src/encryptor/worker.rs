@@ -50,12 +50,15 @@ pub async fn run(
     let tell: Tell = Arc::new(events);
     let ca = options.ca.as_deref();
     let client = Client::new(&options.server, ca, &options.credential, &options.stream)?;
-    let (engine, watch) = open(&options, &clock, &tell)?;
+    let open_files = OpenFiles::default();
+    let engine = open(&options, &clock, open_files.clone())?;
     tell(Event::Started {
         stream: Text(options.stream.clone()),
         instance: options.instance.clone(),
     });
-    let mut worker = Worker::new(options, Arc::new(client), clock, tell, engine, watch);
+    let mut worker = Worker::new(options, Arc::new(client), clock, tell, engine);
+    worker.open_files = open_files;
+    worker.watch();
     let ended = worker.run(shutdown).await;
     worker.reporter.finish().await;
     let summary = worker.summary();
@@ -67,8 +70,8 @@ pub async fn run(
 fn open(
     options: &Options,
     clock: &Arc<dyn Clock>,
-    tell: &Tell,
-) -> Result<(Engine, Option<Watch>), EncryptorError> {
+    open_files: OpenFiles,
+) -> Result<Engine, EncryptorError> {
     let (Source::Dir(from), Sink::Dir(to)) = (&options.source, &options.sink);
     let no_source = |source| EncryptorError::Source {
         path: from.clone(),
@@ -86,19 +89,9 @@ fn open(
             sink_path,
         });
     }
-    let watch = Watch::new(&source_path, clock.clone());
-    if let Err(error) = &watch {
-        let reason = error.to_string();
-        tell(Event::WatchFailed { reason });
-    }
-    let watch = watch.ok();
-    let open_files = watch
-        .as_ref()
-        .map_or_else(OpenFiles::default, Watch::open_files);
     let source = DirSource::open(&source_path, open_files).map_err(no_source)?;
     let sink = DirSink::open(&sink_path)?;
-    let engine = Engine::new(source, sink, clock.now()).map_err(no_sink)?;
-    Ok((engine, watch))
+    Engine::new(source, sink, clock.now()).map_err(no_sink)
 }
 
 /// The path with its links resolved, as far as it exists.
@@ -124,6 +117,7 @@ struct Worker {
     tell: Tell,
     /// Taken while a pass runs on its own thread.
     engine: Option<Engine>,
+    open_files: OpenFiles,
     watch: Option<Watch>,
     keeper: Arc<Keeper>,
     reporter: Arc<Reporter>,
@@ -140,7 +134,6 @@ impl Worker {
         clock: Arc<dyn Clock>,
         tell: Tell,
         engine: Engine,
-        watch: Option<Watch>,
     ) -> Self {
         let wants = watch::Sender::<Wants>::default();
         let progress = watch::Sender::<Progress>::default();
@@ -162,7 +155,8 @@ impl Worker {
             clock,
             tell,
             engine: Some(engine),
-            watch,
+            open_files: OpenFiles::default(),
+            watch: None,
             keeper: Arc::new(keeper),
             reporter: Arc::new(reporter),
             wants,
@@ -196,6 +190,18 @@ impl Worker {
             }
             outcome = self.pass().await?;
         }
+    }
+
+    /// Watches the source, if the system lets us.
+    fn watch(&mut self) {
+        let Some(engine) = &self.engine else { return };
+        let open_files = self.open_files.clone();
+        let watch = Watch::new(engine.source.path(), open_files, self.clock.clone());
+        if let Err(error) = &watch {
+            let reason = error.to_string();
+            (self.tell)(Event::WatchFailed { reason });
+        }
+        self.watch = watch.ok();
     }
 
     /// The loops beside the worker; they end with the set.
@@ -239,6 +245,9 @@ impl Worker {
             (self.tell)(event);
         }
         self.pass_on(&outcome);
+        if outcome.moved {
+            self.watch();
+        }
         Ok(outcome)
     }
 

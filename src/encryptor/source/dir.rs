@@ -99,6 +99,17 @@ impl DirSource {
         self.root.path()
     }
 
+    /// Opens the directory anew if its path leads to another one: some packagers make it afresh.
+    /// Says whether it was.
+    pub(in crate::encryptor) fn follow(&mut self) -> io::Result<bool> {
+        if self.root.is_current()? {
+            return Ok(false);
+        }
+        self.root = Root::open(self.root.path())?;
+        self.read.clear();
+        Ok(true)
+    }
+
     /// Every playlist beneath the root, in the order of their paths; hidden ones are not ours.
     pub(in crate::encryptor) fn playlists(&mut self, now: Timestamp) -> io::Result<Vec<Beneath>> {
         self.looks.forget(now);

@@ -18,7 +18,6 @@ use crate::domain::{Clock, Timestamp};
 pub(in crate::encryptor) struct Watch {
     _watcher: RecommendedWatcher,
     changed: Arc<Notify>,
-    open: OpenFiles,
 }
 
 /// Files that were written to and not closed since. A packager that lists a segment before it is
@@ -33,9 +32,14 @@ const MANY: usize = 4096;
 
 impl Watch {
     /// Watches `root` and everything beneath, links not followed.
-    pub(in crate::encryptor) fn new(root: &Path, clock: Arc<dyn Clock>) -> notify::Result<Self> {
-        let (changed, open) = (Arc::new(Notify::new()), OpenFiles::default());
-        let (woken, files) = (changed.clone(), open.clone());
+    /// `open` learns which files are being written.
+    pub(in crate::encryptor) fn new(
+        root: &Path,
+        open: OpenFiles,
+        clock: Arc<dyn Clock>,
+    ) -> notify::Result<Self> {
+        let changed = Arc::new(Notify::new());
+        let (woken, files) = (changed.clone(), open);
         let seen = move |event: notify::Result<Event>| {
             if event.map_or(true, |event| files.follow(&event, clock.now())) {
                 woken.notify_one();
@@ -47,18 +51,12 @@ impl Watch {
         Ok(Self {
             _watcher: watcher,
             changed,
-            open,
         })
     }
 
     /// Resolves when something changed since it last did.
     pub(in crate::encryptor) async fn changed(&self) {
         self.changed.notified().await;
-    }
-
-    /// The files that are being written.
-    pub(in crate::encryptor) fn open_files(&self) -> OpenFiles {
-        self.open.clone()
     }
 }
 
@@ -120,8 +118,8 @@ mod tests {
     async fn a_file_is_open_from_its_first_write_to_its_close() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        let watch = Watch::new(&root, Arc::new(SystemClock)).unwrap();
-        let open = watch.open_files();
+        let open = OpenFiles::default();
+        let watch = Watch::new(&root, open.clone(), Arc::new(SystemClock)).unwrap();
         let path = root.join("seg.ts");
         let mut file = fs::File::create(&path).unwrap();
         file.write_all(b"x").unwrap();

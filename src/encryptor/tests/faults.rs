@@ -248,3 +248,40 @@ fn unsupported_lists_stall_alone() {
     assert_eq!(stalls["bad.m3u8"], StallReason::Unreadable);
     assert_eq!(stalls.len(), 2);
 }
+
+#[test]
+fn a_source_directory_that_is_made_afresh_is_found_again() {
+    let mut bench = Bench::new(NEVER);
+    bench.live("v0/i.m3u8", 0..=2);
+    bench.settle();
+    let root = bench.source("");
+    fs::remove_dir_all(&root).unwrap();
+    bench.settle();
+    fs::create_dir(&root).unwrap();
+    bench.live("v0/i.m3u8", 2..=4);
+    assert!(bench.pass().moved);
+    bench.settle();
+    assert_eq!(bench.listed("v0/i.m3u8"), [2, 3, 4]);
+    bench.audit("v0/i.m3u8");
+}
+
+#[test]
+fn a_playlist_that_cannot_be_written_is_told_once() {
+    let mut bench = Bench::new(NEVER);
+    bench.live("i.m3u8", 0..=2);
+    let mut view = view(NEVER, 0..1);
+    view["periods"][0]["uri"] = json!("https://keys.test/v1/keys/a,b");
+    let view = serde_json::from_value(view).unwrap();
+    let mut lease = Lease::new(view, &"live/a".parse().unwrap(), None).unwrap();
+    let probe = lease.unchecked(&std::collections::HashSet::new()).unwrap();
+    lease.served(&probe, &key_of("0b5f3f0e-1c9c-4f7e-9d3a-000000000000"));
+    bench.lease = Some(lease);
+    for _ in 0..5 {
+        bench.after(100);
+    }
+    assert_eq!(
+        bench.stalls(),
+        [("i.m3u8".to_owned(), StallReason::Rewrite)]
+    );
+    assert!(!bench.sink("i.m3u8").exists());
+}

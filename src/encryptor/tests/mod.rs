@@ -4,6 +4,7 @@
 
 mod faults;
 mod finished;
+mod leases;
 mod live;
 mod property;
 mod restart;
@@ -274,6 +275,12 @@ pub(super) fn lease(rule: &str, periods: std::ops::Range<u64>) -> Lease {
 
 /// The same, no key seen served yet.
 pub(super) fn unserved(rule: &str, periods: std::ops::Range<u64>) -> Lease {
+    let view = serde_json::from_value(view(rule, periods)).unwrap();
+    Lease::new(view, &"live/a".parse().unwrap(), None).unwrap()
+}
+
+/// The server's answer that makes such a lease.
+pub(super) fn view(rule: &str, periods: std::ops::Range<u64>) -> serde_json::Value {
     let rule: serde_json::Value = serde_json::from_str(rule).unwrap();
     let boundary = |index: u64| match &rule {
         serde_json::Value::Object(rule) if rule.contains_key("every") => {
@@ -290,14 +297,12 @@ pub(super) fn unserved(rule: &str, periods: std::ops::Range<u64>) -> Lease {
             "uri": format!("https://keys.test/v1/keys/{kid}"), "probe": "obviously-a-fake",
         })
     };
-    let view = json!({
+    json!({
         "stream": "live/a", "version": 1, "key_scope": "stream", "iv": "explicit",
         "eras": [{"start": boundary(0), "base": 0, "rotation": rule}],
         "periods": periods.map(period).collect::<Vec<_>>(),
         "now": "2026-01-01T00:00:00.000Z",
-    });
-    let view = serde_json::from_value(view).unwrap();
-    Lease::new(view, &"live/a".parse().unwrap(), None).unwrap()
+    })
 }
 
 /// A key that is obviously a fake, another for each kid.

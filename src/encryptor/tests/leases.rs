@@ -1,0 +1,80 @@
+//! The lease itself: what it holds, what it lacks, what it refuses.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::domain::{Position, Rendition};
+use crate::encryptor::lease::{KeyFault, LeaseError};
+
+fn fault(lease: &Lease, segment: u64) -> Option<KeyFault> {
+    let rendition: Rendition = "i.m3u8".parse().unwrap();
+    let position = Position {
+        segment,
+        time: None,
+    };
+    let slot = lease.slot_at(position).unwrap();
+    lease.key(&rendition, slot).err()
+}
+
+fn renewed(lease: &mut Lease, change: impl Fn(&mut serde_json::Value)) -> Result<(), LeaseError> {
+    let mut view = view(BY_THREE, 0..2);
+    change(&mut view);
+    let view = serde_json::from_value(view).unwrap();
+    lease.renew(view, &"live/a".parse().unwrap(), None)
+}
+
+#[test]
+fn a_key_is_good_once_seen_served_and_until_it_is_withdrawn() {
+    let mut lease = unserved(BY_THREE, 0..2);
+    assert_eq!(fault(&lease, 0), Some(KeyFault::NotServed));
+    assert_eq!(fault(&lease, 6), Some(KeyFault::Missing));
+    assert!(!lease.lacks(None, 0) && lease.lacks(None, 2));
+    let none = HashSet::new();
+    let probe = lease.unchecked(&none).unwrap();
+    assert!(probe.uri.ends_with("00"), "the earliest first");
+    lease.refused(&probe);
+    assert!(lease.lacks(None, 0), "a new probe is needed");
+    assert!(lease.unchecked(&none).unwrap().uri.ends_with("01"));
+    renewed(&mut lease, |_| {}).unwrap();
+    let probe = lease.unchecked(&none).unwrap();
+    lease.served(&probe, &key_of(probe.uri.rsplit('/').next().unwrap()));
+    assert_eq!(fault(&lease, 0), None);
+    renewed(&mut lease, |_| {}).unwrap();
+    assert_eq!(fault(&lease, 0), None, "it is not checked twice");
+    renewed(&mut lease, |view| {
+        view["periods"][0]["state"] = json!("revoked");
+    })
+    .unwrap();
+    assert_eq!(fault(&lease, 0), Some(KeyFault::Gone));
+}
+
+#[test]
+fn a_lease_that_contradicts_itself_is_refused() {
+    let mut lease = unserved(BY_THREE, 0..2);
+    let refused = renewed(&mut lease, |view| view["stream"] = json!("live/b"));
+    assert_eq!(refused, Err(LeaseError::Stream));
+    let refused = renewed(&mut lease, |view| view["eras"] = json!([]));
+    assert_eq!(refused, Err(LeaseError::Schedule));
+    let refused = renewed(&mut lease, |view| {
+        view["periods"][0]["key"] = json!(STANDARD.encode("another-fake-key"));
+    });
+    assert!(matches!(refused, Err(LeaseError::Key(_))));
+    assert_eq!(fault(&lease, 0), Some(KeyFault::NotServed));
+}
+
+#[test]
+fn an_overtaken_answer_does_not_turn_the_schedule_back() {
+    let mut lease = unserved(BY_THREE, 0..2);
+    let newer = |view: &mut serde_json::Value| {
+        view["version"] = json!(2);
+        view["eras"][0]["rotation"] = json!({"segments": 5});
+    };
+    renewed(&mut lease, newer).unwrap();
+    renewed(&mut lease, |_| {}).unwrap();
+    assert_eq!(lease.version(), 2);
+    assert_eq!(
+        fault(&lease, 4),
+        Some(KeyFault::NotServed),
+        "period 0, of five"
+    );
+}
