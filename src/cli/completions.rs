@@ -2,7 +2,7 @@
 //!
 //! Must not know: what the subcommands do.
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_complete::Shell;
 
 /// `hlskey completions`.
@@ -13,6 +13,6 @@ pub(super) struct CompletionsArgs {
 }
 
 pub(super) fn run(args: &CompletionsArgs) {
-    let mut command = super::Cli::command();
+    let mut command = super::command();
     clap_complete::generate(args.shell, &mut command, "hlskey", &mut std::io::stdout());
 }

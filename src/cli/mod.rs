@@ -17,7 +17,7 @@ mod token;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 /// HLS AES-128 key server and live segment encryptor.
 #[derive(Debug, Parser)]
@@ -79,6 +79,11 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// The command line's definition: the tests parse every command that the documents print.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Demo(args) => block_on(demo::run(args)),
@@ -105,10 +110,8 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        super::command().debug_assert();
     }
 }

@@ -44,7 +44,11 @@ impl Source {
         let location = fault
             .span()
             .map(|span| locate::of_offset(&self.text, span.start));
-        let what = fault.message().trim().to_owned();
+        let mut what = fault.message().trim().to_owned();
+        // A message may quote the value.
+        if location.is_some_and(|at| is_secret(locate::line_text(&self.text, at))) {
+            "a secret has the wrong form: it is text in quotes".clone_into(&mut what);
+        }
         let fix = fix_for(&what);
         self.error(location, what, fix)
     }
@@ -88,11 +92,19 @@ impl Source {
 /// The line with its number, unless it may hold a secret.
 fn excerpt(text: &str, at: Location) -> String {
     let line = locate::line_text(text, at);
-    let setting = line.split('=').next().unwrap_or_default().trim();
-    if setting.ends_with("secret") || setting.ends_with("key") {
-        return String::new();
+    if is_secret(line) {
+        String::new()
+    } else {
+        format!("  {} | {line}\n", at.line)
     }
-    format!("  {} | {line}\n", at.line)
+}
+
+fn is_secret(line: &str) -> bool {
+    line.split('=')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .ends_with("secret")
 }
 
 /// What the reader's message asks for.

@@ -184,6 +184,23 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_that_the_default_file_leaves_out_is_one() {
+        let name = |c: char| c.is_ascii_lowercase() || c == '_';
+        let setting = |line: &str| {
+            let code = line
+                .strip_prefix("# ")
+                .and_then(|code| code.split_once(" = "));
+            code.is_some_and(|(setting, _)| setting.chars().all(name))
+        };
+        let left_out: Vec<_> = DEFAULT.lines().filter(|line| setting(line)).collect();
+        assert!(left_out.len() >= 7, "{left_out:?}");
+        for line in left_out {
+            let text = DEFAULT.replace(line, &line[2..]);
+            assert_eq!(read(&text, &[]).err(), None, "{line}");
+        }
+    }
+
+    #[test]
     fn a_wrong_name_is_told_with_its_line_and_the_fix() {
         let error = read(&DEFAULT.replace("listen = \"0", "listne = \"0"), &[]).unwrap_err();
         let line = DEFAULT

@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 pub struct LogConfig {
     /// `"text"` (default) or `"json"`.
     pub format: LogFormat,
-    /// What is logged, as `tracing` filters are written: `"info"`, `"info,hlskey::access=debug"`.
+    /// What is logged, as `tracing` filters are written: `"info,hlskey::access=debug"`. Default: `info`, without actix's start-up lines.
     pub filter: String,
 }
 
@@ -30,7 +30,7 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self {
             format: LogFormat::Text,
-            filter: "info".to_owned(),
+            filter: "info,actix_server=warn".to_owned(),
         }
     }
 }
