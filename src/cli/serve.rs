@@ -30,8 +30,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     init_logging(&config.log)?;
     let stop = shutdown_signal()?;
     let store = Store::open(&config.store).await?;
-    let server = assemble(&config, store, Vec::new())
+    let server = open(&config, store)
         .await
+        .and_then(|parts| bind(&config, parts, Vec::new()))
         .with_context(|| path.display().to_string())?;
     tracing::info!(
         config = %path.display(),
@@ -44,20 +45,27 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The server of `config` on `store`, bound and not yet serving.
-pub(super) async fn assemble(
-    config: &Config,
-    store: Store,
-    pages: Vec<Page>,
-) -> anyhow::Result<Server> {
+/// The gate and the keys of `config`, on `store`. Refuses to start with a master key that does not
+/// open what the store holds.
+pub(super) async fn open(config: &Config, store: Store) -> anyhow::Result<(Arc<Gate>, Arc<Keys>)> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let ring = KeyRing::load(&config.keys.master_keys)?;
     let gate = Gate::new(&config.access, store.clone(), clock.clone())?;
-    let keys = Keys::new(&config.keys, store, ring, clock.clone(), entropy.clone());
+    let keys = Keys::new(&config.keys, store, ring, clock, entropy);
     keys.ready().await?;
+    Ok((Arc::new(gate), Arc::new(keys)))
+}
+
+/// The server of `config`, bound and not yet serving.
+pub(super) fn bind(
+    config: &Config,
+    (gate, keys): (Arc<Gate>, Arc<Keys>),
+    pages: Vec<Page>,
+) -> anyhow::Result<Server> {
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let deps = Deps {
-        gate: Arc::new(gate),
-        keys: Arc::new(keys),
+        gate,
+        keys,
         clock,
         entropy,
         pages,

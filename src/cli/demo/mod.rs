@@ -68,7 +68,10 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         .with_context(|| args.dir.display().to_string())?;
     init_logging(&setup.config.log)?;
     let (ending, ended) = watch::channel(false);
-    let server = serve::assemble(&setup.config, setup.store.clone(), setup.pages()?).await?;
+    let (gate, keys) = serve::open(&setup.config, setup.store.clone()).await?;
+    let registered = setup.register(&gate, &keys).await?;
+    let pages = setup.pages(&registered)?;
+    let server = serve::bind(&setup.config, (gate, keys), pages)?;
     let parts = Parts::start(&setup, server, &ended)?;
     let shown = show::when_ready(&setup, args.json, READY_WITHIN);
     let finished = tokio::select! {

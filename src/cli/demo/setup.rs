@@ -8,18 +8,21 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::certificate::DevCertificates;
 use super::{MASTER, STREAM, page};
-use crate::access::mint;
+use crate::access::{Credential, Gate, mint};
 use crate::cli::credential;
 use crate::cli::encrypt::read_credential;
 use crate::cli::keystore::ensure_secret;
 use crate::cli::private_file;
 use crate::config::Config;
 use crate::crypto::SecretText;
-use crate::domain::{Action, Clock as _, Rotation, Schedule, StreamPattern, SystemClock};
+use crate::domain::{
+    Action, Boundary, Clock as _, Rotation, Stream, StreamPattern, StreamPolicy, SystemClock,
+};
+use crate::keys::Keys;
 use crate::server::Page;
 use crate::store::Store;
 
@@ -118,14 +121,14 @@ impl Setup {
     }
 
     /// The page with its settings.
-    pub(super) fn pages(&self) -> anyhow::Result<Vec<Page>> {
+    pub(super) fn pages(&self, registered: &Stream) -> anyhow::Result<Vec<Page>> {
         let settings = serde_json::json!({
             "master": self.master(),
             "play": self.play(),
             "token": self.token.expose(),
             "stream": STREAM,
             "rotate_ms": u64::try_from(self.rotate.as_millis())?,
-            "origin_ms": self.grid_origin()?,
+            "origin_ms": grid_origin(registered, self.rotate)?,
         });
         let settings = Page {
             path: "/demo/demo.json".to_owned(),
@@ -142,14 +145,30 @@ impl Setup {
         Ok(files.chain([settings]).collect())
     }
 
-    /// A time at which a period with index 0 would begin on the grid.
-    fn grid_origin(&self) -> anyhow::Result<i64> {
-        let schedule = Schedule::new(Rotation::every(self.rotate)?, SystemClock.now());
-        match schedule.last().start {
-            crate::domain::Boundary::Time(start) => Ok(start.millis()),
-            crate::domain::Boundary::Segment(_) => anyhow::bail!("the demo rotates by time"),
-        }
+    /// Registers the stream as its packager would, so that another `--rotate` than the last
+    /// run's takes effect.
+    pub(super) async fn register(&self, gate: &Gate, keys: &Keys) -> anyhow::Result<Stream> {
+        let packager = Credential {
+            bearer: Some(read_credential(&self.packager)?),
+            ..Credential::default()
+        };
+        let who = gate.admit(&packager).await?;
+        let permit = gate.manage(&who, &super::stream()?)?;
+        let policy = StreamPolicy {
+            rotation: Rotation::every(self.rotate)?,
+            ..StreamPolicy::default()
+        };
+        Ok(keys.register(&permit, policy).await?.stream)
     }
+}
+
+/// When the period with index 0 began, or would have, on the grid of the stream's last era.
+fn grid_origin(stream: &Stream, rotate: Duration) -> anyhow::Result<i64> {
+    let era = stream.schedule.last();
+    let Boundary::Time(start) = era.start else {
+        bail!("the demo rotates by time");
+    };
+    Ok(start.millis() - era.base * i64::try_from(rotate.as_millis())?)
 }
 
 /// `wanted`, or with port 0 the last run's port where it is free: key URIs hold the port, and a
