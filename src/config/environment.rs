@@ -22,7 +22,13 @@ pub(super) fn settings(
         .filter_map(|(name, text)| {
             let path = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
             let path: Vec<String> = path.split("__").map(str::to_owned).collect();
-            (path.len() > 1).then(|| (name, path, value(&text)))
+            // A secret is text even where it looks like a number.
+            let value = if name.ends_with("SECRET") {
+                Value::String(text)
+            } else {
+                value(&text)
+            };
+            (path.len() > 1).then_some((name, path, value))
         })
         .collect();
     found.sort_by(|(a, ..), (b, ..)| a.cmp(b));

@@ -33,6 +33,14 @@ pub enum ConfigError {
         /// What to do.
         fix: String,
     },
+    /// A variable's value is wrong.
+    #[error("{name}: {what}\n  fix: correct or unset the variable")]
+    Variable {
+        /// The variable.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A variable does not fit the file.
     #[error(transparent)]
     Overlay(#[from] OverlayError),

@@ -134,6 +134,9 @@ impl Config {
                 return Err(self.source.missing(path));
             }
         }
+        self.store
+            .check()
+            .map_err(|fault| self.source.wrong("url = ", &fault))?;
         crate::crypto::KeyRing::load(&self.keys.master_keys)
             .map_err(|fault| self.source.wrong("master_keys", &fault))?;
         access::Gate::check(&self.access)
@@ -141,17 +144,24 @@ impl Config {
     }
 }
 
-/// The file under the variables. The file alone is read first where it can be, so that its own
-/// faults keep their lines.
+/// The file under the variables. A fault that the file has alone is told with its line, another is
+/// the fault of the variable that brought it.
 fn overlaid(
     source: &Source,
     settings: Vec<(String, Vec<String>, Value)>,
 ) -> Result<File, ConfigError> {
     let mut table: Table = toml::from_str(&source.text).map_err(|fault| source.fault(&fault))?;
+    let alone = toml::from_str::<File>(&source.text);
     for (name, path, value) in settings {
         environment::lay_over(&mut table, &name, &path, value)?;
+        if alone.is_ok()
+            && let Err(fault) = File::deserialize(table.clone())
+        {
+            let what = fault.message().trim().to_owned();
+            return Err(ConfigError::Variable { name, what });
+        }
     }
-    File::deserialize(table).map_err(|fault| source.fault(&fault))
+    File::deserialize(table).map_err(|fault| source.fault(alone.as_ref().err().unwrap_or(&fault)))
 }
 
 #[cfg(test)]
@@ -236,6 +246,14 @@ mod tests {
         let config = read(DEFAULT, &[("HLSKEY_SERVER__LISTEN", "127.0.0.1:1")]).unwrap();
         assert_eq!(config.server.listen.port(), 1);
         let error = read(DEFAULT, &[("HLSKEY_SERVER__LISTNE", "x")]).unwrap_err();
-        assert!(error.contains("listne"), "{error}");
+        assert!(
+            error.starts_with("HLSKEY_SERVER__LISTNE: unknown field `listne`"),
+            "{error}"
+        );
+        let digits = read(
+            DEFAULT,
+            &[("HLSKEY_SCHEMES__VIEWERS__SECRET", "0123456789")],
+        );
+        assert!(digits.is_ok(), "a secret is text, whatever it looks like");
     }
 }

@@ -44,6 +44,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether the URL names a database that this program knows. Opens nothing.
+    pub fn check(&self) -> Result<(), StoreError> {
+        sqlite::path_of(&self.url).map(drop).ok_or(StoreError::Url)
+    }
+
     /// Makes a relative database path absolute, seen from `base`.
     pub fn resolve(&mut self, base: &std::path::Path) {
         if let Some(path) = sqlite::path_of(&self.url) {
