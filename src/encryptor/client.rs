@@ -23,7 +23,7 @@ pub enum ClientError {
     #[error("the server's address {0:?} is not an https URL")]
     Address(String),
     /// The CA file cannot be read.
-    #[error("cannot read the certificate authorities in {path}: {source}")]
+    #[error("cannot read the certificate authorities in {path}")]
     Ca {
         /// The file.
         path: PathBuf,

@@ -124,6 +124,7 @@ impl Engine {
         }
         self.review(now);
         self.sweep(now);
+        self.events.extend(self.trouble.settle());
         wants.renditions = self.tracks.values().map(|t| t.name.clone()).collect();
         let progress = || self.tracks.values().filter_map(Track::progress).collect();
         Outcome {

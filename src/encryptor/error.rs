@@ -13,7 +13,7 @@ use super::client::ClientError;
 #[derive(Debug, thiserror::Error)]
 pub enum EncryptorError {
     /// The source is not a directory that can be read.
-    #[error("the source {path} cannot be used: {source}")]
+    #[error("the source {path} cannot be used")]
     Source {
         /// The directory.
         path: PathBuf,
@@ -21,7 +21,7 @@ pub enum EncryptorError {
         source: io::Error,
     },
     /// The sink cannot be made, read or locked.
-    #[error("the sink {path} cannot be used: {source}")]
+    #[error("the sink {path} cannot be used")]
     Sink {
         /// The directory.
         path: PathBuf,

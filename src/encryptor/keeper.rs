@@ -85,6 +85,7 @@ impl Keeper {
     /// Follows the schedule's version by long poll.
     pub(super) async fn follow(self: Arc<Self>) {
         let mut contact = Contact::new("schedule", self.tell.clone());
+        self.until_askable().await;
         loop {
             let known = self.version();
             let began = Instant::now();
@@ -112,6 +113,7 @@ impl Keeper {
     pub(super) async fn hold(self: Arc<Self>) {
         let mut contact = Contact::new("lease", self.tell.clone());
         let mut wants = self.wants.clone();
+        self.until_askable().await;
         let (mut due, mut renditions) = (Instant::now(), None);
         loop {
             let wanted = wants.borrow_and_update().clone();
@@ -191,6 +193,15 @@ impl Keeper {
     fn refused(&self, probe: &Probe, status: u16) {
         if matches!(status, 401 | 403) {
             self.change(|lease| lease.refused(probe));
+        }
+    }
+
+    /// The first lease may need a rendition. While the source has none, nothing needs a lease.
+    async fn until_askable(&self) {
+        let (mut lease, mut wants) = (self.lease.subscribe(), self.wants.clone());
+        tokio::select! {
+            _ = lease.wait_for(Option::is_some) => {}
+            _ = wants.wait_for(|wants| !wants.renditions.is_empty()) => {}
         }
     }
 

@@ -35,7 +35,7 @@ impl Engine {
     }
 
     fn note_published(&mut self, at: &Beneath, draft: Draft, now: Timestamp) {
-        self.events.extend(self.trouble.passed());
+        self.trouble.passed();
         let Some(track) = self.tracks.get_mut(at) else {
             return;
         };
@@ -94,7 +94,7 @@ impl Engine {
         match self.sink.write_playlist(at, &list.text) {
             Ok(()) => {
                 list.is_published = true;
-                self.events.extend(self.trouble.passed());
+                self.trouble.passed();
                 let playlist = at.to_string();
                 self.events.push(Event::MultivariantPublished { playlist });
             }

@@ -11,7 +11,12 @@ use crate::domain::Timestamp;
 
 /// How the sink is doing.
 #[derive(Default)]
-pub(super) struct Trouble(Option<Since>);
+pub(super) struct Trouble {
+    since: Option<Since>,
+    /// Writes of this pass that succeeded, and that did not.
+    written: usize,
+    failed: usize,
+}
 
 struct Since {
     reason: String,
@@ -27,12 +32,12 @@ impl Trouble {
 
     /// Whether to leave the sink alone at `now`.
     pub(super) fn holds(&self, now: Timestamp) -> bool {
-        self.0.as_ref().is_some_and(|since| now < since.until)
+        self.since.as_ref().is_some_and(|since| now < since.until)
     }
 
     /// The trouble as a stall of the sink, if there is any.
     pub(super) fn stall(&self) -> Option<(String, Stall, Timestamp)> {
-        let since = self.0.as_ref()?;
+        let since = self.since.as_ref()?;
         let stall = Stall {
             msn: None,
             reason: StallReason::Sink,
@@ -44,11 +49,12 @@ impl Trouble {
     /// A write failed; told once for each reason.
     pub(super) fn failed(&mut self, error: &SinkError, now: Timestamp) -> Option<Event> {
         let reason = error.source.to_string();
-        let before = self.0.take();
+        self.failed += 1;
+        let before = self.since.take();
         let told = before.as_ref().is_some_and(|since| since.reason == reason);
         let began = before.as_ref().map_or(now, |since| since.began);
         let wait = before.map_or(Self::SHORTEST, |since| (since.wait * 2).min(Self::LONGEST));
-        self.0 = Some(Since {
+        self.since = Some(Since {
             reason: reason.clone(),
             began,
             wait,
@@ -59,8 +65,16 @@ impl Trouble {
     }
 
     /// A write succeeded.
-    pub(super) fn passed(&mut self) -> Option<Event> {
-        self.0.take().map(|_| Event::SinkRecovered)
+    pub(super) fn passed(&mut self) {
+        self.written += 1;
+    }
+
+    /// A pass ends. The trouble is over once one has written and nothing failed.
+    pub(super) fn settle(&mut self) -> Option<Event> {
+        let is_over = self.written > 0 && self.failed == 0;
+        (self.written, self.failed) = (0, 0);
+        let since = self.since.take_if(|_| is_over);
+        since.map(|_| Event::SinkRecovered)
     }
 }
 
@@ -75,15 +89,20 @@ mod tests {
             source: std::io::Error::from(std::io::ErrorKind::StorageFull),
         };
         let (mut trouble, mut now) = (Trouble::default(), Timestamp::from_millis(0));
-        assert!(trouble.passed().is_none());
+        trouble.passed();
+        assert!(trouble.settle().is_none());
         assert!(trouble.failed(&error, now).is_some());
         for millis in [500, 1000, 2000, 4000, 5000, 5000] {
             let wait = Duration::from_millis(millis);
             assert!(trouble.holds(now.plus(wait - Duration::from_millis(1))));
             now = now.plus(wait);
             assert!(!trouble.holds(now), "{millis}");
+            trouble.passed();
             assert!(trouble.failed(&error, now).is_none(), "told before");
+            assert!(trouble.settle().is_none(), "only some of it can be written");
         }
-        assert_eq!(trouble.passed(), Some(Event::SinkRecovered));
+        assert!(trouble.settle().is_none(), "nothing was written");
+        trouble.passed();
+        assert_eq!(trouble.settle(), Some(Event::SinkRecovered));
     }
 }

@@ -23,7 +23,7 @@ pub(in crate::encryptor) struct DirSink {
 
 /// A file that could not be written; it passes when there is room or leave again.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {source}")]
+#[error("cannot write {path}")]
 pub(in crate::encryptor) struct SinkError {
     /// The file.
     pub(in crate::encryptor) path: String,
