@@ -73,10 +73,25 @@ pub fn run() -> ExitCode {
     match dispatch(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hlskey: {error:#}");
+            eprintln!("hlskey: {}", told(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and what led to it; a cause that the text before already tells is left out.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = if text.is_empty() {
+                cause
+            } else {
+                format!("{text}: {cause}")
+            };
+        }
+    }
+    text
 }
 
 /// The command line's definition: the tests parse every command that the documents print.
@@ -110,6 +125,14 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn no_cause_is_told_twice() {
+        let error = anyhow::anyhow!("no such file")
+            .context("x.key: no such file")
+            .context("serve");
+        assert_eq!(super::told(&error), "serve: x.key: no such file");
+    }
+
     #[test]
     fn the_command_line_is_consistent() {
         super::command().debug_assert();

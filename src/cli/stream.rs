@@ -223,7 +223,10 @@ async fn answer<T: DeserializeOwned + Serialize>(request: RequestBuilder) -> any
 
 /// The answer, or the problem that the server described.
 async fn checked(request: RequestBuilder) -> anyhow::Result<reqwest::Response> {
-    let answer = request.send().await?;
+    let answer = request
+        .send()
+        .await
+        .context("the key server does not answer; `--ca FILE` trusts a CA of one's own")?;
     if answer.status().is_success() {
         return Ok(answer);
     }
