@@ -103,10 +103,17 @@ impl Gate {
         Ok(Permit::new(Seal(()), who.share(), stream.clone()))
     }
 
-    /// Leave to use the operator routes.
-    pub fn operate(&self, who: &Admitted) -> Result<Permit<Operate>, Denied> {
-        self.capable::<Operate>(who)?;
-        Ok(Permit::new(Seal(()), who.share(), ()))
+    /// Leave to withdraw a key, whatever its state; `key` is `None` if no key has the kid asked
+    /// for. An operator too has streams of its own: a foreign key is [`Denied::UnknownKey`].
+    pub fn operate(
+        &self,
+        who: &Admitted,
+        key: Option<&KeyFacts>,
+    ) -> Result<Permit<Operate>, Denied> {
+        let principal = self.capable::<Operate>(who)?;
+        let key = key.filter(|key| opens(principal, key));
+        let key = key.ok_or(Denied::UnknownKey)?.clone();
+        Ok(Permit::new(Seal(()), who.share(), key))
     }
 
     /// Writes grants.

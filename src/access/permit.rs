@@ -109,7 +109,7 @@ act!(
     StreamId,
     "Report a stream's progress and make claims."
 );
-act!(Operate, (), "Revoke keys, and the other operator routes.");
+act!(Operate, KeyFacts, "Revoke one key.");
 
 impl StreamAction for Register {}
 impl StreamAction for Read {}
@@ -154,6 +154,13 @@ impl Permit<Deliver> {
     /// When the credential behind it ends; `None`: never.
     pub fn expires(&self) -> Option<Timestamp> {
         self.principal.expires
+    }
+}
+
+impl Permit<Operate> {
+    /// The one key it is for.
+    pub fn kid(&self) -> Kid {
+        self.object.kid
     }
 }
 

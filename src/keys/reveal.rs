@@ -110,7 +110,8 @@ impl Keys {
 
     /// Withdraws a key at once on this server, within five seconds on others; `false` if there is
     /// none of that kid.
-    pub async fn revoke(&self, permit: &Permit<Operate>, kid: Kid) -> Result<bool, KeysError> {
+    pub async fn revoke(&self, permit: &Permit<Operate>) -> Result<bool, KeysError> {
+        let kid = permit.kid();
         let revoked = self.revoke_key(kid).await?;
         tracing::info!(%kid, subject = permit.subject(), revoked, "key revoked");
         Ok(revoked)

@@ -17,12 +17,12 @@ pub(super) async fn revoke(
     gate: Data<Gate>,
     keys: Data<Keys>,
 ) -> Result<HttpResponse, Failure> {
-    let permit = gate.operate(&who)?;
-    let known = match kid_in(&request) {
-        Some(kid) => keys.revoke(&permit, kid).await?,
-        None => false,
+    let facts = match kid_in(&request) {
+        Some(kid) => keys.locate(kid).await?,
+        None => None,
     };
-    match known {
+    let permit = gate.operate(&who, facts.as_ref())?;
+    match keys.revoke(&permit).await? {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(Failure::new(Code::NotFound)),
     }

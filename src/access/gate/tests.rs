@@ -91,7 +91,10 @@ async fn each_action_is_its_own() {
                 Action::Progress,
                 gate.manage::<Progress>(who, &here).map(drop),
             ),
-            (Action::Operate, gate.operate(who).map(drop)),
+            (
+                Action::Operate,
+                gate.operate(who, Some(&key(1, "live/a"))).map(drop),
+            ),
         ];
         for (asked, outcome) in outcomes {
             let expected = match asked == held {
@@ -113,6 +116,12 @@ async fn other_streams_are_refused() {
     assert_eq!(bench.gate.manage::<Lease>(&who, &there).err(), refused);
     let outcome = deliver(&bench, &who, &key(1, "vod/a")).await;
     assert_eq!(outcome, Err(Denied::UnknownKey));
+    for key in [Some(&key(1, "vod/a")), None] {
+        assert_eq!(
+            bench.gate.operate(&who, key).err(),
+            Some(Denied::UnknownKey)
+        );
+    }
 }
 
 #[tokio::test]
