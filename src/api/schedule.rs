@@ -73,7 +73,8 @@ pub struct PeriodView {
 ///
 /// Query: `from` (index, default: the period of now), `count` (1–1000, default: to cover the
 /// lease), `rendition` (needed when `key_scope` is `rendition`), `known` and `wait` (hold the
-/// answer up to `wait` seconds while the version is still `known`).
+/// answer up to `wait` seconds while the version is still `known`; whoever
+/// knows one never registers the stream by template).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleView {

@@ -22,6 +22,9 @@ pub struct LeaseRequest {
     pub count: Option<u32>,
     /// Whose keys, if each rendition has its own; ignored otherwise.
     pub rendition: Option<Rendition>,
+    /// The version that the asker follows. Whoever knows one registers nothing: a stream that was
+    /// removed meanwhile stays removed.
+    pub known: Option<u64>,
 }
 
 /// A stream and some of its periods, in order.
@@ -49,7 +52,7 @@ pub struct LeasedPeriod {
 impl Keys {
     /// The asked periods with their keys. What is not issued yet is issued, and durable before
     /// the answer; two that ask for one period get one key. A stream that is not registered is
-    /// registered by the first template that matches.
+    /// registered by the first template that matches, unless the asker knew it before.
     pub async fn lease(
         &self,
         permit: &Permit<access::Lease>,
@@ -75,7 +78,10 @@ impl Keys {
             return Err(KeysError::Invalid("count is 1 to 1000"));
         }
         for _ in 0..ATTEMPTS {
-            let row = self.known_or_templated(id).await?;
+            let row = match ask.known {
+                Some(_) => self.registered(id).await?,
+                None => self.known_or_templated(id).await?,
+            };
             let scope = scope(row.stream.policy.key_scope, ask.rendition.as_ref())?;
             let slots = self.slots(&row.stream, ask).await?;
             let found = self.store.periods(&row, &scope, &slots).await?;
@@ -338,6 +344,7 @@ mod tests {
             from: Some(0),
             count: Some(1),
             rendition: rendition.map(|path| path.parse().unwrap()),
+            known: None,
         };
         let refused = bench.keys.lease_stream(&stream, &ask(None)).await;
         assert!(matches!(refused, Err(KeysError::Invalid(_))));

@@ -134,6 +134,7 @@ impl Keys {
 mod tests {
     use super::*;
     use crate::domain::{Boundary, IvRule, KeyScope, PeriodState, Rotation};
+    use crate::keys::LeaseRequest;
     use crate::keys::testing::{Bench, NOON, after_noon, every, id, policy, segments};
 
     #[tokio::test]
@@ -293,5 +294,22 @@ mod tests {
             .iter()
             .filter(|answer| answer.as_ref().unwrap().created);
         assert_eq!(created.count(), 4);
+    }
+
+    #[tokio::test]
+    async fn who_followed_a_removed_stream_does_not_bring_it_back() {
+        let bench = Bench::new().await;
+        let stream = id("demo/a");
+        let newcomer = LeaseRequest::default();
+        let first = bench.keys.lease_stream(&stream, &newcomer).await.unwrap();
+        let known = Some(first.stream.version);
+        assert!(bench.keys.remove_stream(&stream).await.unwrap());
+        let follower = LeaseRequest {
+            known,
+            ..LeaseRequest::default()
+        };
+        let refused = bench.keys.lease_stream(&stream, &follower).await;
+        assert!(matches!(refused, Err(KeysError::UnknownStream)));
+        assert!(bench.keys.lease_stream(&stream, &newcomer).await.is_ok());
     }
 }

@@ -132,7 +132,7 @@ impl Bench {
         let ask = LeaseRequest {
             from: Some(from),
             count: Some(count),
-            rendition: None,
+            ..LeaseRequest::default()
         };
         self.keys.lease_stream(stream, &ask).await.unwrap()
     }

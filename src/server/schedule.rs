@@ -40,7 +40,6 @@ pub(super) async fn lease(
 /// The query's meaning.
 struct Ask {
     lease: LeaseRequest,
-    known: Option<u64>,
     wait: Option<u64>,
 }
 
@@ -58,8 +57,8 @@ impl Ask {
                 from: value(&pairs, "from")?,
                 count: value(&pairs, "count")?,
                 rendition: value(&pairs, "rendition")?,
+                known: value(&pairs, "known")?,
             },
-            known: value(&pairs, "known")?,
             wait: value(&pairs, "wait")?,
         };
         match (ask.lease.count, ask.wait) {
@@ -71,7 +70,7 @@ impl Ask {
 
     /// Which version to wait past, and for how long.
     fn hold(&self) -> Option<(u64, Duration)> {
-        Some((self.known?, Duration::from_secs(self.wait?)))
+        Some((self.lease.known?, Duration::from_secs(self.wait?)))
     }
 }
 
