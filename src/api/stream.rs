@@ -50,8 +50,15 @@ pub enum IvSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StreamRegistration {
-    /// How often the key changes.
-    pub rotation: RotationSpec,
+    /// How often the key changes. Default: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationSpec>,
+    /// Short for `rotation: {"every": …}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<Text<humantime::Duration>>,
+    /// Short for `rotation: {"segments": …}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<u64>,
     /// Whether renditions share it.
     pub key_scope: KeyScopeSpec,
     /// Where IVs come from.
@@ -64,6 +71,9 @@ pub enum RegistrationError {
     /// The rotation is out of bounds.
     #[error("rotation: {0}")]
     Rotation(#[from] RotationError),
+    /// The rotation is said more than once.
+    #[error("rotation, every and segments exclude each other")]
+    TwoRotations,
     /// IVs would repeat.
     #[error(
         "iv = \"sequence\" needs key_scope = \"rendition\": renditions that share a key would share IVs"
@@ -76,7 +86,7 @@ impl TryFrom<&StreamRegistration> for StreamPolicy {
 
     fn try_from(spec: &StreamRegistration) -> Result<Self, RegistrationError> {
         let policy = Self {
-            rotation: (&spec.rotation).try_into()?,
+            rotation: (&spec.one_rotation()?).try_into()?,
             key_scope: spec.key_scope.into(),
             iv: spec.iv.into(),
         };
@@ -84,6 +94,18 @@ impl TryFrom<&StreamRegistration> for StreamPolicy {
             Err(RegistrationError::RepeatedIvs)
         } else {
             Ok(policy)
+        }
+    }
+}
+
+impl StreamRegistration {
+    fn one_rotation(&self) -> Result<RotationSpec, RegistrationError> {
+        match (&self.rotation, self.every, self.segments) {
+            (None, None, None) => Ok(RotationSpec::Never),
+            (Some(rotation), None, None) => Ok(rotation.clone()),
+            (None, Some(span), None) => Ok(RotationSpec::Every(span)),
+            (None, None, Some(count)) => Ok(RotationSpec::Segments(count)),
+            _ => Err(RegistrationError::TwoRotations),
         }
     }
 }
@@ -203,7 +225,12 @@ mod tests {
             serde_json::to_string(&RotationSpec::from(every)).unwrap(),
             r#"{"every":"10m"}"#
         );
+        assert_eq!(policy(r#"{"every":"10m"}"#).unwrap().rotation, every);
+        let counted = Rotation::segments(7).unwrap();
+        assert_eq!(policy(r#"{"segments":7}"#).unwrap().rotation, counted);
         for bad in [
+            r#"{"rotation":"never","segments":7}"#,
+            r#"{"every":"10m","segments":7}"#,
             r#"{"rotation":{"every":"0s"}}"#,
             r#"{"rotation":{"every":"soon"}}"#,
             r#"{"rotation":{"segments":0}}"#,

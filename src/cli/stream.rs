@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 
 use super::encrypt::read_credential;
 use crate::api::{
-    BoundarySpec, IvSpec, KeyScopeSpec, Problem, RotateReply, RotateRequest, RotationSpec,
-    StreamList, StreamRegistration, StreamView, Text,
+    BoundarySpec, KeyScopeSpec, Problem, RotateReply, RotateRequest, RotationSpec, StreamList,
+    StreamRegistration, StreamView, Text,
 };
 use crate::crypto::SecretText;
 use crate::domain::StreamId;
@@ -98,20 +98,16 @@ pub(super) async fn run(command: StreamCommand) -> anyhow::Result<()> {
 }
 
 async fn add(args: AddArgs) -> anyhow::Result<()> {
-    let rotation = match (args.every, args.segments) {
-        (Some(span), _) => RotationSpec::Every(Text(span)),
-        (None, Some(count)) => RotationSpec::Segments(count),
-        (None, None) => RotationSpec::Never,
-    };
     let key_scope = if args.key_per_rendition {
         KeyScopeSpec::Rendition
     } else {
         KeyScopeSpec::Stream
     };
     let wanted = StreamRegistration {
-        rotation,
+        every: args.every.map(Text),
+        segments: args.segments,
         key_scope,
-        iv: IvSpec::Explicit,
+        ..StreamRegistration::default()
     };
     let api = args.remote.connect()?;
     let put = api.request(Method::PUT, &of(&args.stream)).json(&wanted);

@@ -79,9 +79,10 @@ impl TryFrom<TemplateSpec> for Template {
     fn try_from(spec: TemplateSpec) -> Result<Self, TemplateError> {
         let streams = StreamPattern::try_from(spec.streams);
         let registration = StreamRegistration {
-            rotation: spec.rotation,
+            rotation: Some(spec.rotation),
             key_scope: spec.key_scope,
             iv: spec.iv,
+            ..StreamRegistration::default()
         };
         Ok(Self {
             streams: streams.map_err(|error| TemplateError::Pattern(error.to_string()))?,
