@@ -4,6 +4,12 @@
 //! `HLSKEY_BIN` or else `target/release/hlskey`, as people and players meet it.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod independent;

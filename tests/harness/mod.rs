@@ -2,4 +2,16 @@
 //!
 //! Must not know: what is asserted.
 
+pub(crate) mod actor;
+pub(crate) mod binary;
+pub(crate) mod collector;
+pub(crate) mod demo;
+pub(crate) mod encrypt;
+pub(crate) mod ffmpeg;
+pub(crate) mod keeper;
+pub(crate) mod packager;
+pub(crate) mod process;
 pub(crate) mod rust_source;
+pub(crate) mod serve;
+pub(crate) mod stage;
+pub(crate) mod wait;

@@ -1,0 +1,121 @@
+//! `hlskey config`: the printed default is good, and a fault is told with its line and its fix.
+//!
+//! Must not know: what the settings do.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use crate::harness::binary::{command, printed, run};
+use crate::harness::serve::Serve;
+
+fn check(config: &Path) -> Output {
+    run(&["config", "check", "--config", config.to_str().unwrap()])
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A good configuration with its files, and its text.
+fn good() -> (Serve, PathBuf, String) {
+    let serve = Serve::prepare("{ every = \"10m\" }", "");
+    let config = serve.config();
+    let text = std::fs::read_to_string(&config).unwrap();
+    (serve, config, text)
+}
+
+#[test]
+fn the_default_is_commented_and_is_read() {
+    let text = printed(&["config", "default"]);
+    let comments = text.lines().filter(|line| line.starts_with('#')).count();
+    assert!(comments >= 20, "{comments} comments");
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("hlskey.toml");
+    std::fs::write(&config, &text).unwrap();
+    // It is read; what it names is not there, and is said by name with what to do.
+    let output = check(&config);
+    let said = said(&output);
+    assert!(
+        !output.status.success() && !said.contains("unknown"),
+        "{said}"
+    );
+    assert!(said.contains(dir.path().to_str().unwrap()), "{said}");
+}
+
+#[test]
+fn a_fault_is_told_with_its_line_and_its_fix() {
+    let (_serve, config, text) = good();
+    assert!(check(&config).status.success(), "{}", said(&check(&config)));
+    for (from, to, words) in [
+        ("listen =", "listn =", ["listn", "listen"]),
+        ("\"10m\"", "\"soon\"", ["soon", "every"]),
+        (
+            "algorithms = [\"HS256\"]",
+            "algorithms = [\"none\"]",
+            ["none", "HS256"],
+        ),
+        (
+            "source = \"allow\"",
+            "source = \"anyone\"",
+            ["anyone", "allow"],
+        ),
+        ("url = \"sqlite:", "url = \"mysql:", ["mysql", "sqlite"]),
+    ] {
+        std::fs::write(&config, text.replacen(from, to, 1)).unwrap();
+        let line = 1 + text.lines().position(|line| line.contains(from)).unwrap();
+        let output = check(&config);
+        let said = said(&output);
+        assert!(!output.status.success(), "{to}");
+        for word in words {
+            assert!(said.contains(word), "{to}: '{word}' is not in {said}");
+        }
+        assert!(
+            said.contains(&format!("{line}")),
+            "{to}: line {line} is not in {said}"
+        );
+    }
+}
+
+#[test]
+fn an_open_secret_and_a_missing_key_are_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_serve, config, _) = good();
+    let dir = config.parent().unwrap();
+    for name in [
+        "viewers.secret",
+        "keystore/master.key",
+        "keystore/grant.key",
+    ] {
+        let path = dir.join(name);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let told = said(&check(&config));
+        assert!(
+            told.contains("chmod 600") && told.contains(name),
+            "{name}: {told}"
+        );
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let master = dir.join("keystore/master.key");
+    std::fs::rename(&master, dir.join("kept")).unwrap();
+    let told = said(&check(&config));
+    assert!(told.contains("keystore init"), "{told}");
+    let serve = run(&["serve", "--config", config.to_str().unwrap()]);
+    assert!(
+        !serve.status.success(),
+        "it must not start without a master key"
+    );
+}
+
+#[test]
+fn the_environment_stands_over_the_file() {
+    let (_serve, config, _) = good();
+    let args = ["config", "check", "--config", config.to_str().unwrap()];
+    let with = |name: &str, value: &str| command(&args).env(name, value).output().unwrap();
+    assert!(
+        with("HLSKEY_SERVER__LISTEN", "127.0.0.1:1")
+            .status
+            .success()
+    );
+    let bad = with("HLSKEY_SERVER__LISTEN", "nowhere");
+    assert!(!bad.status.success() && said(&bad).contains("HLSKEY_SERVER__LISTEN"));
+}

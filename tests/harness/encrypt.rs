@@ -1,0 +1,100 @@
+//! `hlskey encrypt`, running or run to its end.
+//!
+//! Must not know: what it should publish.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::binary;
+use super::demo::Demo;
+use super::process::Process;
+use super::serve::Serve;
+
+/// Everything that its command line says.
+#[derive(Debug, Clone)]
+pub(crate) struct Encrypt {
+    pub(crate) stream: String,
+    pub(crate) source: PathBuf,
+    pub(crate) sink: PathBuf,
+    pub(crate) server: String,
+    pub(crate) ca: PathBuf,
+    pub(crate) credential: PathBuf,
+}
+
+impl Encrypt {
+    /// Against a demo's server, with its packager's credential.
+    pub(crate) fn at_demo(demo: &Demo, stream: &str, source: &Path, sink: &Path) -> Self {
+        Self {
+            stream: stream.to_owned(),
+            source: source.to_owned(),
+            sink: sink.to_owned(),
+            server: demo.field("server").to_owned(),
+            ca: demo.field("ca").into(),
+            credential: demo.field("credential_file").into(),
+        }
+    }
+
+    /// Against a server of the test's own, with a new packager's credential for `test/**`.
+    pub(crate) fn at(serve: &Serve, stream: &str, source: &Path, sink: &Path) -> Self {
+        let name = format!("packager-{}", stream.replace('/', "-"));
+        Self {
+            stream: stream.to_owned(),
+            source: source.to_owned(),
+            sink: sink.to_owned(),
+            server: serve.url(),
+            ca: serve.ca(),
+            credential: serve.credential(&name, "test/**", &[]),
+        }
+    }
+
+    /// The same into another sink.
+    #[must_use]
+    pub(crate) fn to_sink(&self, sink: &Path) -> Self {
+        let sink = sink.to_owned();
+        Self {
+            sink,
+            ..self.clone()
+        }
+    }
+
+    /// The command with `more` arguments.
+    pub(crate) fn command(&self, more: &[&str]) -> Command {
+        let dir = |path: &Path| format!("dir:{}", path.display());
+        let (source, sink) = (dir(&self.source), dir(&self.sink));
+        let args = [
+            "encrypt",
+            "--stream",
+            &self.stream,
+            "--source",
+            &source,
+            "--sink",
+            &sink,
+            "--server",
+            &self.server,
+            "--ca",
+            self.ca.to_str().unwrap(),
+            "--credential-file",
+            self.credential.to_str().unwrap(),
+            "--json",
+        ];
+        binary::command(&[&args, more].concat())
+    }
+
+    /// Starts it to run on.
+    pub(crate) fn start(&self) -> Process {
+        Process::start(self.command(&[]))
+    }
+
+    /// Runs it to the end of the source's playlists.
+    pub(crate) fn once(&self) -> Output {
+        self.command(&["--once"]).output().unwrap()
+    }
+
+    /// The same, and wants a good end.
+    pub(crate) fn once_well(&self) -> Output {
+        let output = self.once();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {errors}", output.status);
+        output
+    }
+}

@@ -1,0 +1,190 @@
+//! `hlskey serve` on a configuration, keystore and certificates of the test's own.
+//!
+//! Must not know: what is asked of it.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::actor::Actor;
+use super::binary;
+use super::process::Process;
+use super::wait::{seconds, until};
+
+/// A server, running or stopped, with its folder.
+pub(crate) struct Serve {
+    dir: TempDir,
+    port: u16,
+    ops: u16,
+    pub(crate) process: Option<Process>,
+}
+
+impl Serve {
+    /// Starts one that registers `test/**` on first sight with `rotation` (TOML), and whose
+    /// configuration ends in `more`.
+    pub(crate) async fn start(rotation: &str, more: &str) -> Self {
+        let mut serve = Self::prepare(rotation, more);
+        serve.resume().await;
+        serve
+    }
+
+    /// Everything but the process.
+    pub(crate) fn prepare(rotation: &str, more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let serve = Self {
+            port: free_port(),
+            ops: free_port(),
+            dir,
+            process: None,
+        };
+        certificates(&serve.dir.path().join("certs"));
+        let secret = serve.dir.path().join("viewers.secret");
+        std::fs::write(&secret, "obviously-a-fake-secret-of-40-characters").unwrap();
+        std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(serve.config(), serve.text(rotation, more)).unwrap();
+        binary::printed(&[
+            "keystore",
+            "init",
+            "--config",
+            serve.config().to_str().unwrap(),
+        ]);
+        serve
+    }
+
+    fn text(&self, rotation: &str, more: &str) -> String {
+        let Self { port, ops, .. } = self;
+        format!(
+            r#"
+[server]
+listen = "127.0.0.1:{port}"
+origin = "hls"
+allowed_origins = ["https://player.example"]
+[server.tls]
+certificate = "certs/server.pem"
+private_key = "certs/server.key"
+[server.ops]
+listen = "127.0.0.1:{ops}"
+[store]
+url = "sqlite:keystore/hlskey.db"
+[keys]
+public_url = "https://localhost:{port}"
+master_keys = ["keystore/master.key"]
+[[keys.templates]]
+streams = "test/**"
+rotation = {rotation}
+[schemes.viewers]
+kind = "jwt"
+streams = ["**"]
+algorithms = ["HS256"]
+secret_file = "viewers.secret"
+[grants]
+key_files = ["keystore/grant.key"]
+[entitlement]
+source = "allow"
+{more}
+"#
+        )
+    }
+
+    /// Starts the process again, on the same port and folder.
+    pub(crate) async fn resume(&mut self) {
+        let config = self.config();
+        let command = binary::command(&["serve", "--config", config.to_str().unwrap()]);
+        let mut process = Process::start(command);
+        let ready = Actor::new(&format!("http://127.0.0.1:{}", self.ops), &self.ca());
+        until("the server is ready", seconds(30), async || {
+            if let Some(status) = process.ended() {
+                panic!("the server ended, {status}: {}", process.stderr.text());
+            }
+            let answer = ready.try_ask("GET", "/readyz", &[], None).await;
+            answer.ok().filter(|answer| answer.status == 200)
+        })
+        .await;
+        self.process = Some(process);
+    }
+
+    /// Stops the process and keeps the rest.
+    pub(crate) async fn pause(&mut self) {
+        self.process.take().unwrap().stop(Signal::TERM).await;
+    }
+
+    /// Its configuration.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.dir.path().join("hlskey.toml")
+    }
+
+    /// The folder behind `/hls/`.
+    pub(crate) fn origin(&self) -> PathBuf {
+        self.dir.path().join("hls")
+    }
+
+    /// What a client has to trust.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.dir.path().join("certs/ca.pem")
+    }
+
+    /// The server's address.
+    pub(crate) fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    /// A stranger at the server.
+    pub(crate) fn stranger(&self) -> Actor {
+        Actor::new(&self.url(), &self.ca())
+    }
+
+    /// A stranger at the ops listener.
+    pub(crate) fn ops(&self) -> Actor {
+        Actor::new(&format!("http://127.0.0.1:{}", self.ops), &self.ca())
+    }
+
+    /// A viewer of `stream`.
+    pub(crate) fn viewer(&self, stream: &str) -> Actor {
+        self.stranger()
+            .with(&binary::mint(&self.config(), stream, "1h"))
+    }
+
+    /// A new credential in a file.
+    pub(crate) fn credential(&self, name: &str, streams: &str, actions: &[&str]) -> PathBuf {
+        let out = self.dir.path().join(format!("{name}.credential"));
+        let config = self.config();
+        let mut args = vec!["credential", "add", "--config", config.to_str().unwrap()];
+        args.extend([name, "--streams", streams, "--out", out.to_str().unwrap()]);
+        args.extend(actions.iter().flat_map(|action| ["--action", *action]));
+        binary::printed(&args);
+        out
+    }
+}
+
+/// A port that nothing listens on now.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A CA and a certificate for localhost, made for this run.
+fn certificates(dir: &Path) {
+    std::fs::create_dir_all(dir).unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_key = KeyPair::generate().unwrap();
+    let ca = params.self_signed(&ca_key).unwrap();
+    let issuer = Issuer::new(params, ca_key);
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(names).unwrap();
+    let leaf = leaf.signed_by(&key, &issuer).unwrap();
+    let files = [
+        ("ca.pem", ca.pem()),
+        ("server.pem", leaf.pem()),
+        ("server.key", key.serialize_pem()),
+    ];
+    for (name, pem) in files {
+        std::fs::write(dir.join(name), pem).unwrap();
+        std::fs::set_permissions(dir.join(name), Permissions::from_mode(0o600)).unwrap();
+    }
+}
