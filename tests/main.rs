@@ -4,6 +4,8 @@
 //! `HLSKEY_BIN` or else `target/release/hlskey`, as people and players meet it.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;
@@ -15,5 +17,7 @@ mod harness;
 mod independent;
 #[cfg(test)]
 mod layering;
+#[cfg(test)]
+mod routes;
 #[cfg(test)]
 mod tidy;

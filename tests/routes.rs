@@ -1,0 +1,317 @@
+//! The authorisation matrix: every endpoint with every kind of credential, in one table.
+//!
+//! A route of the product that is missing here fails the test. Must not know: how the gate
+//! decides.
+
+use hlskey::server::{Listener, ROUTES};
+
+use crate::harness::actor::{Actor, Answer};
+use crate::harness::stage::{STREAM, Stage};
+
+/// What a row is asked with, in the order of its statuses.
+const WHO: [&str; 6] = [
+    "none",
+    "garbage",
+    "expired",
+    "wrong stream",
+    "wrong scope",
+    "right",
+];
+
+/// Whose credential opens a row, and so which one has the wrong scope.
+#[derive(Clone, Copy, PartialEq)]
+enum Right {
+    Viewer,
+    Packager,
+    Operator,
+}
+
+/// One endpoint: listener, method, template, whose it is, the statuses in the order of [`WHO`].
+struct Row(Listener, &'static str, &'static str, Right, [u16; 6]);
+
+const OPEN: [u16; 6] = [200; 6];
+const STREAMS: &str = "/v1/streams/{stream}";
+
+/// Rows that take something away stand last.
+const MATRIX: [Row; 18] = {
+    use Listener::{Ops, Public};
+    use Right::{Operator, Packager, Viewer};
+    let managed = [401, 401, 401, 403, 403, 200];
+    [
+        Row(
+            Public,
+            "GET",
+            "/v1/keys/{kid}",
+            Viewer,
+            [401, 401, 401, 404, 403, 200],
+        ),
+        Row(
+            Public,
+            "HEAD",
+            "/v1/keys/{kid}",
+            Viewer,
+            [401, 401, 401, 404, 403, 200],
+        ),
+        Row(
+            Public,
+            "GET",
+            "/v1/play/{stream}/{file}.m3u8",
+            Viewer,
+            managed,
+        ),
+        Row(
+            Public,
+            "HEAD",
+            "/v1/play/{stream}/{file}.m3u8",
+            Viewer,
+            managed,
+        ),
+        Row(Public, "GET", "/hls/{stream}/{file}", Viewer, OPEN),
+        Row(Public, "HEAD", "/hls/{stream}/{file}", Viewer, OPEN),
+        Row(Public, "GET", "/v1/openapi.json", Viewer, OPEN),
+        Row(
+            Public,
+            "GET",
+            "/v1/streams",
+            Packager,
+            [401, 401, 401, 200, 403, 200],
+        ),
+        Row(Public, "GET", STREAMS, Packager, managed),
+        Row(Public, "PUT", STREAMS, Packager, managed),
+        Row(
+            Public,
+            "GET",
+            "/v1/streams/{stream}/schedule",
+            Packager,
+            managed,
+        ),
+        Row(
+            Public,
+            "POST",
+            "/v1/streams/{stream}/rotate",
+            Packager,
+            managed,
+        ),
+        Row(
+            Public,
+            "POST",
+            "/v1/streams/{stream}/progress",
+            Packager,
+            managed,
+        ),
+        Row(Ops, "GET", "/healthz", Operator, OPEN),
+        Row(Ops, "GET", "/readyz", Operator, OPEN),
+        Row(Ops, "GET", "/metrics", Operator, OPEN),
+        Row(
+            Ops,
+            "POST",
+            "/v1/keys/{kid}/revoke",
+            Operator,
+            [401, 401, 401, 404, 403, 204],
+        ),
+        Row(
+            Public,
+            "DELETE",
+            STREAMS,
+            Packager,
+            [401, 401, 401, 403, 403, 204],
+        ),
+    ]
+};
+
+#[test]
+fn every_route_is_in_the_matrix() {
+    for route in ROUTES {
+        let mut rows = MATRIX.iter();
+        let found = rows.find(|Row(listener, method, path, ..)| {
+            (*listener, *method, *path) == (route.listener, route.method, route.path)
+        });
+        assert!(
+            found.is_some(),
+            "{} {} is in no row",
+            route.method,
+            route.path
+        );
+    }
+    assert_eq!(ROUTES.len(), MATRIX.len());
+}
+
+/// The credentials of each row: expired, for another stream, of another scope, right.
+struct Wallet {
+    expired: String,
+    elsewhere: String,
+    narrow: String,
+    right: String,
+}
+
+impl Wallet {
+    fn viewer(stage: &Stage) -> Self {
+        Self {
+            expired: stage.token(STREAM, "-1h"),
+            elsewhere: stage.token("test/other", "1h"),
+            narrow: stage.api_key("not-a-viewer", "test/**", "lease", "1h"),
+            right: stage.token(STREAM, "1h"),
+        }
+    }
+
+    fn packager(stage: &Stage) -> Self {
+        let right = std::fs::read_to_string(&stage.packager).unwrap();
+        Self {
+            expired: stage.api_key("late-packager", "test/**", "lease", "-1h"),
+            elsewhere: packager_of(stage, "test/other"),
+            narrow: stage.token(STREAM, "1h"),
+            right: right.trim().to_owned(),
+        }
+    }
+
+    fn operator(stage: &Stage) -> Self {
+        Self {
+            expired: stage.api_key("late-operator", "**", "operate", "-1h"),
+            elsewhere: stage.api_key("other-operator", "test/other", "operate", "1h"),
+            narrow: stage.api_key("no-operator", "**", "rotate", "1h"),
+            right: stage.api_key("operator", "**", "operate", "1h"),
+        }
+    }
+
+    /// In the order of [`WHO`].
+    fn actors(&self, stranger: &Actor) -> [Actor; 6] {
+        [
+            stranger.without(),
+            stranger.with("obviously-garbage"),
+            stranger.with(&self.expired),
+            stranger.with(&self.elsewhere),
+            stranger.with(&self.narrow),
+            stranger.with(&self.right),
+        ]
+    }
+}
+
+/// A packager with the usual actions for one stream alone.
+fn packager_of(stage: &Stage, stream: &str) -> String {
+    let file = stage.serve.credential("other-packager", stream, &[]);
+    std::fs::read_to_string(file).unwrap().trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_endpoint_answers_every_credential_as_the_table_says() {
+    let stage = Stage::set().await;
+    let wallets = [
+        (Right::Viewer, Wallet::viewer(&stage)),
+        (Right::Packager, Wallet::packager(&stage)),
+        (Right::Operator, Wallet::operator(&stage)),
+    ];
+    let mut wrong = Vec::new();
+    for Row(listener, method, template, right, statuses) in &MATRIX {
+        let (_, wallet) = wallets.iter().find(|(whose, _)| whose == right).unwrap();
+        let stranger = match listener {
+            Listener::Public => stage.serve.stranger(),
+            Listener::Ops => stage.serve.ops(),
+        };
+        let path = path_of(template, &stage);
+        for ((who, actor), status) in WHO.iter().zip(wallet.actors(&stranger)).zip(statuses) {
+            let answer = actor.ask(method, &path, body_of(method, template)).await;
+            if let Err(fault) = judged(&answer, *status, method) {
+                wrong.push(format!("{method} {template} with {who}: {fault}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn path_of(template: &str, stage: &Stage) -> String {
+    let kid = stage.key.rsplit('/').next().unwrap();
+    let file = stage.rendition.trim_end_matches(".m3u8");
+    let file = match template.ends_with(".m3u8") {
+        true => file,
+        false => &stage.rendition,
+    };
+    template
+        .replace("{kid}", kid)
+        .replace("{stream}", STREAM)
+        .replace("{file}", file)
+}
+
+fn body_of(method: &str, template: &str) -> Option<&'static str> {
+    match (method, template) {
+        ("PUT", _) => Some(r#"{"rotation":{"segments":3}}"#),
+        (_, path) if path.ends_with("/progress") => {
+            Some(r#"{"instance":"matrix","acknowledged":1}"#)
+        }
+        _ => None,
+    }
+}
+
+/// The status, and for an error its code and document.
+fn judged(answer: &Answer, status: u16, method: &str) -> Result<(), String> {
+    if answer.status != status {
+        return Err(format!(
+            "{}, not {status}: {}",
+            answer.status,
+            answer.text()
+        ));
+    }
+    let code = match status {
+        401 => "unauthorized",
+        403 => "forbidden",
+        404 => "not_found",
+        _ => return Ok(()),
+    };
+    if answer.header("content-type") != "application/problem+json" {
+        return Err(format!("its type is {}", answer.header("content-type")));
+    }
+    match method == "HEAD" || answer.code() == code {
+        true => Ok(()),
+        false => Err(format!("its code is {}", answer.code())),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_credential_is_found_among_bad_ones_and_narrow_ones_stay_narrow() {
+    let stage = Stage::set().await;
+    let (good, expired) = (stage.token(STREAM, "1h"), stage.token(STREAM, "-1h"));
+    let key = stage.key_path();
+    for (bearer, query, status) in [
+        (&good, &expired, 200),
+        (&expired, &good, 200),
+        (&expired, &expired, 401),
+    ] {
+        let actor = stage.serve.stranger().with(bearer);
+        actor
+            .get(&format!("{key}?token={query}"))
+            .await
+            .expect(status);
+    }
+    let unknown = "/v1/keys/00000000-0000-4000-8000-000000000000";
+    let viewer = stage.serve.stranger().with(&good);
+    assert_eq!(viewer.get(unknown).await.expect(404).code(), "not_found");
+    let stranger = stage.serve.stranger();
+    // Without a credential nobody learns what exists: the answers differ by their id alone.
+    let [known, unknown] = [stranger.get(&key).await, stranger.get(unknown).await];
+    assert_eq!(without_id(&known), without_id(&unknown));
+
+    let granted = granted_key(&stage, &viewer).await;
+    stage.serve.stranger().get(&granted).await.expect(200);
+    let token = granted.split_once("token=").unwrap().1;
+    let other = format!("/v1/streams/{STREAM}/schedule?token={token}");
+    stage.serve.stranger().get(&other).await.expect(403);
+    let play = format!("/v1/play/{STREAM}/master.m3u8?token={token}");
+    stage.serve.stranger().get(&play).await.expect(403);
+}
+
+fn without_id(answer: &Answer) -> serde_json::Value {
+    let mut document = answer.json();
+    document["request_id"] = serde_json::Value::Null;
+    document
+}
+
+/// A key URI of the viewer's own playlist.
+async fn granted_key(stage: &Stage, viewer: &Actor) -> String {
+    let path = format!("/v1/play/{STREAM}/{}", stage.rendition);
+    let text = viewer.get(&path).await.expect(200).text();
+    let tag = text
+        .lines()
+        .find_map(|line| line.strip_prefix("#EXT-X-KEY:"))
+        .unwrap();
+    let uri = crate::independent::playlist::quoted(tag, "URI").unwrap();
+    uri.replace(&stage.serve.url(), "")
+}
