@@ -10,13 +10,21 @@ mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod docs;
+#[cfg(test)]
+mod encrypt;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod independent;
 #[cfg(test)]
 mod layering;
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
