@@ -6,11 +6,15 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod demo;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
