@@ -32,4 +32,6 @@ mod live;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod tidy;
