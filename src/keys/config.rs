@@ -26,6 +26,10 @@ pub struct Config {
     /// server. Default `1h`.
     #[serde(default = "default_lease")]
     pub lease: Text<humantime::Duration>,
+    /// Keys and registrations that one credential may cause in an hour; each is a row that stays.
+    /// A stream of one key a second takes 3600 an hour, and as many at its start. Default 250000.
+    #[serde(default = "default_issued_per_hour")]
+    pub issued_per_hour: u32,
     /// Policies for streams that register themselves by asking for a lease: the first whose
     /// `streams` matches. Default none: such streams are refused.
     #[serde(default)]
@@ -97,6 +101,10 @@ fn default_master_keys() -> Vec<PathBuf> {
 
 fn default_lease() -> Text<humantime::Duration> {
     Text(Duration::from_secs(3600).into())
+}
+
+fn default_issued_per_hour() -> u32 {
+    250_000
 }
 
 /// The URL stands in playlists as it is, so nothing in it may need quoting there.

@@ -58,7 +58,8 @@ impl Keys {
         permit: &Permit<access::Lease>,
         ask: &LeaseRequest,
     ) -> Result<Lease, KeysError> {
-        self.lease_stream(permit.stream(), ask).await
+        self.lease_stream(permit.subject(), permit.stream(), ask)
+            .await
     }
 
     /// What `EXT-X-KEY` says for a key.
@@ -68,6 +69,7 @@ impl Keys {
 
     pub(super) async fn lease_stream(
         &self,
+        subject: &str,
         id: &StreamId,
         ask: &LeaseRequest,
     ) -> Result<Lease, KeysError> {
@@ -80,7 +82,7 @@ impl Keys {
         for _ in 0..ATTEMPTS {
             let row = match ask.known {
                 Some(_) => self.registered(id).await?,
-                None => self.known_or_templated(id).await?,
+                None => self.known_or_templated(subject, id).await?,
             };
             let scope = scope(row.stream.policy.key_scope, ask.rendition.as_ref())?;
             let slots = self.slots(&row.stream, ask).await?;
@@ -90,17 +92,23 @@ impl Keys {
                 return self.leased(row.stream, &slots, found);
             }
             let now = self.clock.now();
+            self.allowance.take(subject, missing.len(), now)?;
             self.store.issue(&row, &scope, &missing, now).await?;
         }
         Err(KeysError::Busy)
     }
 
-    async fn known_or_templated(&self, id: &StreamId) -> Result<StreamRow, KeysError> {
+    async fn known_or_templated(
+        &self,
+        subject: &str,
+        id: &StreamId,
+    ) -> Result<StreamRow, KeysError> {
         if let Some(row) = self.store.stream(id).await? {
             return Ok(row);
         }
         let template = self.templates.iter().find(|one| one.streams.matches(id));
         let policy = template.ok_or(KeysError::UnknownStream)?.policy;
+        self.allowance.take(subject, 1, self.clock.now())?;
         if self.add(id, policy).await? {
             tracing::info!(stream = %id, "stream registered on first sight");
         }

@@ -2,6 +2,7 @@
 //!
 //! Must not know: HTTP, or how a credential was verified.
 
+mod allowance;
 mod config;
 mod error;
 mod lease;
@@ -27,6 +28,7 @@ pub use rotate::Rotated;
 use crate::crypto::{ContentKey, KeyRing, Place, RingError};
 use crate::domain::{Boundary, Clock, Entropy, Kid, Schedule, StreamId, Timestamp};
 use crate::store::{Reach, Store, StoreError, StreamRow};
+use allowance::Allowance;
 use owner::Owners;
 use reveal::Caches;
 use signals::Signals;
@@ -52,6 +54,7 @@ pub struct Keys {
     caches: Caches,
     owners: Owners,
     signals: Signals,
+    allowance: Allowance,
 }
 
 impl Keys {
@@ -75,6 +78,7 @@ impl Keys {
             caches: Caches::default(),
             owners: Owners::default(),
             signals: Signals::default(),
+            allowance: Allowance::new(config.issued_per_hour),
         }
     }
 

@@ -27,6 +27,7 @@ impl Keys {
         permit: &Permit<Register>,
         policy: StreamPolicy,
     ) -> Result<Registered, KeysError> {
+        self.allowance.take(permit.subject(), 1, self.clock.now())?;
         let registered = self.register_stream(permit.stream(), policy).await?;
         tracing::info!(
             stream = %permit.stream(), subject = permit.subject(),
@@ -301,15 +302,28 @@ mod tests {
         let bench = Bench::new().await;
         let stream = id("demo/a");
         let newcomer = LeaseRequest::default();
-        let first = bench.keys.lease_stream(&stream, &newcomer).await.unwrap();
+        let first = bench
+            .keys
+            .lease_stream("packager", &stream, &newcomer)
+            .await
+            .unwrap();
         let known = Some(first.stream.version);
         assert!(bench.keys.remove_stream(&stream).await.unwrap());
         let follower = LeaseRequest {
             known,
             ..LeaseRequest::default()
         };
-        let refused = bench.keys.lease_stream(&stream, &follower).await;
+        let refused = bench
+            .keys
+            .lease_stream("packager", &stream, &follower)
+            .await;
         assert!(matches!(refused, Err(KeysError::UnknownStream)));
-        assert!(bench.keys.lease_stream(&stream, &newcomer).await.is_ok());
+        assert!(
+            bench
+                .keys
+                .lease_stream("packager", &stream, &newcomer)
+                .await
+                .is_ok()
+        );
     }
 }

@@ -134,7 +134,10 @@ impl Bench {
             count: Some(count),
             ..LeaseRequest::default()
         };
-        self.keys.lease_stream(stream, &ask).await.unwrap()
+        self.keys
+            .lease_stream("packager", stream, &ask)
+            .await
+            .unwrap()
     }
 
     /// Reports that a playlist lists segments up to `last` under `kid`, or just its number.
@@ -158,6 +161,7 @@ impl Bench {
 fn config() -> Config {
     toml::from_str(
         "public_url = 'https://keys.example.net'
+         issued_per_hour = 2000
          [[templates]]
          streams = 'demo/**'
          rotation = { every = '20s' }",

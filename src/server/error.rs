@@ -28,13 +28,14 @@ pub(super) enum Code {
     RangeNotSatisfiable,
     Misdirected,
     HeadTooLarge,
+    TooMany,
     Internal,
     Unavailable,
 }
 
 impl Code {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -48,6 +49,7 @@ impl Code {
         Self::RangeNotSatisfiable,
         Self::Misdirected,
         Self::HeadTooLarge,
+        Self::TooMany,
         Self::Internal,
         Self::Unavailable,
     ];
@@ -118,6 +120,11 @@ impl Code {
                 "head_too_large",
                 S::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "The request's head is too large",
+            ),
+            Self::TooMany => (
+                "too_many",
+                S::TOO_MANY_REQUESTS,
+                "The credential has used up what it may",
             ),
             Self::Internal => (
                 "internal",
@@ -251,6 +258,7 @@ impl Failure {
         let fixed = HeaderValue::from_static;
         match (self.code, &self.extra) {
             (Code::Unauthorized, _) => Some((header::WWW_AUTHENTICATE, fixed(CHALLENGE))),
+            (Code::TooMany, _) => Some((header::RETRY_AFTER, fixed(RETRY_LATER))),
             (Code::Unavailable, _) => Some((header::RETRY_AFTER, fixed(RETRY_AFTER))),
             (_, Some(Extra::Allow(methods))) => Some((header::ALLOW, methods.parse().ok()?)),
             (_, Some(Extra::Length(length))) => {
@@ -265,6 +273,8 @@ impl Failure {
 const CHALLENGE: &str = "Bearer realm=\"hlskey\"";
 /// Seconds. hls.js retries a key eight times a second apart, so a short one is honest.
 const RETRY_AFTER: &str = "1";
+/// Seconds. What is used up comes back with the next hour.
+const RETRY_LATER: &str = "60";
 
 impl From<Denied> for Failure {
     fn from(denied: Denied) -> Self {
@@ -287,6 +297,7 @@ impl From<KeysError> for Failure {
             E::Gone => Self::new(Code::Gone).reason(&error),
             E::Nested(_) | E::Conflict(_) => Self::new(Code::Conflict).detail(&error),
             E::Invalid(_) => Self::bad_request(&error),
+            E::TooMany => Self::new(Code::TooMany).detail(&error),
             E::Busy | E::Ring(_) | E::Unavailable(_) => Self::new(Code::Unavailable).reason(&error),
         }
     }

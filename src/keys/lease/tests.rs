@@ -25,7 +25,11 @@ async fn a_lease_covers_the_hour_from_the_period_before() {
     let stream = bench.register("live/a", every(600)).await;
     bench.clock.advance_secs(5);
     let ask = LeaseRequest::default();
-    let lease = bench.keys.lease_stream(&stream, &ask).await.unwrap();
+    let lease = bench
+        .keys
+        .lease_stream("packager", &stream, &ask)
+        .await
+        .unwrap();
     let expected: Vec<_> = (-1..=6).map(|index| (index, time(index * 600))).collect();
     assert_eq!(boundaries(&lease), expected);
     let first = &lease.periods[0];
@@ -35,7 +39,11 @@ async fn a_lease_covers_the_hour_from_the_period_before() {
         first.uri,
         format!("https://keys.example.net/v1/keys/{}", first.period.kid)
     );
-    let again = bench.keys.lease_stream(&stream, &ask).await.unwrap();
+    let again = bench
+        .keys
+        .lease_stream("packager", &stream, &ask)
+        .await
+        .unwrap();
     assert_eq!(again, lease);
 }
 
@@ -44,7 +52,11 @@ async fn long_periods_come_two_ahead_and_older_ones_on_request() {
     let bench = Bench::new().await;
     let stream = bench.register("live/a", every(86_400)).await;
     let ask = LeaseRequest::default();
-    let lease = bench.keys.lease_stream(&stream, &ask).await.unwrap();
+    let lease = bench
+        .keys
+        .lease_stream("packager", &stream, &ask)
+        .await
+        .unwrap();
     let indices: Vec<i64> = lease.periods.iter().map(|one| one.period.index).collect();
     assert_eq!(indices, [-1, 0, 1]);
     let old = bench.lease(&stream, -400, 2).await;
@@ -58,7 +70,7 @@ async fn what_the_schedule_has_not_is_not_leased() {
     let never = bench.register("live/never", Rotation::Never).await;
     let lease = bench
         .keys
-        .lease_stream(&never, &LeaseRequest::default())
+        .lease_stream("packager", &never, &LeaseRequest::default())
         .await
         .unwrap();
     assert_eq!(boundaries(&lease), [(0, Boundary::Segment(0))]);
@@ -77,7 +89,7 @@ async fn what_the_schedule_has_not_is_not_leased() {
             count: Some(count),
             ..LeaseRequest::default()
         };
-        let refused = bench.keys.lease_stream(&timed, &ask).await;
+        let refused = bench.keys.lease_stream("packager", &timed, &ask).await;
         assert!(matches!(refused, Err(KeysError::Invalid(_))));
     }
 }
@@ -92,7 +104,7 @@ async fn by_count_a_lease_starts_at_what_was_reported() {
     bench.report(&stream, kid, 1010, None).await;
     let lease = bench
         .keys
-        .lease_stream(&stream, &LeaseRequest::default())
+        .lease_stream("packager", &stream, &LeaseRequest::default())
         .await
         .unwrap();
     let expected: Vec<_> = (9..=16)
@@ -177,13 +189,16 @@ async fn renditions_may_have_keys_of_their_own() {
         rendition: rendition.map(|path| path.parse().unwrap()),
         known: None,
     };
-    let refused = bench.keys.lease_stream(&stream, &ask(None)).await;
+    let refused = bench
+        .keys
+        .lease_stream("packager", &stream, &ask(None))
+        .await;
     assert!(matches!(refused, Err(KeysError::Invalid(_))));
     let mut keys = Vec::new();
     for path in ["v0/a.m3u8", "v1/a.m3u8"] {
         let lease = bench
             .keys
-            .lease_stream(&stream, &ask(Some(path)))
+            .lease_stream("packager", &stream, &ask(Some(path)))
             .await
             .unwrap();
         assert_eq!(
@@ -199,12 +214,22 @@ async fn renditions_may_have_keys_of_their_own() {
 async fn a_template_registers_on_first_sight() {
     let bench = Bench::new().await;
     let ask = LeaseRequest::default();
-    let refused = bench.keys.lease_stream(&id("live/a"), &ask).await;
+    let refused = bench
+        .keys
+        .lease_stream("packager", &id("live/a"), &ask)
+        .await;
     assert!(matches!(refused, Err(KeysError::UnknownStream)));
-    let lease = bench.keys.lease_stream(&id("demo/a"), &ask).await.unwrap();
+    let lease = bench
+        .keys
+        .lease_stream("packager", &id("demo/a"), &ask)
+        .await
+        .unwrap();
     assert_eq!(lease.stream.policy, policy(every(20)));
     assert_eq!(lease.stream.created, NOON);
-    let nested = bench.keys.lease_stream(&id("demo/a/b"), &ask).await;
+    let nested = bench
+        .keys
+        .lease_stream("packager", &id("demo/a/b"), &ask)
+        .await;
     assert!(matches!(nested, Err(KeysError::Nested(other)) if other == id("demo/a")));
 }
 
@@ -225,4 +250,34 @@ async fn a_stolen_database_holds_no_key_in_the_clear() {
         );
         assert!(!holds(one.key.expose()), "{}", one.period.kid);
     }
+}
+
+/// Periods of any year, a thousand at a time, would fill the disk that all keys lie on.
+#[tokio::test]
+async fn one_credential_cannot_issue_without_end() {
+    let bench = Bench::new().await;
+    let stream = bench.register("live/a", every(1)).await;
+    let ask = |from, count| LeaseRequest {
+        from: Some(from),
+        count: Some(count),
+        ..LeaseRequest::default()
+    };
+    let lease = async |who: &str, at: i64, count| {
+        let ask = ask(at * 1000, count);
+        bench.keys.lease_stream(who, &stream, &ask).await
+    };
+    // The bench allows 2000 an hour.
+    for at in 0..2 {
+        assert!(lease("wild", at, 1000).await.is_ok());
+    }
+    assert!(matches!(lease("wild", 2, 1).await, Err(KeysError::TooMany)));
+    let first_sight = bench
+        .keys
+        .lease_stream("wild", &id("demo/a"), &ask(0, 1))
+        .await;
+    assert!(matches!(first_sight, Err(KeysError::TooMany)));
+    assert!(lease("wild", 1, 1000).await.is_ok(), "what there is stays");
+    assert!(lease("other", 2, 1000).await.is_ok());
+    bench.clock.advance_secs(3600);
+    assert!(lease("wild", 3, 1000).await.is_ok());
 }
