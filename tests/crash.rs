@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::RngExt as _;
 use tokio::time::{Instant, sleep_until};
 
-use crate::harness::binary::setting;
+use crate::harness::chance::seeded;
 use crate::harness::collector::Collector;
 use crate::harness::encrypt::Encrypt;
 use crate::harness::packager::{MARK, Packager};
@@ -138,14 +137,6 @@ async fn fifty_kills_leave_nothing_clear_broken_or_changed() {
     seen.judge(60, 5);
 }
 
-/// `HLSKEY_SEED` repeats a run; every run prints its own.
-#[expect(clippy::disallowed_methods, reason = "a new seed for each run")]
-fn seeded() -> StdRng {
-    let seed = setting("HLSKEY_SEED").map_or_else(rand::random, |text| text.parse().unwrap());
-    println!("HLSKEY_SEED={seed}");
-    StdRng::seed_from_u64(seed)
-}
-
 /// After the last kill a worker catches up with the source by itself.
 async fn recovers(job: &Encrypt, packager: &Packager, seen: &mut Collector) {
     let mut worker = job.start();
@@ -180,4 +171,42 @@ fn clear_bytes_are_seen() {
     synced[288] = 0;
     assert_eq!(clear_at(&synced), None);
     assert_eq!(clear_at(b""), None);
+}
+
+/// Kills of the server; each is followed by a restart on the same folder.
+const OUTAGES: u32 = 12;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_at_random_never_forgets_a_published_key() {
+    let mut random = seeded();
+    let mut serve = Serve::prepare("{ segments = 1 }", "");
+    serve.amend("[keys]", "[keys]\nlease = \"1s\""); // so that keys are issued all the time
+    serve.resume().await;
+    let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut packager = Packager::single(source.path());
+    (packager.span, packager.window) = (100, 300);
+    let job = Encrypt::at(&serve, "test/outages", source.path(), sink.path());
+    let mut worker = job.start();
+    let mut seen = Collector::of(sink.path());
+    for _ in 0..OUTAGES {
+        packager.run(random.random_range(1..8)).await;
+        serve.kill();
+        packager.run(1).await;
+        seen.look(&packager.renditions).await;
+        serve.resume().await;
+    }
+    until("everything is published", seconds(30), async || {
+        assert!(worker.ended().is_none(), "{}", worker.stderr.text());
+        seen.look(&packager.renditions).await;
+        (seen.evidence.count() as u64 == packager.next).then_some(())
+    })
+    .await;
+    seen.nothing_changed().await;
+    seen.take_source(&packager);
+    seen.fetch_keys(&serve.viewer(&job.stream)).await;
+    let credential = std::fs::read_to_string(&job.credential).unwrap();
+    seen.lease(&serve.stranger().with(credential.trim()), &job.stream, "")
+        .await;
+    let all = seen.evidence.count();
+    seen.judge(all, all);
 }

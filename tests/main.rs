@@ -32,6 +32,8 @@ mod live;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod schemes;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod tidy;

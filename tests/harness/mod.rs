@@ -4,10 +4,12 @@
 
 pub(crate) mod actor;
 pub(crate) mod binary;
+pub(crate) mod chance;
 pub(crate) mod collector;
 pub(crate) mod demo;
 pub(crate) mod encrypt;
 pub(crate) mod ffmpeg;
+pub(crate) mod issuer;
 pub(crate) mod keeper;
 pub(crate) mod packager;
 pub(crate) mod process;

@@ -90,6 +90,13 @@ source = "allow"
         )
     }
 
+    /// Puts other text in the configuration, for the next start.
+    pub(crate) fn amend(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "{from}");
+        std::fs::write(self.config(), text.replacen(from, to, 1)).unwrap();
+    }
+
     /// Starts the process again, on the same port and folder.
     pub(crate) async fn resume(&mut self) {
         let config = self.config();
@@ -110,6 +117,11 @@ source = "allow"
     /// Stops the process and keeps the rest.
     pub(crate) async fn pause(&mut self) {
         self.process.take().unwrap().stop(Signal::TERM).await;
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.process.take().unwrap().kill();
     }
 
     /// Its configuration.
