@@ -61,8 +61,14 @@ impl Stage {
         .await;
     }
 
-    /// The audit at the end.
-    async fn judge(mut self) {
+    /// The audit at the end, of all that the source has.
+    async fn judge(self) {
+        let all = usize::try_from(self.packager.next).unwrap();
+        self.judge_all(all).await;
+    }
+
+    /// The audit at the end, of at least `count` segments.
+    async fn judge_all(mut self, count: usize) {
         self.seen.nothing_changed().await;
         self.seen.take_source(&self.packager);
         self.seen
@@ -71,8 +77,7 @@ impl Stage {
         let credential = std::fs::read_to_string(&self.job.credential).unwrap();
         let packager = self.serve.stranger().with(credential.trim());
         self.seen.lease(&packager, &self.job.stream, "").await;
-        self.seen
-            .judge(usize::try_from(self.packager.next).unwrap(), 1);
+        self.seen.judge(count, 1);
     }
 }
 
@@ -185,6 +190,67 @@ async fn a_server_that_is_away_stalls_the_stream_and_no_more() {
     assert!(!complaints(&worker).trim().is_empty(), "a stall is told");
     stage.serve.resume().await;
     stage.published(&mut worker).await;
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_never_comes_is_a_gap_and_no_reason_to_stop() {
+    let mut stage = Stage::set("test/gap").await;
+    (0..3).for_each(|_| stage.packager.publish());
+    let mut worker = stage.job.start();
+    stage.published(&mut worker).await;
+    for _ in 0..3 {
+        stage.packager.publish();
+        if stage.packager.next == 4 {
+            std::fs::remove_file(stage.packager.segment("index.m3u8", 3)).unwrap();
+        }
+    }
+    until("the rest is published", seconds(15), async || {
+        stage.seen.look(&stage.packager.renditions).await;
+        let list = &stage.seen.evidence.published.last()?.1;
+        (list.segments.last()?.msn == 5).then_some(())
+    })
+    .await;
+    let list = &stage.seen.evidence.published.last().unwrap().1;
+    let gaps: Vec<bool> = list.segments.iter().map(|segment| segment.gap).collect();
+    assert_eq!(gaps, [false, false, false, true, false, false]);
+    assert!(
+        list.version >= Some(8),
+        "EXT-X-GAP needs version 8: {:?}",
+        list.version
+    );
+    stage.judge_all(5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_segment_and_a_new_numbering_are_refused() {
+    let mut stage = Stage::set("test/restart").await;
+    (0..8).for_each(|_| stage.packager.publish());
+    let mut worker = stage.job.start();
+    stage.published(&mut worker).await;
+    let path = stage.packager.segment("index.m3u8", 8);
+    std::fs::write(&path, b"").unwrap();
+    stage.packager.next += 1;
+    stage.packager.write_lists(false);
+    stage.stays_at(8).await;
+    std::fs::write(&path, payload("index.m3u8", 8)).unwrap();
+    stage.published(&mut worker).await;
+
+    // The packager begins anew: other bytes under numbers and names that are published.
+    let (next, window) = (stage.packager.next, stage.packager.window);
+    (stage.packager.next, stage.packager.window) = (2, 2);
+    for msn in 0..2 {
+        let other = payload("another", msn);
+        std::fs::write(stage.packager.segment("index.m3u8", msn), other).unwrap();
+    }
+    stage.packager.write_lists(false);
+    stage.stays_at(9).await;
+    assert!(
+        complaints(&worker).contains("index.m3u8"),
+        "{}",
+        complaints(&worker)
+    );
+    (stage.packager.next, stage.packager.window) = (next, window);
     stage.judge().await;
 }
 
