@@ -40,7 +40,7 @@ impl Keys {
             .ok_or(KeysError::UnknownStream)?;
         if recorded.foreign > 0 {
             let (instance, foreign) = (&report.instance, recorded.foreign);
-            tracing::warn!(stream = %id, instance, foreign, "reported keys are not the stream's");
+            tracing::warn!(stream = %id, instance, foreign, "reported keys are not the stream's, or of too many renditions");
         }
         let claim = |(segment, time)| Claim {
             segment,
@@ -131,6 +131,34 @@ mod tests {
         assert_eq!(facts.state, PeriodState::Active);
         let ledger = bench.keys.store.usages(kid).await;
         assert_eq!(ledger, [("v0/index.m3u8".to_owned(), 7, 12, after_noon(5))]);
+    }
+
+    #[tokio::test]
+    async fn one_key_fills_no_ledger() {
+        let bench = Bench::new().await;
+        let stream = bench.register("live/a", every(10)).await;
+        let kid = bench.lease(&stream, 0, 1).await.periods[0].period.kid;
+        let listing = |at: usize, last| RenditionProgress {
+            rendition: Text(format!("v{at}.m3u8").parse().unwrap()),
+            last_time: None,
+            periods: vec![PeriodUse {
+                kid: Text(kid),
+                first: 1,
+                last,
+            }],
+        };
+        let note = async |renditions| {
+            let report = ProgressReport {
+                renditions,
+                ..empty_report()
+            };
+            bench.keys.note(&stream, &report).await.unwrap();
+            bench.keys.store.usages(kid).await
+        };
+        let many = note((0..300).map(|at| listing(at, 2)).collect()).await;
+        assert_eq!(many.len(), 256);
+        let again = note(vec![listing(0, 9)]).await;
+        assert_eq!(again[0].2, 9, "what is noted goes on");
     }
 
     #[tokio::test]

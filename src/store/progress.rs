@@ -12,6 +12,8 @@ use super::{Store, StoreError, claims};
 
 /// Encryptors of one stream that are remembered, the last seen first.
 const ENCRYPTORS_KEPT: i64 = 64;
+/// Renditions that the ledger notes for one key.
+const RENDITIONS_NOTED: i64 = 256;
 /// Bounds of the measured pace, in milliseconds a segment.
 const PACES: std::ops::RangeInclusive<i64> = 50..=60_000;
 
@@ -48,7 +50,8 @@ pub struct Recorded {
     pub version: u64,
     /// The claimed segments with their times, in the order asked.
     pub claims: Vec<(u64, Timestamp)>,
-    /// Reported keys that are not the stream's; nothing was noted for them.
+    /// Reported keys that are not the stream's, or of too many renditions; nothing was noted for
+    /// them.
     pub foreign: usize,
 }
 
@@ -231,7 +234,7 @@ async fn forget_oldest(on: &mut Tx, stream: &StreamId) -> Result<(), StoreError>
 }
 
 /// Widens the key's entry in the ledger and makes a pending period active; `false` if the key is
-/// not the stream's.
+/// not the stream's, or is noted for more renditions than a stream has.
 async fn note_usage(
     on: &mut Tx,
     stream: &StreamId,
@@ -243,6 +246,10 @@ async fn note_usage(
         on,
         "INSERT INTO usages (kid, rendition, first, last, last_listed)
          SELECT p.kid, $3, $4, $5, $6 FROM periods p WHERE p.kid = $1 AND p.stream = $2
+            AND (
+                (SELECT count(*) FROM usages u WHERE u.kid = p.kid) < $7
+                OR EXISTS (SELECT 1 FROM usages u WHERE u.kid = p.kid AND u.rendition = $3)
+            )
          ON CONFLICT (kid, rendition) DO UPDATE SET
             first = CASE WHEN excluded.first < usages.first
                     THEN excluded.first ELSE usages.first END,
@@ -255,7 +262,8 @@ async fn note_usage(
         usage.rendition.as_str(),
         stored(usage.first, "a segment number")?,
         stored(usage.last, "a segment number")?,
-        now.millis()
+        now.millis(),
+        RENDITIONS_NOTED
     )?;
     execute!(
         on,
