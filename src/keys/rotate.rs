@@ -19,6 +19,9 @@ use super::{ATTEMPTS, Keys, KeysError, is_writable, segments_in, was_cut};
 const AHEAD: Duration = Duration::from_secs(10);
 /// How far ahead a change may be while another is still to come, in units of [`AHEAD`].
 const CHANGES_AHEAD: u32 = 6;
+/// How far ahead of the clock a cut may be. One reported time of the year 9999 would otherwise
+/// put a cut there, and no other could be made before it.
+const FURTHEST: Duration = Duration::from_secs(24 * 3600);
 
 /// A stream with its cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +70,7 @@ impl Keys {
             } else {
                 ahead(reach, now)
             };
-            let cut = cut(schedule, at, schedule.rule(), reach)?;
+            let cut = cut(schedule, at, schedule.rule(), (reach, now))?;
             self.append(&row, &cut).await?;
             self.signals.send(id);
         }
@@ -103,7 +106,7 @@ pub(super) fn change_rule(
             ));
         }
     }
-    cut(schedule, at, rule, reach)
+    cut(schedule, at, rule, (reach, now))
 }
 
 /// A stream without a rule is cut by time if its segments have times, else by number.
@@ -111,17 +114,22 @@ fn cut(
     schedule: &Schedule,
     at: Position,
     rule: Rotation,
-    reach: Reach,
+    (reach, now): (Reach, Timestamp),
 ) -> Result<Schedule, KeysError> {
     let has_times = reach.time.is_some() || schedule.needs_time();
     let time = at.time.filter(|_| rule != Rotation::Never || has_times);
     let cut = schedule.cut(Position { time, ..at }, rule)?;
-    if is_writable(cut.last().start) {
-        Ok(cut)
-    } else {
-        Err(KeysError::Conflict(
+    let start = cut.last().start;
+    if !is_writable(start) {
+        return Err(KeysError::Conflict(
             "the stream has reported a time or number that is out of range",
-        ))
+        ));
+    }
+    match start {
+        Boundary::Time(time) if time > now.plus(FURTHEST) => Err(KeysError::Conflict(
+            "the stream has reported a time that is more than a day ahead of the clock",
+        )),
+        _ => Ok(cut),
     }
 }
 
@@ -284,6 +292,20 @@ mod tests {
         let timed = bench.register("live/b", every(10)).await;
         let start = Boundary::Time(after_noon(0).plus(Duration::from_millis(1)));
         assert_eq!(rotate(&bench, &timed, true).await, (1, start));
+    }
+
+    #[tokio::test]
+    async fn a_time_far_ahead_holds_up_no_later_cut() {
+        let bench = Bench::new().await;
+        let stream = bench.register("live/a", every(60)).await;
+        let kid = first_kid(&bench, &stream).await;
+        bench.report(&stream, kid, 9, Some(2 * 86_400)).await;
+        for now in [false, true] {
+            let refused = bench.keys.rotate_stream(&stream, now).await;
+            assert!(matches!(refused, Err(KeysError::Conflict(_))), "{now}");
+        }
+        bench.report(&stream, kid, 10, Some(2)).await;
+        assert_eq!(rotate(&bench, &stream, false).await, (1, time(12)));
     }
 
     #[tokio::test]
