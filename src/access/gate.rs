@@ -116,6 +116,13 @@ impl Gate {
         Ok(Permit::new(Seal(()), who.share(), key))
     }
 
+    /// Whether the credential behind a permit is still in time, for a request that has waited
+    /// since.
+    pub fn recheck<A: Act>(&self, permit: &Permit<A>) -> Result<(), Denied> {
+        let is_live = permit.principal().is_live(self.clock.now());
+        is_live.then_some(()).ok_or(Fault::Expired.into())
+    }
+
     /// Writes grants.
     pub fn grants(&self) -> &Grants {
         &self.grants

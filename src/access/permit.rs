@@ -122,6 +122,10 @@ impl<A: Act> Permit<A> {
         Self { principal, object }
     }
 
+    pub(super) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// Who was permitted: a viewer's id, or a credential's name.
     pub fn subject(&self) -> &str {
         &self.principal.subject

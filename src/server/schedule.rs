@@ -31,6 +31,7 @@ pub(super) async fn lease(
         // Whichever comes first: a change, the wait's end, our own.
         let changed = timeout(wait, keys.changed(permit.stream(), known));
         let _ = around.unless_stopping(changed).await;
+        gate.recheck(&permit)?;
     }
     let leased = keys.lease(&permit, &ask.lease).await?;
     let view = view(&leased, gate.grants(), &permit, clock.now());

@@ -238,6 +238,23 @@ async fn time_goes_on_after_admission() {
     assert_eq!(deliver(&bench, &who, &key(1, "live/a")).await, Err(over));
 }
 
+/// A long poll's permit is older than its answer.
+#[tokio::test]
+async fn a_permit_that_waited_ends_with_its_credential() {
+    let bench = Bench::open().await;
+    let packager = Gate::assume(Principal {
+        expires: Some(START.plus(Duration::from_secs(60))),
+        ..machine(&Action::PACKAGER)
+    });
+    let here = stream("live/a");
+    let permit = bench.gate.manage::<Lease>(&packager, &here).unwrap();
+    bench.clock.set(START.plus(Duration::from_millis(59_999)));
+    assert_eq!(bench.gate.recheck(&permit), Ok(()));
+    bench.clock.set(START.plus(Duration::from_secs(60)));
+    let over = Denied::BadCredential("it has expired");
+    assert_eq!(bench.gate.recheck(&permit), Err(over));
+}
+
 #[tokio::test]
 async fn a_play_grant_opens_its_streams_playlists_and_nothing_else() {
     let bench = Bench::open().await;
