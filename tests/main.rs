@@ -30,6 +30,8 @@ mod layering;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod quickstart;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod schemes;
