@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint fmt clip rust tools
+.PHONY: help demo build test lint bench fmt clip rust tools
 
 # The program must be at target/release/hlskey, whatever the environment says.
 export CARGO_TARGET_DIR := $(CURDIR)/target
@@ -40,6 +40,9 @@ lint: tools $(PLAYER) ## check format, lints, documentation, licences and script
 	shopt -s nullglob
 	for script in web/page/*.js tests/*/*.mjs; do node --check "$$script"; done
 	for script in tools/*.sh web/clip/*.sh .ci/run; do bash -n "$$script"; done
+
+bench: rust ## measure against named peers, interleaved in one run
+	cargo bench --locked
 
 fmt: ## format the sources
 	cargo fmt
