@@ -40,7 +40,7 @@ impl Keys {
             .ok_or(KeysError::UnknownStream)?;
         if recorded.foreign > 0 {
             let (instance, foreign) = (&report.instance, recorded.foreign);
-            tracing::warn!(stream = %id, instance, foreign, "reported keys are not the stream's, or of too many renditions");
+            tracing::warn!(stream = %id, instance, foreign, "reported keys are not the stream's");
         }
         let claim = |(segment, time)| Claim {
             segment,
@@ -169,7 +169,10 @@ mod tests {
             bench.register("live/b", every(10)).await,
         );
         let kid = bench.lease(&other, 0, 1).await.periods[0].period.kid;
-        bench.report(&mine, kid, 10, None).await;
+        bench.report(&mine, kid, 10, Some(9)).await;
+        let window = std::time::Duration::from_secs(60);
+        let reach = bench.keys.store.reach(&mine, window).await.unwrap();
+        assert_eq!((reach.segment, reach.time), (None, None), "nor moves mine");
         let facts = bench.keys.store.key(kid).await.unwrap().unwrap().facts;
         assert_eq!(facts.state, PeriodState::Pending);
         assert_eq!(bench.keys.store.usages(kid).await, []);

@@ -30,6 +30,18 @@ pub struct Heartbeat<'a> {
     pub time: Option<Timestamp>,
 }
 
+impl Heartbeat<'_> {
+    /// The sign of life alone. What was published under another stream's keys says nothing of how
+    /// far this one has come.
+    fn unmoved(self) -> Self {
+        Self {
+            segment: None,
+            time: None,
+            ..self
+        }
+    }
+}
+
 /// Segments of a rendition that a published playlist lists under one key.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage<'a> {
@@ -50,8 +62,8 @@ pub struct Recorded {
     pub version: u64,
     /// The claimed segments with their times, in the order asked.
     pub claims: Vec<(u64, Timestamp)>,
-    /// Reported keys that are not the stream's, or of too many renditions; nothing was noted for
-    /// them.
+    /// Reported keys that are not the stream's. Nothing was noted for them, and a report with one
+    /// of them does not move the stream.
     pub foreign: usize,
 }
 
@@ -87,12 +99,13 @@ impl Store {
         let Some((version,)) = version else {
             return Ok(None);
         };
-        note_beat(&mut on, stream, beat, now).await?;
         let mut foreign = 0;
         for usage in usages {
             let known = note_usage(&mut on, stream, usage, now).await?;
             foreign += usize::from(!known);
         }
+        let beat = if foreign > 0 { beat.unmoved() } else { beat };
+        note_beat(&mut on, stream, beat, now).await?;
         let claims = claims::assign(&mut on, stream, segments, now).await?;
         on.commit().await?;
         Ok(Some(Recorded {
@@ -234,7 +247,7 @@ async fn forget_oldest(on: &mut Tx, stream: &StreamId) -> Result<(), StoreError>
 }
 
 /// Widens the key's entry in the ledger and makes a pending period active; `false` if the key is
-/// not the stream's, or is noted for more renditions than a stream has.
+/// not the stream's. More renditions than a stream has are left out.
 async fn note_usage(
     on: &mut Tx,
     stream: &StreamId,
@@ -242,14 +255,24 @@ async fn note_usage(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let kid = usage.kid.as_bytes().as_slice();
-    let noted = execute!(
+    let number = |at| stored(at, "a segment number");
+    let (first, last) = (number(usage.first)?, number(usage.last)?);
+    let known = fetch_optional!(
+        on,
+        (i64,),
+        "SELECT slot FROM periods WHERE kid = $1 AND stream = $2",
+        kid,
+        stream.as_str()
+    )?;
+    if known.is_none() {
+        return Ok(false);
+    }
+    execute!(
         on,
         "INSERT INTO usages (kid, rendition, first, last, last_listed)
-         SELECT p.kid, $3, $4, $5, $6 FROM periods p WHERE p.kid = $1 AND p.stream = $2
-            AND (
-                (SELECT count(*) FROM usages u WHERE u.kid = p.kid) < $7
-                OR EXISTS (SELECT 1 FROM usages u WHERE u.kid = p.kid AND u.rendition = $3)
-            )
+         SELECT $1, $2, $3, $4, $5
+         WHERE (SELECT count(*) FROM usages u WHERE u.kid = $1) < $6
+            OR EXISTS (SELECT 1 FROM usages u WHERE u.kid = $1 AND u.rendition = $2)
          ON CONFLICT (kid, rendition) DO UPDATE SET
             first = CASE WHEN excluded.first < usages.first
                     THEN excluded.first ELSE usages.first END,
@@ -258,21 +281,18 @@ async fn note_usage(
             last_listed = CASE WHEN excluded.last_listed > usages.last_listed
                           THEN excluded.last_listed ELSE usages.last_listed END",
         kid,
-        stream.as_str(),
         usage.rendition.as_str(),
-        stored(usage.first, "a segment number")?,
-        stored(usage.last, "a segment number")?,
+        first,
+        last,
         now.millis(),
         RENDITIONS_NOTED
     )?;
     execute!(
         on,
-        "UPDATE periods SET state = 'active'
-         WHERE kid = $1 AND stream = $2 AND state = 'pending'",
-        kid,
-        stream.as_str()
+        "UPDATE periods SET state = 'active' WHERE kid = $1 AND state = 'pending'",
+        kid
     )?;
-    Ok(noted > 0)
+    Ok(true)
 }
 
 #[cfg(test)]
