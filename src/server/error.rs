@@ -275,6 +275,7 @@ const CHALLENGE: &str = "Bearer realm=\"hlskey\"";
 const RETRY_AFTER: &str = "1";
 /// Seconds. What is used up comes back with the next hour.
 const RETRY_LATER: &str = "60";
+const NESTED: &str = "this id and a registered stream's lie one below the other";
 
 impl From<Denied> for Failure {
     fn from(denied: Denied) -> Self {
@@ -295,7 +296,9 @@ impl From<KeysError> for Failure {
         match error {
             E::UnknownStream => Self::new(Code::NotFound).detail(&error),
             E::Gone => Self::new(Code::Gone).reason(&error),
-            E::Nested(_) | E::Conflict(_) => Self::new(Code::Conflict).detail(&error),
+            // The other stream may be one that the caller has no right to know of.
+            E::Nested(_) => Self::new(Code::Conflict).detail(&NESTED).reason(&error),
+            E::Conflict(_) => Self::new(Code::Conflict).detail(&error),
             E::Invalid(_) => Self::bad_request(&error),
             E::TooMany => Self::new(Code::TooMany).detail(&error),
             E::Busy | E::Ring(_) | E::Unavailable(_) => Self::new(Code::Unavailable).reason(&error),
@@ -337,6 +340,15 @@ mod tests {
             assert_eq!(failure.code.status().as_u16(), status, "{denied}");
             assert_eq!(failure.detail, None, "the reason stays inside: {denied}");
         }
+    }
+
+    #[test]
+    fn a_conflict_names_no_other_stream() {
+        let other = "live/obviously-a-secret-event".parse().unwrap();
+        let failure = Failure::from(KeysError::Nested(other));
+        assert_eq!(failure.code, Code::Conflict);
+        assert!(!failure.detail.unwrap().contains("secret-event"));
+        assert!(failure.reason.unwrap().contains("secret-event"));
     }
 
     #[test]
