@@ -9,6 +9,7 @@ use std::sync::Arc;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::uri::Authority;
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -140,7 +141,11 @@ impl Surroundings {
             .headers()
             .get(header::HOST)
             .and_then(|host| host.to_str().ok());
-        if self.listener == Listener::Ops && !host.is_some_and(is_loopback) {
+        // A target with a host of its own wins over the header (RFC 9112 §3.2.2).
+        let target = request.uri().authority().map(Authority::as_str);
+        let names = [host, target.or(host)];
+        let is_ours = names.iter().all(|name| name.is_some_and(is_loopback));
+        if self.listener == Listener::Ops && !is_ours {
             return Some(Failure::new(Code::Misdirected));
         }
         let fields = request.headers().iter();
@@ -345,10 +350,16 @@ mod tests {
 
     #[actix_web::test]
     async fn the_ops_listener_answers_for_loopback_alone() {
-        for (host, status) in [("localhost:9443", 200), ("rebound.example.org", 421)] {
-            let request = TestRequest::with_uri("/ok").insert_header((header::HOST, host));
+        let ours = "localhost:9443";
+        for (target, host, status) in [
+            ("/ok", ours, 200),
+            ("/ok", "rebound.example.org", 421),
+            ("http://localhost/ok", ours, 200),
+            ("http://rebound.example.org/ok", ours, 421),
+        ] {
+            let request = TestRequest::with_uri(target).insert_header((header::HOST, host));
             let answer = answer_of(around(Listener::Ops, false), request).await;
-            assert_eq!(answer.status().as_u16(), status, "{host}");
+            assert_eq!(answer.status().as_u16(), status, "{target} {host}");
         }
     }
 
