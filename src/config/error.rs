@@ -53,8 +53,10 @@ impl Source {
             .span()
             .map(|span| locate::of_offset(&self.text, span.start));
         let mut what = fault.message().trim().to_owned();
-        // A message may quote the value.
-        if location.is_some_and(|at| is_secret(locate::line_text(&self.text, at))) {
+        // A message may quote the value, but of an unknown field it quotes the name.
+        let quotes_value = !what.starts_with("unknown field");
+        let holds_secret = |at| is_secret(locate::line_text(&self.text, at));
+        if quotes_value && location.is_some_and(holds_secret) {
             "a secret has the wrong form: it is text in quotes".clone_into(&mut what);
         }
         let fix = fix_for(&what);
@@ -107,12 +109,9 @@ fn excerpt(text: &str, at: Location) -> String {
     }
 }
 
+/// Also a misspelt `secrett`, and a table written in one line.
 fn is_secret(line: &str) -> bool {
-    line.split('=')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .ends_with("secret")
+    line.replace("secret_file", "").contains("secre")
 }
 
 /// What the reader's message asks for.

@@ -236,9 +236,23 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_quoted() {
-        let text = DEFAULT.replace("secret_file = ", "secret = 12345678 # ");
+        for wrong in [
+            "secret = 12345678 # ",
+            "secrett = \"12345678\" # ",
+            "alternate_secrets = \"12345678\" # ",
+            "old = { secret = 12345678 } # ",
+            "old = { secret = \"12345678\" } # ",
+        ] {
+            let text = DEFAULT.replace("secret_file = ", wrong);
+            let error = read(&text, &[]).unwrap_err();
+            assert!(!error.contains("12345678"), "{error}");
+        }
+        let text = DEFAULT.replace("secret_file = ", "secrett = 1 # ");
         let error = read(&text, &[]).unwrap_err();
-        assert!(!error.contains("12345678"), "{error}");
+        assert!(
+            error.ends_with("write `secret` instead of `secrett`"),
+            "{error}"
+        );
     }
 
     #[test]
