@@ -115,6 +115,14 @@ fn credentials_are_shown_once_and_can_be_removed() {
     }
     let twice = run(&with("add", &["studio", "--streams", "live/*"]));
     assert!(!twice.status.success() && twice.stdout.is_empty());
+    // A file that is there is never overwritten, and nobody has the token of what was not written.
+    let taken = at("add")[3].to_owned();
+    let unwritten = run(&[
+        &with("add", &["lost", "--streams", "live/*"])[..],
+        &["--out", &taken],
+    ]
+    .concat());
+    assert!(!unwritten.status.success() && !printed(&at("ls")).contains("lost"));
     let wrong = run(&with(
         "add",
         &["other", "--streams", "live/*", "--action", "fly"],

@@ -2,11 +2,12 @@
 //!
 //! Must not know: how a credential is checked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::span::SignedSpan;
 use super::{ConfigArg, private_file};
@@ -85,12 +86,22 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
     let expires = args.ttl.map(|ttl| ttl.from(now));
     let (token, row) = make(args.name, args.streams, args.actions, expires);
     store.add_credential(&row).await?;
-    match args.out {
-        None => println!("{}", token.expose()),
-        Some(path) => private_file::create(&path, format!("{}\n", token.expose()).as_bytes())
-            .with_context(|| path.display().to_string())?,
+    let shown = show(&token, args.out.as_deref());
+    if shown.is_err() {
+        // Nobody has the token, so nobody would miss the credential.
+        store.remove_credential(&row.name).await?;
     }
-    Ok(())
+    shown
+}
+
+/// Prints the token, or writes it to a new file.
+fn show(token: &SecretText, file: Option<&Path>) -> anyhow::Result<()> {
+    let Some(path) = file else {
+        println!("{}", token.expose());
+        return Ok(());
+    };
+    let line = Zeroizing::new(format!("{}\n", token.expose()));
+    private_file::create(path, line.as_bytes()).with_context(|| path.display().to_string())
 }
 
 /// A new credential: the token to hand out, and the row to keep.
