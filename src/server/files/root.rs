@@ -2,11 +2,14 @@
 //!
 //! Blocking: call it where blocking is allowed. Must not know: HTTP.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
+
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::Errno;
 
 use super::FilePath;
 
@@ -67,13 +70,12 @@ impl Root {
 
     /// Opens the file at `path`, following links only as long as they stay beneath the root.
     pub(crate) fn open(&self, path: &FilePath) -> Result<Opened, FileError> {
-        let found = self.resolve(path.as_str())?;
-        // Looked at before it is opened: opening a pipe would wait for its writer.
-        if !fs::symlink_metadata(&found)?.is_file() {
+        let (root, below) = self.resolve(path.as_str())?;
+        let file = open_below(&root, &below)?;
+        let facts = file.metadata()?;
+        if !facts.is_file() {
             return Err(FileError::Missing);
         }
-        let file = File::open(&found)?;
-        let facts = file.metadata()?;
         Ok(Opened {
             length: facts.len(),
             modified: facts.modified()?,
@@ -88,17 +90,38 @@ impl Root {
         })
     }
 
-    fn resolve(&self, path: &str) -> Result<PathBuf, FileError> {
+    /// The root, and where beneath it `path` leads; both without links.
+    fn resolve(&self, path: &str) -> Result<(PathBuf, PathBuf), FileError> {
         let root = self.0.canonicalize()?;
         let found = root.join(path).canonicalize()?;
-        beneath(&found, &root)
-            .then_some(found)
-            .ok_or(FileError::Missing)
+        let below = found.strip_prefix(&root).map_err(|_| FileError::Missing)?;
+        Ok((root.clone(), below.to_owned()))
     }
 }
 
-fn beneath(path: &Path, root: &Path) -> bool {
-    path != root && path.starts_with(root)
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+/// A pipe would otherwise wait for its writer.
+const FILE: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
+/// Opens a resolved path part by part. Whoever may write beneath the root may put a link where
+/// there was none a moment ago; it is not followed.
+fn open_below(root: &Path, below: &Path) -> Result<File, FileError> {
+    let mut parts: Vec<_> = below.components().map(Component::as_os_str).collect();
+    let name = parts.pop().ok_or(FileError::Missing)?;
+    let mut folder = File::open(root)?;
+    for part in parts {
+        folder = openat(&folder, part, FOLDER, Mode::empty())
+            .map_err(io::Error::from)?
+            .into();
+    }
+    let file = openat(&folder, name, FILE, Mode::empty()).map_err(io::Error::from)?;
+    Ok(file.into())
 }
 
 impl From<io::Error> for FileError {
@@ -106,6 +129,7 @@ impl From<io::Error> for FileError {
         use io::ErrorKind as Kind;
         match error.kind() {
             Kind::NotFound | Kind::NotADirectory | Kind::InvalidFilename => Self::Missing,
+            _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Self::Missing,
             _ => Self::Disk(error),
         }
     }
@@ -113,6 +137,7 @@ impl From<io::Error> for FileError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -138,6 +163,22 @@ mod tests {
                 matches!(opened(&root, missing), Err(FileError::Missing)),
                 "{missing}"
             );
+        }
+    }
+
+    /// Between the look at a path and its opening somebody puts a link there.
+    #[test]
+    fn a_link_that_came_too_late_to_be_seen_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir_all(&root).unwrap();
+        fs::create_dir(folder.path().join("keys")).unwrap();
+        fs::write(folder.path().join("keys/a.ts"), b"outside").unwrap();
+        symlink("../keys", root.join("live")).unwrap();
+        symlink("../keys/a.ts", root.join("a.ts")).unwrap();
+        for below in ["live/a.ts", "a.ts"] {
+            let opened = open_below(&root, Path::new(below));
+            assert!(matches!(opened, Err(FileError::Missing)), "{below}");
         }
     }
 
