@@ -19,7 +19,7 @@ fn claims() -> Value {
 }
 
 /// The same with some of them changed; `null` takes one away.
-fn claims_with(changes: Value) -> Value {
+fn claims_with(changes: &Value) -> Value {
     let mut claims = claims();
     for (name, value) in changes.as_object().unwrap().clone() {
         claims[&name] = value;
@@ -138,7 +138,7 @@ async fn every_algorithm_opens_and_none_opens_for_another() {
 /// The same signature under other claims.
 fn tampered(token: &str) -> String {
     let parts: Vec<&str> = token.split('.').collect();
-    let claims = claims_with(json!({"sub": "mallory"})).to_string();
+    let claims = claims_with(&json!({"sub": "mallory"})).to_string();
     [parts[0], &URL_SAFE_NO_PAD.encode(claims), parts[2]].join(".")
 }
 
@@ -178,14 +178,14 @@ async fn claims_narrow_and_nothing_widens() {
         (json!({"actions": ["deliver", "operate"]}), 200),
         (json!({"kid": "00000000-0000-4000-8000-000000000000"}), 404),
     ] {
-        let token = hs.token(&claims_with(changes.clone()));
+        let token = hs.token(&claims_with(&changes));
         assert_eq!(status(&serve, &key, &token).await, expected, "{changes}");
     }
 
     let good = json!({"iss": "https://login.example", "aud": ["x", "hlskey"], "who": "bob",
         "watch": STREAM, "iat": now(), "streams": null, "sub": null});
     assert_eq!(
-        status(&serve, &key, &strict.token(&claims_with(good.clone()))).await,
+        status(&serve, &key, &strict.token(&claims_with(&good))).await,
         200
     );
     for (name, value) in [
@@ -199,7 +199,7 @@ async fn claims_narrow_and_nothing_widens() {
     ] {
         let mut bad = good.clone();
         bad[name] = value.clone();
-        let token = strict.token(&claims_with(bad));
+        let token = strict.token(&claims_with(&bad));
         assert_eq!(status(&serve, &key, &token).await, 401, "{name} {value}");
     }
     let token = elsewhere.token(&claims());
@@ -219,7 +219,7 @@ async fn a_good_token_without_entitlement_opens_nothing() {
     serve.resume().await;
     let key = key(&serve).await;
     let hs = Issuer::Hs256(SECRET.to_vec());
-    let viewer = |who: &str| hs.token(&claims_with(json!({"sub": who})));
+    let viewer = |who: &str| hs.token(&claims_with(&json!({"sub": who})));
     assert_eq!(status(&serve, &key, &viewer("alice")).await, 200);
     let bob = serve.stranger().with(&viewer("bob"));
     assert_eq!(bob.get(&key).await.expect(403).code(), "forbidden");
