@@ -1,6 +1,7 @@
 //! How many keys and registrations one credential may cause: each is a row that stays.
 //!
-//! Counted in this process, by the clock's hours. A packager of one stream can ask for periods of
+//! Periods that a registered stream needs by the clock are free: they come no faster than time
+//! goes, and a packager gone wild on one stream must not stop its others. Counted in this process, by the clock's hours. A packager of one stream can ask for periods of
 //! any year, of any rendition, a thousand at a time; without a bound it would fill the disk that
 //! everybody's keys lie on. Must not know: what is issued.
 
@@ -11,6 +12,8 @@ use crate::domain::Timestamp;
 
 use super::KeysError;
 
+/// What a new stream takes: its periods by the clock are free from then on.
+pub(super) const REGISTRATION: usize = 25;
 const HOUR_SECONDS: i64 = 3600;
 
 /// What each credential has used of this hour.

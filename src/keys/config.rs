@@ -26,8 +26,8 @@ pub struct Config {
     /// server. Default `1h`.
     #[serde(default = "default_lease")]
     pub lease: Text<humantime::Duration>,
-    /// Keys and registrations that one credential may cause in an hour; each is a row that stays.
-    /// A stream of one key a second takes 3600 an hour, and as many at its start. Default 250000.
+    /// Keys that one credential may have issued in an hour besides those that streams rotating by
+    /// the clock need now; a new stream counts as 25. Each is a row that stays. Default 250000.
     #[serde(default = "default_issued_per_hour")]
     pub issued_per_hour: u32,
     /// Policies for streams that register themselves by asking for a lease: the first whose

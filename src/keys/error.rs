@@ -27,7 +27,7 @@ pub enum KeysError {
     /// The request is out of bounds.
     #[error("{0}")]
     Invalid(&'static str),
-    /// The credential has caused as many keys and registrations as it may in an hour.
+    /// The credential has had as many keys issued and streams made as it may in an hour.
     #[error("too many keys were issued for this credential in an hour; see keys.issued_per_hour")]
     TooMany,
     /// Others kept changing the stream; nothing was done.

@@ -85,14 +85,17 @@ impl Keys {
                 None => self.known_or_templated(subject, id).await?,
             };
             let scope = scope(row.stream.policy.key_scope, ask.rendition.as_ref())?;
-            let slots = self.slots(&row.stream, ask).await?;
+            let span = self.span(id).await?;
+            let slots = span.slots(&row.stream.schedule, ask);
             let found = self.store.periods(&row, &scope, &slots).await?;
             let missing = self.drafts(&slots, &found);
             if missing.is_empty() {
                 return self.leased(row.stream, &slots, found);
             }
             let now = self.clock.now();
-            self.allowance.take(subject, missing.len(), now)?;
+            let free = |new: &&NewPeriod| scope == Scope::Stream && span.is_due(new.slot.boundary);
+            let charged = missing.len() - missing.iter().filter(free).count();
+            self.allowance.take(subject, charged, now)?;
             self.store.issue(&row, &scope, &missing, now).await?;
         }
         Err(KeysError::Busy)
@@ -108,17 +111,15 @@ impl Keys {
         }
         let template = self.templates.iter().find(|one| one.streams.matches(id));
         let policy = template.ok_or(KeysError::UnknownStream)?.policy;
-        self.allowance.take(subject, 1, self.clock.now())?;
-        if self.add(id, policy).await? {
+        if self.add(subject, id, policy).await? {
             tracing::info!(stream = %id, "stream registered on first sight");
         }
         self.registered(id).await
     }
 
-    async fn slots(&self, stream: &Stream, ask: &LeaseRequest) -> Result<Vec<Slot>, KeysError> {
-        let reach = self.store.reach(&stream.id, self.lease).await?;
-        let span = Span::new(reach, self.clock.now(), self.lease);
-        Ok(span.slots(&stream.schedule, ask))
+    async fn span(&self, id: &StreamId) -> Result<Span, KeysError> {
+        let reach = self.store.reach(id, self.lease).await?;
+        Ok(Span::new(reach, self.clock.now(), self.lease))
     }
 
     /// New kids and keys for the slots that have none.

@@ -184,7 +184,9 @@ mod tests {
         let other = bench.another().await;
         let stream = bench.register("live/a", every(10)).await;
         other.lease(&stream, 0, 1).await;
-        let change = other.keys.register_stream(&stream, policy(every(20)));
+        let change = other
+            .keys
+            .register_stream("packager", &stream, policy(every(20)));
         let ((), changed) = tokio::join!(bench.keys.changed(&stream, 1), change);
         changed.unwrap();
     }

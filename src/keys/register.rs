@@ -6,6 +6,7 @@ use crate::access::{Admitted, Permit, Read, Register};
 use crate::domain::{Action, Stream, StreamId, StreamPolicy};
 use crate::store::{AddStream, StreamRow};
 
+use super::allowance::REGISTRATION;
 use super::{ATTEMPTS, Keys, KeysError, rotate};
 
 /// A registered stream, and whether it is new.
@@ -27,8 +28,8 @@ impl Keys {
         permit: &Permit<Register>,
         policy: StreamPolicy,
     ) -> Result<Registered, KeysError> {
-        self.allowance.take(permit.subject(), 1, self.clock.now())?;
-        let registered = self.register_stream(permit.stream(), policy).await?;
+        let (subject, id) = (permit.subject(), permit.stream());
+        let registered = self.register_stream(subject, id, policy).await?;
         tracing::info!(
             stream = %permit.stream(), subject = permit.subject(),
             version = registered.stream.version, created = registered.created,
@@ -71,6 +72,7 @@ impl Keys {
 
     pub(super) async fn register_stream(
         &self,
+        subject: &str,
         id: &StreamId,
         policy: StreamPolicy,
     ) -> Result<Registered, KeysError> {
@@ -87,7 +89,7 @@ impl Keys {
                     return Ok(Registered { stream, created });
                 }
                 Some(row) => self.change(&row, policy).await?,
-                None => created |= self.add(id, policy).await?,
+                None => created |= self.add(subject, id, policy).await?,
             }
         }
         Err(KeysError::Busy)
@@ -101,8 +103,14 @@ impl Keys {
         Ok(removed)
     }
 
-    pub(super) async fn add(&self, id: &StreamId, policy: StreamPolicy) -> Result<bool, KeysError> {
+    pub(super) async fn add(
+        &self,
+        subject: &str,
+        id: &StreamId,
+        policy: StreamPolicy,
+    ) -> Result<bool, KeysError> {
         let now = self.clock.now();
+        self.allowance.take(subject, REGISTRATION, now)?;
         match self.store.add_stream(id, policy, now).await? {
             AddStream::Added => Ok(true),
             AddStream::Exists => Ok(false),
@@ -143,14 +151,14 @@ mod tests {
         let bench = Bench::new().await;
         let first = bench
             .keys
-            .register_stream(&id("live/a"), policy(every(10)))
+            .register_stream("packager", &id("live/a"), policy(every(10)))
             .await
             .unwrap();
         assert!(first.created && first.stream.version == 1 && first.stream.created == NOON);
         bench.clock.advance_secs(100);
         let again = bench
             .keys
-            .register_stream(&id("live/a"), policy(every(10)))
+            .register_stream("packager", &id("live/a"), policy(every(10)))
             .await
             .unwrap();
         assert_eq!((again.created, again.stream), (false, first.stream));
@@ -169,7 +177,7 @@ mod tests {
         ] {
             let refused = bench
                 .keys
-                .register_stream(&id(nested), StreamPolicy::default())
+                .register_stream("packager", &id(nested), StreamPolicy::default())
                 .await;
             assert!(
                 matches!(refused, Err(KeysError::Nested(ref found)) if *found == id(other)),
@@ -193,7 +201,7 @@ mod tests {
         };
         let changed = bench
             .keys
-            .register_stream(&id("live/a"), other)
+            .register_stream("packager", &id("live/a"), other)
             .await
             .unwrap();
         assert_eq!((changed.created, changed.stream.version), (false, 2));
@@ -208,7 +216,7 @@ mod tests {
         bench.lease(&stream, 0, 1).await;
         let changed = bench
             .keys
-            .register_stream(&stream, policy(every(20)))
+            .register_stream("packager", &stream, policy(every(20)))
             .await
             .unwrap();
         let schedule = &changed.stream.schedule;
@@ -218,7 +226,10 @@ mod tests {
             key_scope: KeyScope::Rendition,
             ..policy(every(20))
         };
-        let refused = bench.keys.register_stream(&stream, own_keys).await;
+        let refused = bench
+            .keys
+            .register_stream("packager", &stream, own_keys)
+            .await;
         assert!(matches!(refused, Err(KeysError::Conflict(_))));
     }
 
@@ -231,7 +242,7 @@ mod tests {
         for span in 2..100 {
             match bench
                 .keys
-                .register_stream(&stream, policy(every(span)))
+                .register_stream("packager", &stream, policy(every(span)))
                 .await
             {
                 Ok(registered) => last = Some(registered.stream.schedule.last().start),
@@ -269,7 +280,7 @@ mod tests {
         assert_eq!(facts.state, PeriodState::Retired);
         let back = bench
             .keys
-            .register_stream(&stream, policy(every(10)))
+            .register_stream("packager", &stream, policy(every(10)))
             .await
             .unwrap();
         assert!(back.created && back.stream.version > old.stream.version);
@@ -288,7 +299,9 @@ mod tests {
         let ids: Vec<StreamId> = (0..16).map(|at| id(&format!("live/{}", at % 4))).collect();
         let asked = ids.iter().enumerate().map(|(at, stream)| {
             let bench = if at % 2 == 0 { &one } else { &two };
-            bench.keys.register_stream(stream, policy(every(10)))
+            bench
+                .keys
+                .register_stream("packager", stream, policy(every(10)))
         });
         let answers = futures_util::future::join_all(asked).await;
         let created = answers

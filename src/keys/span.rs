@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::domain::{Position, Schedule, Slot, Timestamp};
+use crate::domain::{Boundary, Position, Schedule, Slot, Timestamp};
 use crate::store::Reach;
 
 use super::{LeaseRequest, is_writable, segments_in};
@@ -32,6 +32,15 @@ impl Span {
                 segment: segment.saturating_add(segments_in(lease, reach)),
                 time: Some(now.plus(lease)),
             },
+        }
+    }
+
+    /// Whether the clock calls for the period that begins at `boundary` within the lease. No report
+    /// can hurry that, as it can by count.
+    pub(super) fn is_due(&self, boundary: Boundary) -> bool {
+        match boundary {
+            Boundary::Time(time) => (self.now.time..=self.end.time).contains(&Some(time)),
+            Boundary::Segment(_) => false,
         }
     }
 

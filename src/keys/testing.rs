@@ -122,7 +122,7 @@ impl Bench {
     pub(super) async fn register(&self, stream: &str, rotation: Rotation) -> StreamId {
         let id = id(stream);
         self.keys
-            .register_stream(&id, policy(rotation))
+            .register_stream("packager", &id, policy(rotation))
             .await
             .unwrap();
         id
