@@ -69,7 +69,10 @@ fn batch(keys: &[ContentKey], segments: &mut [Vec<u8>]) {
     encrypt_batch(&mut jobs);
 }
 
-#[expect(clippy::expect_used, reason = "16 bytes are a key, and padding always fits")]
+#[expect(
+    clippy::expect_used,
+    reason = "16 bytes are a key, and padding always fits"
+)]
 fn peer(keys: &[ContentKey], segments: &mut [Vec<u8>]) {
     for ((key, data), msn) in keys.iter().zip(segments).zip(0..) {
         let key = UnboundCipherKey::new(&AES_128, key.expose()).expect("16 bytes");
