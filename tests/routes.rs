@@ -30,6 +30,8 @@ enum Right {
 struct Row(Listener, &'static str, &'static str, Right, [u16; 6]);
 
 const OPEN: [u16; 6] = [200; 6];
+/// All that a packager may do.
+const PACKAGER: &str = "register,read,lease,rotate,progress";
 const STREAMS: &str = "/v1/streams/{stream}";
 
 /// Rows that take something away stand last.
@@ -157,7 +159,7 @@ impl Wallet {
     fn packager(stage: &Stage) -> Self {
         let right = std::fs::read_to_string(&stage.packager).unwrap();
         Self {
-            expired: stage.api_key("late-packager", "test/**", "lease", "-1h"),
+            expired: stage.api_key("late-packager", "test/**", PACKAGER, "-1h"),
             elsewhere: packager_of(stage, "test/other"),
             narrow: stage.token(STREAM, "1h"),
             right: right.trim().to_owned(),

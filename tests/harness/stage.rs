@@ -58,18 +58,13 @@ impl Stage {
         mint(&self.serve.config(), stream, ttl)
     }
 
-    /// A new API key.
-    pub(crate) fn api_key(&self, name: &str, streams: &str, action: &str, ttl: &str) -> String {
+    /// A new API key; `actions` are separated by commas.
+    pub(crate) fn api_key(&self, name: &str, streams: &str, actions: &str, ttl: &str) -> String {
         let config = self.serve.config();
-        let at = [
-            "credential",
-            "add",
-            "--config",
-            config.to_str().unwrap(),
-            name,
-        ];
-        let rest = ["--streams", streams, "--action", action, "--ttl", ttl];
-        printed(&[&at[..], &rest[..]].concat())
+        let mut args = vec!["credential", "add", "--config", config.to_str().unwrap()];
+        args.extend([name, "--streams", streams, "--ttl", ttl]);
+        args.extend(actions.split(',').flat_map(|action| ["--action", action]));
+        printed(&args)
     }
 
     /// A packager of every test stream.
