@@ -10,8 +10,11 @@ pub(super) fn integer(text: &str) -> Option<u64> {
     digits.then(|| text.parse().ok()).flatten()
 }
 
+/// No time in a playlist is longer, so that the sum of all of them is in range.
+const MAX_SECONDS: u64 = u32::MAX as u64;
+
 /// A decimal-floating-point number of seconds, exact to the nanosecond; further digits are cut.
-/// No sign, no exponent, no `NaN`.
+/// No sign, no exponent, no `NaN`, nothing over 136 years.
 pub(super) fn seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
@@ -19,6 +22,9 @@ pub(super) fn seconds(text: &str) -> Option<Duration> {
         return None;
     }
     let whole = if whole.is_empty() { 0 } else { integer(whole)? };
+    if whole > MAX_SECONDS {
+        return None;
+    }
     let places = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
     let nanos = places.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
     Some(Duration::new(whole, nanos))
@@ -60,8 +66,23 @@ mod tests {
         for (text, nanos) in cases {
             assert_eq!(seconds(text), Some(Duration::from_nanos(nanos)), "{text}");
         }
+        assert_eq!(
+            seconds("4294967295").map(|long| long.as_secs()),
+            Some(4_294_967_295)
+        );
         for bad in [
-            "", ".", "-1", "+1", "NaN", "inf", "1e3", "1,5", "1.2.3", "6 ",
+            "4294967296",
+            "18446744073709551615",
+            "",
+            ".",
+            "-1",
+            "+1",
+            "NaN",
+            "inf",
+            "1e3",
+            "1,5",
+            "1.2.3",
+            "6 ",
         ] {
             assert_eq!(seconds(bad), None, "{bad}");
         }
