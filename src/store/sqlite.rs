@@ -3,10 +3,10 @@
 //! One connection writes, so writers of this process queue here and not on the file's lock; a few
 //! read beside it (WAL). Must not know: any table.
 
-use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -42,7 +42,12 @@ pub(super) fn path_of(url: &str) -> Option<&Path> {
 impl Database {
     /// Opens the file, readable by its owner alone, and migrates it.
     pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
-        make_private(path).map_err(|error| StoreError::Unavailable(Fault::new(error)))?;
+        let failed = |error| StoreError::Unavailable(Fault::new(error));
+        let folder = make_folder(path).map_err(failed)?;
+        // SQLite answers "locked" at once to the second of two that make a file a WAL database,
+        // whatever their patience.
+        let _alone = lock(folder).await.map_err(failed)?;
+        make_private(path).map_err(failed)?;
         let writer = pool(1).connect_with(options(path)).await?;
         migrate(&writer).await?;
         let read_only = options(path).pragma("query_only", "ON");
@@ -88,25 +93,42 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Makes the file and its directory for their owner alone. SQLite gives its side files the same
-/// mode as the file.
-fn make_private(path: &Path) -> io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent.filter(|parent| !parent.exists()) {
+/// The file's folder, made for its owner alone if it is not there.
+fn make_folder(path: &Path) -> io::Result<PathBuf> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if !folder.exists() {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(parent)?;
+            .create(folder)?;
     }
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))
+    Ok(folder.to_owned())
+}
+
+/// Holds the folder against others that open a database in it, until the file is dropped.
+async fn lock(folder: PathBuf) -> io::Result<File> {
+    let locked = tokio::task::spawn_blocking(move || {
+        let folder = File::open(folder)?;
+        folder.lock().map(|()| folder)
+    });
+    locked.await.map_err(io::Error::other)?
+}
+
+/// Makes the file for its owner alone. SQLite gives its side files the same mode as the file. One
+/// that is there is not opened: closing it would drop this process's SQLite locks on it.
+fn make_private(path: &Path) -> io::Result<()> {
+    if !path.exists() {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))
 }
 
 /// Two processes may open a new file at once; SQLite lets one migrate and fails the other, which
