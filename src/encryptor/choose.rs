@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::event::StallReason;
-use super::lease::{HeldKey, KeyFault, Lease};
+use super::lease::{HeldKey, KeyFault, Lease, Periods};
 use super::names::{Name, Names};
 use super::notices::Stall;
 use super::path::Beneath;
@@ -47,8 +47,8 @@ pub(super) struct Candidate {
 /// What the key server is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Wants {
-    /// Periods whose keys are missing: whose, and the index.
-    pub(super) periods: BTreeSet<(Option<Rendition>, i64)>,
+    /// Periods whose keys are missing, or were not seen served yet.
+    pub(super) periods: Periods,
     /// Segments whose times the server must say.
     pub(super) claims: BTreeSet<u64>,
     /// The renditions there are.
@@ -146,6 +146,20 @@ impl Chooser<'_, '_> {
                 self.take(segment, step, choice);
             }
         }
+        self.want_next();
+    }
+
+    /// The key of the period that comes next is made ready while this one lasts.
+    fn want_next(&mut self) {
+        let (Some(lease), Some(period)) = (self.context.lease, self.track.period) else {
+            return;
+        };
+        let next = lease.schedule().slot(period.saturating_add(1));
+        let fault = next.and_then(|slot| lease.key(&self.track.name, slot).err());
+        if let Some(KeyFault::Missing | KeyFault::NotServed) = fault {
+            let scope = lease.scope(Some(&self.track.name));
+            self.wants.periods.insert((scope, period.saturating_add(1)));
+        }
     }
 
     fn take(&mut self, segment: &Segment, step: Step, choice: &mut Choice) {
@@ -217,6 +231,7 @@ impl Chooser<'_, '_> {
             IvRule::Explicit => Iv::for_segment(found.key.key(), rendition, msn),
             IvRule::Sequence => Iv::of_sequence(msn),
         };
+        self.track.period = Some(found.key.index);
         Ok(Candidate {
             msn,
             source: found.source,

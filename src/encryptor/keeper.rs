@@ -149,18 +149,21 @@ impl Keeper {
         }
     }
 
-    /// Fetches each leased key once as a player would, the earliest period's first.
+    /// Fetches each key that is about to be used once as a player would, the earliest period's
+    /// first.
     pub(super) async fn check(self: Arc<Self>) {
         let mut contact = Contact::new("key", self.tell.clone());
-        let mut lease = self.lease.subscribe();
+        let (mut lease, mut wants) = (self.lease.subscribe(), self.wants.clone());
         let mut failed = HashSet::new();
         let mut again = Instant::now();
         loop {
             let held = lease.borrow_and_update().clone();
-            let Some(probe) = held.and_then(|held| held.unchecked(&failed)) else {
+            let wanted = wants.borrow_and_update().periods.clone();
+            let Some(probe) = held.and_then(|held| held.unchecked(&wanted, &failed)) else {
                 tokio::select! {
                     () = sleep_until(again), if !failed.is_empty() => failed.clear(),
                     changed = lease.changed() => if changed.is_err() { return },
+                    changed = wants.changed() => if changed.is_err() { return },
                 }
                 continue;
             };

@@ -3,7 +3,7 @@
 //! A key may be used once it was seen served: fetched from its URI as a player would. Must not
 //! know: HTTP, files.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::api::{IvSpec, KeyScopeSpec, PeriodView, ScheduleView, StateName};
@@ -26,6 +26,9 @@ pub(super) struct Lease {
 
 /// A period's identity: whose key, and where it begins.
 pub(super) type Place = (Option<Rendition>, Boundary);
+
+/// Periods that are used, or about to be: whose key, and the index.
+pub(super) type Periods = BTreeSet<(Option<Rendition>, i64)>;
 
 /// The key of one leased period.
 pub(super) struct HeldKey {
@@ -201,25 +204,32 @@ impl Lease {
         held.is_none_or(|held| matches!(held.standing, Standing::Unchecked { refused: true, .. }))
     }
 
-    /// The key of the earliest period that was not seen served yet, `but` these not.
-    pub(super) fn unchecked(&self, but: &HashSet<Place>) -> Option<Probe> {
-        let open = |held: &HeldKey| match &held.standing {
+    /// The key of the earliest of the `wanted` periods that was not seen served yet, `but` these
+    /// not.
+    pub(super) fn unchecked(&self, wanted: &Periods, but: &HashSet<Place>) -> Option<Probe> {
+        let mut wanted: Vec<_> = wanted.iter().collect();
+        wanted.sort_by_key(|(_, index)| *index);
+        let mut probes = wanted.into_iter().filter_map(|(scope, index)| {
+            let slot = self.schedule.slot(*index)?;
+            let place = (self.scope(scope.as_ref()), slot.boundary);
+            self.probe(place)
+        });
+        probes.find(|probe| !but.contains(&probe.place))
+    }
+
+    fn probe(&self, place: Place) -> Option<Probe> {
+        let held = self.held.get(&place)?;
+        match &held.standing {
             Standing::Unchecked {
                 probe,
                 refused: false,
-            } => Some(probe.clone()),
+            } => Some(Probe {
+                place,
+                uri: held.uri.clone(),
+                token: probe.clone(),
+            }),
             _ => None,
-        };
-        let held = self.held.iter();
-        let all = held.filter_map(|(place, held)| Some((place, held, open(held)?)));
-        let first = all
-            .filter(|(place, ..)| !but.contains(*place))
-            .min_by_key(|(_, held, _)| held.index);
-        first.map(|(place, held, token)| Probe {
-            place: place.clone(),
-            uri: held.uri.clone(),
-            token,
-        })
+        }
     }
 
     /// Takes note that a probe was refused.

@@ -30,6 +30,8 @@ pub(super) struct Track {
     pub(super) done: BTreeMap<u64, Done>,
     /// What the sink's playlist says.
     pub(super) listed: Option<Listed>,
+    /// The period of the segment that was chosen last.
+    pub(super) period: Option<i64>,
     /// Where to begin after a jump of the source, when its first segments are gone already.
     pub(super) start: Option<u64>,
     /// Since when a segment's file is not there, by number.
@@ -105,6 +107,7 @@ impl Track {
             timeline: Timeline::Live,
             done: BTreeMap::new(),
             listed: None,
+            period: None,
             start: None,
             absent: HashMap::new(),
             dirty: false,

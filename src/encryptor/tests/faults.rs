@@ -273,7 +273,7 @@ fn a_playlist_that_cannot_be_written_is_told_once() {
     view["periods"][0]["uri"] = json!("https://keys.test/v1/keys/a,b");
     let view = serde_json::from_value(view).unwrap();
     let mut lease = Lease::new(view, &"live/a".parse().unwrap(), None).unwrap();
-    let probe = lease.unchecked(&std::collections::HashSet::new()).unwrap();
+    let probe = first_probe(&lease).unwrap();
     lease.served(&probe, &key_of("0b5f3f0e-1c9c-4f7e-9d3a-000000000000"));
     bench.lease = Some(lease);
     for _ in 0..5 {

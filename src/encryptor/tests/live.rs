@@ -133,11 +133,34 @@ fn keys_are_asked_for_and_awaited() {
 }
 
 #[test]
+fn only_the_keys_of_this_period_and_the_next_are_tried() {
+    let mut bench = Bench::new(BY_THREE);
+    bench.live("index.m3u8", 0..=4);
+    let mut lease = unserved(BY_THREE, 0..50);
+    let mut tried = Vec::new();
+    for _ in 0..5 {
+        bench.lease = Some(lease.clone());
+        let wanted = bench.settle().wants.periods;
+        while let Some(probe) = lease.unchecked(&wanted, &HashSet::new()) {
+            let kid = probe.uri.rsplit('/').next().unwrap().to_owned();
+            lease.served(&probe, &key_of(&kid));
+            tried.push(kid[kid.len() - 2..].to_owned());
+        }
+    }
+    assert_eq!(bench.listed("index.m3u8"), [0, 1, 2, 3, 4]);
+    assert_eq!(
+        tried,
+        ["00", "01", "02"],
+        "periods 0 and 1 are used, 2 is next"
+    );
+}
+
+#[test]
 fn a_key_served_with_other_bytes_is_never_used() {
     let mut bench = Bench::new(NEVER);
     bench.live("index.m3u8", 0..=2);
     let mut lease = unserved(NEVER, 0..1);
-    let probe = lease.unchecked(&std::collections::HashSet::new()).unwrap();
+    let probe = first_probe(&lease).unwrap();
     lease.served(
         &probe,
         &ContentKey::from_slice(b"another-fake-key").unwrap(),

@@ -9,7 +9,7 @@ mod live;
 mod property;
 mod restart;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::Event;
 use super::choose::Context;
 use super::engine::{Engine, Outcome};
 use super::event::StallReason;
-use super::lease::Lease;
+use super::lease::{Lease, Probe};
 use super::path::Beneath;
 use super::place::Claims;
 use super::sink::DirSink;
@@ -265,12 +265,17 @@ pub(super) fn undated(numbers: std::ops::RangeInclusive<u64>, end: &str) -> Stri
 /// A lease of `periods` under one era from zero on, every key seen served.
 pub(super) fn lease(rule: &str, periods: std::ops::Range<u64>) -> Lease {
     let mut lease = unserved(rule, periods);
-    let none = std::collections::HashSet::new();
-    while let Some(probe) = lease.unchecked(&none) {
+    while let Some(probe) = first_probe(&lease) {
         let key = key_of(probe.uri.rsplit('/').next().unwrap());
         lease.served(&probe, &key);
     }
     lease
+}
+
+/// The first key of `lease` that was not seen served yet.
+pub(super) fn first_probe(lease: &Lease) -> Option<Probe> {
+    let all = (0..100).map(|index| (None, index)).collect();
+    lease.unchecked(&all, &HashSet::new())
 }
 
 /// The same, no key seen served yet.
