@@ -292,40 +292,47 @@ impl Chooser<'_, '_> {
 
     /// The state of a segment's file once it is complete.
     fn file(&mut self, index: usize, msn: u64, path: &Beneath) -> Result<Stamp, Step> {
-        let sight = self.source.sight(path, self.context.now);
-        if sight != Sight::Missing {
-            self.track.absent.remove(&msn);
-        }
-        let (reason, detail) = match sight {
-            Sight::Settled(stamp) => return Ok(stamp),
-            Sight::Missing => return Err(self.missing(index, msn, path)),
+        let (reason, detail) = match self.source.sight(path, self.context.now) {
+            Sight::Settled(stamp) => {
+                self.track.absent.remove(&msn);
+                return Ok(stamp);
+            }
+            Sight::Growing => {
+                self.track.absent.remove(&msn);
+                let detail = format!("{path} is being written");
+                return Err(wait(msn, StallReason::Growing, detail));
+            }
             Sight::Empty { settled: true } if self.list.is_ended() => {
                 return Err(Step::Gap(Some(StallReason::Empty)));
             }
+            Sight::Missing => (StallReason::Missing, format!("{path} is not there")),
             Sight::Empty { .. } => (StallReason::Empty, format!("{path} is empty")),
             Sight::Torn(how) => (StallReason::Truncated, how),
-            Sight::Growing => (StallReason::Growing, format!("{path} is being written")),
             Sight::TooLarge => (StallReason::TooLarge, format!("{path} is over 512 MiB")),
             Sight::Unusable(why) => (StallReason::NotReadable, format!("{path}: {why}")),
         };
-        Err(wait(msn, reason, detail))
+        Err(self.absent(index, msn, reason, detail))
     }
 
-    /// A file that is not there is waited for; in a live list, once a later segment is ready, for
-    /// two target durations, or not at all where nothing published comes before it.
-    fn missing(&mut self, index: usize, msn: u64, path: &Beneath) -> Step {
+    /// A file that is not there, or not whole and not written to, is waited for; in a live list,
+    /// once a later segment is ready, for two target durations. One that is gone where nothing
+    /// published comes before it is not waited for.
+    fn absent(&mut self, index: usize, msn: u64, reason: StallReason, detail: String) -> Step {
         let now = self.context.now;
         let since = *self.track.absent.entry(msn).or_insert(now);
+        if self.track.timeline != Timeline::Live {
+            return wait(msn, reason, detail);
+        }
         let later = self.later_is_ready(index);
-        let is_live = self.track.timeline == Timeline::Live;
-        if is_live && later && self.is_leading(index) && !self.list.is_pinned() {
+        let is_gone = reason == StallReason::Missing;
+        if is_gone && later && self.is_leading(index) && !self.list.is_pinned() {
             return Step::Skip;
         }
         let lasted = now.since(since) >= patience(self.list);
-        if is_live && lasted && (later || self.list.is_ended()) {
-            return Step::Gap(Some(StallReason::Missing));
+        if lasted && (later || self.list.is_ended()) {
+            return Step::Gap(Some(reason));
         }
-        wait(msn, StallReason::Missing, format!("{path} is not there"))
+        wait(msn, reason, detail)
     }
 
     fn later_is_ready(&mut self, index: usize) -> bool {

@@ -34,7 +34,7 @@ pub(super) struct Track {
     pub(super) period: Option<i64>,
     /// Where to begin after a jump of the source, when its first segments are gone already.
     pub(super) start: Option<u64>,
-    /// Since when a segment's file is not there, by number.
+    /// Since when a segment's file is not there, or not whole and left so, by number.
     pub(super) absent: HashMap<u64, Timestamp>,
     /// Something has changed since the playlist was last written.
     pub(super) dirty: bool,

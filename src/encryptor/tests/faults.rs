@@ -85,6 +85,29 @@ fn a_vanished_live_segment_becomes_a_gap_when_patience_ends() {
 }
 
 #[test]
+fn a_live_segment_that_stays_torn_or_empty_becomes_a_gap() {
+    for (content, reason) in [
+        (&segment(3)[..100], StallReason::Truncated),
+        (b"", StallReason::Empty),
+    ] {
+        let mut bench = Bench::new(NEVER);
+        bench.live("i.m3u8", 0..=2);
+        bench.settle();
+        bench.live("i.m3u8", 0..=4);
+        bench.write("s3.ts", content);
+        bench.settle();
+        bench.after(1);
+        bench.after(7900);
+        assert_eq!(bench.listed("i.m3u8"), [0, 1, 2]);
+        assert_eq!(bench.stalls(), [("i.m3u8".to_owned(), reason)]);
+        bench.after(200);
+        assert_eq!(bench.listed("i.m3u8"), [0, 1, 2, 3, 4]);
+        assert!(bench.published("i.m3u8").segments()[3].gap);
+        bench.audit("i.m3u8");
+    }
+}
+
+#[test]
 fn segments_that_were_gone_before_we_came_are_not_awaited() {
     let mut bench = Bench::new(NEVER);
     bench.live("i.m3u8", 5..=9);
