@@ -130,6 +130,7 @@ impl Engine {
         self.tally.segments += 1;
         self.tally.bytes += bytes;
         self.tally.kids.insert(kid);
+        self.window.keep(&candidate.name.path);
         self.events.push(Event::Encrypted {
             rendition: rendition.clone(),
             msn,

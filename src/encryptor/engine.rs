@@ -117,7 +117,7 @@ impl Engine {
         let mut wants = Wants::default();
         let mut busy = false;
         let moved = self.scan(now);
-        if !self.trouble.holds(now) {
+        if !self.trouble.holds(now) && self.find_lost(now) {
             busy = self.encrypt(context, &mut wants);
             self.publish(now);
             self.publish_multivariants(now);

@@ -119,6 +119,11 @@ pub enum Event {
         /// How it shows.
         detail: String,
     },
+    /// A published playlist is gone from the sink; published again from what the source lists.
+    Lost {
+        /// The media playlist.
+        rendition: Text<Rendition>,
+    },
     /// The sink cannot be written; tried again with backoff.
     SinkFailed {
         /// The file.
@@ -278,6 +283,11 @@ impl Event {
             Self::SourceChanged { rendition, msn } => write!(
                 f,
                 "{} {msn} was written again after it was published; ignored",
+                rendition.0
+            ),
+            Self::Lost { rendition } => write!(
+                f,
+                "{} is gone from the sink and is published again",
                 rendition.0
             ),
             Self::SourceRestarted { rendition, detail } => {

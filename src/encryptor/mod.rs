@@ -13,6 +13,7 @@ mod event;
 mod finish;
 mod keeper;
 mod lease;
+mod lost;
 mod multivariant;
 mod names;
 mod notices;

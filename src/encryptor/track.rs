@@ -245,6 +245,18 @@ impl Track {
             .collect()
     }
 
+    /// Takes note that nothing is published any more; gives what was, and for how long the files
+    /// stay if they are still there.
+    pub(super) fn unpublish(&mut self) -> Vec<(Media, Duration)> {
+        let longest = self.listed.take().map_or(Duration::ZERO, |l| l.longest);
+        self.start = None;
+        self.dirty = true;
+        let done = std::mem::take(&mut self.done);
+        done.into_values()
+            .filter_map(|done| Some((done.media?, done.duration + longest)))
+            .collect()
+    }
+
     /// Whether the source began anew and is not past what is published yet.
     pub(super) fn is_restarted(&self) -> bool {
         self.restarted.is_some()

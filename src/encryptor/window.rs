@@ -43,6 +43,14 @@ impl Window {
         self.due.insert((now.plus(stays), path));
     }
 
+    /// `path` was written again: what was to be deleted is not that file any more.
+    pub(super) fn keep(&mut self, path: &Beneath) {
+        self.due.retain(|(_, due)| due != path);
+        if let Some(strays) = self.strays.get_mut(path.folder()) {
+            strays.retain(|stray| stray != path);
+        }
+    }
+
     /// `folder` is a live rendition's, whose segments stay for `stays`: its strays go like any.
     pub(super) fn adopt(&mut self, folder: &str, stays: Duration) {
         let gone = self.started.plus(stays);
@@ -79,5 +87,20 @@ mod tests {
         assert_eq!(window.due(zero.plus(second * 15)), [at("v0/d.ts")]);
         assert_eq!(window.due(zero.plus(second * 30)), [at("v0/a.ts")]);
         assert!(window.due(zero.plus(second * 9999)).is_empty());
+    }
+
+    #[test]
+    fn what_is_written_again_is_not_deleted_for_what_it_was() {
+        let at = |path: &str| Beneath::found(path).unwrap();
+        let (zero, second) = (Timestamp::from_millis(0), Duration::from_secs(1));
+        let files = vec![at("v0/a.ts"), at("v0/b.ts")];
+        let mut window = Window::new(files, &BTreeSet::new(), zero);
+        window.keep(&at("v0/a.ts"));
+        window.adopt("v0", second * 30);
+        window.left(at("v0/a.ts"), second * 40, zero);
+        window.left(at("v0/c.ts"), second * 30, zero);
+        window.keep(&at("v0/c.ts"));
+        assert_eq!(window.due(zero.plus(second * 30)), [at("v0/b.ts")]);
+        assert_eq!(window.due(zero.plus(second * 40)), [at("v0/a.ts")]);
     }
 }

@@ -62,6 +62,27 @@ impl DirSink {
         })
     }
 
+    /// Opens the directory anew, made if need be, when its path leads to it no more.
+    pub(in crate::encryptor) fn follow(&mut self) -> Result<(), SinkError> {
+        let path = self.root.path().to_owned();
+        let failed = |source| SinkError {
+            path: path.display().to_string(),
+            source,
+        };
+        match self.root.is_current() {
+            Ok(true) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        *self = Self::open(&path).map_err(|error| failed(io::Error::other(error)))?;
+        Ok(())
+    }
+
+    /// Whether a file of this name is there, as far as that can be said.
+    pub(in crate::encryptor) fn has(&self, path: &Beneath) -> bool {
+        !matches!(self.root.stamp(path), Ok(None))
+    }
+
     /// Every file that is there.
     pub(in crate::encryptor) fn files(&self) -> io::Result<Vec<Beneath>> {
         self.root.files(&|_| true)

@@ -85,6 +85,37 @@ fn a_finished_playlist_stays_as_it_is() {
 }
 
 #[test]
+fn a_sink_that_is_deleted_or_emptied_is_filled_again() {
+    let master = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv0/i.m3u8\n";
+    let mut bench = Bench::new(EVERY_TEN);
+    bench.write("master.m3u8", master);
+    bench.live("v0/i.m3u8", 0..=4);
+    bench.settle();
+    let first = files(bench.sink.path());
+    assert_eq!(first.len(), 7);
+    let root = bench.sink("");
+    fs::remove_dir_all(&root).unwrap();
+    bench.after(500);
+    assert_eq!(files(bench.sink.path()), first, "made again");
+    let aside = tempfile::tempdir().unwrap();
+    fs::rename(&root, aside.path().join("sink")).unwrap();
+    fs::create_dir(&root).unwrap();
+    bench.after(500);
+    assert_eq!(files(bench.sink.path()), first, "another directory");
+    for entry in ["master.m3u8", "v0/i.m3u8"] {
+        fs::remove_file(bench.sink(entry)).unwrap();
+    }
+    bench.live("v0/i.m3u8", 1..=5);
+    bench.after(500);
+    assert_eq!(bench.listed("v0/i.m3u8"), [1, 2, 3, 4, 5]);
+    assert!(bench.sink("master.m3u8").exists());
+    bench.audit("v0/i.m3u8");
+    bench.after(100_000);
+    assert!(!bench.sink("v0/s0.ts").exists(), "it leaves in its time");
+    bench.audit("v0/i.m3u8");
+}
+
+#[test]
 fn two_encryptors_of_one_source_agree_to_the_byte() {
     let mut one = Bench::new(EVERY_TEN);
     let mut two = one.another(EVERY_TEN);

@@ -1,0 +1,46 @@
+//! Notices that what was published is gone from the sink, and has it published again.
+//!
+//! Must not know: how segments are encrypted, why the files are gone.
+
+use super::engine::Engine;
+use super::event::Event;
+use super::path::Beneath;
+use crate::api::Text;
+use crate::domain::Timestamp;
+
+impl Engine {
+    /// Looks whether the sink is still the directory that it was and has the playlists that were
+    /// published. Says whether it can be used.
+    ///
+    /// A rendition whose playlist is gone begins anew with what its source still lists; the same
+    /// segments get the same keys, IVs and names as before.
+    pub(super) fn find_lost(&mut self, now: Timestamp) -> bool {
+        if let Err(error) = self.sink.follow() {
+            self.events.extend(self.trouble.failed(&error, now));
+            return false;
+        }
+        let listed = self.tracks.values().filter(|track| track.listed.is_some());
+        let lost = listed.filter(|track| !self.sink.has(&track.at));
+        let lost: Vec<Beneath> = lost.map(|track| track.at.clone()).collect();
+        for at in lost {
+            self.publish_anew(&at, now);
+        }
+        for (at, list) in &mut self.multivariants {
+            list.is_published &= self.sink.has(at);
+        }
+        true
+    }
+
+    fn publish_anew(&mut self, at: &Beneath, now: Timestamp) {
+        let Some(track) = self.tracks.get_mut(at) else {
+            return;
+        };
+        for (media, stays) in track.unpublish() {
+            self.names.leave(&media.path);
+            self.window.left(media.path, stays, now);
+        }
+        self.unreported = true;
+        let rendition = Text(track.name.clone());
+        self.events.push(Event::Lost { rendition });
+    }
+}
