@@ -43,6 +43,8 @@ pub(super) struct Engine {
     pub(super) trouble: Trouble,
     pub(super) events: Vec<Event>,
     pub(super) tally: Tally,
+    /// When the last pass was.
+    pub(super) time: Option<Timestamp>,
     /// When published segments' sources were last looked at for changes.
     pub(super) reviewed: Option<Timestamp>,
 }
@@ -107,6 +109,7 @@ impl Engine {
             trouble: Trouble::default(),
             events: Vec::new(),
             tally: Tally::default(),
+            time: None,
             reviewed: None,
         })
     }
@@ -116,6 +119,7 @@ impl Engine {
         let now = context.now;
         let mut wants = Wants::default();
         let mut busy = false;
+        self.keep_time(now);
         let moved = self.scan(now);
         if !self.trouble.holds(now) && self.find_lost(now) {
             busy = self.encrypt(context, &mut wants);

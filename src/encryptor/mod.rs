@@ -28,6 +28,7 @@ mod scan;
 mod seal;
 mod sink;
 mod source;
+mod step;
 #[cfg(test)]
 mod tests;
 mod track;

@@ -67,6 +67,14 @@ impl Notices {
         })
     }
 
+    /// The clock was set back to `now`.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        for notice in self.0.values_mut() {
+            notice.since = notice.since.min(now);
+            notice.told = notice.told.map(|told| told.min(now));
+        }
+    }
+
     /// Every stall, with its subject and since when it lasts.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Stall, Timestamp)> {
         let all = self.0.iter();

@@ -257,6 +257,15 @@ impl Track {
             .collect()
     }
 
+    /// The clock was set back to `now`.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        self.found = self.found.min(now);
+        self.short_since = self.short_since.map(|since| since.min(now));
+        for since in self.absent.values_mut() {
+            *since = now.min(*since);
+        }
+    }
+
     /// Whether the source began anew and is not past what is published yet.
     pub(super) fn is_restarted(&self) -> bool {
         self.restarted.is_some()

@@ -35,6 +35,14 @@ impl Trouble {
         self.since.as_ref().is_some_and(|since| now < since.until)
     }
 
+    /// The clock was set back: the next try is at once.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        if let Some(since) = &mut self.since {
+            since.began = since.began.min(now);
+            since.until = now;
+        }
+    }
+
     /// The trouble as a stall of the sink, if there is any.
     pub(super) fn stall(&self) -> Option<(String, Stall, Timestamp)> {
         let since = self.since.as_ref()?;

@@ -110,6 +110,11 @@ impl DirSource {
         Ok(true)
     }
 
+    /// The clock was set back: files are looked at as if for the first time.
+    pub(in crate::encryptor) fn set_back(&mut self) {
+        self.looks = Looks::default();
+    }
+
     /// Every playlist beneath the root, in the order of their paths; hidden ones are not ours.
     pub(in crate::encryptor) fn playlists(&mut self, now: Timestamp) -> io::Result<Vec<Beneath>> {
         self.looks.forget(now);

@@ -250,6 +250,42 @@ fn a_sink_that_cannot_be_written_is_tried_again() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_holds_nothing_up() {
+    let hour = Duration::from_secs(3600);
+    let mut bench = Bench::new(NEVER);
+    bench.live("i.m3u8", 0..=2);
+    bench.settle();
+    bench.live("i.m3u8", 0..=3);
+    age(&bench, "s3.ts", 10);
+    bench.settle();
+    bench.now = bench.now.minus(hour);
+    bench.settle();
+    bench.after(250);
+    assert_eq!(
+        bench.listed("i.m3u8"),
+        [0, 1, 2, 3],
+        "a file that was fresh"
+    );
+    bench.live("i.m3u8", 0..=5);
+    fs::remove_file(bench.source("s4.ts")).unwrap();
+    bench.settle();
+    bench.now = bench.now.minus(hour);
+    bench.settle();
+    bench.after(8000);
+    assert_eq!(bench.listed("i.m3u8").len(), 6, "a file that is missing");
+    fs::create_dir(bench.sink("s6.ts")).unwrap();
+    bench.live("i.m3u8", 0..=6);
+    bench.settle();
+    bench.after(250);
+    fs::remove_dir(bench.sink("s6.ts")).unwrap();
+    bench.now = bench.now.minus(hour);
+    bench.settle();
+    bench.after(250);
+    assert_eq!(bench.listed("i.m3u8").len(), 7, "a sink in trouble");
+    bench.audit("i.m3u8");
+}
+
+#[test]
 fn unsupported_lists_stall_alone() {
     let mut bench = Bench::new(NEVER);
     let head = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n";
