@@ -36,6 +36,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// Periods asked for beyond the last wanted one.
 const AHEAD: i64 = 16;
 const MAX_PERIODS: i64 = 1000;
+/// Keys that are not needed yet are tried this far apart.
+const LEISURE: Duration = Duration::from_secs(1);
 
 impl Keeper {
     /// A keeper without a lease yet.
@@ -149,24 +151,31 @@ impl Keeper {
         }
     }
 
-    /// Fetches each key that is about to be used once as a player would, the earliest period's
-    /// first.
+    /// Fetches each key once as a player would: those about to be used at once, the others of
+    /// the lease at leisure, so that they are good while the server is away.
     pub(super) async fn check(self: Arc<Self>) {
         let mut contact = Contact::new("key", self.tell.clone());
         let (mut lease, mut wants) = (self.lease.subscribe(), self.wants.clone());
         let mut failed = HashSet::new();
-        let mut again = Instant::now();
+        let (mut again, mut leisure) = (Instant::now(), Instant::now() + LEISURE);
         loop {
             let held = lease.borrow_and_update().clone();
             let wanted = wants.borrow_and_update().periods.clone();
-            let Some(probe) = held.and_then(|held| held.unchecked(&wanted, &failed)) else {
+            let is_idle = Instant::now() >= leisure;
+            let probe = held.and_then(|held| {
+                let first = held.unchecked(&wanted, &failed);
+                first.or_else(|| held.spare(&failed).filter(|_| is_idle))
+            });
+            let Some(probe) = probe else {
                 tokio::select! {
+                    () = sleep_until(leisure), if !is_idle => {}
                     () = sleep_until(again), if !failed.is_empty() => failed.clear(),
                     changed = lease.changed() => if changed.is_err() { return },
                     changed = wants.changed() => if changed.is_err() { return },
                 }
                 continue;
             };
+            leisure = Instant::now() + LEISURE;
             let pause = match self.client.served_key(&probe.uri, &probe.token).await {
                 Ok(key) => {
                     self.change(|lease| lease.served(&probe, &key));

@@ -217,6 +217,16 @@ impl Lease {
         probes.find(|probe| !but.contains(&probe.place))
     }
 
+    /// The key of the earliest of all periods held that was not seen served yet, `but` these not.
+    pub(super) fn spare(&self, but: &HashSet<Place>) -> Option<Probe> {
+        let held = self.held.iter().filter(|(place, held)| {
+            matches!(held.standing, Standing::Unchecked { refused: false, .. })
+                && !but.contains(*place)
+        });
+        let first = held.min_by_key(|(_, held)| held.index);
+        first.and_then(|(place, _)| self.probe(place.clone()))
+    }
+
     fn probe(&self, place: Place) -> Option<Probe> {
         let held = self.held.get(&place)?;
         match &held.standing {

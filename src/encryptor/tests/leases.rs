@@ -46,6 +46,21 @@ fn a_key_is_good_once_seen_served_and_until_it_is_withdrawn() {
 }
 
 #[test]
+fn keys_that_are_not_needed_yet_are_spares() {
+    let mut lease = unserved(BY_THREE, 0..3);
+    let wanted = [(None, 1)].into();
+    let mut none = HashSet::new();
+    let first = lease.unchecked(&wanted, &none).unwrap();
+    assert!(first.uri.ends_with("01"), "before all others");
+    lease.served(&first, &key_of(first.uri.rsplit('/').next().unwrap()));
+    assert!(lease.unchecked(&wanted, &none).is_none());
+    let spare = lease.spare(&none).unwrap();
+    assert!(spare.uri.ends_with("00"));
+    none.insert(spare.place);
+    assert!(lease.spare(&none).unwrap().uri.ends_with("02"));
+}
+
+#[test]
 fn a_lease_that_contradicts_itself_is_refused() {
     let mut lease = unserved(BY_THREE, 0..2);
     let refused = renewed(&mut lease, |view| view["stream"] = json!("live/b"));
