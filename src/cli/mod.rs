@@ -8,7 +8,6 @@ mod credential;
 mod demo;
 mod encrypt;
 mod keystore;
-mod private_file;
 mod serve;
 mod span;
 mod stream;
@@ -18,6 +17,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::crypto::private_file;
 
 /// HLS AES-128 key server and live segment encryptor.
 #[derive(Debug, Parser)]

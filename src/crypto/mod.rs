@@ -6,7 +6,7 @@ pub mod cbc;
 mod digest;
 mod iv;
 mod mac;
-mod private_file;
+pub mod private_file;
 mod ring;
 mod secret;
 

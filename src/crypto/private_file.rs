@@ -1,10 +1,10 @@
-//! Reading a secret from a file that only its owner may read.
+//! Files that only their owner may read: read, made, replaced.
 //!
 //! Must not know: what the secret is for.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -55,6 +55,37 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> 
     Ok(text)
 }
 
+/// Makes `dir` and its parents, for the owner alone.
+pub fn create_dir(dir: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+}
+
+/// Writes a new file with mode 0600; an existing one is an error, never overwritten.
+pub fn create(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Writes `path` in one step with mode 0600: readers see the old file or the new one.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => create(&temporary, content)?,
+    }
+    fs::rename(&temporary, path)?;
+    path.parent()
+        .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
 /// The 32 bytes that the secret file `path` holds as 64 hex digits.
 pub(super) fn read_hex_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, PrivateFileError> {
     unhex(read_private(path)?.trim()).ok_or_else(|| PrivateFileError::Malformed(path.to_owned()))
@@ -73,7 +104,7 @@ fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, Permissions};
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -97,5 +128,20 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         let found = read_private(&path).unwrap_err();
         assert!(matches!(found, PrivateFileError::TooLong(_)), "{found}");
+    }
+
+    #[test]
+    fn private_files_are_never_overwritten_by_create() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        create(&path, b"one").unwrap();
+        assert_eq!(
+            create(&path, b"two").unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        replace(&path, b"three").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     }
 }
