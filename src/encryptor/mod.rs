@@ -26,6 +26,7 @@ mod restore;
 mod root;
 mod scan;
 mod seal;
+mod sentence;
 mod sink;
 mod source;
 mod step;
