@@ -10,9 +10,9 @@ pub mod private_file;
 mod ring;
 mod secret;
 
-pub use digest::{TokenDigest, hmac_sha256, sha256};
+pub use digest::{Sha256, TokenDigest, hmac_sha256, sha256};
 pub use iv::Iv;
 pub use mac::MacKey;
 pub use private_file::{PrivateFileError, read_private};
-pub use ring::{KeyRing, MasterKey, Place, RingError};
+pub use ring::{KeyRing, KeyTag, MasterKey, Place, RingError, SEALED_HEADER};
 pub use secret::{ContentKey, SecretText};

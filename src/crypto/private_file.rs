@@ -1,6 +1,7 @@
 //! Files that only their owner may read: read, made, replaced.
 //!
-//! Must not know: what the secret is for.
+//! A symbolic link is followed, since mounted secrets are links; what it leads to is judged. Must
+//! not know: what the secret is for.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -15,6 +16,15 @@ const MAX_LEN: u64 = 64 * 1024;
 /// Why a secret file is refused. No variant holds its content.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateFileError {
+    /// There is no such file, or a link that leads nowhere.
+    #[error("{0} is not there")]
+    Missing(PathBuf),
+    /// It is a directory, a pipe, a device.
+    #[error("{0} is no regular file")]
+    NotAFile(PathBuf),
+    /// There is nothing in it.
+    #[error("{0} is empty")]
+    Empty(PathBuf),
     /// The file cannot be read, or is not UTF-8.
     #[error("cannot read {path}: {source}")]
     Unreadable {
@@ -36,17 +46,26 @@ pub enum PrivateFileError {
 
 /// The text of the secret file `path`, as it stands there.
 pub fn read_private(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> {
-    let unreadable = |source| PrivateFileError::Unreadable {
-        path: path.to_owned(),
-        source,
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => PrivateFileError::Missing(path.to_owned()),
+        _ => PrivateFileError::Unreadable {
+            path: path.to_owned(),
+            source,
+        },
     };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open(path).map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;
+    if !about.is_file() {
+        return Err(PrivateFileError::NotAFile(path.to_owned()));
+    }
     if about.mode() & 0o077 != 0 {
         return Err(PrivateFileError::Exposed(path.to_owned()));
     }
     if about.len() > MAX_LEN {
         return Err(PrivateFileError::TooLong(path.to_owned()));
+    }
+    if about.len() == 0 {
+        return Err(PrivateFileError::Empty(path.to_owned()));
     }
     let mut text = Zeroizing::new(String::with_capacity(MAX_LEN as usize));
     file.take(MAX_LEN)
@@ -71,7 +90,8 @@ pub fn create(path: &Path, content: &[u8]) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.write_all(content)?;
-    file.sync_all()
+    file.sync_all()?;
+    sync_folder(path)
 }
 
 /// Writes `path` in one step with mode 0600: readers see the old file or the new one.
@@ -82,8 +102,24 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         _ => create(&temporary, content)?,
     }
     fs::rename(&temporary, path)?;
-    path.parent()
-        .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    sync_folder(path)
+}
+
+/// A file's name is durable only with its folder.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
+/// Does not wait for somebody to write, should it be a pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(path)
 }
 
 /// The 32 bytes that the secret file `path` holds as 64 hex digits.
@@ -117,6 +153,34 @@ mod tests {
         for (mode, private) in [(0o600, true), (0o400, true), (0o640, false), (0o606, false)] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             assert_eq!(read_private(&path).is_ok(), private, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_or_empty_is_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("empty"), "").unwrap();
+        fs::write(at("good"), "obviously-a-fake").unwrap();
+        fs::set_permissions(at("empty"), Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(at("good"), Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink("good", at("link")).unwrap();
+        std::os::unix::fs::symlink("nowhere", at("dangling")).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(at("pipe"))
+            .status();
+        assert!(made.unwrap().success());
+        assert_eq!(*read_private(&at("link")).unwrap(), "obviously-a-fake");
+        let found = |name: &str| read_private(&at(name)).unwrap_err().to_string();
+        for (name, words) in [
+            ("missing", "missing is not there"),
+            ("dangling", "dangling is not there"),
+            ("", "is no regular file"),
+            ("pipe", "pipe is no regular file"),
+            ("empty", "empty is empty"),
+            ("good/below", "cannot read"),
+        ] {
+            assert!(found(name).contains(words), "{name}: {}", found(name));
         }
     }
 

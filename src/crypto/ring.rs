@@ -13,7 +13,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use zeroize::Zeroizing;
 
 use super::private_file::{PrivateFileError, read_hex_key};
-use super::sha256;
+use super::{MacKey, hmac_sha256, sha256};
 use crate::domain::Entropy;
 
 /// Where a sealed value lies. It is authenticated, not stored.
@@ -40,6 +40,9 @@ pub enum RingError {
     /// No master key at all.
     #[error("no master key is configured")]
     Empty,
+    /// One key stands there twice.
+    #[error("master key {0} is configured twice: name each key once")]
+    Twice(KeyTag),
     /// The value was sealed under a key that is not in the ring.
     #[error("sealed under master key {0}, which is not in the ring")]
     UnknownKey(KeyTag),
@@ -50,14 +53,45 @@ pub enum RingError {
 
 fn hint(error: &PrivateFileError) -> &'static str {
     match error {
-        PrivateFileError::Unreadable { .. } => "; `hlskey keystore init` makes one",
+        PrivateFileError::Missing(_) => {
+            ": put it back from where you keep it; for a new store `hlskey keystore init` makes one"
+        }
+        PrivateFileError::Empty(_) | PrivateFileError::Malformed(_) => {
+            ": put the key back from where you keep it; what was sealed under it opens with no other"
+        }
         _ => "",
     }
 }
 
 /// Names a master key without giving it away: the first 4 bytes of its SHA-256.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyTag([u8; 4]);
+
+impl KeyTag {
+    /// What every value begins with that is sealed under this key.
+    pub fn header(&self) -> [u8; SEALED_HEADER] {
+        let [a, b, c, d] = self.0;
+        [VERSION, a, b, c, d]
+    }
+
+    /// The key under which `sealed` is sealed; `None` if it is no sealed value.
+    pub fn of(sealed: &[u8]) -> Option<Self> {
+        match sealed {
+            [VERSION, a, b, c, d, ..] => Some(Self([*a, *b, *c, *d])),
+            _ => None,
+        }
+    }
+}
+
+impl std::str::FromStr for KeyTag {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let tag = u32::from_str_radix(text, 16).map_err(drop)?;
+        digits.then_some(Self(tag.to_be_bytes())).ok_or(())
+    }
+}
 
 impl fmt::Display for KeyTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,6 +109,7 @@ impl fmt::Debug for KeyTag {
 pub struct MasterKey {
     tag: KeyTag,
     cipher: LessSafeKey,
+    signer: MacKey,
 }
 
 /// The key-encryption keys: the first seals, any opens. Never empty.
@@ -83,7 +118,9 @@ pub struct KeyRing(Vec<MasterKey>);
 
 /// The sealed form's version, first byte of every sealed value.
 const VERSION: u8 = 1;
-const HEADER: usize = 1 + 4 + NONCE_LEN;
+/// The bytes that tell the form and the key of a sealed value.
+pub const SEALED_HEADER: usize = 1 + 4;
+const HEADER: usize = SEALED_HEADER + NONCE_LEN;
 
 impl MasterKey {
     /// From 32 random bytes.
@@ -94,6 +131,7 @@ impl MasterKey {
         Self {
             tag: KeyTag([a, b, c, d]),
             cipher: LessSafeKey::new(key),
+            signer: MacKey::new(&hmac_sha256(bytes, &[b"hlskey backup"])),
         }
     }
 
@@ -126,10 +164,39 @@ impl KeyRing {
     /// A ring of these keys; the first seals.
     pub fn new(keys: Vec<MasterKey>) -> Result<Self, RingError> {
         if keys.is_empty() {
-            Err(RingError::Empty)
-        } else {
-            Ok(Self(keys))
+            return Err(RingError::Empty);
         }
+        for (at, key) in keys.iter().enumerate() {
+            if keys[..at].iter().any(|before| before.tag == key.tag) {
+                return Err(RingError::Twice(key.tag));
+            }
+        }
+        Ok(Self(keys))
+    }
+
+    /// The keys' tags, the sealing one first.
+    pub fn tags(&self) -> impl Iterator<Item = KeyTag> {
+        self.0.iter().map(|key| key.tag)
+    }
+
+    /// The tag of the key that seals.
+    pub fn sealing(&self) -> KeyTag {
+        self.0[0].tag
+    }
+
+    /// Signs a text about the store with a key derived from the sealing one.
+    pub fn sign(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.0[0].signer.sign(parts)
+    }
+
+    /// Whether [`Self::sign`] made `mac` for `parts` when `tag` sealed.
+    pub fn verify(&self, tag: KeyTag, parts: &[&[u8]], mac: &[u8]) -> Result<bool, RingError> {
+        Ok(self.key(tag)?.signer.verify(parts, mac))
+    }
+
+    fn key(&self, tag: KeyTag) -> Result<&MasterKey, RingError> {
+        let found = self.0.iter().find(|key| key.tag == tag);
+        found.ok_or(RingError::UnknownKey(tag))
     }
 
     /// Loads the ring from files, the sealing key first.
@@ -166,12 +233,7 @@ impl KeyRing {
         let [VERSION, a, b, c, d, nonce @ ..] = header else {
             return Err(RingError::Damaged);
         };
-        let tag = KeyTag([*a, *b, *c, *d]);
-        let key = self
-            .0
-            .iter()
-            .find(|key| key.tag == tag)
-            .ok_or(RingError::UnknownKey(tag))?;
+        let key = self.key(KeyTag([*a, *b, *c, *d]))?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| RingError::Damaged)?;
         let mut body = Zeroizing::new(body.to_vec());
         let opened = key.cipher.open_in_place(nonce, place.aad(), &mut body);
@@ -222,6 +284,34 @@ mod tests {
             Err(RingError::UnknownKey(_))
         ));
         assert!(matches!(KeyRing::new(Vec::new()), Err(RingError::Empty)));
+        let twice = [1, 2, 1].map(|byte| MasterKey::new(&[byte; 32]));
+        let twice = KeyRing::new(twice.into()).unwrap_err();
+        assert!(matches!(twice, RingError::Twice(_)), "{twice}");
+    }
+
+    #[test]
+    fn a_tag_is_read_from_a_sealed_value_and_from_text() {
+        let ring = ring(&[1]);
+        let sealed = ring.seal(HERE, b"value", &SystemEntropy);
+        let tag = KeyTag::of(&sealed).unwrap();
+        assert_eq!(tag, ring.sealing());
+        assert_eq!(tag.header(), sealed[..SEALED_HEADER]);
+        assert_eq!(tag.to_string().parse(), Ok(tag));
+        for bad in ["", "+1234567", "0123456", "012345678", "0123456g"] {
+            assert_eq!(bad.parse::<KeyTag>(), Err(()), "{bad}");
+        }
+        assert_eq!(KeyTag::of(&[2, 0, 0, 0, 0]), None);
+        assert_eq!(KeyTag::of(&[1, 0, 0, 0]), None);
+    }
+
+    #[test]
+    fn the_sealing_key_signs_and_any_ring_with_it_verifies() {
+        let mac = ring(&[1, 2]).sign(&[b"text"]);
+        let (tag, later) = (ring(&[1]).sealing(), ring(&[3, 1]));
+        assert!(later.verify(tag, &[b"text"], &mac).unwrap());
+        assert!(!later.verify(tag, &[b"Text"], &mac).unwrap());
+        assert!(!later.verify(later.sealing(), &[b"text"], &mac).unwrap());
+        assert!(ring(&[2]).verify(tag, &[b"text"], &mac).is_err());
     }
 
     #[test]
@@ -265,7 +355,7 @@ mod tests {
         assert!(matches!(
             MasterKey::load(&path),
             Err(RingError::File {
-                source: PrivateFileError::Unreadable { .. }
+                source: PrivateFileError::Missing(_)
             })
         ));
         std::fs::write(&path, MasterKey::generate(&SystemEntropy).as_bytes()).unwrap();
