@@ -6,11 +6,13 @@ SHELL := /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench fmt clip rust tools
+.PHONY: help demo build failpoints test lint bench fmt clip rust tools
 
 # The program must be at target/release/hlskey, whatever the environment says.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 HLSKEY := $(CURDIR)/target/release/hlskey
+# The same program with fail points, for the crash tests; never shipped.
+FAILPOINTS := $(CURDIR)/target/failpoints/hlskey
 # What npm writes last, and only when everything is installed: the player, and the tests' tools.
 INSTALLED := node_modules/.package-lock.json
 PLAYER := web/$(INSTALLED)
@@ -25,8 +27,8 @@ demo: build ## run the whole product on this machine: make demo ARGS="--rotate 2
 build: rust $(PLAYER) ## build target/release/hlskey, page and clip included
 	cargo build --release --locked
 
-test: tools lint build $(DRIVERS) ## run every check: lints, licences, units, the built program
-	HLSKEY_BIN="$(HLSKEY)" cargo nextest run --locked
+test: tools lint build failpoints $(DRIVERS) ## run every check: lints, licences, units, the built program
+	HLSKEY_BIN="$(HLSKEY)" HLSKEY_FAILPOINTS_BIN="$(FAILPOINTS)" cargo nextest run --locked
 	cargo test --locked --doc --quiet
 	node --test web/page/
 
@@ -56,6 +58,10 @@ clip: ## make the demo's clip again; the result is committed
 rust:
 	@tools/need.sh cc=gcc,libc6-dev
 	command -v cargo >/dev/null || { echo "Rust is missing: https://rustup.rs" >&2; exit 1; }
+
+failpoints: rust $(PLAYER)
+	cargo build --locked --features failpoints
+	install -D "$(CARGO_TARGET_DIR)/debug/hlskey" "$(FAILPOINTS)"
 
 tools: rust
 	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm ps=procps

@@ -10,11 +10,12 @@
 //! 3  access
 //! 2  store
 //! 1  crypto   playlist   api   telemetry
-//! 0  domain
+//! 0  domain   crash
 //! ```
 //!
 //! `ARCHITECTURE.md` has the data path and the invariants.
 
+pub mod crash;
 pub mod domain;
 
 pub mod api;

@@ -5,7 +5,8 @@
 use crate::harness::rust_source::{File, code, files, without_tests};
 
 /// What each module may import besides itself, after the design's table of floors.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
+    ("crash", &[]),
     ("domain", &[]),
     ("crypto", &["domain"]),
     ("playlist", &["domain", "telemetry"]),
@@ -13,7 +14,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("telemetry", &["domain"]),
     (
         "store",
-        &["domain", "crypto", "playlist", "api", "telemetry"],
+        &["domain", "crash", "crypto", "playlist", "api", "telemetry"],
     ),
     (
         "access",
@@ -23,6 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
         "keys",
         &[
             "domain",
+            "crash",
             "crypto",
             "playlist",
             "api",
@@ -45,7 +47,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ),
     (
         "encryptor",
-        &["domain", "crypto", "playlist", "api", "telemetry"],
+        &["domain", "crash", "crypto", "playlist", "api", "telemetry"],
     ),
     (
         "config",

@@ -16,6 +16,7 @@ use super::contact::{Contact, Tell};
 use super::event::Event;
 use super::lease::{Lease, Probe};
 use crate::api::ScheduleView;
+use crate::crash;
 use crate::domain::{Boundary, Clock, KeyScope, Rendition, StreamId};
 
 /// The lease and who keeps it.
@@ -179,6 +180,7 @@ impl Keeper {
             let pause = match self.client.served_key(&probe.uri, &probe.token).await {
                 Ok(key) => {
                     self.change(|lease| lease.served(&probe, &key));
+                    crash::point("key.checked");
                     if failed.is_empty() {
                         contact.passed();
                     }
@@ -227,7 +229,9 @@ impl Keeper {
     async fn fetch(&self, ask: &Ask) -> Result<(), ClientError> {
         let view = self.client.schedule(ask).await?;
         let before = self.version();
+        crash::point("lease.answered");
         self.take(view, ask.rendition.as_ref())?;
+        crash::point("lease.taken");
         let version = self.version();
         if version != before {
             let version = version.unwrap_or_default();

@@ -107,6 +107,15 @@ impl Beneath {
         self.file_name().rsplit_once('.').map_or("", |(_, end)| end)
     }
 
+    /// What the name says that it is: `playlist` or `segment`.
+    pub(super) fn kind(&self) -> &'static str {
+        if self.is_playlist() {
+            "playlist"
+        } else {
+            "segment"
+        }
+    }
+
     /// Whether the name says that it is a playlist.
     pub(super) fn is_playlist(&self) -> bool {
         let is = |kind| self.extension().eq_ignore_ascii_case(kind);

@@ -13,6 +13,7 @@ use super::client::{Client, ClientError};
 use super::contact::Contact;
 use super::place::Claims;
 use crate::api::{Claim, ProgressReport, RenditionProgress};
+use crate::crash;
 
 /// What there is to report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,6 +129,7 @@ impl Reporter {
         };
         let reply = self.client.progress(&report).await?;
         self.take(&reply.claims);
+        crash::point("report.answered");
         Ok(reply.version)
     }
 

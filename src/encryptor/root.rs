@@ -13,6 +13,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::path::Beneath;
+use crate::crash;
 
 /// A directory that stays the same one whatever is renamed around it.
 pub(super) struct Root {
@@ -112,14 +113,11 @@ impl Root {
     ///
     /// The new name itself is durable after [`Self::sync_folder`].
     pub(super) fn replace(&self, path: &Beneath, temporary: &str, bytes: &[u8]) -> io::Result<()> {
-        let folder = self.make_folder(path)?;
-        let written = write_new(&folder, temporary, bytes).and_then(|()| {
-            Ok(rustix::fs::renameat(
-                &folder,
-                temporary,
-                &folder,
-                path.file_name(),
-            )?)
+        let (folder, kind) = (self.make_folder(path)?, path.kind());
+        let written = write_new(&folder, temporary, bytes, kind).and_then(|()| {
+            rustix::fs::renameat(&folder, temporary, &folder, path.file_name())?;
+            crash::point_of(kind, "renamed");
+            Ok(())
         });
         if written.is_err() {
             let _ = rustix::fs::unlinkat(&folder, temporary, AtFlags::empty());
@@ -129,7 +127,9 @@ impl Root {
 
     /// Makes the names in `path`'s folder durable.
     pub(super) fn sync_folder(&self, path: &Beneath) -> io::Result<()> {
-        Ok(rustix::fs::fsync(self.folder(path)?)?)
+        rustix::fs::fsync(self.folder(path)?)?;
+        crash::point_of(path.kind(), "settled");
+        Ok(())
     }
 
     /// Deletes a file; it may be gone already.
@@ -167,7 +167,10 @@ impl Root {
         let mut dir = self.dir.try_clone()?;
         for part in path.folders() {
             match rustix::fs::mkdirat(&dir, part, Mode::from_raw_mode(0o777)) {
-                Ok(()) => rustix::fs::fsync(&dir)?,
+                Ok(()) => {
+                    crash::point("folder.made");
+                    rustix::fs::fsync(&dir)?;
+                }
                 Err(Errno::EXIST) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -178,7 +181,7 @@ impl Root {
     }
 }
 
-fn write_new(folder: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
+fn write_new(folder: &OwnedFd, name: &str, bytes: &[u8], kind: &'static str) -> io::Result<()> {
     let mode = Mode::from_raw_mode(0o666);
     let file = match rustix::fs::openat(folder, name, CREATE, mode) {
         Err(Errno::EXIST) => {
@@ -188,8 +191,12 @@ fn write_new(folder: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
         opened => opened?,
     };
     let mut file = File::from(file);
+    crash::point_of(kind, "made");
     file.write_all(bytes)?;
-    file.sync_all()
+    crash::point_of(kind, "written");
+    file.sync_all()?;
+    crash::point_of(kind, "synced");
+    Ok(())
 }
 
 /// A regular file's stamp; anything else is an error.

@@ -14,6 +14,7 @@ use super::restore::{Foreign, Restored, restore};
 use super::source::SourceText;
 use super::track::Track;
 use crate::api::Text;
+use crate::crash;
 use crate::domain::{Rendition, Timestamp};
 use crate::playlist::{MediaPlaylist, MultivariantPlaylist, Playlist, Unsupported};
 
@@ -172,6 +173,7 @@ impl Engine {
             }
             (track.done, track.listed) = (done, Some(listed));
             self.unreported = true;
+            crash::point("rendition.restored");
         }
         Ok(track)
     }

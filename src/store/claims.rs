@@ -2,6 +2,7 @@
 //!
 //! The first writer wins, and times follow segment numbers. Must not know: periods.
 
+use crate::crash;
 use crate::domain::{StreamId, Timestamp};
 
 use super::StoreError;
@@ -73,6 +74,7 @@ async fn claim(on: &mut Tx, stream: &StreamId, segment: i64, now: i64) -> Result
     let time = now
         .max(below.map_or(i64::MIN, |(time,)| time))
         .min(above.map_or(i64::MAX, |(time,)| time));
+    crash::point("claim.placed");
     execute!(
         on,
         "INSERT INTO claims (stream, segment, time, made) VALUES ($1, $2, $3, $4)",
@@ -81,6 +83,7 @@ async fn claim(on: &mut Tx, stream: &StreamId, segment: i64, now: i64) -> Result
         time,
         now
     )?;
+    crash::point("claim.inserted");
     Ok(time)
 }
 

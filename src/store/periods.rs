@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use crate::crash;
 use crate::domain::{
     Boundary, KeyFacts, Kid, Period, PeriodState, Scope, Slot, StreamId, Timestamp,
 };
@@ -93,9 +94,12 @@ impl Store {
             return Ok(false);
         }
         for period in periods {
+            crash::point("issue.begun");
             insert(&mut on, of, scope, period, now).await?;
         }
+        crash::point("issue.inserted");
         on.commit().await?;
+        crash::point("issue.committed");
         Ok(true)
     }
 
@@ -121,7 +125,9 @@ impl Store {
              WHERE kid = $1",
             kid.as_bytes().as_slice()
         )?;
+        crash::point("revoke.updated");
         on.commit().await?;
+        crash::point("revoke.committed");
         Ok(known > 0)
     }
 

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::crash;
 use crate::domain::{Kid, Rendition, StreamId, Timestamp};
 
 use super::columns::{loaded, stored};
@@ -106,8 +107,10 @@ impl Store {
         }
         let beat = if foreign > 0 { beat.unmoved() } else { beat };
         note_beat(&mut on, stream, beat, now).await?;
+        crash::point("report.noted");
         let claims = claims::assign(&mut on, stream, segments, now).await?;
         on.commit().await?;
+        crash::point("report.committed");
         Ok(Some(Recorded {
             version: loaded(version),
             claims,

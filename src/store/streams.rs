@@ -3,6 +3,7 @@
 //!
 //! Must not know: when a cut is due, or who may register.
 
+use crate::crash;
 use crate::domain::{Era, Schedule, StreamId, StreamPolicy, Timestamp};
 
 use super::columns::{self, stored};
@@ -55,7 +56,9 @@ impl Store {
             return Ok(AddStream::Exists);
         }
         add_era(&mut on, id, Schedule::new(policy.rotation, now).last()).await?;
+        crash::point("register.inserted");
         on.commit().await?;
+        crash::point("register.committed");
         Ok(AddStream::Added)
     }
 
@@ -71,6 +74,7 @@ impl Store {
         if !advance(&mut on, id, version).await? {
             return Ok(false);
         }
+        crash::point("cut.begun");
         add_era(&mut on, id, era).await?;
         execute!(
             on,
@@ -79,7 +83,9 @@ impl Store {
             id.as_str(),
             ERAS_KEPT
         )?;
+        crash::point("cut.inserted");
         on.commit().await?;
+        crash::point("cut.committed");
         Ok(true)
     }
 

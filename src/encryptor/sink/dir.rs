@@ -7,6 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
+use crate::crash;
 use crate::encryptor::EncryptorError;
 use crate::encryptor::path::{Beneath, is_temporary, temporary};
 use crate::encryptor::root::Root;
@@ -53,6 +54,7 @@ impl DirSink {
         }
         for left in root.files(&is_temporary).map_err(failed)? {
             root.remove(&left).map_err(failed)?;
+            crash::point("sink.cleaned");
         }
         Ok(Self {
             root,
@@ -130,10 +132,13 @@ impl DirSink {
 
     /// Deletes a file that nothing lists any more.
     pub(in crate::encryptor) fn remove(&self, path: &Beneath) -> Result<(), SinkError> {
+        crash::point("segment.left");
         self.root.remove(path).map_err(|source| SinkError {
             path: path.to_string(),
             source,
-        })
+        })?;
+        crash::point("segment.deleted");
+        Ok(())
     }
 
     fn write(&mut self, path: &Beneath, bytes: &[u8]) -> Result<(), SinkError> {
