@@ -64,7 +64,7 @@ failpoints: rust $(PLAYER)
 	install -D "$(CARGO_TARGET_DIR)/debug/hlskey" "$(FAILPOINTS)"
 
 tools: rust
-	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm ps=procps
+	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm ps=procps systemd-analyze=systemd
 	cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest

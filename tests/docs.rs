@@ -25,17 +25,25 @@ fn every_command_and_flag_exists() {
     let documents = documents();
     let all = documents.iter().flat_map(|file| commands(&file.text));
     let mut wrong = Vec::new();
-    for Named { commands, flags } in all {
-        let mut args: Vec<&str> = commands.iter().map(String::as_str).collect();
-        args.push("--help");
-        let help = run(&args);
-        let text = String::from_utf8_lossy(&help.stdout).into_owned();
-        let unknown = flags.iter().find(|flag| !text.contains(flag.as_str()));
-        if !help.status.success() || unknown.is_some() {
-            wrong.push(format!("hlskey {commands:?} {unknown:?}"));
-        }
+    for named in all {
+        wrong.extend(unknown_to_the_program(&named));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the program does not know of a command line after `hlskey`.
+pub(crate) fn unknown_words(line: &str) -> Option<String> {
+    named(line).iter().find_map(unknown_to_the_program)
+}
+
+fn unknown_to_the_program(Named { commands, flags }: &Named) -> Option<String> {
+    let mut args: Vec<&str> = commands.iter().map(String::as_str).collect();
+    args.push("--help");
+    let help = run(&args);
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    let unknown = flags.iter().find(|flag| !text.contains(flag.as_str()));
+    let is_known = help.status.success() && unknown.is_none();
+    (!is_known).then(|| format!("hlskey {commands:?} {unknown:?}"))
 }
 
 #[test]

@@ -38,4 +38,8 @@ mod schemes;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
+mod shipping;
+#[cfg(test)]
 mod tidy;

@@ -13,7 +13,7 @@ use clap::Args;
 use crate::crypto::SecretText;
 use crate::domain::{StreamId, SystemClock};
 use crate::encryptor::{self, Event, Options, Sink, Source};
-use crate::telemetry::{LogConfig, init_logging, shutdown_signal};
+use crate::telemetry::{LogConfig, init_logging, service_ready, service_stopping, shutdown_signal};
 
 /// `hlskey encrypt`.
 #[derive(Debug, Args)]
@@ -51,7 +51,13 @@ pub(super) async fn run(args: EncryptArgs) -> anyhow::Result<()> {
     init_logging(&LogConfig::default())?;
     let stop = shutdown_signal()?;
     let print = if args.json { print_json } else { print_text };
-    let summary = encryptor::run(options(args)?, Arc::new(SystemClock), print, stop).await?;
+    let options = options(args)?;
+    service_ready(&format!("encrypting {}", options.stream));
+    let stop = async {
+        stop.await;
+        service_stopping();
+    };
+    let summary = encryptor::run(options, Arc::new(SystemClock), print, stop).await?;
     tracing::debug!(?summary, "done");
     Ok(())
 }

@@ -7,6 +7,7 @@ mod config;
 mod credential;
 mod demo;
 mod encrypt;
+mod health;
 mod keystore;
 mod serve;
 mod span;
@@ -51,6 +52,8 @@ enum Command {
     /// Check a configuration, or print one to start from.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Ask the server that runs here whether it is ready: exit code 0 or 1.
+    Health(ConfigArg),
     /// Print completions for a shell.
     Completions(completions::CompletionsArgs),
 }
@@ -110,6 +113,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Credential(command) => block_on(credential::run(command)),
         Command::Keystore(command) => keystore::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Health(args) => block_on(health::run(args)),
         Command::Completions(args) => {
             completions::run(&args);
             Ok(())

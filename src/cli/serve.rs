@@ -15,7 +15,7 @@ use crate::domain::{SystemClock, SystemEntropy};
 use crate::keys::Keys;
 use crate::server::{Deps, Page, Server};
 use crate::store::Store;
-use crate::telemetry::{init_logging, shutdown_signal};
+use crate::telemetry::{init_logging, service_ready, service_stopping, shutdown_signal};
 
 /// `hlskey serve`.
 #[derive(Debug, Args)]
@@ -40,6 +40,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         ops = %server.ops_address(),
         "serving keys"
     );
+    service_ready("serving keys");
+    let stop = async {
+        stop.await;
+        service_stopping();
+        tracing::info!("stopping");
+    };
     server.run(stop).await?;
     tracing::info!("stopped");
     Ok(())

@@ -5,8 +5,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::api::Text;
 
 /// `[server]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,6 +35,10 @@ pub struct Config {
     /// Worker threads. Default: one for each core.
     #[serde(default)]
     pub workers: Option<NonZeroUsize>,
+    /// How long the server goes on after SIGTERM, while `/readyz` already answers 503, so that a
+    /// balancer sends its clients elsewhere before the port closes. Default `0s`.
+    #[serde(default = "no_drain")]
+    pub drain: Text<humantime::Duration>,
 }
 
 /// `[server.tls]`: PEM files, read at start.
@@ -67,6 +74,10 @@ impl Default for Ops {
             listen: default_ops_listen(),
         }
     }
+}
+
+fn no_drain() -> Text<humantime::Duration> {
+    Text(Duration::ZERO.into())
 }
 
 fn default_listen() -> SocketAddr {

@@ -62,7 +62,7 @@ pub(super) async fn envelope(
     };
     let failure = take_failure(&mut answer);
     around.stamp(id, origin.as_ref(), answer.headers_mut());
-    if *around.stopping.borrow() {
+    if around.is_stopping() {
         answer
             .response_mut()
             .head_mut()
@@ -126,6 +126,11 @@ fn with_document(answer: ServiceResponse, failure: &Failure, id: RequestId) -> S
 }
 
 impl Surroundings {
+    /// Whether the server was asked to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     /// What `waited` gives, or `None` as soon as the server begins to stop.
     pub(super) async fn unless_stopping<T>(&self, waited: impl Future<Output = T>) -> Option<T> {
         let mut stopping = self.stopping.clone();

@@ -78,6 +78,7 @@ pub struct Server {
     ops_address: SocketAddr,
     tls: Box<ServerConfig>,
     workers: Option<NonZeroUsize>,
+    drain: Duration,
     wiring: Wiring,
     stopping: watch::Sender<bool>,
 }
@@ -111,6 +112,7 @@ impl Server {
             ops_address,
             tls,
             workers: config.workers,
+            drain: config.drain.0.into(),
             wiring: Wiring::new(config, deps, origins, &watched),
             stopping,
         })
@@ -126,7 +128,8 @@ impl Server {
         self.ops_address
     }
 
-    /// Serves until `shutdown`, then lets open requests end, five seconds at most.
+    /// Serves until `shutdown` and through the drain after it, then lets open requests end, five
+    /// seconds at most.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let workers = self.workers.map_or_else(cores, NonZeroUsize::get);
         let public = serve(
@@ -142,6 +145,10 @@ impl Server {
             () = shutdown => {}
         }
         self.stopping.send_replace(true);
+        tokio::select! {
+            ended = &mut serving => return Ok(ended?),
+            () = tokio::time::sleep(self.drain) => {}
+        }
         // A listener stops only while it is polled.
         let (ended, ()) = tokio::join!(serving, stop(handles));
         Ok(ended?)

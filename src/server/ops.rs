@@ -9,7 +9,8 @@ use actix_web::http::header;
 use actix_web::http::uri::Authority;
 use actix_web::web::Data;
 
-use super::error::Failure;
+use super::envelope::Surroundings;
+use super::error::{Code, Failure};
 use crate::keys::Keys;
 use crate::telemetry::Metrics;
 
@@ -18,8 +19,15 @@ pub(super) async fn health() -> HttpResponse {
     plain("ok\n")
 }
 
-/// The server can answer: the store is there and its keys open.
-pub(super) async fn ready(keys: Data<Keys>) -> Result<HttpResponse, Failure> {
+/// The server can answer, and will for a while: the store is there, its keys open, and nobody
+/// asked the process to stop.
+pub(super) async fn ready(
+    keys: Data<Keys>,
+    around: Data<Surroundings>,
+) -> Result<HttpResponse, Failure> {
+    if around.is_stopping() {
+        return Err(Failure::new(Code::Unavailable).detail(&"the server is stopping"));
+    }
     keys.ready().await?;
     Ok(plain("ready\n"))
 }

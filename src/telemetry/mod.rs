@@ -1,11 +1,13 @@
-//! Logs, metrics and shutdown, shared by server and encryptor.
+//! Logs, metrics, the service manager and shutdown, shared by server and encryptor.
 //!
 //! Must not know: what a measure means; it holds no domain rule.
 
 mod logging;
 mod metrics;
+mod service;
 mod shutdown;
 
 pub use logging::{LogConfig, LogFormat, init_logging};
 pub use metrics::{DenialLabels, Metrics, RequestLabels, RouteLabels};
+pub use service::{service_ready, service_stopping};
 pub use shutdown::shutdown_signal;

@@ -1,0 +1,146 @@
+//! The server as a service manager and a balancer see it: told, watched, drained, stopped.
+//!
+//! Must not know: unit files; `shipping` reads them.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::harness::binary;
+use crate::harness::process::Process;
+use crate::harness::serve::Serve;
+use crate::harness::wait::{seconds, until};
+
+/// What a service manager hears on its socket.
+struct Manager {
+    socket: UnixDatagram,
+    _folder: tempfile::TempDir,
+    path: String,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Self {
+            socket,
+            path: path.to_str().unwrap().to_owned(),
+            _folder: folder,
+        }
+    }
+
+    /// Waits for a message with the line `wanted` and gives all of it.
+    async fn hears(&self, wanted: &str) -> String {
+        until(wanted, seconds(20), async || {
+            let mut message = [0; 4096];
+            let length = self.socket.recv(&mut message).ok()?;
+            let text = String::from_utf8_lossy(&message[..length]).into_owned();
+            text.lines().any(|line| line == wanted).then_some(text)
+        })
+        .await
+    }
+}
+
+fn start(manager: &Manager, config: &Path) -> Process {
+    let mut command = binary::command(&["serve", "--config", config.to_str().unwrap()]);
+    command.env("NOTIFY_SOCKET", &manager.path);
+    command.env("WATCHDOG_USEC", "400000");
+    Process::start(command)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_manager_is_told() {
+    let (manager, mut serve) = (Manager::new(), Serve::prepare("\"never\"", ""));
+    serve.process = Some(start(&manager, &serve.config()));
+    let told = manager.hears("READY=1").await;
+    assert!(told.contains("STATUS=serving keys"), "{told}");
+    serve.ops().get("/readyz").await.expect(200);
+    for _ in 0..3 {
+        manager.hears("WATCHDOG=1").await;
+    }
+    serve.process.as_mut().unwrap().signal(Signal::TERM);
+    manager.hears("STOPPING=1").await;
+    serve.pause().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_never_serves_is_never_ready() {
+    let (manager, serve) = (Manager::new(), Serve::prepare("\"never\"", ""));
+    serve.amend(
+        "certificate = \"certs/server.pem\"",
+        "certificate = \"no.pem\"",
+    );
+    let mut process = start(&manager, &serve.config());
+    assert!(!process.end(seconds(20)).await.success());
+    assert!(manager.socket.recv(&mut [0; 4096]).is_err(), "told nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_is_seen_before_the_door_closes() {
+    let mut serve = Serve::prepare("\"never\"", "");
+    serve.amend("[server.tls]", "drain = \"3s\"\n[server.tls]");
+    serve.resume().await;
+    let key = first_key(&serve, "test/a").await;
+    let viewer = serve.viewer("test/a");
+    viewer.get(&key).await.expect(200);
+    let mut process = serve.process.take().unwrap();
+    process.signal(Signal::TERM);
+    until("readyz tells it", seconds(2), async || {
+        let answer = serve.ops().get("/readyz").await;
+        (answer.status == 503).then_some(())
+    })
+    .await;
+    assert!(!health(&serve).0.success());
+    let answer = viewer.get(&key).await.expect(200);
+    assert_eq!(answer.header("connection"), "close");
+    assert_eq!(answer.body.len(), 16);
+    let status = process.end(seconds(12)).await;
+    assert!(status.success(), "{status}");
+    assert!(viewer.try_ask("GET", &key, &[], None).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_signal_does_not_wait() {
+    let mut serve = Serve::prepare("\"never\"", "");
+    serve.amend("[server.tls]", "drain = \"1h\"\n[server.tls]");
+    serve.resume().await;
+    let mut process = serve.process.take().unwrap();
+    process.signal(Signal::INT);
+    until("the server drains", seconds(5), async || {
+        process.stderr.text().contains("stopping").then_some(())
+    })
+    .await;
+    process.signal(Signal::INT);
+    assert_eq!(process.end(seconds(5)).await.code(), Some(130));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_asks_the_server_that_runs_here() {
+    let mut serve = Serve::prepare("\"never\"", "");
+    let (status, said) = health(&serve);
+    assert!(
+        !status.success() && said.contains("nothing answers"),
+        "{said}"
+    );
+    serve.resume().await;
+    let (status, said) = health(&serve);
+    assert!(status.success() && said == "ready\n", "{said}");
+}
+
+/// The URI of a stream's first key.
+async fn first_key(serve: &Serve, stream: &str) -> String {
+    let credential = std::fs::read_to_string(serve.credential("studio", "test/**", &[])).unwrap();
+    let packager = serve.stranger().with(credential.trim());
+    let path = format!("/v1/streams/{stream}/schedule");
+    let lease = packager.get(&path).await.expect(200).json();
+    lease["periods"][0]["uri"].as_str().unwrap().to_owned()
+}
+
+fn health(serve: &Serve) -> (std::process::ExitStatus, String) {
+    let done = binary::run(&["health", "--config", serve.config().to_str().unwrap()]);
+    let said = [done.stdout, done.stderr].concat();
+    (done.status, String::from_utf8(said).unwrap())
+}
