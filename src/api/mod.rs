@@ -1,7 +1,8 @@
 //! Wire types shared by the server, the encryptor's client and the command line.
 //!
-//! JSON is snake_case, times are RFC 3339 UTC, unknown fields are refused. Must not know: HTTP,
-//! the store, or who may ask.
+//! JSON is snake_case, times are RFC 3339 UTC. Unknown fields are refused in requests and passed
+//! over in answers, so that a server may be newer than who asks it. Must not know: HTTP, the
+//! store, or who may ask.
 
 mod key;
 mod problem;
@@ -15,6 +16,7 @@ pub use problem::Problem;
 pub use progress::{Claim, PeriodUse, ProgressReply, ProgressReport, RenditionProgress};
 pub use schedule::{
     BoundarySpec, EraView, PeriodView, RotateReply, RotateRequest, ScheduleView, StateName,
+    Unreachable,
 };
 pub use stream::{
     IvSpec, KeyScopeSpec, RegistrationError, RotationSpec, StreamList, StreamRegistration,

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Unreachable;
+
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -19,6 +21,9 @@ pub struct Problem {
     /// What was wrong with this request, where the caller may know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// With the code `encryptors_unreachable`: whom a cut would have had to wait for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreachable: Vec<Unreachable>,
     /// Names the request in the logs.
     pub request_id: String,
 }

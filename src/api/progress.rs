@@ -22,6 +22,13 @@ pub struct ProgressReport {
     /// the time; at most 1000.
     #[serde(default)]
     pub claims: Vec<u64>,
+    /// Times that it took from its clock while the server was away, noted where nobody claimed
+    /// otherwise; at most 1000. The reply tells the times in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<Claim>,
+    /// The encryptor ends and gives its lease up: nobody waits for it any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub leaving: bool,
 }
 
 /// One rendition's published playlist.
@@ -33,6 +40,12 @@ pub struct RenditionProgress {
     /// The last segment's programme time, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_time: Option<Text<Timestamp>>,
+    /// How long the playlist is, in milliseconds: a key that left it is wanted that long still.
+    #[serde(default)]
+    pub duration_ms: u64,
+    /// Nothing ever leaves the playlist: VOD and EVENT. Its keys stay as long as the stream.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub kept: bool,
     /// The periods that the playlist lists.
     pub periods: Vec<PeriodUse>,
 }
@@ -51,11 +64,10 @@ pub struct PeriodUse {
 
 /// The server's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ProgressReply {
     /// The schedule's version now; a higher one than acknowledged asks for a new lease.
     pub version: u64,
-    /// The decided claims, in the order asked.
+    /// The decided claims, in the order asked: those of `claims`, then those of `taken`.
     pub claims: Vec<Claim>,
 }
 
@@ -67,4 +79,12 @@ pub struct Claim {
     pub segment: u64,
     /// When it is taken to begin.
     pub time: Text<Timestamp>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }

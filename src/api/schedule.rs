@@ -19,7 +19,6 @@ pub enum BoundarySpec {
 
 /// One stretch of the schedule under one rule, from which an encryptor places its segments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct EraView {
     /// Where it begins; the first era also covers everything before.
     pub start: BoundarySpec,
@@ -47,7 +46,6 @@ pub enum StateName {
 
 /// One leased period with its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PeriodView {
     /// Its place in the schedule.
     pub index: i64,
@@ -74,9 +72,9 @@ pub struct PeriodView {
 /// Query: `from` (index, default: the period of now), `count` (1–1000, default: to cover the
 /// lease), `rendition` (needed when `key_scope` is `rendition`), `known` and `wait` (hold the
 /// answer up to `wait` seconds while the version is still `known`; whoever
-/// knows one never registers the stream by template).
+/// knows one never registers the stream by template), `instance` (the encryptor's name, as in its
+/// reports: it holds a lease from now on, and a cut waits for it).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ScheduleView {
     /// The stream.
     pub stream: Text<StreamId>,
@@ -92,6 +90,9 @@ pub struct ScheduleView {
     pub periods: Vec<PeriodView>,
     /// The server's time.
     pub now: Text<Timestamp>,
+    /// When the lease of the encryptor that asked ends; nobody's without `instance`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_end: Option<Text<Timestamp>>,
 }
 
 /// The body of `POST …/rotate`; may be empty.
@@ -104,7 +105,6 @@ pub struct RotateRequest {
 
 /// When a cut takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RotateReply {
     /// The stream.
     pub stream: Text<StreamId>,
@@ -114,6 +114,18 @@ pub struct RotateReply {
     pub index: i64,
     /// Where it begins.
     pub boundary: BoundarySpec,
+    /// Encryptors that nobody waited for: each may go on under the old key until its lease ends.
+    #[serde(default)]
+    pub unreachable: Vec<Unreachable>,
+}
+
+/// An encryptor that holds a lease and does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreachable {
+    /// Its name.
+    pub instance: String,
+    /// When its lease ends.
+    pub lease_end: Text<Timestamp>,
 }
 
 impl From<Boundary> for BoundarySpec {

@@ -112,7 +112,6 @@ impl StreamRegistration {
 
 /// A stream as it is registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StreamView {
     /// Its id.
     pub stream: Text<StreamId>,
@@ -143,7 +142,6 @@ impl From<&Stream> for StreamView {
 
 /// `GET /v1/streams`: the streams that the credential covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StreamList {
     /// In order of their ids.
     pub streams: Vec<StreamView>,

@@ -126,6 +126,8 @@ impl Reporter {
             acknowledged,
             renditions: progress.renditions.clone(),
             claims: open.into_iter().take(MAX_ASKED).collect(),
+            taken: Vec::new(),
+            leaving: false,
         };
         let reply = self.client.progress(&report).await?;
         self.take(&reply.claims);

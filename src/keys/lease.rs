@@ -6,11 +6,13 @@ use std::collections::HashMap;
 
 use crate::access::{self, Permit};
 use crate::crypto::ContentKey;
-use crate::domain::{Boundary, KeyScope, Kid, Period, Rendition, Scope, Slot, Stream, StreamId};
+use crate::domain::{
+    Boundary, KeyScope, Kid, Period, Rendition, Scope, Slot, Stream, StreamId, Timestamp,
+};
 use crate::store::{NewPeriod, PeriodRow, StreamRow};
 
 use super::span::{MAX_PERIODS, Span};
-use super::{ATTEMPTS, Keys, KeysError};
+use super::{ATTEMPTS, Keys, KeysError, check_name};
 
 /// Which periods are asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,6 +27,8 @@ pub struct LeaseRequest {
     /// The version that the asker follows. Whoever knows one registers nothing: a stream that was
     /// removed meanwhile stays removed.
     pub known: Option<u64>,
+    /// The encryptor that asks, if one does: it holds a lease from now on.
+    pub instance: Option<String>,
 }
 
 /// A stream and some of its periods, in order.
@@ -34,6 +38,8 @@ pub struct Lease {
     pub stream: Stream,
     /// The periods; fewer than asked for where the schedule has no more.
     pub periods: Vec<LeasedPeriod>,
+    /// When the lease of the encryptor that asked ends.
+    pub ends: Option<Timestamp>,
 }
 
 /// A period with its key.
@@ -79,6 +85,8 @@ impl Keys {
         {
             return Err(KeysError::Invalid("count is 1 to 1000"));
         }
+        let named = ask.instance.as_deref();
+        named.map(check_name).transpose()?;
         for _ in 0..ATTEMPTS {
             let row = match ask.known {
                 Some(_) => self.registered(id).await?,
@@ -90,7 +98,8 @@ impl Keys {
             let found = self.store.periods(&row, &scope, &slots).await?;
             let missing = self.drafts(&slots, &found);
             if missing.is_empty() {
-                return self.leased(row.stream, &slots, found);
+                let ends = named.map(|_| self.clock.now().plus(self.lease));
+                return self.leased(row.stream, &slots, found, ends);
             }
             let now = self.clock.now();
             let free = |new: &&NewPeriod| scope == Scope::Stream && span.is_due(new.slot.boundary);
@@ -146,6 +155,7 @@ impl Keys {
         stream: Stream,
         slots: &[Slot],
         mut found: HashMap<Boundary, PeriodRow>,
+        ends: Option<Timestamp>,
     ) -> Result<Lease, KeysError> {
         let mut periods = Vec::with_capacity(slots.len());
         for slot in slots {
@@ -164,7 +174,11 @@ impl Keys {
                 });
             }
         }
-        Ok(Lease { stream, periods })
+        Ok(Lease {
+            stream,
+            periods,
+            ends,
+        })
     }
 }
 

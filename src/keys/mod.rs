@@ -140,6 +140,17 @@ fn place(kid: &Kid) -> Place<'_> {
     }
 }
 
+/// An encryptor's name stands in queries, logs and on consoles.
+fn check_name(instance: &str) -> Result<(), KeysError> {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    match (1..=64).contains(&instance.len()) && instance.bytes().all(is_allowed) {
+        true => Ok(()),
+        false => Err(KeysError::Invalid(
+            "instance is 1 to 64 of A-Z a-z 0-9 . _ -",
+        )),
+    }
+}
+
 /// How many segments the fastest encryptor publishes in `span`.
 fn segments_in(span: Duration, reach: Reach) -> u64 {
     let pace = reach.pace.unwrap_or(ASSUMED_PACE).as_millis().max(1);

@@ -7,7 +7,7 @@ use crate::api::{Claim, ProgressReply, ProgressReport, Text};
 use crate::domain::StreamId;
 use crate::store::{Heartbeat, Usage};
 
-use super::{Keys, KeysError};
+use super::{Keys, KeysError, check_name};
 
 /// The most claims of one report.
 const MAX_CLAIMS: usize = 1000;
@@ -54,14 +54,9 @@ impl Keys {
 }
 
 fn check(report: &ProgressReport) -> Result<(), KeysError> {
-    let name = report.instance.as_bytes();
-    let is_allowed = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
+    check_name(&report.instance)?;
     let mut periods = report.renditions.iter().flat_map(|one| &one.periods);
-    if !(1..=64).contains(&name.len()) || !name.iter().all(is_allowed) {
-        Err(KeysError::Invalid(
-            "instance is 1 to 64 of A-Z a-z 0-9 . _ -",
-        ))
-    } else if report.claims.len() > MAX_CLAIMS {
+    if report.claims.len() > MAX_CLAIMS || report.taken.len() > MAX_CLAIMS {
         Err(KeysError::Invalid("a report makes at most 1000 claims"))
     } else if periods.clone().count() > MAX_USAGES {
         Err(KeysError::Invalid("a report names at most 10000 periods"))
@@ -141,6 +136,8 @@ mod tests {
         let listing = |at: usize, last| RenditionProgress {
             rendition: Text(format!("v{at}.m3u8").parse().unwrap()),
             last_time: None,
+            duration_ms: 0,
+            kept: false,
             periods: vec![PeriodUse {
                 kid: Text(kid),
                 first: 1,
@@ -253,6 +250,8 @@ mod tests {
         let listing = |first, last, count| RenditionProgress {
             rendition: Text("a.m3u8".parse().unwrap()),
             last_time: None,
+            duration_ms: 0,
+            kept: false,
             periods: vec![
                 PeriodUse {
                     kid: Text(Kid::from_bytes([1; 16])),

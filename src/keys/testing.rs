@@ -146,6 +146,8 @@ impl Bench {
             renditions: vec![RenditionProgress {
                 rendition: Text("v0/index.m3u8".parse().unwrap()),
                 last_time: time.map(|seconds| Text(after_noon(seconds))),
+                duration_ms: 16_000,
+                kept: false,
                 periods: vec![PeriodUse {
                     kid: Text(kid),
                     first: last.saturating_sub(3),
@@ -175,6 +177,8 @@ pub(super) fn empty_report() -> ProgressReport {
         acknowledged: 1,
         renditions: Vec::new(),
         claims: Vec::new(),
+        taken: Vec::new(),
+        leaving: false,
     }
 }
 

@@ -230,6 +230,7 @@ impl Failure {
             status: status.as_u16(),
             code: name.to_owned(),
             detail: self.detail.clone(),
+            unreachable: Vec::new(),
             request_id: id.to_string(),
         }
     }

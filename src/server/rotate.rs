@@ -26,6 +26,7 @@ pub(super) async fn rotate(
         version: rotated.stream.version,
         index: rotated.slot.index,
         boundary: rotated.slot.boundary.into(),
+        unreachable: Vec::new(),
     };
     Ok(unstored(&mut HttpResponse::Ok(), &reply))
 }

@@ -59,6 +59,7 @@ impl Ask {
                 count: value(&pairs, "count")?,
                 rendition: value(&pairs, "rendition")?,
                 known: value(&pairs, "known")?,
+                instance: value(&pairs, "instance")?,
             },
             wait: value(&pairs, "wait")?,
         };
@@ -101,6 +102,7 @@ fn view(leased: &Leased, grants: &Grants, permit: &Permit<Lease>, now: Timestamp
         eras: stream.schedule.eras().map(Into::into).collect(),
         periods: leased.periods.iter().map(period).collect(),
         now: Text(now),
+        lease_end: leased.ends.map(Text),
     }
 }
 

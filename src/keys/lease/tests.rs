@@ -192,6 +192,7 @@ async fn renditions_may_have_keys_of_their_own() {
         count: Some(1),
         rendition: rendition.map(|path| path.parse().unwrap()),
         known: None,
+        instance: None,
     };
     let refused = bench
         .keys
