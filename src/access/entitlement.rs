@@ -7,12 +7,21 @@
 
 use std::collections::HashMap;
 
+use prometheus_client::metrics::counter::Counter;
+
 use super::config::{AccessConfigError, EntitlementConfig, EntitlementSource};
 use crate::domain::{Denied, StreamId, StreamPattern};
 
+/// The source, and how often it was asked.
+#[derive(Debug)]
+pub(super) struct Entitlement {
+    source: Source,
+    lookups: Counter,
+}
+
 /// Where the answer comes from.
 #[derive(Debug)]
-pub(super) enum Entitlement {
+enum Source {
     /// Whoever holds a good credential.
     Allow,
     /// Viewers by name, each with patterns, from the configuration.
@@ -23,7 +32,7 @@ impl Entitlement {
     pub(super) fn new(config: &EntitlementConfig) -> Result<Self, AccessConfigError> {
         if config.source == EntitlementSource::Allow {
             return match config.viewers.as_slice() {
-                [] => Ok(Self::Allow),
+                [] => Ok(Source::Allow.into()),
                 _ => Err(AccessConfigError::StrayViewers),
             };
         }
@@ -32,17 +41,34 @@ impl Entitlement {
             let patterns = viewers.entry(viewer.subject.clone()).or_default();
             patterns.extend(viewer.streams.iter().map(|pattern| pattern.0.clone()));
         }
-        Ok(Self::Static(viewers))
+        Ok(Source::Static(viewers).into())
+    }
+
+    /// Counts the questions put to the source; `allow` is asked nothing.
+    pub(super) fn lookups(&self) -> Counter {
+        self.lookups.clone()
     }
 
     /// Refuses with [`Denied::NotEntitled`], or [`Denied::Undecided`] if its source is away.
     pub(super) async fn check(&self, subject: &str, stream: &StreamId) -> Result<(), Denied> {
-        let entitled = match self {
-            Self::Allow => true,
-            Self::Static(viewers) => viewers
-                .get(subject)
-                .is_some_and(|patterns| patterns.iter().any(|p| p.matches(stream))),
+        let entitled = match &self.source {
+            Source::Allow => true,
+            Source::Static(viewers) => {
+                self.lookups.inc();
+                viewers
+                    .get(subject)
+                    .is_some_and(|patterns| patterns.iter().any(|p| p.matches(stream)))
+            }
         };
         entitled.then_some(()).ok_or(Denied::NotEntitled)
+    }
+}
+
+impl From<Source> for Entitlement {
+    fn from(source: Source) -> Self {
+        Self {
+            source,
+            lookups: Counter::default(),
+        }
     }
 }

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
+
 use super::config::{AccessConfigError, Config};
 use super::credential::Credential;
 use super::entitlement::Entitlement;
@@ -121,6 +123,11 @@ impl Gate {
     pub fn recheck<A: Act>(&self, permit: &Permit<A>) -> Result<(), Denied> {
         let is_live = permit.principal().is_live(self.clock.now());
         is_live.then_some(()).ok_or(Fault::Expired.into())
+    }
+
+    /// Counts the questions put to the entitlement source.
+    pub fn entitlement_lookups(&self) -> Counter {
+        self.entitlement.lookups()
     }
 
     /// Writes grants.

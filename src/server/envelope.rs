@@ -5,6 +5,7 @@
 //! or a header.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -22,9 +23,9 @@ use super::cors::Origins;
 use super::error::{Code, Failure};
 use super::files::has_encoded_separator;
 use super::ops::is_loopback;
-use super::routes::{Listener, Template};
+use super::routes::Listener;
 use crate::domain::{Entropy, RequestId};
-use crate::telemetry::{DenialLabels, Metrics, RequestLabels, RouteLabels};
+use crate::telemetry::{DenialLabels, Metrics, RequestLabels, RouteLabels, RouteMeasures};
 
 /// What the envelope works with; one for each listener.
 pub(super) struct Surroundings {
@@ -89,12 +90,11 @@ async fn call(
     next.call(request).instrument(span).await
 }
 
-/// The template that a request matched.
-fn route_of(request: &HttpRequest) -> &'static str {
-    match request.app_data::<Template>() {
-        Some(template) => template.0,
-        None if request.method() == Method::OPTIONS => "*",
-        None => "unmatched",
+/// The template of a request that matched none.
+fn no_route(request: &HttpRequest) -> &'static str {
+    match *request.method() {
+        Method::OPTIONS => "*",
+        _ => "unmatched",
     }
 }
 
@@ -182,17 +182,21 @@ impl Surroundings {
         failure: Option<&Failure>,
         began: Instant,
     ) {
-        let route = route_of(answer.request());
+        let measures = answer.request().app_data::<RouteMeasures>();
+        let route = measures.map_or_else(|| no_route(answer.request()), |known| known.route);
         let took = began.elapsed();
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let status = failure
             .map_or(answer.status(), |failure| failure.code().status())
             .as_u16();
-        self.measure(route, status, failure);
-        self.metrics
-            .latency
-            .get_or_create(&RouteLabels { route })
-            .observe(took.as_secs_f64());
+        match measures {
+            Some(known) if status == 200 => known.good.inc(),
+            _ => self.count(route, status, failure),
+        };
+        match measures {
+            Some(known) => known.latency.observe(took),
+            None => self.time(route, took),
+        }
         match failure {
             None => tracing::debug!(request_id = %id, route, status, micros, "answered"),
             Some(failure) if failure.is_ours() => {
@@ -205,11 +209,7 @@ impl Surroundings {
         }
     }
 
-    fn measure(&self, route: &'static str, status: u16, failure: Option<&Failure>) {
-        self.metrics
-            .requests
-            .get_or_create(&RequestLabels { route, status })
-            .inc();
+    fn count(&self, route: &'static str, status: u16, failure: Option<&Failure>) -> u64 {
         if let Some(failure) = failure {
             let code = failure.code().name();
             self.metrics
@@ -217,6 +217,13 @@ impl Surroundings {
                 .get_or_create(&DenialLabels { code })
                 .inc();
         }
+        let labels = RequestLabels { route, status };
+        self.metrics.requests.get_or_create(&labels).inc()
+    }
+
+    fn time(&self, route: &'static str, took: Duration) {
+        let latency = &self.metrics.latency;
+        latency.get_or_create(&RouteLabels { route }).observe(took);
     }
 }
 

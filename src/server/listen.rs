@@ -232,7 +232,8 @@ impl Wiring {
         origins: Origins,
         stopping: &watch::Receiver<bool>,
     ) -> Self {
-        let metrics = Arc::new(Metrics::default());
+        let lookups = deps.gate.entitlement_lookups();
+        let metrics = Arc::new(Metrics::with_lookups(lookups));
         let around = |listener, origins| {
             Data::new(Surroundings {
                 listener,
@@ -263,13 +264,13 @@ impl Wiring {
             .app_data(self.gate)
             .app_data(self.keys)
             .app_data(self.clock)
-            .app_data(self.metrics);
+            .app_data(self.metrics.clone());
         if let Some(root) = self.root {
             app.app_data(root);
         }
-        routes::configure(listener, app);
+        routes::configure(listener, &self.metrics, app);
         if listener == Listener::Public {
-            pages::configure(&self.pages, app);
+            pages::configure(&self.pages, &self.metrics, app);
         }
     }
 }

@@ -7,7 +7,8 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::files::bytes_or_head;
-use super::routes::{Template, other_method};
+use super::routes::other_method;
+use crate::telemetry::Metrics;
 
 /// One page, script or style, served to anyone at one path.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     frame-ancestors 'none'";
 
 /// Wires the pages.
-pub(super) fn configure(pages: &[Page], app: &mut ServiceConfig) {
+pub(super) fn configure(pages: &[Page], metrics: &Metrics, app: &mut ServiceConfig) {
     for page in pages.iter().cloned() {
         let path = page.path.clone();
         let answer = move |request: HttpRequest| {
@@ -36,7 +37,7 @@ pub(super) fn configure(pages: &[Page], app: &mut ServiceConfig) {
             async move { answer }
         };
         let resource = web::resource(path)
-            .app_data(Template("page"))
+            .app_data(metrics.of_route("page"))
             .route(web::get().to(answer.clone()))
             .route(web::head().to(answer))
             .default_service(other_method("GET, HEAD"));

@@ -10,6 +10,7 @@ use actix_web::{HttpResponse, Resource};
 use super::error::{Code, Failure};
 use super::{deliver, openapi, ops, origin, play, progress, revoke, rotate, schedule, streams};
 use crate::domain::Action;
+use crate::telemetry::{Metrics, RouteMeasures};
 
 /// Which socket a route is reached at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,23 +87,23 @@ const ROTATE: &str = "/v1/streams/{stream}/rotate";
 const PROGRESS: &str = "/v1/streams/{stream}/progress";
 const REVOKE: &str = "/v1/keys/{kid}/revoke";
 
-/// A row's path as it stands on the requests that match it, for logs and metrics.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Template(pub(super) &'static str);
-
 /// Wires the routes of `listener`.
-pub(super) fn configure(listener: Listener, app: &mut ServiceConfig) {
+///
+/// Each resource carries its row's [`RouteMeasures`], by which the envelope knows the template.
+pub(super) fn configure(listener: Listener, metrics: &Metrics, app: &mut ServiceConfig) {
     let mut paths: Vec<&str> = Vec::new();
     for route in ROUTES.iter().filter(|route| route.listener == listener) {
         if !paths.contains(&route.path) {
             paths.push(route.path);
-            app.service(resource(listener, route.path));
+            let measures = metrics.of_route(route.path);
+            app.service(resource(listener, measures));
         }
     }
     app.default_service(web::to(unknown));
 }
 
-fn resource(listener: Listener, path: &'static str) -> Resource {
+fn resource(listener: Listener, measures: RouteMeasures) -> Resource {
+    let path = measures.route;
     let rows = || {
         let all = ROUTES.iter();
         all.filter(move |route| route.listener == listener && route.path == path)
@@ -111,7 +112,7 @@ fn resource(listener: Listener, path: &'static str) -> Resource {
         .map(|route| route.method)
         .collect::<Vec<_>>()
         .join(", ");
-    let mut resource = web::resource(pattern(path)).app_data(Template(path));
+    let mut resource = web::resource(pattern(path)).app_data(measures);
     for route in rows() {
         resource = resource.route((route.handler)().method(method(route.method)));
     }

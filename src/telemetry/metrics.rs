@@ -6,8 +6,9 @@
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use super::Latency;
 
 /// A request's route template and answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -39,23 +40,38 @@ pub struct Metrics {
     /// Answered requests.
     pub requests: Family<RequestLabels, Counter>,
     /// Time from the request's head to its answer, in seconds.
-    pub latency: Family<RouteLabels, Histogram>,
+    pub latency: Family<RouteLabels, Latency>,
     /// Keys handed to viewers.
     pub deliveries: Counter,
+    /// Questions put to the entitlement source. The gate asks them, and has a clone.
+    pub entitlement_lookups: Counter,
     /// Refusals by public code.
     pub denials: Family<DenialLabels, Counter>,
 }
 
-/// From a cached key (tens of microseconds) to a slow disk.
-const LATENCY_BOUNDS: [f64; 12] = [
-    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0,
-];
+/// The series of one route, looked up once: what is answered well is counted without a lock.
+#[derive(Debug, Clone)]
+pub struct RouteMeasures {
+    /// The template, such as `/v1/keys/{kid}`.
+    pub route: &'static str,
+    /// Answers with status 200.
+    pub good: Counter,
+    /// Times of all answers.
+    pub latency: Latency,
+}
 
 impl Default for Metrics {
     fn default() -> Self {
+        Self::with_lookups(Counter::default())
+    }
+}
+
+impl Metrics {
+    /// With a counter that another part counts by: `entitlement_lookups`.
+    pub fn with_lookups(entitlement_lookups: Counter) -> Self {
         let mut registry = Registry::with_prefix("hlskey");
         let requests = Family::default();
-        let latency = Family::new_with_constructor(latency_histogram as fn() -> Histogram);
+        let latency = Family::default();
         let deliveries = Counter::default();
         let denials = Family::default();
         registry.register("http_requests", "Answered requests", requests.clone());
@@ -71,6 +87,11 @@ impl Default for Metrics {
             deliveries.clone(),
         );
         registry.register(
+            "entitlement_lookups",
+            "Questions put to the entitlement source",
+            entitlement_lookups.clone(),
+        );
+        registry.register(
             "denials",
             "Refused requests by public code",
             denials.clone(),
@@ -80,16 +101,21 @@ impl Default for Metrics {
             requests,
             latency,
             deliveries,
+            entitlement_lookups,
             denials,
         }
     }
-}
 
-fn latency_histogram() -> Histogram {
-    Histogram::new(LATENCY_BOUNDS)
-}
+    /// The series of `route`.
+    pub fn of_route(&self, route: &'static str) -> RouteMeasures {
+        let good = RequestLabels { route, status: 200 };
+        RouteMeasures {
+            route,
+            good: self.requests.get_or_create_owned(&good),
+            latency: self.latency.get_or_create_owned(&RouteLabels { route }),
+        }
+    }
 
-impl Metrics {
     /// Everything in the OpenMetrics text form.
     pub fn render(&self) -> String {
         let mut out = String::new();
@@ -117,7 +143,7 @@ mod tests {
         metrics
             .latency
             .get_or_create(&RouteLabels { route: "/healthz" })
-            .observe(0.002);
+            .observe(std::time::Duration::from_millis(2));
         metrics
             .denials
             .get_or_create(&DenialLabels {
@@ -125,12 +151,15 @@ mod tests {
             })
             .inc();
         metrics.deliveries.inc();
+        metrics.entitlement_lookups.inc();
+        metrics.of_route("/healthz").good.inc();
         let text = metrics.render();
         for line in [
-            "hlskey_http_requests_total{route=\"/healthz\",status=\"200\"} 1",
+            "hlskey_http_requests_total{route=\"/healthz\",status=\"200\"} 2",
             "hlskey_http_request_duration_seconds_count{route=\"/healthz\"} 1",
             "hlskey_denials_total{code=\"unauthorized\"} 1",
             "hlskey_key_deliveries_total 1",
+            "hlskey_entitlement_lookups_total 1",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }
