@@ -15,6 +15,8 @@ HLSKEY := $(CURDIR)/target/release/hlskey
 FAILPOINTS := $(CURDIR)/target/failpoints/hlskey
 # What npm writes last, and only when everything is installed: the player, and the tests' tools.
 INSTALLED := node_modules/.package-lock.json
+# In no folder of PATH; which version it is does not matter.
+INITDB := $(or $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb)),initdb)
 PLAYER := web/$(INSTALLED)
 DRIVERS := $(patsubst %/package.json,%/$(INSTALLED),$(wildcard tests/*/package.json))
 
@@ -29,6 +31,7 @@ build: rust $(PLAYER) ## build target/release/hlskey, page and clip included
 
 test: tools lint build failpoints $(DRIVERS) ## run every check: lints, licences, units, the built program
 	HLSKEY_BIN="$(HLSKEY)" HLSKEY_FAILPOINTS_BIN="$(FAILPOINTS)" cargo nextest run --locked
+	cargo nextest run --locked --profile postgres
 	cargo test --locked --doc --quiet
 	node --test web/page/
 
@@ -64,7 +67,8 @@ failpoints: rust $(PLAYER)
 	install -D "$(CARGO_TARGET_DIR)/debug/hlskey" "$(FAILPOINTS)"
 
 tools: rust
-	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm ps=procps systemd-analyze=systemd
+	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm ps=procps systemd-analyze=systemd \
+	    $(INITDB)=postgresql
 	cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest

@@ -9,12 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::{Admitted, ApiKey, Config, Credential, Gate};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock, Denied, SystemEntropy, Timestamp};
-use crate::store::testing::scratch;
+use crate::store::testing::{Scratch, scratch};
 use crate::store::{CredentialRow, Store};
 
 /// When tests begin: a whole hour, in seconds 1_800_000_000.
@@ -46,7 +44,7 @@ impl Clock for ManualClock {
 
 /// A gate and what stands around it. All files are gone with it.
 pub(crate) struct Bench {
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Scratch,
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) config: Config,

@@ -121,6 +121,7 @@ impl Config {
 
     fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         let mut paths = self.server.paths_mut();
+        paths.extend(self.store.paths_mut());
         paths.extend(self.keys.paths_mut());
         paths.extend(self.access.paths_mut());
         paths
@@ -136,7 +137,7 @@ impl Config {
         }
         self.store
             .check()
-            .map_err(|fault| self.source.wrong("url = ", &fault))?;
+            .map_err(|fault| self.source.wrong(fault.setting(), &fault))?;
         crate::crypto::KeyRing::load(&self.keys.master_keys)
             .map_err(|fault| self.source.wrong("master_keys", &fault))?;
         access::Gate::check(&self.access)
@@ -190,7 +191,10 @@ mod tests {
             config.keys.master_keys,
             [Path::new("/etc/keystore/master.key")]
         );
-        assert_eq!(config.store.url, "sqlite:/etc/keystore/hlskey.db");
+        assert_eq!(
+            config.store.place().unwrap(),
+            "sqlite:/etc/keystore/hlskey.db"
+        );
     }
 
     #[test]

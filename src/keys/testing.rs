@@ -2,13 +2,11 @@
 //!
 //! Must not know: what is tested.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use tempfile::TempDir;
 
 use super::{Config, Keys, Lease, LeaseRequest};
 use crate::api::{PeriodUse, ProgressReport, RenditionProgress, Text};
@@ -17,7 +15,7 @@ use crate::domain::{
     Clock, Entropy, Kid, Rotation, StreamId, StreamPolicy, SystemEntropy, Timestamp,
 };
 use crate::store::Store;
-use crate::store::testing::config_in;
+use crate::store::testing::Scratch;
 
 /// 2026-01-02T12:00:00Z, on the grid of every rule that the tests use.
 pub(super) const NOON: Timestamp = Timestamp::from_millis(1_767_355_200_000);
@@ -68,16 +66,16 @@ impl Entropy for SeededEntropy {
 
 /// A server's keys, on a database that others may share.
 pub(super) struct Bench {
-    pub(super) dir: Arc<TempDir>,
+    pub(super) scratch: Arc<Scratch>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) keys: Keys,
 }
 
 impl Bench {
     pub(super) async fn new() -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let scratch = Arc::new(Scratch::new().await);
         let clock = Arc::new(ManualClock(AtomicI64::new(NOON.millis())));
-        Self::on(dir, clock, &[7]).await
+        Self::on(scratch, clock, &[7]).await
     }
 
     /// Another server on the same database.
@@ -87,20 +85,17 @@ impl Bench {
 
     /// Another server on the same database, with these master keys.
     pub(super) async fn with_ring(&self, masters: &[u8]) -> Self {
-        Self::on(Arc::clone(&self.dir), Arc::clone(&self.clock), masters).await
+        Self::on(Arc::clone(&self.scratch), Arc::clone(&self.clock), masters).await
     }
 
-    /// Another server on a copy of the database's files as they are now.
-    pub(super) async fn copied(&self) -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
-        for file in ["hlskey.db", "hlskey.db-wal"] {
-            std::fs::copy(self.path().join(file), dir.path().join(file)).unwrap();
-        }
-        Self::on(dir, Arc::clone(&self.clock), &[7]).await
+    /// Another server on the database as it is on the disk now, this one's connections ignored.
+    pub(super) async fn after_crash(&self) -> Self {
+        let copy = Arc::new(self.scratch.copied());
+        Self::on(copy, Arc::clone(&self.clock), &[7]).await
     }
 
-    async fn on(dir: Arc<TempDir>, clock: Arc<ManualClock>, masters: &[u8]) -> Self {
-        let store = Store::open(&config_in(dir.path())).await.unwrap();
+    async fn on(scratch: Arc<Scratch>, clock: Arc<ManualClock>, masters: &[u8]) -> Self {
+        let store = Store::open(&scratch.config()).await.unwrap();
         let masters = masters.iter().map(|byte| MasterKey::new(&[*byte; 32]));
         let ring = KeyRing::new(masters.collect()).unwrap();
         let shared: Arc<dyn Clock> = clock.clone();
@@ -112,11 +107,11 @@ impl Bench {
             Arc::new(SeededEntropy::new()),
         );
         keys.poll = Duration::from_millis(5);
-        Self { dir, clock, keys }
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        self.dir.path()
+        Self {
+            scratch,
+            clock,
+            keys,
+        }
     }
 
     pub(super) async fn register(&self, stream: &str, rotation: Rotation) -> StreamId {

@@ -6,7 +6,7 @@ use crate::crypto::TokenDigest;
 use crate::domain::{Action, StreamPattern, Timestamp};
 
 use super::link::{execute, fetch_all, fetch_optional, try_execute};
-use super::{Store, StoreError};
+use super::{Lock, Store, StoreError};
 
 /// One API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Store {
 
     /// Adds a credential; [`StoreError::Conflict`] if its id or its name is taken.
     pub async fn add_credential(&self, row: &CredentialRow) -> Result<(), StoreError> {
-        let mut on = self.write().await?;
+        let mut on = self.write(Lock::All).await?;
         try_execute!(
             on,
             "INSERT INTO credentials (id, name, digest, streams, actions, created, expires)
@@ -74,7 +74,7 @@ impl Store {
 
     /// Removes the credential of this name; `false` if there is none.
     pub async fn remove_credential(&self, name: &str) -> Result<bool, StoreError> {
-        let mut on = self.write().await?;
+        let mut on = self.write(Lock::All).await?;
         let removed = execute!(on, "DELETE FROM credentials WHERE name = $1", name)?;
         on.commit().await?;
         Ok(removed > 0)
@@ -174,7 +174,7 @@ mod tests {
     async fn a_row_that_cannot_be_read_is_named() {
         let (_dir, store) = scratch().await;
         store.add_credential(&row("1", "a")).await.unwrap();
-        let mut on = store.write().await.unwrap();
+        let mut on = store.write(Lock::All).await.unwrap();
         execute!(on, "UPDATE credentials SET actions = 'fly' WHERE id = '1'").unwrap();
         on.commit().await.unwrap();
         assert_eq!(

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use super::StoreConfigError;
+
 /// A store error. No variant prints a value from a row other than its key.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The URL names no database that this build can open.
-    #[error("store.url must be sqlite:PATH")]
-    Url,
+    /// The configuration names no database.
+    #[error(transparent)]
+    Config(#[from] StoreConfigError),
     /// The database cannot be reached, read or written now.
     #[error("the store is unavailable")]
     Unavailable(#[source] Fault),

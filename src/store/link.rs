@@ -5,26 +5,33 @@
 //! as NULL. Must not know: any table.
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::StoreError;
+use super::postgres::bounded;
 
 /// A connection, whatever it was lent for.
 pub(super) enum Link<'c> {
     /// To SQLite.
     Sqlite(&'c mut SqliteConnection),
+    /// To Postgres.
+    Postgres(&'c mut PgConnection),
 }
 
 /// A connection for reading.
 pub(super) enum Lent {
     /// To SQLite.
     Sqlite(PoolConnection<Sqlite>),
+    /// To Postgres.
+    Postgres(PoolConnection<Postgres>),
 }
 
 /// A transaction for writing.
 pub(super) enum Tx {
     /// Of SQLite.
     Sqlite(Transaction<'static, Sqlite>),
+    /// Of Postgres.
+    Postgres(Transaction<'static, Postgres>),
 }
 
 impl Lent {
@@ -32,6 +39,7 @@ impl Lent {
     pub(super) fn link(&mut self) -> Link<'_> {
         match self {
             Self::Sqlite(connection) => Link::Sqlite(connection),
+            Self::Postgres(connection) => Link::Postgres(connection),
         }
     }
 }
@@ -41,14 +49,17 @@ impl Tx {
     pub(super) fn link(&mut self) -> Link<'_> {
         match self {
             Self::Sqlite(transaction) => Link::Sqlite(transaction),
+            Self::Postgres(transaction) => Link::Postgres(transaction),
         }
     }
 
     /// Makes everything durable that was written.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(transaction) => transaction.commit().await.map_err(StoreError::from),
-        }
+        let done = match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => bounded(transaction.commit()).await,
+        };
+        done.map_err(StoreError::from)
     }
 }
 
@@ -100,6 +111,12 @@ macro_rules! try_execute {
                     .await
                     .map(|done| done.rows_affected())
             }
+            $crate::store::link::Link::Postgres(connection) => {
+                let statement = $crate::store::link::statement!(sqlx::query, $sql $(, $value)*);
+                $crate::store::postgres::bounded(statement.execute(connection))
+                    .await
+                    .map(|done| done.rows_affected())
+            }
         }
     };
 }
@@ -107,32 +124,37 @@ macro_rules! try_execute {
 /// The one row of a query as `$row`, if there is one.
 macro_rules! fetch_optional {
     ($on:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
-        match $on.link() {
-            $crate::store::link::Link::Sqlite(connection) => {
-                $crate::store::link::statement!(sqlx::query_as::<_, $row>, $sql $(, $value)*)
-                    .fetch_optional(connection)
-                    .await
-                    .map_err($crate::store::StoreError::from)
-            }
-        }
+        $crate::store::link::fetch!($on, fetch_optional, $row, $sql $(, $value)*)
     };
 }
 
 /// The rows of a query, each as `$row`.
 macro_rules! fetch_all {
     ($on:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
-        match $on.link() {
-            $crate::store::link::Link::Sqlite(connection) => {
-                $crate::store::link::statement!(sqlx::query_as::<_, $row>, $sql $(, $value)*)
-                    .fetch_all(connection)
-                    .await
-                    .map_err($crate::store::StoreError::from)
-            }
-        }
+        $crate::store::link::fetch!($on, fetch_all, $row, $sql $(, $value)*)
     };
 }
 
-pub(super) use {execute, fetch_all, fetch_optional, statement, try_execute};
+/// What `$how` fetches of a query.
+macro_rules! fetch {
+    ($on:expr, $how:ident, $row:ty, $sql:expr $(, $value:expr)*) => {
+        match $on.link() {
+            $crate::store::link::Link::Sqlite(connection) => {
+                $crate::store::link::statement!(sqlx::query_as::<_, $row>, $sql $(, $value)*)
+                    .$how(connection)
+                    .await
+            }
+            $crate::store::link::Link::Postgres(connection) => {
+                let query =
+                    $crate::store::link::statement!(sqlx::query_as::<_, $row>, $sql $(, $value)*);
+                $crate::store::postgres::bounded(query.$how(connection)).await
+            }
+        }
+        .map_err($crate::store::StoreError::from)
+    };
+}
+
+pub(super) use {execute, fetch, fetch_all, fetch_optional, statement, try_execute};
 
 #[cfg(test)]
 mod tests {

@@ -4,10 +4,12 @@
 
 mod claims;
 mod columns;
+mod config;
 mod credentials;
 mod error;
 mod link;
 mod periods;
+mod postgres;
 mod progress;
 mod sqlite;
 mod stream_row;
@@ -15,8 +17,7 @@ mod streams;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use serde::Deserialize;
-
+pub use config::{Config, StoreConfigError};
 pub use credentials::CredentialRow;
 pub use error::{Fault, StoreError};
 pub use periods::{KeyRow, NewPeriod, PeriodRow};
@@ -24,38 +25,10 @@ pub use progress::{Heartbeat, Reach, Recorded, Usage};
 pub use stream_row::StreamRow;
 pub use streams::AddStream;
 
+use config::Target;
 use link::{Lent, Tx};
 
-/// The section `[store]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Where the database is: `sqlite:PATH`. A relative path is resolved against the
-    /// configuration file. Default `sqlite:keystore/hlskey.db`.
-    pub url: String,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            url: "sqlite:keystore/hlskey.db".to_owned(),
-        }
-    }
-}
-
-impl Config {
-    /// Whether the URL names a database that this program knows. Opens nothing.
-    pub fn check(&self) -> Result<(), StoreError> {
-        sqlite::path_of(&self.url).map(drop).ok_or(StoreError::Url)
-    }
-
-    /// Makes a relative database path absolute, seen from `base`.
-    pub fn resolve(&mut self, base: &std::path::Path) {
-        if let Some(path) = sqlite::path_of(&self.url) {
-            self.url = format!("{}{}", sqlite::SCHEME, base.join(path).display());
-        }
-    }
-}
+use crate::domain::StreamId;
 
 /// The database. Cheap to clone; all clones share its connections.
 #[derive(Debug, Clone)]
@@ -67,16 +40,27 @@ pub struct Store {
 #[derive(Debug, Clone)]
 enum Backend {
     Sqlite(sqlite::Database),
+    Postgres(postgres::Database),
+}
+
+/// What a writer needs to have alone, so that what it reads stays true until it commits. SQLite
+/// gives it the whole file.
+#[derive(Debug, Clone, Copy)]
+enum Lock<'s> {
+    /// One stream: its row, eras, periods, ledger, encryptors and claims.
+    Stream(&'s StreamId),
+    /// Everything: what looks at several streams, or at none.
+    All,
 }
 
 impl Store {
     /// Opens the database, makes it if it is not there, and brings its schema up to date.
     pub async fn open(config: &Config) -> Result<Self, StoreError> {
-        let path = sqlite::path_of(&config.url).ok_or(StoreError::Url)?;
-        let database = sqlite::Database::open(path).await?;
-        Ok(Self {
-            backend: Backend::Sqlite(database),
-        })
+        let backend = match config.target()? {
+            Target::Sqlite(path) => Backend::Sqlite(sqlite::Database::open(&path).await?),
+            Target::Postgres(at) => Backend::Postgres(postgres::Database::open(&at).await?),
+        };
+        Ok(Self { backend })
     }
 
     /// Whether the database answers.
@@ -89,13 +73,16 @@ impl Store {
     async fn read(&self) -> Result<Lent, StoreError> {
         match &self.backend {
             Backend::Sqlite(database) => Ok(Lent::Sqlite(database.read().await?)),
+            Backend::Postgres(database) => Ok(Lent::Postgres(database.read().await?)),
         }
     }
 
-    /// A transaction for writing; it is rolled back unless committed.
-    async fn write(&self) -> Result<Tx, StoreError> {
+    /// A transaction for writing, alone with what `lock` names; it is rolled back unless
+    /// committed.
+    async fn write(&self, lock: Lock<'_>) -> Result<Tx, StoreError> {
         match &self.backend {
             Backend::Sqlite(database) => Ok(Tx::Sqlite(database.write().await?)),
+            Backend::Postgres(database) => Ok(Tx::Postgres(database.write(lock).await?)),
         }
     }
 }

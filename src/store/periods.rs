@@ -11,7 +11,7 @@ use crate::domain::{
 
 use super::columns::{self, stored};
 use super::link::{Tx, execute, fetch_all, fetch_optional};
-use super::{Store, StoreError, StreamRow};
+use super::{Lock, Store, StoreError, StreamRow};
 
 /// A period that is to be issued.
 pub struct NewPeriod {
@@ -81,7 +81,7 @@ impl Store {
         periods: &[NewPeriod],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut on = self.write().await?;
+        let mut on = self.write(Lock::Stream(&of.stream.id)).await?;
         let same = fetch_optional!(
             on,
             (i64,),
@@ -117,7 +117,7 @@ impl Store {
 
     /// Withdraws a key. `false` if there is none of that kid.
     pub async fn revoke(&self, kid: Kid) -> Result<bool, StoreError> {
-        let mut on = self.write().await?;
+        let mut on = self.write(Lock::All).await?;
         let known = execute!(
             on,
             "UPDATE periods
@@ -286,11 +286,11 @@ fn inconsistent(kid: Kid, column: &'static str) -> StoreError {
 mod tests {
     use super::*;
     use crate::domain::StreamPolicy;
-    use crate::store::testing::scratch;
+    use crate::store::testing::{Scratch, scratch};
 
     const NOW: Timestamp = Timestamp::from_millis(0);
 
-    async fn with_stream() -> (tempfile::TempDir, Store, StreamRow) {
+    async fn with_stream() -> (Scratch, Store, StreamRow) {
         let (dir, store) = scratch().await;
         let id = "live/a".parse().unwrap();
         store
@@ -361,8 +361,8 @@ mod tests {
             .issue(&row, &Scope::Stream, &periods, NOW)
             .await
             .unwrap();
-        let mut on = store.write().await.unwrap();
-        execute!(on, "PRAGMA ignore_check_constraints = ON").unwrap();
+        store.forget_checks().await;
+        let mut on = store.write(Lock::All).await.unwrap();
         execute!(on, "UPDATE periods SET state = 'undead'").unwrap();
         on.commit().await.unwrap();
         let kid = Kid::from_bytes([1; 16]);

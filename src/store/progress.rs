@@ -9,7 +9,7 @@ use crate::domain::{Kid, Rendition, StreamId, Timestamp};
 
 use super::columns::{loaded, stored};
 use super::link::{Tx, execute, fetch_optional};
-use super::{Store, StoreError, claims};
+use super::{Lock, Store, StoreError, claims};
 
 /// Encryptors of one stream that are remembered, the last seen first.
 const ENCRYPTORS_KEPT: i64 = 64;
@@ -90,7 +90,7 @@ impl Store {
         segments: &[u64],
         now: Timestamp,
     ) -> Result<Option<Recorded>, StoreError> {
-        let mut on = self.write().await?;
+        let mut on = self.write(Lock::Stream(stream)).await?;
         let version = fetch_optional!(
             on,
             (i64,),
@@ -302,7 +302,7 @@ async fn note_usage(
 mod tests {
     use super::*;
     use crate::domain::StreamPolicy;
-    use crate::store::testing::scratch;
+    use crate::store::testing::{Scratch, scratch};
 
     const WINDOW: Duration = Duration::from_secs(3600);
 
@@ -337,7 +337,7 @@ mod tests {
         )
     }
 
-    async fn with_stream() -> (tempfile::TempDir, Store) {
+    async fn with_stream() -> (Scratch, Store) {
         let (dir, store) = scratch().await;
         let (id, policy) = ("live/a".parse().unwrap(), StreamPolicy::default());
         store.add_stream(&id, policy, at(0)).await.unwrap();

@@ -154,8 +154,8 @@ mod tests {
     use std::os::unix::fs::MetadataExt as _;
 
     use super::*;
+    use crate::store::Store;
     use crate::store::testing::config_in;
-    use crate::store::{Config, Store};
 
     #[test]
     fn only_sqlite_paths_are_urls() {
@@ -169,9 +169,6 @@ mod tests {
         ] {
             assert_eq!(path_of(bad), None, "{bad}");
         }
-        let mut config = Config::default();
-        config.resolve(Path::new("/etc/hlskey"));
-        assert_eq!(config.url, "sqlite:/etc/hlskey/keystore/hlskey.db");
     }
 
     #[tokio::test]

@@ -148,6 +148,7 @@ pub(super) fn inconsistent(row: &str, column: &'static str) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Lock;
     use crate::store::link::execute;
     use crate::store::testing::scratch;
 
@@ -157,8 +158,8 @@ mod tests {
         let (id, now) = ("live/a".parse().unwrap(), Timestamp::from_millis(0));
         let added = store.add_stream(&id, StreamPolicy::default(), now);
         added.await.unwrap();
-        let mut on = store.write().await.unwrap();
-        execute!(on, "PRAGMA ignore_check_constraints = ON").unwrap();
+        store.forget_checks().await;
+        let mut on = store.write(Lock::All).await.unwrap();
         execute!(on, "UPDATE eras SET rule = 'sometimes'").unwrap();
         on.commit().await.unwrap();
         let error = store.stream(&id).await.unwrap_err().to_string();
@@ -166,7 +167,7 @@ mod tests {
             error,
             "inconsistent store: table eras, row live/a, column rule"
         );
-        let mut on = store.write().await.unwrap();
+        let mut on = store.write(Lock::All).await.unwrap();
         execute!(on, "UPDATE streams SET iv = 'none'").unwrap();
         execute!(on, "UPDATE eras SET rule = 'never'").unwrap();
         on.commit().await.unwrap();

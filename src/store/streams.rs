@@ -9,7 +9,7 @@ use crate::domain::{Era, Schedule, StreamId, StreamPolicy, Timestamp};
 use super::columns::{self, stored};
 use super::link::{Tx, execute, fetch_optional};
 use super::stream_row::inconsistent;
-use super::{Store, StoreError};
+use super::{Lock, Store, StoreError};
 
 /// The eras that a stream keeps. Each cut adds one; the oldest go, and the first that remains
 /// also covers what was before.
@@ -34,7 +34,7 @@ impl Store {
         policy: StreamPolicy,
         now: Timestamp,
     ) -> Result<AddStream, StoreError> {
-        let mut on = self.write().await?;
+        let mut on = self.write(Lock::All).await?;
         if let Some(other) = nested(&mut on, id).await? {
             return Ok(AddStream::Nested(other));
         }
@@ -70,7 +70,7 @@ impl Store {
         version: u64,
         era: &Era,
     ) -> Result<bool, StoreError> {
-        let mut on = self.write().await?;
+        let mut on = self.write(Lock::Stream(id)).await?;
         if !advance(&mut on, id, version).await? {
             return Ok(false);
         }
@@ -98,7 +98,7 @@ impl Store {
         policy: StreamPolicy,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut on = self.write().await?;
+        let mut on = self.write(Lock::Stream(id)).await?;
         let unused = execute!(
             on,
             "UPDATE streams SET key_scope = $2, iv = $3
@@ -121,7 +121,7 @@ impl Store {
 
     /// Takes a stream's registration back; its keys are retired. `false` if there is none.
     pub async fn remove_stream(&self, id: &StreamId, now: Timestamp) -> Result<bool, StoreError> {
-        let (mut on, id) = (self.write().await?, id.as_str());
+        let (mut on, id) = (self.write(Lock::Stream(id)).await?, id.as_str());
         let removed = execute!(
             on,
             "UPDATE streams SET removed = $2, version = version + 1
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use crate::domain::{Boundary, Rotation, Scope, Stream};
     use crate::store::StreamRow;
-    use crate::store::testing::scratch;
+    use crate::store::testing::{Scratch, scratch};
 
     const NOW: Timestamp = Timestamp::from_millis(0);
 
@@ -216,7 +216,7 @@ mod tests {
         }
     }
 
-    async fn with_stream() -> (tempfile::TempDir, Store, StreamId) {
+    async fn with_stream() -> (Scratch, Store, StreamId) {
         let (dir, store) = scratch().await;
         let id = "live/a".parse().unwrap();
         let added = store.add_stream(&id, StreamPolicy::default(), NOW).await;

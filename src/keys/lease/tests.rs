@@ -141,7 +141,7 @@ async fn what_was_answered_survives_a_killed_server() {
     let stream = bench.register("live/a", every(10)).await;
     let before = bench.lease(&stream, 0, 20).await;
     // The files as a crash leaves them: nothing closed, nothing checkpointed.
-    let after_crash = bench.copied().await;
+    let after_crash = bench.after_crash().await;
     assert_eq!(after_crash.lease(&stream, 0, 20).await, before);
 }
 
@@ -243,10 +243,7 @@ async fn a_stolen_database_holds_no_key_in_the_clear() {
     let bench = Bench::new().await;
     let stream = bench.register("live/a", every(10)).await;
     let lease = bench.lease(&stream, 0, 50).await;
-    let mut bytes = Vec::new();
-    for file in std::fs::read_dir(bench.path()).unwrap() {
-        bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
-    }
+    let bytes = bench.keys.store.stolen(&bench.scratch).await;
     let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     for one in &lease.periods {
         assert!(

@@ -1,0 +1,217 @@
+//! Postgres: its address, its connections, its schema, the locks of its writers.
+//!
+//! Writers of SQLite have the whole file alone from the start of their transaction. Here a
+//! transaction first takes the advisory lock of what it named ([`Lock`]), so that what it reads
+//! stays true too. Must not know: any table.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::pool::{PoolConnection, PoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgSslMode};
+use sqlx::{
+    ConnectOptions as _, Connection as _, Executor as _, PgConnection, Postgres, Transaction,
+};
+
+use super::config::StoreConfigError;
+use super::error::Fault;
+use super::{Lock, StoreError};
+
+/// What a Postgres URL begins with.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+/// What a URL may say after its `?`. What the driver does not know it would ignore and log.
+pub(super) const PARAMETERS: [&str; 11] = [
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "options",
+];
+/// Connections of one server, besides the one that listens.
+const CONNECTIONS: u32 = 10;
+/// How long a caller waits for a connection, a database that is away included.
+const ACQUIRE: Duration = Duration::from_secs(3);
+/// How long a statement may take, by this clock; by the database's it is a second less.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// How long a connection lasts: a failover or another address is found at the latest then.
+const LIFE: Duration = Duration::from_secs(1800);
+/// What every connection begins with. A key must be on the disk before anybody hears of it,
+/// whatever the database's default is.
+const BEGIN: &str = "SET statement_timeout = '5s';
+     SET lock_timeout = '5s';
+     SET idle_in_transaction_session_timeout = '15s';
+     SELECT set_config('synchronous_commit', 'on', false)
+     WHERE current_setting('synchronous_commit') = 'off'";
+/// The advisory lock that [`Lock::All`] takes alone and [`Lock::Stream`] shares: "hlskey", 1.
+const ALL: i64 = 0x686c_736b_6579_0001;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("keystore/migrations/postgres");
+
+/// Where the database is and who asks: a secret, since it may hold a password.
+#[derive(Clone)]
+pub(super) struct Address(PgConnectOptions);
+
+impl Address {
+    /// Of a URL. A host that is not this machine must prove who it is, unless the URL says
+    /// otherwise (`sslmode`).
+    pub(super) fn parse(url: &str) -> Result<Self, StoreConfigError> {
+        let rest = SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme));
+        let rest = rest.ok_or(StoreConfigError::Form)?;
+        let query = rest.split_once('?').map_or("", |(_, query)| query);
+        let names = query
+            .split('&')
+            .map(|pair| pair.split('=').next().unwrap_or(pair));
+        let mut names = names.filter(|name| !name.is_empty());
+        if !names.clone().all(is_parameter) {
+            return Err(StoreConfigError::Parameter);
+        }
+        let options = PgConnectOptions::from_str(url).map_err(|_| StoreConfigError::Form)?;
+        let mut options = options
+            .application_name("hlskey")
+            .disable_statement_logging();
+        if !names.any(|name| name == "sslmode") && !is_local(&options) {
+            options = options.ssl_mode(PgSslMode::VerifyFull);
+        }
+        Ok(Self(options))
+    }
+
+    /// The host, or the folder of the socket.
+    pub(super) fn host(&self) -> String {
+        match self.0.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => self.0.get_host().to_owned(),
+        }
+    }
+}
+
+fn is_parameter(name: &str) -> bool {
+    let plain = name.split('[').next().unwrap_or(name);
+    PARAMETERS.contains(&plain)
+}
+
+fn is_local(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let loopback = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    options.get_socket().is_some() || host.starts_with('/') || host == "localhost" || loopback
+}
+
+/// A database, and the connections to it.
+#[derive(Debug, Clone)]
+pub(super) struct Database {
+    pool: PgPool,
+}
+
+impl Database {
+    /// Connects, and brings the schema up to date.
+    pub(super) async fn open(address: &Address) -> Result<Self, StoreError> {
+        migrate(address).await?;
+        let pool = pool().connect_with(address.0.clone()).await?;
+        Ok(Self { pool })
+    }
+
+    /// A connection that reads.
+    pub(super) async fn read(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// A transaction that has what it names alone from its start.
+    pub(super) async fn write(
+        &self,
+        lock: Lock<'_>,
+    ) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let mut tx = bounded(self.pool.begin()).await?;
+        let query = match lock {
+            Lock::All => sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ALL),
+            Lock::Stream(stream) => {
+                let both = "SELECT pg_advisory_xact_lock_shared($1), pg_advisory_xact_lock($2)";
+                sqlx::query(both).bind(ALL).bind(hash(stream.as_str()))
+            }
+        };
+        bounded(query.execute(&mut *tx)).await?;
+        Ok(tx)
+    }
+
+    #[cfg(test)]
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Ends what the database neither does nor refuses: its own timeouts do not help when it hangs.
+pub(super) async fn bounded<T>(
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let late = |_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(late)
+}
+
+fn pool() -> PoolOptions<Postgres> {
+    PoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE)
+        .max_lifetime(LIFE)
+        .after_connect(|connection: &mut PgConnection, _| {
+            Box::pin(async move { connection.execute(BEGIN).await.map(drop) })
+        })
+}
+
+/// On a connection of its own, since a migration may take longer than a statement may. Of several
+/// servers that start at once one migrates; the driver holds the others with a lock.
+async fn migrate(address: &Address) -> Result<(), StoreError> {
+    let mut connection = bounded(address.0.connect()).await?;
+    let migrated = MIGRATIONS.run(&mut connection).await;
+    migrated.map_err(|error| StoreError::Unavailable(Fault::new(error)))?;
+    Ok(bounded(connection.close()).await?)
+}
+
+/// FNV-1a: the same for every server and version. Two streams with one hash only wait for each
+/// other.
+fn hash(text: &str) -> i64 {
+    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    i64::from_ne_bytes(hash.to_ne_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_machine_must_prove_who_it_is() {
+        let mode = |url: &str| Address::parse(url).unwrap().0.get_ssl_mode();
+        for url in [
+            "postgres://u@db.example/keys",
+            "postgresql://10.0.0.1:5433/keys?user=u",
+            "postgres://u@localhost/keys?host=db.example",
+        ] {
+            assert!(matches!(mode(url), PgSslMode::VerifyFull), "{url}");
+        }
+        for url in [
+            "postgres://u@db.example/keys?sslmode=prefer",
+            "postgres://u@localhost/keys",
+            "postgres://u@%2Frun%2Fpostgresql/keys",
+            "postgres:///keys?host=/run/postgresql",
+            "postgres://u@127.0.0.1/keys",
+        ] {
+            assert!(matches!(mode(url), PgSslMode::Prefer), "{url}");
+        }
+    }
+
+    #[test]
+    fn hashes_are_the_published_ones() {
+        assert_eq!(hash(""), 0xcbf2_9ce4_8422_2325_u64.cast_signed());
+        assert_eq!(hash("foobar"), 0x8594_4171_f739_67e8_u64.cast_signed());
+    }
+}
