@@ -43,7 +43,7 @@ pub(super) struct EncryptArgs {
     #[arg(long)]
     json: bool,
     /// Names this worker at the key server; by default drawn from host and process.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = instance)]
     instance: Option<String>,
 }
 
@@ -74,6 +74,16 @@ fn options(args: EncryptArgs) -> anyhow::Result<Options> {
         once: args.once,
         instance: args.instance.unwrap_or_else(default_instance),
     })
+}
+
+/// A name that the key server takes.
+fn instance(text: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    let is_name = (1..=64).contains(&text.len()) && text.bytes().all(allowed);
+    match is_name {
+        true => Ok(text.to_owned()),
+        false => Err("a name is 1 to 64 of A-Z a-z 0-9 . _ -".to_owned()),
+    }
 }
 
 /// One line, without its end.

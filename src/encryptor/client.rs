@@ -12,9 +12,10 @@ use reqwest::{Certificate, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use super::options::Options;
 use crate::api::{Problem, ProgressReply, ProgressReport, ScheduleView};
 use crate::crypto::{ContentKey, SecretText};
-use crate::domain::{Rendition, StreamId};
+use crate::domain::Rendition;
 
 /// Why the server could not be asked, or what it said. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +80,8 @@ pub(super) struct Ask {
     pub(super) count: Option<u32>,
     /// Whose keys, where renditions have their own.
     pub(super) rendition: Option<Rendition>,
-    /// Hold the answer back for [`POLL`] while the version is still this.
+    /// Hold the answer back for [`POLL`] while the version is still this. It acknowledges the
+    /// version, as a report does.
     pub(super) known: Option<u64>,
 }
 
@@ -88,6 +90,8 @@ pub(super) struct Client {
     http: reqwest::Client,
     bearer: HeaderValue,
     stream_url: String,
+    /// Whose lease it is.
+    instance: String,
 }
 
 /// How long the server may hold a poll's answer.
@@ -97,15 +101,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 8 << 20;
 
 impl Client {
-    /// A client of `server` for `stream`, trusting the system's authorities and those in `ca`.
-    pub(super) fn new(
-        server: &str,
-        ca: Option<&Path>,
-        credential: &SecretText,
-        stream: &StreamId,
-    ) -> Result<Self, ClientError> {
-        let base = https(server).ok_or_else(|| ClientError::Address(server.to_owned()))?;
-        let authorities = ca.map(authorities).transpose()?.unwrap_or_default();
+    /// A client of the server that `options` names, for their stream, trusting the system's
+    /// authorities and those that they add.
+    pub(super) fn new(options: &Options) -> Result<Self, ClientError> {
+        let Options { server, stream, .. } = options;
+        let base = https(server).ok_or_else(|| ClientError::Address(server.clone()))?;
+        let authorities = options.ca.as_deref().map(authorities);
+        let authorities = authorities.transpose()?.unwrap_or_default();
         let http = reqwest::Client::builder()
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
@@ -119,14 +121,15 @@ impl Client {
         let base = base.as_str().trim_end_matches('/');
         Ok(Self {
             http,
-            bearer: bearer(credential)?,
+            bearer: bearer(&options.credential)?,
             stream_url: format!("{base}/v1/streams/{stream}"),
+            instance: options.instance.clone(),
         })
     }
 
     /// `GET …/schedule`: the lease.
     pub(super) async fn schedule(&self, ask: &Ask) -> Result<ScheduleView, ClientError> {
-        let mut query: Vec<(&str, String)> = Vec::new();
+        let mut query = vec![("instance", self.instance.clone())];
         query.extend(ask.from.map(|from| ("from", from.to_string())));
         query.extend(ask.count.map(|count| ("count", count.to_string())));
         query.extend(ask.rendition.iter().map(|r| ("rendition", r.to_string())));
@@ -256,8 +259,16 @@ mod tests {
     use super::*;
 
     fn made(server: &str, credential: &str) -> Result<Client, ClientError> {
-        let credential = SecretText::new(credential.to_owned());
-        Client::new(server, None, &credential, &"live/news".parse().unwrap())
+        Client::new(&Options {
+            stream: "live/news".parse().unwrap(),
+            source: "dir:/in".parse().unwrap(),
+            sink: "dir:/out".parse().unwrap(),
+            server: server.to_owned(),
+            ca: None,
+            credential: SecretText::new(credential.to_owned()),
+            once: false,
+            instance: "one".to_owned(),
+        })
     }
 
     #[test]

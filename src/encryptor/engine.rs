@@ -63,7 +63,7 @@ pub(super) struct Outcome {
     pub(super) events: Vec<Event>,
     /// What the key server is to be asked for.
     pub(super) wants: Wants,
-    /// The schedule version that the pass followed.
+    /// The schedule version that the pass followed: nothing is published by an older one any more.
     pub(super) acknowledged: Option<u64>,
     /// What the published playlists list, if that has changed.
     pub(super) progress: Option<Vec<RenditionProgress>>,
@@ -121,6 +121,7 @@ impl Engine {
         let mut busy = false;
         self.keep_time(now);
         let moved = self.scan(now);
+        self.recall(context);
         if !self.trouble.holds(now) && self.find_lost(now) {
             busy = self.encrypt(context, &mut wants);
             self.publish(now);

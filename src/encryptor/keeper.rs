@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::choose::Wants;
 use super::client::{Ask, Client, ClientError};
 use super::contact::{Contact, Tell};
 use super::event::Event;
 use super::lease::{Lease, Probe};
+use super::report::Progress;
 use crate::api::ScheduleView;
 use crate::crash;
 use crate::domain::{Boundary, Clock, KeyScope, Rendition, StreamId};
@@ -27,6 +28,7 @@ pub(super) struct Keeper {
     tell: Tell,
     lease: watch::Sender<Option<Arc<Lease>>>,
     wants: watch::Receiver<Wants>,
+    progress: watch::Receiver<Progress>,
     renew: Notify,
 }
 
@@ -47,7 +49,7 @@ impl Keeper {
         stream: StreamId,
         clock: Arc<dyn Clock>,
         tell: Tell,
-        wants: watch::Receiver<Wants>,
+        (wants, progress): (watch::Receiver<Wants>, watch::Receiver<Progress>),
     ) -> Self {
         Self {
             client,
@@ -56,6 +58,7 @@ impl Keeper {
             tell,
             lease: watch::Sender::new(None),
             wants,
+            progress,
             renew: Notify::new(),
         }
     }
@@ -90,8 +93,8 @@ impl Keeper {
         let mut contact = Contact::new("schedule", self.tell.clone());
         self.until_askable().await;
         loop {
-            let known = self.version();
-            let began = Instant::now();
+            let known = self.followed().await;
+            let (began, before) = (Instant::now(), self.version());
             let ask = Ask {
                 count: known.map(|_| 1),
                 rendition: self.any_rendition(),
@@ -102,7 +105,7 @@ impl Keeper {
                 Err(error) => sleep(contact.failed(&error)).await,
                 Ok(()) => {
                     contact.passed();
-                    if self.version() != known {
+                    if self.version() != before {
                         self.renew.notify_one();
                     } else {
                         sleep_until(began + SHORTEST).await; // the poll was not held
@@ -110,6 +113,16 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// The version that the worker follows; while that is not the newest, a little later. A worker
+    /// in the middle of a pass may still publish by the older one, and must not be taken for one
+    /// that follows the newer.
+    async fn followed(&self) -> Option<u64> {
+        let (mut progress, newest) = (self.progress.clone(), self.version());
+        let caught_up = progress.wait_for(|progress| progress.acknowledged >= newest);
+        let _ = timeout(SHORTEST, caught_up).await;
+        self.progress.borrow().acknowledged
     }
 
     /// Renews the lease before it runs out and leases what is wanted besides.

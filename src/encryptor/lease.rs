@@ -195,6 +195,12 @@ impl Lease {
         }
     }
 
+    /// The name of the key for a segment of `rendition` in `slot`, if the period is leased.
+    pub(super) fn kid(&self, rendition: &Rendition, slot: Slot) -> Option<Kid> {
+        let place = (self.scope(Some(rendition)), slot.boundary);
+        self.held.get(&place).map(|held| held.kid)
+    }
+
     /// Whether the period with this index must be leased, or leased again, to be used.
     pub(super) fn lacks(&self, scope: Option<&Rendition>, index: i64) -> bool {
         let Some(slot) = self.schedule.slot(index) else {

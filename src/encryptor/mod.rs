@@ -21,6 +21,7 @@ mod options;
 mod path;
 mod place;
 mod publish;
+mod recall;
 mod report;
 mod restore;
 mod root;

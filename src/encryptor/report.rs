@@ -72,7 +72,7 @@ impl Reporter {
             let now = progress.borrow_and_update().clone();
             let sent = match now.acknowledged {
                 None => Ok(None),
-                Some(version) => self.send(version, &now).await.map(Some),
+                Some(version) => self.send(version, &now, false).await.map(Some),
             };
             let pause = match sent {
                 Err(error) => contact.failed(&error),
@@ -89,26 +89,26 @@ impl Reporter {
         }
     }
 
-    /// The last report of a run that ends; it may fail like any.
+    /// The last report of a run that ends: it gives the lease up. It may fail like any.
     pub(super) async fn finish(&self) {
         let now = self.progress.borrow().clone();
-        if let Some(version) = now.acknowledged {
-            let _ = timeout(LAST, self.send(version, &now)).await;
-        }
+        let version = now.acknowledged.unwrap_or_default();
+        let _ = timeout(LAST, self.send(version, &now, true)).await;
     }
 
-    /// Waits until the next report is due: at once for a new claim, soon for anything else new,
-    /// or for a heartbeat.
+    /// Waits until the next report is due: at once for a new claim or version, which somebody
+    /// waits for, soon for anything else new, or for a heartbeat.
     async fn until_due(&self, progress: &mut watch::Receiver<Progress>, sent: &Progress) {
         let open = |progress: &Progress| !self.open(&progress.claims).is_empty();
-        let unasked = |now: &Progress| {
+        let urgent = |now: &Progress| {
             let new = self.open(&now.claims);
-            now.acknowledged.is_some() && !new.is_subset(&sent.claims)
+            let asks = !new.is_subset(&sent.claims);
+            now.acknowledged.is_some() && (asks || now.acknowledged != sent.acknowledged)
         };
         let apart = if open(sent) { AGAIN } else { APART };
         tokio::select! {
             () = sleep(apart) => {}
-            _ = progress.wait_for(unasked) => return,
+            _ = progress.wait_for(urgent) => return,
         }
         if open(&progress.borrow()) || *progress.borrow() != *sent {
             return;
@@ -119,7 +119,12 @@ impl Reporter {
         }
     }
 
-    async fn send(&self, acknowledged: u64, progress: &Progress) -> Result<u64, ClientError> {
+    async fn send(
+        &self,
+        acknowledged: u64,
+        progress: &Progress,
+        leaving: bool,
+    ) -> Result<u64, ClientError> {
         let open = self.open(&progress.claims);
         let report = ProgressReport {
             instance: self.instance.clone(),
@@ -127,7 +132,7 @@ impl Reporter {
             renditions: progress.renditions.clone(),
             claims: open.into_iter().take(MAX_ASKED).collect(),
             taken: Vec::new(),
-            leaving: false,
+            leaving,
         };
         let reply = self.client.progress(&report).await?;
         self.take(&reply.claims);

@@ -48,8 +48,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Summary, EncryptorError> {
     let tell: Tell = Arc::new(events);
-    let ca = options.ca.as_deref();
-    let client = Client::new(&options.server, ca, &options.credential, &options.stream)?;
+    let client = Client::new(&options)?;
     let open_files = OpenFiles::default();
     let engine = open(&options, &clock, open_files.clone())?;
     tell(Event::Started {
@@ -60,7 +59,9 @@ pub async fn run(
     worker.open_files = open_files;
     worker.watch();
     let ended = worker.run(shutdown).await;
-    worker.reporter.finish().await;
+    if worker.lease.borrow().is_some() {
+        worker.reporter.finish().await;
+    }
     let summary = worker.summary();
     (worker.tell)(Event::Stopped { summary });
     ended.map(|()| summary)
@@ -145,7 +146,7 @@ impl Worker {
             stream,
             clock.clone(),
             tell.clone(),
-            wants.subscribe(),
+            (wants.subscribe(), progress.subscribe()),
         );
         let reporter = Reporter::new(client, instance, progress.subscribe());
         Self {
@@ -164,7 +165,19 @@ impl Worker {
         }
     }
 
+    /// Once this returns, nothing is under way any more.
     async fn run(&mut self, shutdown: impl Future<Output = ()>) -> Result<(), EncryptorError> {
+        let mut tasks = JoinSet::new();
+        let ended = self.work(&mut tasks, shutdown).await;
+        tasks.shutdown().await;
+        ended
+    }
+
+    async fn work(
+        &mut self,
+        tasks: &mut JoinSet<()>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), EncryptorError> {
         let mut shutdown = pin!(shutdown);
         let mut outcome = self.pass().await?; // finds the renditions, which the lease may need
         tokio::select! {
@@ -172,7 +185,7 @@ impl Worker {
             () = &mut shutdown => return Ok(()),
             greeted = self.keeper.greet() => greeted?,
         }
-        let _tasks = self.tasks();
+        self.begin(tasks);
         loop {
             if let Some(ended) = self.ended() {
                 return ended;
@@ -204,9 +217,8 @@ impl Worker {
         self.watch = watch.ok();
     }
 
-    /// The loops beside the worker; they end with the set.
-    fn tasks(&self) -> JoinSet<()> {
-        let mut tasks = JoinSet::new();
+    /// Begins the loops beside the worker; they end with the set.
+    fn begin(&self, tasks: &mut JoinSet<()>) {
         let (keeper, reporter) = (&self.keeper, &self.reporter);
         tasks.spawn(keeper.clone().follow());
         tasks.spawn(keeper.clone().hold());
@@ -218,7 +230,6 @@ impl Worker {
                 .clone()
                 .run(contact, move |version| followed.newer(version)),
         );
-        tasks
     }
 
     /// One pass on a thread of its own, and what follows from it.

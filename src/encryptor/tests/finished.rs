@@ -123,3 +123,33 @@ fn a_playlist_without_a_last_line_end_is_taken_in_time() {
     bench.settle();
     assert!(bench.ended().unwrap().is_ok());
 }
+
+#[test]
+fn what_is_not_listed_yet_follows_a_new_schedule_before_that_is_acknowledged() {
+    let mut bench = Bench::new(BY_THREE);
+    bench.asset("i.m3u8", 9, true);
+    fs::remove_file(bench.source("s8.ts")).unwrap();
+    bench.settle();
+    let before = files(bench.sink.path());
+    assert_eq!(before.len(), 8, "durable, and not listed");
+    let mut view = view(BY_THREE, 0..4);
+    view["version"] = json!(2);
+    let cut = json!({"start": {"segment": 7}, "base": 3, "rotation": {"segments": 3}});
+    view["eras"].as_array_mut().unwrap().push(cut);
+    view["periods"][3]["boundary"] = json!({"segment": 7});
+    bench.lease = Some(served(view));
+    assert_eq!(bench.pass().acknowledged, Some(2));
+    let after = files(bench.sink.path());
+    assert_eq!(before["s6.ts"], after["s6.ts"], "before the cut");
+    assert_ne!(before["s7.ts"], after["s7.ts"], "after the cut");
+    bench.write("s8.ts", segment(8));
+    bench.settle();
+    let published = bench.published("i.m3u8");
+    let uris = published
+        .segments()
+        .iter()
+        .map(|s| s.key.clone().unwrap().uri.clone());
+    let kids: String = uris.map(|uri| uri.chars().last().unwrap()).collect();
+    assert_eq!(kids, "000111233");
+    bench.audit("i.m3u8");
+}

@@ -264,7 +264,12 @@ pub(super) fn undated(numbers: std::ops::RangeInclusive<u64>, end: &str) -> Stri
 
 /// A lease of `periods` under one era from zero on, every key seen served.
 pub(super) fn lease(rule: &str, periods: std::ops::Range<u64>) -> Lease {
-    let mut lease = unserved(rule, periods);
+    served(view(rule, periods))
+}
+
+/// The lease that the server's answer `view` makes, every key seen served.
+pub(super) fn served(view: serde_json::Value) -> Lease {
+    let mut lease = leased(view);
     while let Some(probe) = first_probe(&lease) {
         let key = key_of(probe.uri.rsplit('/').next().unwrap());
         lease.served(&probe, &key);
@@ -280,7 +285,11 @@ pub(super) fn first_probe(lease: &Lease) -> Option<Probe> {
 
 /// The same, no key seen served yet.
 pub(super) fn unserved(rule: &str, periods: std::ops::Range<u64>) -> Lease {
-    let view = serde_json::from_value(view(rule, periods)).unwrap();
+    leased(view(rule, periods))
+}
+
+fn leased(view: serde_json::Value) -> Lease {
+    let view = serde_json::from_value(view).unwrap();
     Lease::new(view, &"live/a".parse().unwrap(), None).unwrap()
 }
 
