@@ -12,7 +12,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Sqlite, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, Transaction};
 
 use super::StoreError;
 use super::error::Fault;
@@ -80,6 +80,17 @@ fn pool(connections: u32) -> PoolOptions<Sqlite> {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_at_rest(connection)))
+}
+
+/// Whether a connection may be used again. When the disk is full SQLite rolls a transaction back by
+/// itself; the driver's own rollback then finds none, and it would count one as open for ever and
+/// begin no other.
+async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        connection.ping().await?; // a rollback may be on its way before it
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// `FULL`: a key is on the disk before anybody hears of it.
@@ -184,6 +195,31 @@ mod tests {
         assert_eq!((mode(""), mode("deep")), (0o700, 0o700));
         for file in ["hlskey.db", "hlskey.db-wal", "hlskey.db-shm"] {
             assert_eq!(mode(&format!("deep/{file}")), 0o600, "{file}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_database_fails_what_does_not_fit_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Database::open(&dir.path().join("hlskey.db")).await.unwrap();
+        let insert = async |bytes: i64| -> Result<(), sqlx::Error> {
+            let mut tx = database.writer.begin_with("BEGIN IMMEDIATE").await?;
+            sqlx::query("CREATE TABLE IF NOT EXISTS filler (bytes BLOB)")
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query("INSERT INTO filler VALUES (randomblob($1))")
+                .bind(bytes)
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await
+        };
+        insert(10).await.unwrap();
+        for _ in 0..3 {
+            let bound = "PRAGMA max_page_count = 40"; // of the connection
+            sqlx::query(bound).execute(&database.writer).await.unwrap();
+            let refused = insert(1 << 20).await.unwrap_err();
+            assert!(refused.to_string().contains("full"), "{refused}");
+            insert(10).await.unwrap();
         }
     }
 
