@@ -216,13 +216,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_clock_that_goes_back_turns_no_claim_around() {
+    async fn a_clock_that_goes_back_turns_no_claim_around_and_stops_none() {
         let bench = Bench::new().await;
         let stream = bench.register("live/a", every(10)).await;
-        bench.clock.advance_secs(60);
+        bench.clock.advance_secs(3600);
         claim(&bench, &stream, &[10]).await;
-        bench.clock.turn_back(std::time::Duration::from_secs(30));
-        assert_eq!(claim(&bench, &stream, &[11]).await, [(11, after_noon(60))]);
+        bench.clock.turn_back(std::time::Duration::from_secs(3600));
+        let mut segments = 11..;
+        let mut next = async |seconds| {
+            bench.clock.advance_secs(seconds);
+            let segment = segments.next().unwrap();
+            claim(&bench, &stream, &[segment]).await[0].1
+        };
+        assert_eq!(next(0).await, after_noon(3600));
+        assert_eq!(next(10).await, after_noon(3605), "at half its pace");
+        assert_eq!(next(0).await, after_noon(3605));
+        assert_eq!(next(3590).await, after_noon(5400), "3600 by the clock");
+        assert_eq!(next(3590).await, after_noon(7195), "7190 by the clock");
+        assert_eq!(next(10).await, after_noon(7200), "they meet");
+        assert_eq!(next(10).await, after_noon(7210), "and go together");
     }
 
     #[tokio::test]

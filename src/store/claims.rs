@@ -57,8 +57,8 @@ async fn claimed(on: &mut Tx, stream: &StreamId, segment: i64) -> Result<Option<
 async fn claim(on: &mut Tx, stream: &StreamId, segment: i64, now: i64) -> Result<i64, StoreError> {
     let below = fetch_optional!(
         on,
-        (i64,),
-        "SELECT time FROM claims WHERE stream = $1 AND segment < $2
+        (i64, i64),
+        "SELECT time, made FROM claims WHERE stream = $1 AND segment < $2
          ORDER BY segment DESC LIMIT 1",
         stream.as_str(),
         segment
@@ -72,7 +72,7 @@ async fn claim(on: &mut Tx, stream: &StreamId, segment: i64, now: i64) -> Result
         segment
     )?;
     let time = now
-        .max(below.map_or(i64::MIN, |(time,)| time))
+        .max(below.map_or(i64::MIN, |(time, made)| time_after(time, made, now)))
         .min(above.map_or(i64::MAX, |(time,)| time));
     crash::point("claim.placed");
     execute!(
@@ -85,6 +85,13 @@ async fn claim(on: &mut Tx, stream: &StreamId, segment: i64, now: i64) -> Result
     )?;
     crash::point("claim.inserted");
     Ok(time)
+}
+
+/// The earliest time after the claim of `time`, made at `made`. Where that one is ahead of a clock that
+/// was set back since, times go on from it at half the clock's pace until the two meet: periods
+/// last longer meanwhile, but none lasts as long as the clock was wrong.
+fn time_after(time: i64, made: i64, now: i64) -> i64 {
+    time.saturating_add(now.saturating_sub(made).max(0) / 2)
 }
 
 /// Old claims go, but never the newest; a segment whose claim went is out of every playlist.
