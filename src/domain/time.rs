@@ -113,6 +113,12 @@ fn with_colon_offset(text: &str) -> String {
 pub trait Clock: Send + Sync {
     /// The present.
     fn now(&self) -> Timestamp;
+
+    /// Time that passes evenly from an arbitrary moment on, whoever sets [`Self::now`]. As it
+    /// stands here it is for a clock that nobody sets back.
+    fn steady(&self) -> Duration {
+        self.now().since(Timestamp::from_millis(0))
+    }
 }
 
 /// The machine's wall clock.
@@ -127,6 +133,13 @@ impl Clock for SystemClock {
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default();
         Timestamp(millis(since))
+    }
+
+    /// Goes on while the machine sleeps, too.
+    fn steady(&self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
     }
 }
 
