@@ -4,15 +4,16 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use crate::crypto::SecretText;
-use crate::domain::{StreamId, SystemClock};
-use crate::encryptor::{self, Event, Options, Sink, Source};
+use crate::crypto::{SecretText, sha256};
+use crate::domain::{StreamId, SystemClock, SystemEntropy};
+use crate::encryptor::{self, Event, OnLeaseEnd, Options, Severity, Sink, Source};
 use crate::telemetry::{LogConfig, init_logging, service_ready, service_stopping, shutdown_signal};
 
 /// `hlskey encrypt`.
@@ -42,9 +43,17 @@ pub(super) struct EncryptArgs {
     /// Print events as JSON lines on standard output.
     #[arg(long)]
     json: bool,
-    /// Names this worker at the key server; by default drawn from host and process.
+    /// Names this worker at the key server; by default made up once and kept in the state folder.
     #[arg(long, value_name = "NAME", value_parser = instance)]
     instance: Option<String>,
+    /// Keeps the leased keys, sealed, so that a restart can do without the key server; each worker
+    /// has a folder of its own, outside of source and sink and of all that a web server serves. By
+    /// default one below ~/.local/state/hlskey.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// When the lease has ended and the key server is away: `stall`, or `hold` the last key.
+    #[arg(long, value_name = "WHAT", default_value = "stall")]
+    on_lease_end: OnLeaseEnd,
 }
 
 pub(super) async fn run(args: EncryptArgs) -> anyhow::Result<()> {
@@ -57,13 +66,27 @@ pub(super) async fn run(args: EncryptArgs) -> anyhow::Result<()> {
         stop.await;
         service_stopping();
     };
-    let summary = encryptor::run(options, Arc::new(SystemClock), print, stop).await?;
+    let events = move |event: Event| {
+        log(&event);
+        print(event);
+    };
+    let summary = encryptor::run(
+        options,
+        (Arc::new(SystemClock), Arc::new(SystemEntropy)),
+        events,
+        stop,
+    )
+    .await?;
     tracing::debug!(?summary, "done");
     Ok(())
 }
 
 fn options(args: EncryptArgs) -> anyhow::Result<Options> {
     let credential = read_credential(&args.credential_file)?;
+    let state = match args.state {
+        Some(state) => state,
+        None => default_state(&args.stream, &args.sink)?,
+    };
     Ok(Options {
         stream: args.stream,
         source: args.source,
@@ -72,7 +95,9 @@ fn options(args: EncryptArgs) -> anyhow::Result<Options> {
         ca: args.ca,
         credential,
         once: args.once,
-        instance: args.instance.unwrap_or_else(default_instance),
+        instance: args.instance,
+        state,
+        on_lease_end: args.on_lease_end,
     })
 }
 
@@ -98,16 +123,25 @@ pub(super) fn read_credential(path: &Path) -> anyhow::Result<SecretText> {
     Ok(SecretText::new(line.to_owned()))
 }
 
-/// The host's name and the process: two workers of one stream differ, a restarted one too.
-fn default_instance() -> String {
-    let host = fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let host: String = host.trim().chars().filter(allowed).take(48).collect();
-    format!(
-        "{}-{}",
-        if host.is_empty() { "host" } else { &host },
-        std::process::id()
-    )
+/// A folder of the user's own for each stream and sink: who restarts the same job finds it again.
+fn default_state(stream: &StreamId, Sink::Dir(sink): &Sink) -> anyhow::Result<PathBuf> {
+    let home = std::env::home_dir().filter(|home| home.is_absolute());
+    let home =
+        home.context("there is no home folder: say where to keep the ledger with --state")?;
+    let sink = std::path::absolute(sink)?;
+    let [a, b, c, d, ..] = sha256(sink.as_os_str().as_bytes());
+    let digits = u32::from_be_bytes([a, b, c, d]);
+    let name = format!("{}-{digits:08x}", stream.as_str().replace('/', "+"));
+    Ok(home.join(".local/state/hlskey/encrypt").join(name))
+}
+
+/// What matters to an operator stands in the log as well, where alerts are made of it.
+pub(super) fn log(event: &Event) {
+    match event.severity() {
+        Severity::Alarm => tracing::error!("{event}"),
+        Severity::Warning => tracing::warn!("{event}"),
+        Severity::Normal => {}
+    }
 }
 
 #[expect(
@@ -125,4 +159,32 @@ fn print_json(event: Event) {
 )]
 fn print_text(event: Event) {
     let _ = writeln!(std::io::stdout(), "{event}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stream_and_sink_has_a_state_folder_of_its_own() {
+        let state = |stream: &str, sink: &str| {
+            let sink = Sink::Dir(sink.into());
+            default_state(&stream.parse().unwrap(), &sink).unwrap()
+        };
+        let one = state("live/a", "/out/a");
+        assert_eq!(state("live/a", "/out/a"), one, "found again");
+        assert_ne!(state("live/a", "/out/b"), one, "a redundant worker");
+        assert_ne!(state("live/b", "/out/a"), one);
+        let name = one.file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with("live+a-") && name.len() == 15, "{name}");
+        assert!(one.is_absolute());
+    }
+
+    #[test]
+    fn a_name_is_one_that_the_server_takes() {
+        assert_eq!(instance("studio-1_a.b"), Ok("studio-1_a.b".to_owned()));
+        for bad in ["", "a b", "a/b", "\u{e9}", &"a".repeat(65)] {
+            assert!(instance(bad).is_err(), "{bad:?}");
+        }
+    }
 }

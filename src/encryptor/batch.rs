@@ -125,6 +125,15 @@ impl Engine {
             return;
         };
         let (msn, kid) = (candidate.msn, candidate.key.kid);
+        if !candidate.is_held_over {
+            self.held_over.remove(at);
+        } else if self.held_over.insert(at.clone(), kid) != Some(kid) {
+            self.events.push(Event::KeyHeld {
+                rendition: Text(track.name.clone()),
+                msn,
+                kid: Text(kid),
+            });
+        }
         let bytes = candidate.stamp.len;
         let rendition = Text(track.name.clone());
         self.tally.segments += 1;

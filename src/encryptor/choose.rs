@@ -14,6 +14,7 @@ use super::path::Beneath;
 use super::place::{self, Claims, Timeline};
 use super::root::Stamp;
 use super::source::{DirSource, Sight};
+use super::term::Footing;
 use super::track::{Track, patience};
 use crate::crypto::Iv;
 use crate::domain::{IvRule, Position, Rendition, Timestamp};
@@ -25,6 +26,8 @@ pub(super) struct Context<'a> {
     pub(super) lease: Option<&'a Lease>,
     /// Times that the server assigned.
     pub(super) claims: &'a Claims,
+    /// How far the lease goes.
+    pub(super) footing: Footing,
     /// The present.
     pub(super) now: Timestamp,
 }
@@ -36,6 +39,8 @@ pub(super) struct Candidate {
     pub(super) stamp: Stamp,
     pub(super) name: Name,
     pub(super) key: Arc<HeldKey>,
+    /// The key's period is over, and the next one's is not to be had.
+    pub(super) is_held_over: bool,
     pub(super) iv: Iv,
     /// Whether the key tag says the IV.
     pub(super) iv_written: bool,
@@ -53,6 +58,8 @@ pub(super) struct Wants {
     pub(super) claims: BTreeSet<u64>,
     /// The renditions there are.
     pub(super) renditions: BTreeSet<Rendition>,
+    /// The oldest period in use; none before it is needed any more.
+    pub(super) oldest: Option<i64>,
 }
 
 /// What can be done for a rendition now.
@@ -90,7 +97,13 @@ enum Step {
 struct Found {
     source: Beneath,
     stamp: Stamp,
+    placed: Placed,
+}
+
+/// The key of a segment, and when it begins.
+struct Placed {
     key: Arc<HeldKey>,
+    is_held_over: bool,
     time: Option<Timestamp>,
 }
 
@@ -204,16 +217,14 @@ impl Chooser<'_, '_> {
             Ok(stamp) => stamp,
             Err(step) => return step,
         };
-        let (key, time) = match key {
-            Ok(found) => found,
-            Err(stall) => return Step::Wait(stall),
-        };
-        Step::Ready(Box::new(Found {
-            source: path,
-            stamp,
-            key,
-            time,
-        }))
+        match key {
+            Err(stall) => Step::Wait(stall),
+            Ok(placed) => Step::Ready(Box::new(Found {
+                source: path,
+                stamp,
+                placed,
+            })),
+        }
     }
 
     /// Names and numbers the segment. Only the next one in order may come here: the first that
@@ -226,32 +237,34 @@ impl Chooser<'_, '_> {
             let detail = format!("{}: {error}", found.source);
             stall(msn, StallReason::Shared, detail)
         })?;
+        let Placed {
+            key,
+            is_held_over,
+            time,
+        } = found.placed;
         let rule = self.context.lease.map(Lease::iv).unwrap_or_default();
         let iv = match rule {
-            IvRule::Explicit => Iv::for_segment(found.key.key(), rendition, msn),
+            IvRule::Explicit => Iv::for_segment(key.key(), rendition, msn),
             IvRule::Sequence => Iv::of_sequence(msn),
         };
-        self.track.period = Some(found.key.index);
+        self.track.period = Some(key.index);
         Ok(Candidate {
             msn,
             source: found.source,
             stamp: found.stamp,
             name,
-            key: found.key,
+            key,
+            is_held_over,
             iv,
             iv_written: rule == IvRule::Explicit,
             duration: segment.duration,
             date: segment.time,
-            time: found.time,
+            time,
         })
     }
 
     /// The key of a segment's period. Whatever is missing is asked for.
-    fn key(
-        &mut self,
-        msn: u64,
-        position: Option<Position>,
-    ) -> Result<(Arc<HeldKey>, Option<Timestamp>), Stall> {
+    fn key(&mut self, msn: u64, position: Option<Position>) -> Result<Placed, Stall> {
         let (Some(lease), Some(position)) = (self.context.lease, position) else {
             let detail = "no lease yet: the key server has not answered";
             return Err(stall(msn, StallReason::NoKey, detail.to_owned()));
@@ -264,9 +277,17 @@ impl Chooser<'_, '_> {
         };
         let index = slot.index;
         lease
-            .key(rendition, slot)
-            .map(|key| (key, position.time))
+            .key_on(rendition, slot, self.context.footing)
+            .map(|key| Placed {
+                is_held_over: lease.kid(rendition, slot) != Some(key.kid),
+                key,
+                time: position.time,
+            })
             .map_err(|fault| match fault {
+                KeyFault::Ended => {
+                    let detail = "the lease has ended, and the key server is away";
+                    stall(msn, StallReason::LeaseEnded, detail.to_owned())
+                }
                 KeyFault::Missing => {
                     let scope = lease.scope(Some(rendition));
                     self.wants.periods.insert((scope, index));

@@ -41,8 +41,13 @@ pub enum ClientError {
     #[error("cannot set up TLS: {0}")]
     Tls(String),
     /// No answer.
-    #[error("the key server cannot be reached: {0}")]
-    Unreachable(String),
+    #[error("the key server cannot be reached: {reason}")]
+    Unreachable {
+        /// What happened.
+        reason: String,
+        /// Whether the request may have arrived all the same.
+        sent: bool,
+    },
     /// An answer that is not 200.
     #[error("the key server answered {status} {code}{}", detail.as_deref().map(|d| format!(": {d}")).unwrap_or_default())]
     Refused {
@@ -80,9 +85,11 @@ pub(super) struct Ask {
     pub(super) count: Option<u32>,
     /// Whose keys, where renditions have their own.
     pub(super) rendition: Option<Rendition>,
-    /// Hold the answer back for [`POLL`] while the version is still this. It acknowledges the
+    /// Hold the answer back for `wait` while the version is still this. It acknowledges the
     /// version, as a report does.
     pub(super) known: Option<u64>,
+    /// Whole seconds, at most [`POLL`].
+    pub(super) wait: Duration,
 }
 
 /// Asks one server about one stream.
@@ -94,16 +101,16 @@ pub(super) struct Client {
     instance: String,
 }
 
-/// How long the server may hold a poll's answer.
-const POLL: Duration = Duration::from_secs(5);
+/// The longest that the server may hold a poll's answer.
+pub(super) const POLL: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 8 << 20;
 
 impl Client {
-    /// A client of the server that `options` names, for their stream, trusting the system's
-    /// authorities and those that they add.
-    pub(super) fn new(options: &Options) -> Result<Self, ClientError> {
+    /// A client of the server that `options` name, for their stream, trusting the system's
+    /// authorities and those that they add. `instance` is the encryptor's name.
+    pub(super) fn new(options: &Options, instance: &str) -> Result<Self, ClientError> {
         let Options { server, stream, .. } = options;
         let base = https(server).ok_or_else(|| ClientError::Address(server.clone()))?;
         let authorities = options.ca.as_deref().map(authorities);
@@ -123,7 +130,7 @@ impl Client {
             http,
             bearer: bearer(&options.credential)?,
             stream_url: format!("{base}/v1/streams/{stream}"),
-            instance: options.instance.clone(),
+            instance: instance.to_owned(),
         })
     }
 
@@ -135,7 +142,7 @@ impl Client {
         query.extend(ask.rendition.iter().map(|r| ("rendition", r.to_string())));
         if let Some(known) = ask.known {
             query.push(("known", known.to_string()));
-            query.push(("wait", POLL.as_secs().to_string()));
+            query.push(("wait", ask.wait.as_secs().to_string()));
         }
         let request = self.http.get(format!("{}/schedule", self.stream_url));
         let request = request.query(&query).timeout(POLL + TIMEOUT);
@@ -231,7 +238,9 @@ async fn body_of(mut response: Response) -> Result<Zeroizing<Vec<u8>>, ClientErr
 }
 
 fn unreachable(error: reqwest::Error) -> ClientError {
-    ClientError::Unreachable(causes(error))
+    let sent = !error.is_connect();
+    let reason = causes(error);
+    ClientError::Unreachable { reason, sent }
 }
 
 /// The error and its causes, without the URL, which may hold a probe.
@@ -257,9 +266,10 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encryptor::OnLeaseEnd;
 
     fn made(server: &str, credential: &str) -> Result<Client, ClientError> {
-        Client::new(&Options {
+        let options = Options {
             stream: "live/news".parse().unwrap(),
             source: "dir:/in".parse().unwrap(),
             sink: "dir:/out".parse().unwrap(),
@@ -267,8 +277,11 @@ mod tests {
             ca: None,
             credential: SecretText::new(credential.to_owned()),
             once: false,
-            instance: "one".to_owned(),
-        })
+            instance: None,
+            state: "/state".into(),
+            on_lease_end: OnLeaseEnd::Stall,
+        };
+        Client::new(&options, "one")
     }
 
     #[test]

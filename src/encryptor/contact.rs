@@ -33,13 +33,15 @@ impl Contact {
         }
     }
 
-    /// It succeeded.
-    pub(super) fn passed(&mut self) {
+    /// It succeeded. Says whether it had failed before.
+    pub(super) fn passed(&mut self) -> bool {
         self.wait = SHORTEST;
-        if self.reason.take().is_some() {
+        let had_failed = self.reason.take().is_some();
+        if had_failed {
             let what = self.what.to_owned();
             (self.tell)(Event::ServerRecovered { what });
         }
+        had_failed
     }
 
     /// It failed; gives how long to wait before the next try.
@@ -69,11 +71,11 @@ mod tests {
         let sink = told.clone();
         let tell: Tell = Arc::new(move |event| sink.lock().unwrap().push(event.to_string()));
         let mut contact = Contact::new("lease", tell);
-        contact.passed();
+        assert!(!contact.passed());
         let error = std::io::Error::other("no route");
         let waits = [250, 500, 1000, 2000, 4000, 5000, 5000].map(Duration::from_millis);
         assert_eq!(waits.map(|_| contact.failed(&error)), waits);
-        contact.passed();
+        assert!(contact.passed());
         assert_eq!(contact.failed(&error), SHORTEST);
         let told = told.lock().unwrap();
         let failed = "lease: no route; trying again";

@@ -17,6 +17,7 @@ use super::path::Beneath;
 use super::restore::restore;
 use super::sink::DirSink;
 use super::source::DirSource;
+use super::term::Footing;
 use super::track::Track;
 use super::trouble::Trouble;
 use super::window::Window;
@@ -43,6 +44,10 @@ pub(super) struct Engine {
     pub(super) trouble: Trouble,
     pub(super) events: Vec<Event>,
     pub(super) tally: Tally,
+    /// The schedule version that everything is published by.
+    pub(super) followed: Option<u64>,
+    /// Renditions that go on under a key whose period is over, and the key.
+    pub(super) held_over: BTreeMap<Beneath, Kid>,
     /// When the last pass was.
     pub(super) time: Option<Timestamp>,
     /// When published segments' sources were last looked at for changes.
@@ -109,6 +114,8 @@ impl Engine {
             trouble: Trouble::default(),
             events: Vec::new(),
             tally: Tally::default(),
+            followed: None,
+            held_over: BTreeMap::new(),
             time: None,
             reviewed: None,
         })
@@ -124,23 +131,32 @@ impl Engine {
         self.recall(context);
         if !self.trouble.holds(now) && self.find_lost(now) {
             busy = self.encrypt(context, &mut wants);
-            self.publish(now);
-            self.publish_multivariants(now);
+            if context.footing != Footing::Ended {
+                self.publish(now);
+                self.publish_multivariants(now);
+            }
         }
         self.review(now);
         self.sweep(now);
         self.events.extend(self.trouble.settle());
+        wants.oldest = self.oldest_period();
         wants.renditions = self.tracks.values().map(|t| t.name.clone()).collect();
         let progress = || self.tracks.values().filter_map(Track::progress).collect();
         Outcome {
             wants,
-            acknowledged: context.lease.map(super::lease::Lease::version),
+            acknowledged: self.followed,
             progress: std::mem::take(&mut self.unreported).then(progress),
             moved,
             busy,
             waits: self.notices.all().next().is_some(),
             events: std::mem::take(&mut self.events),
         }
+    }
+
+    /// The oldest period that a rendition is in; `None` while one has not come to any.
+    fn oldest_period(&self) -> Option<i64> {
+        let periods: Option<Vec<i64>> = self.tracks.values().map(|track| track.period).collect();
+        periods?.into_iter().min()
     }
 
     /// How far the work has come.

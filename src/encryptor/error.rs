@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::client::ClientError;
+use super::ledger::StateError;
 
 /// Why a run cannot start or go on. What can pass by itself is an event, not an error.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum EncryptorError {
         /// The sink, resolved.
         sink_path: PathBuf,
     },
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The server's address, the CA file or the credential cannot be used.
     #[error(transparent)]
     Client(#[from] ClientError),

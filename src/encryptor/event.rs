@@ -5,8 +5,9 @@
 use serde::Serialize;
 
 use super::Summary;
+use super::options::OnLeaseEnd;
 use crate::api::Text;
-use crate::domain::{Kid, Rendition, StreamId};
+use crate::domain::{Kid, Rendition, StreamId, Timestamp};
 
 /// Something that happened. A stall is told once, and again when its cause changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +24,68 @@ pub enum Event {
     Leased {
         /// Its version.
         version: u64,
+    },
+    /// The run goes on with what an earlier one had noted of its lease.
+    Restored {
+        /// The schedule's version.
+        version: u64,
+        /// How many periods are leased.
+        periods: usize,
+        /// When the lease ends, by the server's clock.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ends: Option<Text<Timestamp>>,
+    },
+    /// What an earlier run had noted cannot be used; a file that does not open was set aside.
+    LedgerRefused {
+        /// Why.
+        reason: String,
+    },
+    /// The lease cannot be noted; tried again.
+    LedgerFailed {
+        /// What happened.
+        reason: String,
+    },
+    /// The lease can be noted again.
+    LedgerRecovered,
+    /// Half of the lease is over and the server did not renew it.
+    LeaseEnding {
+        /// When it ends, by the server's clock.
+        ends: Text<Timestamp>,
+        /// What happens then.
+        then: OnLeaseEnd,
+    },
+    /// The lease has ended.
+    LeaseEnded {
+        /// When it ended, by the server's clock.
+        ends: Text<Timestamp>,
+        /// What happens from now on.
+        then: OnLeaseEnd,
+    },
+    /// The server has renewed a lease that was about to end, or had ended.
+    LeaseRenewed {
+        /// When it ends now, by the server's clock.
+        ends: Text<Timestamp>,
+    },
+    /// A segment is encrypted under a key whose period is over; told once for each rendition.
+    KeyHeld {
+        /// The media playlist.
+        rendition: Text<Rendition>,
+        /// The segment.
+        msn: u64,
+        /// The key.
+        kid: Text<Kid>,
+    },
+    /// The server is away, and segments without a date get their times from the clock; told once.
+    TimeTaken {
+        /// The first such segment.
+        segment: u64,
+        /// When it is taken to begin.
+        time: Text<Timestamp>,
+    },
+    /// The server has other times for segments whose times were taken from the clock.
+    TimesDiffer {
+        /// How many.
+        segments: usize,
     },
     /// The key server does not answer, or refuses; asked again with backoff.
     ServerFailed {
@@ -149,6 +212,32 @@ pub enum Event {
     },
 }
 
+/// How much an event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// As it should be.
+    Normal,
+    /// Somebody should look, in time.
+    Warning,
+    /// Viewers are affected, or are about to be.
+    Alarm,
+}
+
+impl Event {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::LeaseEnded { .. } | Self::KeyHeld { .. } => Severity::Alarm,
+            Self::LeaseEnding { .. }
+            | Self::LedgerRefused { .. }
+            | Self::LedgerFailed { .. }
+            | Self::TimeTaken { .. }
+            | Self::TimesDiffer { .. } => Severity::Warning,
+            _ => Severity::Normal,
+        }
+    }
+}
+
 /// The kind of cause for which a playlist does not go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -185,6 +274,8 @@ pub enum StallReason {
     NotReadable,
     /// The server has not said yet when a segment without a date is.
     Unclaimed,
+    /// The lease has ended and the server is away.
+    LeaseEnded,
     /// The segment's period is not leased.
     NoKey,
     /// The key could not be fetched as a player would.

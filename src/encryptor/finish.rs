@@ -46,7 +46,7 @@ fn patience(reason: StallReason, live: Duration) -> Duration {
             FILE + live
         }
         R::Shortened => FILE + live,
-        R::Unclaimed | R::NoKey | R::KeyNotServed | R::Sink => SERVER,
+        R::Unclaimed | R::LeaseEnded | R::NoKey | R::KeyNotServed | R::Sink => SERVER,
         _ => Duration::ZERO,
     }
 }

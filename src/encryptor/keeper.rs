@@ -11,14 +11,15 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::choose::Wants;
-use super::client::{Ask, Client, ClientError};
+use super::client::{Ask, Client, ClientError, POLL};
 use super::contact::{Contact, Tell};
 use super::event::Event;
 use super::lease::{Lease, Probe};
 use super::report::Progress;
-use crate::api::ScheduleView;
+use super::term::Term;
+use crate::api::{ScheduleView, Text};
 use crate::crash;
-use crate::domain::{Boundary, Clock, KeyScope, Rendition, StreamId};
+use crate::domain::{Boundary, Clock, KeyScope, Rendition, StreamId, Timestamp};
 
 /// The lease and who keeps it.
 pub(super) struct Keeper {
@@ -29,7 +30,15 @@ pub(super) struct Keeper {
     lease: watch::Sender<Option<Arc<Lease>>>,
     wants: watch::Receiver<Wants>,
     progress: watch::Receiver<Progress>,
+    term: Arc<Term>,
     renew: Notify,
+}
+
+/// When a lease was asked for, and what the server said of its time.
+struct Answered {
+    asked: Duration,
+    now: Timestamp,
+    end: Option<Timestamp>,
 }
 
 /// A lease is renewed at least this often…
@@ -39,6 +48,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// Periods asked for beyond the last wanted one.
 const AHEAD: i64 = 16;
 const MAX_PERIODS: i64 = 1000;
+/// What a run that has a lease already gives the server to answer, before it begins.
+const BRIEF: Duration = Duration::from_secs(2);
 /// Keys that are not needed yet are tried this far apart.
 const LEISURE: Duration = Duration::from_secs(1);
 
@@ -47,7 +58,7 @@ impl Keeper {
     pub(super) fn new(
         client: Arc<Client>,
         stream: StreamId,
-        clock: Arc<dyn Clock>,
+        (clock, term): (Arc<dyn Clock>, Arc<Term>),
         tell: Tell,
         (wants, progress): (watch::Receiver<Wants>, watch::Receiver<Progress>),
     ) -> Self {
@@ -59,6 +70,7 @@ impl Keeper {
             lease: watch::Sender::new(None),
             wants,
             progress,
+            term,
             renew: Notify::new(),
         }
     }
@@ -68,15 +80,21 @@ impl Keeper {
         self.lease.subscribe()
     }
 
-    /// Asks for the lease once. What a later try cannot mend is an error.
+    /// Goes on with an earlier run's lease.
+    pub(super) fn restore(&self, lease: Lease) {
+        self.lease.send_replace(Some(Arc::new(lease)));
+    }
+
+    /// Asks for the lease once. What a later try cannot mend is an error. Who has a lease already
+    /// does not wait long for a server that may be away.
     pub(super) async fn greet(&self) -> Result<(), ClientError> {
-        let scope = self.any_rendition();
         let ask = Ask {
-            rendition: scope.clone(),
+            rendition: self.any_rendition(),
             ..Ask::default()
         };
-        match self.fetch(&ask).await {
-            Err(error) if error.is_final() => Err(error),
+        let patience = self.version().map_or(LONGEST, |_| BRIEF);
+        match timeout(patience, self.renew(&[ask])).await {
+            Ok(Err(error)) if error.is_final() => Err(error),
             _ => Ok(()),
         }
     }
@@ -99,13 +117,14 @@ impl Keeper {
                 count: known.map(|_| 1),
                 rendition: self.any_rendition(),
                 known,
+                wait: self.poll(),
                 ..Ask::default()
             };
             match self.fetch(&ask).await {
                 Err(error) => sleep(contact.failed(&error)).await,
-                Ok(()) => {
-                    contact.passed();
-                    if self.version() != before {
+                Ok(_) => {
+                    // a server that is back need not be waited for to renew the lease
+                    if contact.passed() || self.version() != before {
                         self.renew.notify_one();
                     } else {
                         sleep_until(began + SHORTEST).await; // the poll was not held
@@ -137,12 +156,13 @@ impl Keeper {
                 due = Instant::now();
                 renditions = Some(wanted.renditions.clone());
             }
-            let mut asks = self.missing(&wanted);
-            if Instant::now() >= due {
-                asks.extend(self.renewals(&wanted));
-            }
-            let asked = !asks.is_empty();
-            let pause = match self.fetch_all(&asks).await {
+            let missing = self.missing(&wanted);
+            let renewals = match Instant::now() >= due {
+                true => self.renewals(&wanted),
+                false => Vec::new(),
+            };
+            let asked = !missing.is_empty() || !renewals.is_empty();
+            let pause = match self.fetch_all(&missing, &renewals).await {
                 Err(error) => contact.failed(&error),
                 Ok(()) => {
                     if asked {
@@ -232,15 +252,36 @@ impl Keeper {
         }
     }
 
-    async fn fetch_all(&self, asks: &[Ask]) -> Result<(), ClientError> {
-        for ask in asks {
+    async fn fetch_all(&self, missing: &[Ask], renewals: &[Ask]) -> Result<(), ClientError> {
+        for ask in missing {
             self.fetch(ask).await?;
+        }
+        self.renew(renewals).await
+    }
+
+    /// Leases from the present on. The lease lasts as the first answer says, once all are there:
+    /// only then are there keys for all of it.
+    async fn renew(&self, asks: &[Ask]) -> Result<(), ClientError> {
+        let mut first = None;
+        for ask in asks {
+            let answered = self.fetch(ask).await?;
+            first.get_or_insert(answered);
+        }
+        if let Some(Answered { asked, now, end }) = first {
+            self.term.granted(asked, now, end);
         }
         Ok(())
     }
 
-    async fn fetch(&self, ask: &Ask) -> Result<(), ClientError> {
-        let view = self.client.schedule(ask).await?;
+    async fn fetch(&self, ask: &Ask) -> Result<Answered, ClientError> {
+        let asked = self.term.now();
+        let view = self.client.schedule(ask).await.inspect_err(|error| {
+            if error.is_final() {
+                self.term.refused();
+            }
+        })?;
+        self.term.heard();
+        let (now, end) = (view.now.0, view.lease_end.map(|Text(end)| end));
         let before = self.version();
         crash::point("lease.answered");
         self.take(view, ask.rendition.as_ref())?;
@@ -250,7 +291,7 @@ impl Keeper {
             let version = version.unwrap_or_default();
             (self.tell)(Event::Leased { version });
         }
-        Ok(())
+        Ok(Answered { asked, now, end })
     }
 
     fn take(&self, view: ScheduleView, scope: Option<&Rendition>) -> Result<(), ClientError> {
@@ -317,20 +358,29 @@ impl Keeper {
                 from: Some(from),
                 count: u32::try_from(count.clamp(1, MAX_PERIODS)).ok(),
                 rendition: rendition.or_else(|| self.any_rendition()),
-                known: None,
+                ..Ask::default()
             }
         };
         runs.into_iter().map(ask).collect()
     }
 
-    /// Half of the time until the last leased period begins, within bounds.
+    /// How long a poll may be held: several times in a lease.
+    fn poll(&self) -> Duration {
+        let span = self.term.span().map_or(POLL, |span| span / 8);
+        span.clamp(SHORTEST, POLL)
+    }
+
+    /// Half of the time until the last leased period begins, or a quarter of the lease, within
+    /// bounds.
     fn renew_in(&self) -> Duration {
+        let longest = self.term.span().map_or(LONGEST, |span| span / 4);
+        let longest = longest.clamp(SHORTEST, LONGEST);
         let lease = self.lease.borrow().clone();
         let horizon = lease.and_then(|lease| lease.horizon(self.any_rendition().as_ref()));
         match horizon {
             Some(Boundary::Time(last)) => last.since(self.clock.now()) / 2,
-            _ => LONGEST,
+            _ => longest,
         }
-        .clamp(SHORTEST, LONGEST)
+        .clamp(SHORTEST, longest)
     }
 }

@@ -3,14 +3,19 @@
 //! A key may be used once it was seen served: fetched from its URI as a player would. Must not
 //! know: HTTP, files.
 
+mod footing;
+mod noted;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::api::{IvSpec, KeyScopeSpec, PeriodView, ScheduleView, StateName};
+use crate::api::{EraView, IvSpec, KeyScopeSpec, PeriodView, ScheduleView, StateName};
 use crate::crypto::{ContentKey, SecretText};
 use crate::domain::{
     Boundary, Era, IvRule, KeyScope, Kid, Position, Rendition, Schedule, Slot, StreamId,
 };
+
+pub(super) use noted::NotedLease;
 
 /// A stream's schedule and leased keys at one moment.
 #[derive(Clone)]
@@ -22,6 +27,8 @@ pub(super) struct Lease {
     held: HashMap<Place, Arc<HeldKey>>,
     /// Places in the order they were leased, oldest first.
     order: VecDeque<Place>,
+    /// It comes from an earlier run: the server's first answer has the last word.
+    is_restored: bool,
 }
 
 /// A period's identity: whose key, and where it begins.
@@ -81,6 +88,8 @@ pub(super) enum KeyFault {
     Mismatch,
     /// It is revoked or retired.
     Gone,
+    /// The lease has ended.
+    Ended,
 }
 
 /// A lease that contradicts itself or an earlier one.
@@ -114,6 +123,7 @@ impl Lease {
             schedule: schedule(&view)?,
             held: HashMap::new(),
             order: VecDeque::new(),
+            is_restored: false,
         };
         lease.renew(view, stream, scope)?;
         Ok(lease)
@@ -131,7 +141,11 @@ impl Lease {
             return Err(LeaseError::Stream);
         }
         let schedule = schedule(&view)?;
-        if view.version >= self.version {
+        let is_first = std::mem::take(&mut self.is_restored);
+        if is_first && self.is_contradicted_by(&view, scope) {
+            (self.held, self.order) = Default::default();
+        }
+        if is_first || view.version >= self.version {
             self.version = view.version;
             self.schedule = schedule;
             self.key_scope = match view.key_scope {
@@ -193,6 +207,17 @@ impl Lease {
             Standing::Mismatch => Err(KeyFault::Mismatch),
             Standing::Gone => Err(KeyFault::Gone),
         }
+    }
+
+    /// Whether the server's answer is of another stream than the one of this name that was leased.
+    fn is_contradicted_by(&self, view: &ScheduleView, scope: Option<&Rendition>) -> bool {
+        let scope = self.scope(scope);
+        let is_other = |period: &PeriodView| {
+            let place = (scope.clone(), Boundary::from(period.boundary));
+            let held = self.held.get(&place);
+            held.is_some_and(|held| held.kid != period.kid.0)
+        };
+        view.version < self.version || view.periods.iter().any(is_other)
     }
 
     /// The name of the key for a segment of `rendition` in `slot`, if the period is leased.
@@ -330,7 +355,11 @@ impl HeldKey {
 }
 
 fn schedule(view: &ScheduleView) -> Result<Schedule, LeaseError> {
-    let eras: Result<Vec<Era>, _> = view.eras.iter().map(Era::try_from).collect();
+    from_eras(&view.eras)
+}
+
+fn from_eras(eras: &[EraView]) -> Result<Schedule, LeaseError> {
+    let eras: Result<Vec<Era>, _> = eras.iter().map(Era::try_from).collect();
     let eras = eras.map_err(|_| LeaseError::Schedule)?;
     Schedule::from_eras(&eras).ok_or(LeaseError::Schedule)
 }

@@ -1,9 +1,11 @@
-//! What a run is told: stream, source, sink, server.
+//! What a run is told: stream, source, sink, server, state.
 //!
 //! Must not know: the command line that the texts come from.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use serde::Serialize;
 
 use crate::crypto::SecretText;
 use crate::domain::StreamId;
@@ -25,8 +27,42 @@ pub struct Options {
     pub credential: SecretText,
     /// Encrypt what is there, then return.
     pub once: bool,
-    /// Names this encryptor in progress reports: 1–64 of `[A-Za-z0-9._-]`.
-    pub instance: String,
+    /// Names this encryptor at the server: 1–64 of `[A-Za-z0-9._-]`. Without one it has the name
+    /// that its state folder keeps.
+    pub instance: Option<String>,
+    /// Where the ledger is kept, for this encryptor alone, outside of source and sink.
+    pub state: PathBuf,
+    /// What to do when the lease has ended and the server is away.
+    pub on_lease_end: OnLeaseEnd,
+}
+
+/// What an encryptor does when its lease has ended and the server is away. An alarm goes with
+/// either.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLeaseEnd {
+    /// Publish nothing more.
+    #[default]
+    Stall,
+    /// Go on under the last key.
+    Hold,
+}
+
+/// The text is no [`OnLeaseEnd`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected stall or hold")]
+pub struct OnLeaseEndError;
+
+impl FromStr for OnLeaseEnd {
+    type Err = OnLeaseEndError;
+
+    fn from_str(text: &str) -> Result<Self, OnLeaseEndError> {
+        match text {
+            "stall" => Ok(Self::Stall),
+            "hold" => Ok(Self::Hold),
+            _ => Err(OnLeaseEndError),
+        }
+    }
 }
 
 /// Where clear media comes from.
@@ -88,6 +124,9 @@ mod tests {
         for bad in ["", "dir:", "/in", "s3:bucket"] {
             assert!(bad.parse::<Source>().is_err(), "{bad:?}");
         }
+        let ends = ["stall", "hold", "", "Hold"].map(str::parse::<OnLeaseEnd>);
+        assert_eq!(ends[..2], [Ok(OnLeaseEnd::Stall), Ok(OnLeaseEnd::Hold)]);
+        assert_eq!(ends[2..], [Err(OnLeaseEndError), Err(OnLeaseEndError)]);
         let said = "x".parse::<Sink>().unwrap_err().to_string();
         assert_eq!(said, "\"x\" is not a sink: expected dir:PATH");
     }

@@ -7,6 +7,7 @@ use super::choose::Context;
 use super::engine::Engine;
 use super::lease::Lease;
 use super::place::{self, Claims};
+use super::term::Footing;
 use super::track::Track;
 
 impl Engine {
@@ -14,7 +15,10 @@ impl Engine {
     ///
     /// After this the pass follows the schedule of `context` in all that it publishes.
     pub(super) fn recall(&mut self, context: &Context<'_>) {
-        let Some(lease) = context.lease else { return };
+        let Some(lease) = context.lease.filter(|_| context.footing == Footing::Leased) else {
+            return;
+        };
+        self.followed = Some(lease.version());
         for track in self.tracks.values_mut() {
             for msn in misplaced(track, lease, context.claims) {
                 track.done.remove(&msn);

@@ -2,6 +2,8 @@
 //!
 //! A report that fails never stops publishing. Must not know: playlists, files.
 
+mod taken;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +12,10 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::client::{Client, ClientError};
-use super::contact::Contact;
+use super::contact::{Contact, Tell};
 use super::place::Claims;
-use crate::api::{Claim, ProgressReport, RenditionProgress};
+use super::term::Term;
+use crate::api::{ProgressReport, RenditionProgress};
 use crate::crash;
 
 /// What there is to report.
@@ -32,6 +35,19 @@ pub(super) struct Reporter {
     instance: String,
     progress: watch::Receiver<Progress>,
     claims: watch::Sender<Arc<Claims>>,
+    /// Those of the claims that were taken from the clock and not reported yet.
+    taken: watch::Sender<Claims>,
+    term: Arc<Term>,
+    tell: Tell,
+}
+
+/// What became of the last report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// The server has it, or may have it.
+    Sent,
+    /// The server does not have it.
+    NotSent,
 }
 
 /// Reports are at least this far apart, claims excepted…
@@ -51,16 +67,31 @@ impl Reporter {
         client: Arc<Client>,
         instance: String,
         progress: watch::Receiver<Progress>,
+        (term, tell): (Arc<Term>, Tell),
     ) -> Self {
         Self {
             client,
             instance,
             progress,
             claims: watch::Sender::default(),
+            taken: watch::Sender::default(),
+            term,
+            tell,
         }
     }
 
-    /// The times that the server has said, as they are now and whenever there are more.
+    /// Goes on with an earlier run's times.
+    pub(super) fn restore(&self, claims: Claims, taken: Claims) {
+        self.insert(claims);
+        self.taken.send_replace(taken);
+    }
+
+    /// Times that were taken from the clock and not reported yet.
+    pub(super) fn taken(&self) -> watch::Receiver<Claims> {
+        self.taken.subscribe()
+    }
+
+    /// The times of undated segments, as they are now and whenever there are more.
     pub(super) fn claims(&self) -> watch::Receiver<Arc<Claims>> {
         self.claims.subscribe()
     }
@@ -89,11 +120,16 @@ impl Reporter {
         }
     }
 
-    /// The last report of a run that ends: it gives the lease up. It may fail like any.
-    pub(super) async fn finish(&self) {
+    /// The last report of a run that ends: it gives the lease up.
+    pub(super) async fn finish(&self) -> Parting {
         let now = self.progress.borrow().clone();
         let version = now.acknowledged.unwrap_or_default();
-        let _ = timeout(LAST, self.send(version, &now, true)).await;
+        match timeout(LAST, self.send(version, &now, true)).await {
+            Ok(Err(ClientError::Unreachable { sent: false, .. } | ClientError::Refused { .. })) => {
+                Parting::NotSent
+            }
+            _ => Parting::Sent,
+        }
     }
 
     /// Waits until the next report is due: at once for a new claim or version, which somebody
@@ -131,11 +167,12 @@ impl Reporter {
             acknowledged,
             renditions: progress.renditions.clone(),
             claims: open.into_iter().take(MAX_ASKED).collect(),
-            taken: Vec::new(),
+            taken: self.taken_claims(MAX_ASKED),
             leaving,
         };
         let reply = self.client.progress(&report).await?;
-        self.take(&reply.claims);
+        self.term.heard();
+        self.settle(&report.taken, &reply.claims);
         crash::point("report.answered");
         Ok(reply.version)
     }
@@ -146,13 +183,13 @@ impl Reporter {
         open.copied().collect()
     }
 
-    fn take(&self, decided: &[Claim]) {
-        if decided.is_empty() {
+    fn insert(&self, times: Claims) {
+        if times.is_empty() {
             return;
         }
         self.claims.send_modify(|claims| {
             let claims = Arc::make_mut(claims);
-            claims.extend(decided.iter().map(|claim| (claim.segment, claim.time.0)));
+            claims.extend(times);
             while claims.len() > MAX_KEPT {
                 claims.pop_first();
             }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::options::OnLeaseEnd;
 use super::{Event, Summary};
 
 impl fmt::Display for Event {
@@ -13,6 +14,16 @@ impl fmt::Display for Event {
                 write!(f, "encrypting {} as {instance}", stream.0)
             }
             Self::Leased { version } => write!(f, "following schedule version {version}"),
+            Self::Restored { .. }
+            | Self::LedgerRefused { .. }
+            | Self::LedgerFailed { .. }
+            | Self::LedgerRecovered => self.fmt_ledger(f),
+            Self::LeaseEnding { .. }
+            | Self::LeaseEnded { .. }
+            | Self::LeaseRenewed { .. }
+            | Self::KeyHeld { .. }
+            | Self::TimeTaken { .. }
+            | Self::TimesDiffer { .. } => self.fmt_lease(f),
             Self::ServerFailed { what, reason } => write!(f, "{what}: {reason}; trying again"),
             Self::ServerRecovered { what } => {
                 write!(f, "{what}: the key server answers again")
@@ -36,6 +47,77 @@ impl fmt::Display for Event {
 }
 
 impl Event {
+    fn fmt_ledger(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Restored {
+                version,
+                periods,
+                ends,
+            } => {
+                write!(
+                    f,
+                    "goes on with {periods} noted periods of version {version}"
+                )?;
+                match ends {
+                    Some(ends) => write!(f, ", leased until {}", ends.0),
+                    None => Ok(()),
+                }
+            }
+            Self::LedgerRefused { reason } => {
+                write!(f, "the noted lease cannot be used: {reason}")
+            }
+            Self::LedgerFailed { reason } => write!(
+                f,
+                "cannot note the lease: {reason}; a restart now would need the key server"
+            ),
+            Self::LedgerRecovered => f.write_str("the lease can be noted again"),
+            _ => Ok(()),
+        }
+    }
+
+    fn fmt_lease(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let then = |then: &OnLeaseEnd| match then {
+            OnLeaseEnd::Stall => "nothing more is published",
+            OnLeaseEnd::Hold => "the last key is held",
+        };
+        match self {
+            Self::LeaseEnding { ends, then: what } => write!(
+                f,
+                "the lease is half over and not renewed; after {} {}",
+                ends.0,
+                then(what)
+            ),
+            Self::LeaseEnded { ends, then: what } => write!(
+                f,
+                "the lease ended at {} and the key server is away: {}",
+                ends.0,
+                then(what)
+            ),
+            Self::LeaseRenewed { ends } => write!(f, "the lease is renewed until {}", ends.0),
+            Self::KeyHeld {
+                rendition,
+                msn,
+                kid,
+            } => write!(
+                f,
+                "{} {msn}: held under {}, whose period is over",
+                rendition.0, kid.0
+            ),
+            Self::TimeTaken { segment, time } => write!(
+                f,
+                "segment {segment} has no date and the key server is away: taken to begin at {}; \
+                 redundant outputs may differ from here on",
+                time.0
+            ),
+            Self::TimesDiffer { segments } => write!(
+                f,
+                "the key server has other times for {segments} segments; redundant outputs differ \
+                 where a key changes between"
+            ),
+            _ => Ok(()),
+        }
+    }
+
     fn fmt_stall(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stalled {

@@ -4,7 +4,6 @@
 
 use std::future::ready;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +21,15 @@ use super::event::Event;
 use super::finish;
 use super::keeper::Keeper;
 use super::lease::Lease;
-use super::options::{Options, Sink, Source};
+use super::ledger::{Ledger, Notes, Watched};
+use super::open::{Places, host};
+use super::options::Options;
 use super::place::Claims;
-use super::report::{Progress, Reporter};
-use super::sink::DirSink;
-use super::source::{DirSource, OpenFiles, Watch};
+use super::report::{Parting, Progress, Reporter};
+use super::source::{OpenFiles, Watch};
+use super::term::Term;
 use crate::api::Text;
-use crate::domain::Clock;
+use crate::domain::{Clock, Entropy};
 
 /// The source is looked at this often while something is waited for…
 const SOON: Duration = Duration::from_millis(250);
@@ -43,73 +44,32 @@ const BURST: Duration = Duration::from_millis(20);
 /// published is whole, and the next run goes on from it.
 pub async fn run(
     options: Options,
-    clock: Arc<dyn Clock>,
+    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
     events: impl Fn(Event) + Send + Sync + 'static,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Summary, EncryptorError> {
     let tell: Tell = Arc::new(events);
-    let client = Client::new(&options)?;
     let open_files = OpenFiles::default();
-    let engine = open(&options, &clock, open_files.clone())?;
+    let engine = Places::of(&options)?.open(open_files.clone(), clock.now())?;
+    let ledger = Ledger::open(&options, entropy)?;
+    let instance = match &options.instance {
+        Some(name) => name.clone(),
+        None => ledger.instance(&host())?,
+    };
+    let client = Client::new(&options, &instance)?;
     tell(Event::Started {
         stream: Text(options.stream.clone()),
-        instance: options.instance.clone(),
+        instance: instance.clone(),
     });
-    let mut worker = Worker::new(options, Arc::new(client), clock, tell, engine);
+    let outside = (Arc::new(client), Arc::new(ledger), instance);
+    let mut worker = Worker::new(options, outside, clock, tell, engine);
     worker.open_files = open_files;
     worker.watch();
     let ended = worker.run(shutdown).await;
-    if worker.lease.borrow().is_some() {
-        worker.reporter.finish().await;
-    }
+    worker.leave().await;
     let summary = worker.summary();
     (worker.tell)(Event::Stopped { summary });
     ended.map(|()| summary)
-}
-
-/// Opens both ends. Neither may lie inside the other, whichever links lead there.
-fn open(
-    options: &Options,
-    clock: &Arc<dyn Clock>,
-    open_files: OpenFiles,
-) -> Result<Engine, EncryptorError> {
-    let (Source::Dir(from), Sink::Dir(to)) = (&options.source, &options.sink);
-    let no_source = |source| EncryptorError::Source {
-        path: from.clone(),
-        source,
-    };
-    let no_sink = |source| EncryptorError::Sink {
-        path: to.clone(),
-        source,
-    };
-    let source_path = from.canonicalize().map_err(no_source)?;
-    let sink_path = resolved(to).map_err(no_sink)?;
-    if source_path.starts_with(&sink_path) || sink_path.starts_with(&source_path) {
-        return Err(EncryptorError::Overlap {
-            source_path,
-            sink_path,
-        });
-    }
-    let source = DirSource::open(&source_path, open_files).map_err(no_source)?;
-    let sink = DirSink::open(&sink_path)?;
-    Engine::new(source, sink, clock.now()).map_err(no_sink)
-}
-
-/// The path with its links resolved, as far as it exists.
-fn resolved(path: &Path) -> io::Result<PathBuf> {
-    let path = std::path::absolute(path)?;
-    let mut known: &Path = &path;
-    loop {
-        match (known.canonicalize(), known.parent()) {
-            (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
-                known = parent;
-            }
-            (found, _) => {
-                let rest = path.strip_prefix(known).unwrap_or(Path::new(""));
-                return Ok(found?.join(rest));
-            }
-        }
-    }
 }
 
 struct Worker {
@@ -122,6 +82,8 @@ struct Worker {
     watch: Option<Watch>,
     keeper: Arc<Keeper>,
     reporter: Arc<Reporter>,
+    ledger: Arc<Ledger>,
+    term: Arc<Term>,
     wants: watch::Sender<Wants>,
     progress: watch::Sender<Progress>,
     lease: watch::Receiver<Option<Arc<Lease>>>,
@@ -131,24 +93,23 @@ struct Worker {
 impl Worker {
     fn new(
         options: Options,
-        client: Arc<Client>,
+        (client, ledger, instance): (Arc<Client>, Arc<Ledger>, String),
         clock: Arc<dyn Clock>,
         tell: Tell,
         engine: Engine,
     ) -> Self {
         let wants = watch::Sender::<Wants>::default();
         let progress = watch::Sender::<Progress>::default();
-        let Options {
-            stream, instance, ..
-        } = options;
+        let term = Arc::new(Term::new(clock.clone(), options.on_lease_end));
         let keeper = Keeper::new(
             client.clone(),
-            stream,
-            clock.clone(),
+            options.stream,
+            (clock.clone(), term.clone()),
             tell.clone(),
             (wants.subscribe(), progress.subscribe()),
         );
-        let reporter = Reporter::new(client, instance, progress.subscribe());
+        let shared = (term.clone(), tell.clone());
+        let reporter = Reporter::new(client, instance, progress.subscribe(), shared);
         Self {
             once: options.once,
             lease: keeper.lease(),
@@ -160,8 +121,75 @@ impl Worker {
             watch: None,
             keeper: Arc::new(keeper),
             reporter: Arc::new(reporter),
+            ledger,
+            term,
             wants,
             progress,
+        }
+    }
+
+    /// Goes on from what an earlier run noted, if it did.
+    fn restore(&self) {
+        let notes = match self.ledger.read() {
+            Ok(Some(notes)) => notes,
+            Ok(None) => return,
+            Err(refusal) => {
+                let reason = refusal.to_string();
+                return (self.tell)(Event::LedgerRefused { reason });
+            }
+        };
+        let Notes {
+            lease,
+            term,
+            claims,
+            taken,
+        } = notes;
+        if term.is_some_and(|noted| !self.term.restore(noted)) {
+            let reason = "the clock is behind the time of the last note: the lease counts as ended";
+            let reason = reason.to_owned();
+            (self.tell)(Event::LedgerRefused { reason });
+        }
+        (self.tell)(Event::Restored {
+            version: lease.version(),
+            periods: lease.len(),
+            ends: self.term.ends().map(Text),
+        });
+        self.reporter.restore(claims, taken);
+        self.keeper.restore(lease);
+    }
+
+    /// What the ledger is to know.
+    fn watched(&self) -> Watched {
+        Watched {
+            lease: self.keeper.lease(),
+            wants: self.wants.subscribe(),
+            claims: self.reporter.claims(),
+            taken: self.reporter.taken(),
+            term: self.term.clone(),
+        }
+    }
+
+    /// Gives the lease up, if the server can be told; else the next run goes on with it.
+    ///
+    /// Whoever restarts from a lease that was given up would not be waited for by a cut. So the
+    /// ledger is put away first, and put back only if the server certainly was not told.
+    async fn leave(&self) {
+        let noted = self.ledger.note(&self.watched()).await;
+        let left = match self.term.is_in_touch() {
+            true => self.give_up().await,
+            false => Ok(()),
+        };
+        if let Err(error) = noted.and(left) {
+            let reason = error.to_string();
+            (self.tell)(Event::LedgerFailed { reason });
+        }
+    }
+
+    async fn give_up(&self) -> io::Result<()> {
+        self.ledger.give_up()?;
+        match self.reporter.finish().await {
+            Parting::Sent => self.ledger.forget(),
+            Parting::NotSent => self.ledger.keep_after_all(),
         }
     }
 
@@ -180,6 +208,8 @@ impl Worker {
     ) -> Result<(), EncryptorError> {
         let mut shutdown = pin!(shutdown);
         let mut outcome = self.pass().await?; // finds the renditions, which the lease may need
+        // The server is asked before anything is published by what was noted.
+        self.restore();
         tokio::select! {
             biased;
             () = &mut shutdown => return Ok(()),
@@ -223,6 +253,9 @@ impl Worker {
         tasks.spawn(keeper.clone().follow());
         tasks.spawn(keeper.clone().hold());
         tasks.spawn(keeper.clone().check());
+        tasks.spawn(reporter.clone().take_times());
+        let ledger = self.ledger.clone();
+        tasks.spawn(ledger.keep(self.watched(), self.tell.clone()));
         let contact = Contact::new("progress", self.tell.clone());
         let followed = keeper.clone();
         tasks.spawn(
@@ -238,11 +271,15 @@ impl Worker {
         let mut engine = self.engine.take().ok_or_else(lost)?;
         let lease = self.lease.borrow_and_update().clone();
         let claims = self.claims.borrow_and_update().clone();
-        let now = self.clock.now();
+        if let Some(event) = self.term.tell() {
+            (self.tell)(event);
+        }
+        let (now, footing) = (self.clock.now(), self.term.footing());
         let passed = spawn_blocking(move || {
             let context = Context {
                 lease: lease.as_deref(),
                 claims: &claims,
+                footing,
                 now,
             };
             let outcome = engine.pass(&context);

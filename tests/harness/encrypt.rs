@@ -19,6 +19,8 @@ pub(crate) struct Encrypt {
     pub(crate) server: String,
     pub(crate) ca: PathBuf,
     pub(crate) credential: PathBuf,
+    /// Has a state folder for each sink.
+    pub(crate) states: PathBuf,
 }
 
 impl Encrypt {
@@ -31,6 +33,7 @@ impl Encrypt {
             server: demo.field("server").to_owned(),
             ca: demo.field("ca").into(),
             credential: demo.field("credential_file").into(),
+            states: demo.dir.join("states"),
         }
     }
 
@@ -44,6 +47,7 @@ impl Encrypt {
             server: serve.url(),
             ca: serve.ca(),
             credential: serve.credential(&name, "test/**", &[]),
+            states: serve.state(stream),
         }
     }
 
@@ -57,10 +61,16 @@ impl Encrypt {
         }
     }
 
+    /// Where it keeps its ledger.
+    pub(crate) fn state(&self) -> PathBuf {
+        let sink = self.sink.file_name().unwrap();
+        self.states.join(sink)
+    }
+
     /// The command with `more` arguments.
     pub(crate) fn command(&self, more: &[&str]) -> Command {
         let dir = |path: &Path| format!("dir:{}", path.display());
-        let (source, sink) = (dir(&self.source), dir(&self.sink));
+        let (source, sink, state) = (dir(&self.source), dir(&self.sink), self.state());
         let args = [
             "encrypt",
             "--stream",
@@ -75,6 +85,8 @@ impl Encrypt {
             self.ca.to_str().unwrap(),
             "--credential-file",
             self.credential.to_str().unwrap(),
+            "--state",
+            state.to_str().unwrap(),
             "--json",
         ];
         binary::command(&[&args, more].concat())
@@ -82,7 +94,12 @@ impl Encrypt {
 
     /// Starts it to run on.
     pub(crate) fn start(&self) -> Process {
-        Process::start(self.command(&[]))
+        self.start_with(&[])
+    }
+
+    /// The same with `more` arguments.
+    pub(crate) fn start_with(&self, more: &[&str]) -> Process {
+        Process::start(self.command(more))
     }
 
     /// Runs it to the end of the source's playlists.

@@ -134,6 +134,11 @@ source = "allow"
         self.dir.path().join("hls")
     }
 
+    /// Where the encryptors of `stream` have their state folders.
+    pub(crate) fn state(&self, stream: &str) -> PathBuf {
+        self.dir.path().join("states").join(stream)
+    }
+
     /// What a client has to trust.
     pub(crate) fn ca(&self) -> PathBuf {
         self.dir.path().join("certs/ca.pem")

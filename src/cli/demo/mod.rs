@@ -24,10 +24,10 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use tokio::sync::watch;
 
-use super::encrypt::read_credential;
+use super::encrypt::{log, read_credential};
 use super::serve;
-use crate::domain::{StreamId, SystemClock};
-use crate::encryptor::{self, Event, Options, Sink, Source};
+use crate::domain::{StreamId, SystemClock, SystemEntropy};
+use crate::encryptor::{self, Event, OnLeaseEnd, Options, Sink, Source};
 use crate::telemetry::{init_logging, shutdown_signal};
 use setup::Setup;
 use source::MASTER;
@@ -112,7 +112,7 @@ impl Parts {
         tasks.spawn(async move { live.await.context("the live source") });
         let encryptor = encryptor::run(
             encryptor_options(setup)?,
-            Arc::new(SystemClock),
+            (Arc::new(SystemClock), Arc::new(SystemEntropy)),
             log_event,
             until_ended(ended.clone()),
         );
@@ -149,7 +149,9 @@ fn encryptor_options(setup: &Setup) -> anyhow::Result<Options> {
         ca: Some(setup.certificates.ca.clone()),
         credential: read_credential(&setup.packager)?,
         once: false,
-        instance: "demo".to_owned(),
+        instance: Some("demo".to_owned()),
+        state: setup.source.with_file_name("encryptor"),
+        on_lease_end: OnLeaseEnd::Stall,
     })
 }
 
@@ -165,5 +167,6 @@ fn stream() -> anyhow::Result<StreamId> {
     reason = "the encryptor hands its events over"
 )]
 fn log_event(event: Event) {
+    log(&event);
     tracing::debug!(%event, "encryptor");
 }

@@ -2,6 +2,7 @@
 //!
 //! Must not know: HTTP. What the tests expect of the sink they compute from the source.
 
+mod ended;
 mod faults;
 mod finished;
 mod leases;
@@ -28,6 +29,7 @@ use super::path::Beneath;
 use super::place::Claims;
 use super::sink::DirSink;
 use super::source::{DirSource, OpenFiles};
+use super::term::Footing;
 use crate::crypto::cbc::{Job, encrypt_batch};
 use crate::crypto::{ContentKey, Iv};
 use crate::domain::{Clock as _, SystemClock, Timestamp};
@@ -40,6 +42,7 @@ pub(super) struct Bench {
     engine: Option<Engine>,
     pub(super) lease: Option<Lease>,
     pub(super) claims: Claims,
+    pub(super) footing: Footing,
     pub(super) now: Timestamp,
     pub(super) events: Vec<Event>,
 }
@@ -68,6 +71,7 @@ impl Bench {
             engine: None,
             lease: Some(lease(rule, 0..100)),
             claims: Claims::new(),
+            footing: Footing::Leased,
             // files written now are old enough by then
             now: SystemClock.now().plus(Duration::from_secs(100)),
             events: Vec::new(),
@@ -118,6 +122,7 @@ impl Bench {
         let context = Context {
             lease: self.lease.as_ref(),
             claims: &self.claims,
+            footing: self.footing,
             now: self.now,
         };
         let outcome = engine.pass(&context);

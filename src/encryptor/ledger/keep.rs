@@ -1,0 +1,94 @@
+//! Notes the lease whenever it has changed, at a bounded pace.
+//!
+//! Must not know: how the notes are sealed.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
+
+use super::{Ledger, notes};
+use crate::crypto::sha256;
+use crate::encryptor::choose::Wants;
+use crate::encryptor::contact::Tell;
+use crate::encryptor::event::Event;
+use crate::encryptor::lease::Lease;
+use crate::encryptor::place::Claims;
+use crate::encryptor::term::Term;
+
+/// What is noted.
+#[derive(Clone)]
+pub(in crate::encryptor) struct Watched {
+    pub(in crate::encryptor) lease: watch::Receiver<Option<Arc<Lease>>>,
+    pub(in crate::encryptor) wants: watch::Receiver<Wants>,
+    pub(in crate::encryptor) claims: watch::Receiver<Arc<Claims>>,
+    pub(in crate::encryptor) taken: watch::Receiver<Claims>,
+    pub(in crate::encryptor) term: Arc<Term>,
+}
+
+/// What has changed is noted within this.
+const APART: Duration = Duration::from_secs(1);
+/// Where nothing but the time goes on, it is noted after a quarter of a lease or this.
+const LONGEST: Duration = Duration::from_secs(30);
+
+impl Ledger {
+    /// Notes until it is dropped. A note that fails stops nothing else.
+    pub(in crate::encryptor) async fn keep(self: Arc<Self>, watched: Watched, tell: Tell) {
+        let (mut last, mut failing) = (None::<([u8; 32], Instant)>, None);
+        loop {
+            let quiet = watched.term.span().map_or(LONGEST, |span| span / 4);
+            let quiet = quiet.clamp(APART, LONGEST);
+            let is_due = |now| last.is_none_or(|(was, at)| was != now || at.elapsed() >= quiet);
+            if let Some(digest) = watched.digest().filter(|now| is_due(*now)) {
+                let noted = self.note(&watched).await;
+                last = noted.is_ok().then(|| (digest, Instant::now()));
+                let failure = noted.err().map(|error| error.to_string());
+                if failure != failing {
+                    tell(told(failure.clone()));
+                }
+                failing = failure;
+            }
+            sleep(APART).await;
+        }
+    }
+
+    /// Notes what there is now.
+    pub(in crate::encryptor) async fn note(self: &Arc<Self>, watched: &Watched) -> io::Result<()> {
+        let Some(plain) = watched.encoded(true) else {
+            return Ok(());
+        };
+        let ledger = self.clone();
+        let written = spawn_blocking(move || ledger.write(&plain)).await;
+        written.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+impl Watched {
+    /// Tells one state from another; the time left alone makes none.
+    fn digest(&self) -> Option<[u8; 32]> {
+        Some(sha256(&self.encoded(false)?))
+    }
+
+    fn encoded(&self, with_term: bool) -> Option<Zeroizing<Vec<u8>>> {
+        let lease = self.lease.borrow().clone()?;
+        let from = self
+            .wants
+            .borrow()
+            .oldest
+            .map(|oldest| oldest.saturating_sub(1));
+        let term = self.term.noted().filter(|_| with_term);
+        let (claims, taken) = (self.claims.borrow().clone(), self.taken.borrow().clone());
+        Some(notes::encode((&lease, from), term, (&claims, &taken)))
+    }
+}
+
+fn told(failure: Option<String>) -> Event {
+    match failure {
+        Some(reason) => Event::LedgerFailed { reason },
+        None => Event::LedgerRecovered,
+    }
+}

@@ -1,0 +1,103 @@
+//! Where a run works: source, sink and state folder, none inside another that would give it away.
+//!
+//! Must not know: what is done there.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::engine::Engine;
+use super::error::EncryptorError;
+use super::ledger::StateError;
+use super::options::{Options, Sink, Source};
+use super::sink::DirSink;
+use super::source::{DirSource, OpenFiles};
+use crate::domain::Timestamp;
+
+/// Source and sink, links resolved.
+pub(super) struct Places {
+    source: PathBuf,
+    sink: PathBuf,
+}
+
+impl Places {
+    /// Those of `options`. Neither may lie inside the other, nor the state folder inside either,
+    /// whichever links lead there.
+    pub(super) fn of(options: &Options) -> Result<Self, EncryptorError> {
+        let (Source::Dir(from), Sink::Dir(to)) = (&options.source, &options.sink);
+        let source = from
+            .canonicalize()
+            .map_err(|error| no_source(from, error))?;
+        let sink = resolved(to).map_err(|error| no_sink(to, error))?;
+        if source.starts_with(&sink) || sink.starts_with(&source) {
+            return Err(EncryptorError::Overlap {
+                source_path: source,
+                sink_path: sink,
+            });
+        }
+        let state = resolved(&options.state).map_err(|error| StateError::Unusable {
+            path: options.state.clone(),
+            source: error,
+        })?;
+        for inside in [&source, &sink] {
+            if state.starts_with(inside) {
+                let inside = inside.clone();
+                return Err(StateError::Overlap { state, inside }.into());
+            }
+        }
+        Ok(Self { source, sink })
+    }
+
+    /// Opens both ends.
+    pub(super) fn open(
+        &self,
+        open_files: OpenFiles,
+        now: Timestamp,
+    ) -> Result<Engine, EncryptorError> {
+        let source = DirSource::open(&self.source, open_files);
+        let source = source.map_err(|error| no_source(&self.source, error))?;
+        let sink = DirSink::open(&self.sink)?;
+        Engine::new(source, sink, now).map_err(|error| no_sink(&self.sink, error))
+    }
+}
+
+fn no_source(path: &Path, source: io::Error) -> EncryptorError {
+    EncryptorError::Source {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn no_sink(path: &Path, source: io::Error) -> EncryptorError {
+    EncryptorError::Sink {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// The path with its links resolved, as far as it exists.
+fn resolved(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let mut known: &Path = &path;
+    loop {
+        match (known.canonicalize(), known.parent()) {
+            (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
+                known = parent;
+            }
+            (found, _) => {
+                let rest = path.strip_prefix(known).unwrap_or(Path::new(""));
+                return Ok(found?.join(rest));
+            }
+        }
+    }
+}
+
+/// This machine's name, as far as an encryptor's may have it.
+pub(super) fn host() -> String {
+    let text = fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let host: String = text.trim().chars().filter(allowed).take(48).collect();
+    match host.is_empty() {
+        true => "host".to_owned(),
+        false => host,
+    }
+}
