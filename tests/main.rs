@@ -28,6 +28,8 @@ mod independent;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
+mod lease;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod quickstart;

@@ -20,7 +20,7 @@ use crate::harness::wait::seconds;
 
 /// What may be found nowhere, by a name that may be printed.
 #[derive(Default)]
-struct Secrets(BTreeMap<String, Vec<Vec<u8>>>);
+pub(crate) struct Secrets(BTreeMap<String, Vec<Vec<u8>>>);
 
 impl Secrets {
     /// A text, whole and without its guessable head.
@@ -37,7 +37,7 @@ impl Secrets {
     }
 
     /// Sixteen bytes or more, in the spellings that a program could print.
-    fn bytes(&mut self, name: &str, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, name: &str, bytes: &[u8]) {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let list = bytes
             .iter()
@@ -66,7 +66,8 @@ impl Secrets {
         found.map(|(name, _)| name.as_str()).collect()
     }
 
-    fn not_in(&self, place: &str, haystack: &[u8]) {
+    /// Wants none of them in `haystack`, which stands at `place`.
+    pub(crate) fn not_in(&self, place: &str, haystack: &[u8]) {
         let found = self.in_(haystack);
         assert!(found.is_empty(), "{place} holds {found:?}");
     }
@@ -211,7 +212,8 @@ fn nothing_on_disk(secrets: &Secrets, dir: &Path) {
     }
 }
 
-fn files_below(dir: &Path) -> Vec<std::path::PathBuf> {
+/// Every file below `dir`.
+pub(crate) fn files_below(dir: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -11,6 +11,7 @@ pub(crate) mod encrypt;
 pub(crate) mod ffmpeg;
 pub(crate) mod issuer;
 pub(crate) mod keeper;
+pub(crate) mod on_air;
 pub(crate) mod packager;
 pub(crate) mod process;
 pub(crate) mod rust_source;
