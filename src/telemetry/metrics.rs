@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Latency;
+use super::listener::{ListenerFamilies, ListenerMeasures};
 
 /// A request's route template and answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -47,6 +48,7 @@ pub struct Metrics {
     pub entitlement_lookups: Counter,
     /// Refusals by public code.
     pub denials: Family<DenialLabels, Counter>,
+    listeners: ListenerFamilies,
 }
 
 /// The series of one route, looked up once: what is answered well is counted without a lock.
@@ -96,6 +98,8 @@ impl Metrics {
             "Refused requests by public code",
             denials.clone(),
         );
+        let listeners = ListenerFamilies::default();
+        listeners.register(&mut registry);
         Self {
             registry,
             requests,
@@ -103,7 +107,13 @@ impl Metrics {
             deliveries,
             entitlement_lookups,
             denials,
+            listeners,
         }
+    }
+
+    /// The series of the TLS listener `listener`.
+    pub fn of_listener(&self, listener: &'static str) -> ListenerMeasures {
+        self.listeners.of(listener)
     }
 
     /// The series of `route`.

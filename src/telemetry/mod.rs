@@ -3,12 +3,14 @@
 //! Must not know: what a measure means; it holds no domain rule.
 
 mod latency;
+mod listener;
 mod logging;
 mod metrics;
 mod service;
 mod shutdown;
 
 pub use latency::Latency;
+pub use listener::{ListenerMeasures, Turned};
 pub use logging::{LogConfig, LogFormat, init_logging};
 pub use metrics::{DenialLabels, Metrics, RequestLabels, RouteLabels, RouteMeasures};
 pub use service::{service_ready, service_stopping};
