@@ -1,4 +1,4 @@
-//! The sections `[schemes.NAME]`, `[grants]` and `[entitlement]`.
+//! The sections `[schemes.NAME]`, `[[client_certificates]]`, `[grants]` and `[entitlement]`.
 //!
 //! Must not know: where the file lies; paths are absolute when they come here.
 
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::certificate::{CertificateConfig, CertificateFault};
 use super::scheme::{SchemeConfig, SchemeFault};
 use crate::api::Text;
 use crate::crypto::PrivateFileError;
@@ -20,6 +21,10 @@ pub struct Config {
     /// that API keys and grants alone are admitted.
     #[serde(default)]
     pub schemes: BTreeMap<String, SchemeConfig>,
+    /// `[[client_certificates]]`: what the clients of `[server.packagers]` may do by their
+    /// certificate alone. Default: nothing.
+    #[serde(default)]
+    pub client_certificates: Vec<CertificateConfig>,
     /// `[grants]`.
     pub grants: GrantsConfig,
     /// `[entitlement]`.
@@ -77,6 +82,15 @@ pub enum AccessConfigError {
         #[source]
         fault: SchemeFault,
     },
+    /// An entry for client certificates is misconfigured.
+    #[error("client_certificates '{name}': {fault}")]
+    Certificate {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        fault: CertificateFault,
+    },
     /// There is no key to sign grants with.
     #[error("grants.key_files is empty: name a file of 64 hex digits with mode 0600")]
     NoGrantKey,
@@ -93,6 +107,7 @@ impl AccessConfigError {
     pub fn setting(&self) -> &str {
         match self {
             Self::Scheme { name, .. } => name,
+            Self::Certificate { .. } => "client_certificates",
             Self::NoGrantKey | Self::GrantKey(_) => "key_files",
             Self::StrayViewers => "entitlement.viewers",
         }

@@ -4,7 +4,9 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::certificate::ClientCertificate;
 use crate::crypto::SecretText;
 
 /// The query parameter that holds a token.
@@ -25,6 +27,8 @@ pub struct Credential {
     pub query: Vec<(String, SecretText)>,
     /// Cookies by name, in their order.
     pub cookies: Vec<(String, SecretText)>,
+    /// The certificate that the client's connection was made with, where the listener asks for one.
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// What is known of the client.
     pub client: ClientFacts,
     /// The path asked for, without the query.
@@ -91,6 +95,7 @@ impl fmt::Debug for Credential {
             .field("basic", &self.basic.is_some())
             .field("query", &names(&self.query))
             .field("cookies", &names(&self.cookies))
+            .field("certificate", &self.certificate)
             .field("client", &self.client)
             .finish_non_exhaustive()
     }
@@ -151,6 +156,7 @@ mod tests {
                 referer: Some("https://example.org/?token=hush-referer".to_owned()),
                 ..ClientFacts::default()
             },
+            certificate: None,
             path: "/v1/keys/hush-path".to_owned(),
         };
         let shown = format!("{credential:?}");

@@ -12,7 +12,7 @@ use super::credential::Credential;
 use super::entitlement::Entitlement;
 use super::grant::{Grants, end_of};
 use super::permit::{Act, Admitted, Deliver, Operate, Permit, Play, StreamAction, Viewing};
-use super::scheme::{Fault, Schemes, jwt};
+use super::scheme::{Fault, Schemes, certificate, jwt};
 use crate::domain::{Clock, Denied, KeyFacts, Principal, PrincipalKind, StreamId, Timestamp};
 use crate::store::Store;
 
@@ -39,7 +39,12 @@ impl Gate {
     ) -> Result<Self, AccessConfigError> {
         let grants = Arc::new(Grants::load(&config.grants.key_files)?);
         Ok(Self {
-            schemes: Schemes::new(&config.schemes, Arc::clone(&grants), store)?,
+            schemes: Schemes::new(
+                &config.schemes,
+                &config.client_certificates,
+                Arc::clone(&grants),
+                store,
+            )?,
             entitlement: Entitlement::new(&config.entitlement)?,
             grants,
             clock,
@@ -50,6 +55,7 @@ impl Gate {
     pub fn check(config: &Config) -> Result<(), AccessConfigError> {
         Grants::load(&config.grants.key_files)?;
         jwt::load(&config.schemes)?;
+        certificate::check(&config.client_certificates)?;
         Entitlement::new(&config.entitlement).map(drop)
     }
 

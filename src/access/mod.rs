@@ -3,6 +3,7 @@
 //! Must not know: HTTP, or a content key.
 
 mod api_key;
+mod certificate;
 mod config;
 mod credential;
 mod entitlement;
@@ -15,6 +16,9 @@ mod scheme;
 pub(crate) mod testing;
 
 pub use api_key::ApiKey;
+pub use certificate::{
+    CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError,
+};
 pub use config::{
     AccessConfigError, Config, EntitlementConfig, EntitlementSource, GrantsConfig, ViewerConfig,
 };

@@ -55,6 +55,8 @@ struct File {
     keys: keys::Config,
     #[serde(default)]
     schemes: BTreeMap<String, access::SchemeConfig>,
+    #[serde(default)]
+    client_certificates: Vec<access::CertificateConfig>,
     grants: access::GrantsConfig,
     entitlement: access::EntitlementConfig,
 }
@@ -90,11 +92,13 @@ impl Config {
             store,
             keys,
             schemes,
+            client_certificates,
             grants,
             entitlement,
         } = file;
         let access = access::Config {
             schemes,
+            client_certificates,
             grants,
             entitlement,
         };

@@ -22,6 +22,7 @@ pub(super) fn presented(request: &HttpRequest) -> Credential {
         basic: authorization.and_then(basic),
         query: query(request),
         cookies: cookies(request),
+        certificate: None,
         client: client(request),
         path: request.path().to_owned(),
     }

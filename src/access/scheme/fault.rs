@@ -8,6 +8,8 @@ use crate::domain::Denied;
 /// one that came furthest gives the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::access) enum Fault {
+    /// No entry is for the client's certificate.
+    Certificate,
     /// No scheme knows the form.
     Form,
     /// An API key in a URL.
@@ -50,6 +52,7 @@ impl Fault {
     /// What went wrong, for the audit trail.
     pub(in crate::access) fn reason(self) -> &'static str {
         match self {
+            Self::Certificate => "no entry of client_certificates is for the client's certificate",
             Self::Form => "it has the form of no configured scheme",
             Self::Place => "an API key belongs in a header, not in a URL",
             Self::TooLong => "the token is too long",

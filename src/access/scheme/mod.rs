@@ -5,6 +5,7 @@
 //! Must not know: what the principal then asks for.
 
 mod api_key;
+pub(super) mod certificate;
 mod fault;
 mod grant;
 pub(super) mod jwt;
@@ -16,18 +17,21 @@ use std::sync::Arc;
 pub(super) use fault::Fault;
 pub use jwt::{SchemeConfig, SchemeFault, SchemeKind};
 
+use super::certificate::CertificateConfig;
 use super::config::AccessConfigError;
 use super::credential::{Credential, Presented};
 use super::grant::Grants;
 use crate::domain::{Denied, Principal, Timestamp};
 use crate::store::Store;
 use api_key::ApiKeys;
+use certificate::Certificates;
 use jwt::Jwt;
 use verified::{Verified, VerifiedTokens};
 
 /// Every configured instance, and the tokens that lately verified.
 pub(super) struct Schemes {
     schemes: Vec<Scheme>,
+    certificates: Certificates,
     cache: VerifiedTokens,
 }
 
@@ -41,6 +45,7 @@ enum Scheme {
 impl Schemes {
     pub(super) fn new(
         config: &BTreeMap<String, SchemeConfig>,
+        certificates: &[CertificateConfig],
         grants: Arc<Grants>,
         store: Store,
     ) -> Result<Self, AccessConfigError> {
@@ -51,12 +56,13 @@ impl Schemes {
                 .into_iter()
                 .chain(jwts.map(|jwt| Scheme::Jwt(Box::new(jwt))))
                 .collect(),
+            certificates: Certificates::new(certificates)?,
             cache: VerifiedTokens::new(),
         })
     }
 
-    /// Tries every token presented; the first that verifies decides. If none does, the reason is
-    /// the last check that any of them came to.
+    /// Tries every token presented, and the client's certificate last; the first that verifies
+    /// decides. If none does, the reason is the last check that any of them came to.
     pub(super) async fn verify(
         &self,
         credential: &Credential,
@@ -68,6 +74,11 @@ impl Schemes {
                 Ok(principal) => return Ok(principal),
                 Err(fault) => deepest = deepest.max(Some(fault)),
             }
+        }
+        match self.certificates.verify(credential, now) {
+            Some(Ok(principal)) => return Ok(principal),
+            Some(Err(fault)) => deepest = deepest.max(Some(fault)),
+            None => {}
         }
         Err(deepest.map_or(Denied::NoCredential, Denied::from))
     }
