@@ -37,6 +37,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     tracing::info!(
         config = %path.display(),
         address = %server.address(),
+        packagers = server.packagers_address().map(tracing::field::display),
         ops = %server.ops_address(),
         "serving keys"
     );

@@ -1,4 +1,4 @@
-//! `[server]`: where the server listens, its certificate, and who may ask across origins.
+//! `[server]`: where the server listens, its certificates, and whom it believes and lets in.
 //!
 //! Must not know: keys, credentials, or how sections are put together.
 
@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::proxy::Network;
+use super::tls::{ClientFiles, Files};
 use crate::api::Text;
 
 /// `[server]`.
@@ -21,6 +23,21 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `[server.tls]`, always needed: keys never travel in the clear.
     pub tls: Tls,
+    /// `[server.packagers]`: a listener of their own, with client certificates. Default: none.
+    #[serde(default)]
+    pub packagers: Option<Packagers>,
+    /// Addresses and networks of proxies, such as `["10.0.0.0/8", "::1"]`: a client that comes
+    /// through them has the address that they say. Default: none is believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<Text<Network>>,
+    /// Whether connections of trusted proxies begin with a PROXY v2 header; one without is
+    /// dropped. Others connect as ever. Default `false`.
+    #[serde(default)]
+    pub proxy_protocol: bool,
+    /// The most connections of one client address (IPv6: of one /64); 0 for any number. Not
+    /// counted where a trusted proxy does not say whose connection it is. Default 1000.
+    #[serde(default = "default_connections_per_address")]
+    pub connections_per_address: usize,
     /// The web origins whose pages may ask, such as `https://player.example.org`, compared
     /// exactly; these may send cookies. `"*"` lets any page ask without cookies. Default: none.
     #[serde(default)]
@@ -41,7 +58,7 @@ pub struct Config {
     pub drain: Text<humantime::Duration>,
 }
 
-/// `[server.tls]`: PEM files, read at start.
+/// `[server.tls]`: PEM files, read at start and whenever they change.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
@@ -49,6 +66,51 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The certificate's private key: PKCS#8, PKCS#1 or SEC1.
     pub private_key: PathBuf,
+}
+
+/// `[server.packagers]`: HTTPS for packagers whose certificate a CA of ours signed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Packagers {
+    /// Where they connect. No default.
+    pub listen: SocketAddr,
+    /// The certificate shown to them. Default, with the key: that of `[server.tls]`.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// Its private key.
+    #[serde(default)]
+    pub private_key: Option<PathBuf>,
+    /// The authorities (PEM) of which a client must show a certificate.
+    pub client_ca: PathBuf,
+    /// What the authorities revoked (PEM); each of them needs a list then. Default: nothing.
+    #[serde(default)]
+    pub crl: Option<PathBuf>,
+    /// Whether the packagers' routes are gone (404) from `server.listen`. Default `false`.
+    #[serde(default)]
+    pub only: bool,
+}
+
+/// Settings that do not go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ServerConfigError {
+    /// One half of a pair.
+    #[error("server.packagers: certificate and private_key go together")]
+    HalfPair,
+    /// PROXY headers that nobody may send.
+    #[error(
+        "server.proxy_protocol needs server.trusted_proxies: from others no header is believed"
+    )]
+    NoProxies,
+}
+
+impl ServerConfigError {
+    /// The setting that is wrong, as the file spells it.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::HalfPair => "server.packagers",
+            Self::NoProxies => "proxy_protocol",
+        }
+    }
 }
 
 /// `[server.ops]`: health, metrics and the operator's routes.
@@ -64,7 +126,56 @@ impl Config {
     /// The paths in this section, for `config` to resolve against the file's folder.
     pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         let tls = [&mut self.tls.certificate, &mut self.tls.private_key];
-        tls.into_iter().chain(self.origin.as_mut()).collect()
+        let packagers = self.packagers.iter_mut().flat_map(Packagers::paths_mut);
+        let paths = tls.into_iter().chain(self.origin.as_mut());
+        paths.chain(packagers).collect()
+    }
+
+    /// Whether the settings go together.
+    pub fn check(&self) -> Result<(), ServerConfigError> {
+        let halves = self.packagers.as_ref();
+        let halves = halves.map(|p| (p.certificate.is_some(), p.private_key.is_some()));
+        if halves.is_some_and(|(certificate, key)| certificate != key) {
+            return Err(ServerConfigError::HalfPair);
+        }
+        if self.proxy_protocol && self.trusted_proxies.is_empty() {
+            return Err(ServerConfigError::NoProxies);
+        }
+        Ok(())
+    }
+}
+
+impl Tls {
+    /// The files of the players' listener.
+    pub(super) fn files(&self) -> Files {
+        Files {
+            certificate: self.certificate.clone(),
+            private_key: self.private_key.clone(),
+            clients: None,
+        }
+    }
+}
+
+impl Packagers {
+    fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let optional = [&mut self.certificate, &mut self.private_key, &mut self.crl];
+        let optional = optional.into_iter().filter_map(Option::as_mut);
+        optional.chain([&mut self.client_ca])
+    }
+
+    /// The files of this listener; `tls` has what it does not name itself.
+    pub(super) fn files(&self, tls: &Tls) -> Files {
+        let own = self.certificate.clone().zip(self.private_key.clone());
+        let (certificate, private_key) =
+            own.unwrap_or_else(|| (tls.certificate.clone(), tls.private_key.clone()));
+        Files {
+            certificate,
+            private_key,
+            clients: Some(ClientFiles {
+                ca: self.client_ca.clone(),
+                crl: self.crl.clone(),
+            }),
+        }
     }
 }
 
@@ -78,6 +189,10 @@ impl Default for Ops {
 
 fn no_drain() -> Text<humantime::Duration> {
     Text(Duration::ZERO.into())
+}
+
+fn default_connections_per_address() -> usize {
+    1000
 }
 
 fn default_listen() -> SocketAddr {
@@ -101,6 +216,36 @@ mod tests {
         assert!(config.ops.listen.ip().is_loopback() && config.origin.is_none());
         assert_eq!(config.paths_mut().len(), 2);
         assert!(toml::from_str::<Config>("listen = '127.0.0.1:0'").is_err());
+    }
+
+    #[test]
+    fn packagers_have_the_servers_certificate_or_a_whole_one_of_their_own() {
+        let with = |more: &str| {
+            let text = format!(
+                "{LEAST}\n[packagers]\nlisten = '127.0.0.1:1'\nclient_ca = 'ca.pem'\n{more}"
+            );
+            toml::from_str::<Config>(&text).unwrap()
+        };
+        let mut config = with("");
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.paths_mut().len(), 3);
+        let files = config.packagers.unwrap().files(&config.tls);
+        assert_eq!(files.certificate, PathBuf::from("c.pem"));
+        let mut config = with("certificate = 'd.pem'\nprivate_key = 'l.pem'\ncrl = 'r.pem'");
+        assert_eq!((config.check(), config.paths_mut().len()), (Ok(()), 6));
+        let files = config.packagers.unwrap().files(&config.tls);
+        assert_eq!(files.private_key, PathBuf::from("l.pem"));
+        let half = with("certificate = 'd.pem'").check();
+        assert_eq!(half, Err(ServerConfigError::HalfPair));
+    }
+
+    #[test]
+    fn proxy_headers_need_somebody_who_may_send_them() {
+        let text = format!("{LEAST}\nproxy_protocol = true\n");
+        let config: Config = toml::from_str(&text).unwrap();
+        assert_eq!(config.check(), Err(ServerConfigError::NoProxies));
+        let config = toml::from_str::<Config>(&format!("{text}trusted_proxies = ['::1']"));
+        assert_eq!(config.unwrap().check(), Ok(()));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use actix_web::web::Query;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::proxy::client_address;
+use super::tls::Shown;
 use crate::access::{ClientFacts, Credential};
 use crate::crypto::SecretText;
 
@@ -22,7 +24,9 @@ pub(super) fn presented(request: &HttpRequest) -> Credential {
         basic: authorization.and_then(basic),
         query: query(request),
         cookies: cookies(request),
-        certificate: None,
+        certificate: request
+            .conn_data::<Shown>()
+            .map(|shown| shown.certificate.clone()),
         client: client(request),
         path: request.path().to_owned(),
     }
@@ -59,7 +63,7 @@ fn cookies(request: &HttpRequest) -> Vec<(String, SecretText)> {
 fn client(request: &HttpRequest) -> ClientFacts {
     let text = |name| header_text(request, &name).map(str::to_owned);
     ClientFacts {
-        ip: request.peer_addr().map(|address| address.ip()),
+        ip: client_address(request),
         origin: text(header::ORIGIN),
         referer: text(header::REFERER),
         user_agent: text(header::USER_AGENT),

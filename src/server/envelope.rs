@@ -2,7 +2,8 @@
 //! log line, the measures.
 //!
 //! Must not know: what a route does. What is logged holds route templates; never a path, a query
-//! or a header.
+//! or a header. A refusal's line has the client's address, which is what a firewall needs to stop
+//! somebody; an answer as it should be has none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,9 @@ use super::cors::Origins;
 use super::error::{Code, Failure};
 use super::files::has_encoded_separator;
 use super::ops::is_loopback;
+use super::proxy::client_address;
 use super::routes::Listener;
+use super::tls::{Certificates, Shown};
 use crate::domain::{Entropy, RequestId};
 use crate::telemetry::{DenialLabels, Metrics, RequestLabels, RouteLabels, RouteMeasures};
 
@@ -33,6 +36,8 @@ pub(super) struct Surroundings {
     pub(super) origins: Origins,
     pub(super) metrics: Arc<Metrics>,
     pub(super) entropy: Arc<dyn Entropy>,
+    /// Verifies clients' certificates, where they are asked for.
+    pub(super) clients: Option<Arc<Certificates>>,
     /// Turns true when the server begins to stop.
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -63,7 +68,7 @@ pub(super) async fn envelope(
     };
     let failure = take_failure(&mut answer);
     around.stamp(id, origin.as_ref(), answer.headers_mut());
-    if around.is_stopping() {
+    if around.is_stopping() || !around.knows(answer.request()) {
         answer
             .response_mut()
             .head_mut()
@@ -160,8 +165,22 @@ impl Surroundings {
         if fields + request.path().len() + request.query_string().len() > MOST_HEAD {
             return Some(Failure::new(Code::HeadTooLarge));
         }
+        if !self.knows(request.request()) {
+            let why = "the client's certificate is no longer good";
+            return Some(Failure::new(Code::Unauthorized).reason(&why));
+        }
         let hidden = has_encoded_separator(request.path());
         hidden.then(|| Failure::new(Code::NotFound).reason(&"an encoded separator"))
+    }
+
+    /// Whether the client's certificate is still good, on a connection that may be days old. Any
+    /// client is known where none is asked for.
+    fn knows(&self, request: &HttpRequest) -> bool {
+        let Some(clients) = &self.clients else {
+            return true;
+        };
+        let shown = request.conn_data::<Shown>();
+        shown.is_some_and(|shown| clients.still_accept(shown))
     }
 
     fn stamp(&self, id: RequestId, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
@@ -204,7 +223,8 @@ impl Surroundings {
             }
             Some(failure) => {
                 let code = failure.code().name();
-                tracing::info!(request_id = %id, route, status, micros, code, reason = failure.reason_text(), "refused");
+                let client = client_address(answer.request()).map(tracing::field::display);
+                tracing::info!(request_id = %id, client, route, status, micros, code, reason = failure.reason_text(), "refused");
             }
         }
     }

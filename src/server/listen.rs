@@ -1,5 +1,5 @@
-//! Two listeners, HTTPS for everyone and plain HTTP on loopback for the operator, from bind to a
-//! drained stop.
+//! The listeners, HTTPS for everyone, HTTPS for packagers alone, and plain HTTP on loopback for the
+//! operator, from bind to a drained stop.
 //!
 //! Must not know: what is asked on them.
 
@@ -11,20 +11,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server as Running, ServerHandle};
-use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpServer};
-use rustls::ServerConfig;
+use futures_util::future::{join_all, try_join_all};
 use socket2::{Domain, Socket, Type};
 use tokio::sync::watch;
 
-use super::config::Config;
+use super::config::{Config, ServerConfigError};
+use super::connect::{Addresses, Bounds, Door, raise_open_files};
 use super::cors::{OriginError, Origins};
-use super::envelope::{Surroundings, envelope};
+use super::envelope::Surroundings;
 use super::files::Root;
 use super::pages::{self, Page};
+use super::proxy::TrustedProxies;
 use super::routes::{self, Listener};
-use super::tls::{self, TlsError};
+use super::serve::{Hall, serve_plain, serve_tls};
+use super::tls::{Certificates, Files, TlsError, renew};
 use crate::access::Gate;
 use crate::domain::{Clock, Entropy};
 use crate::keys::Keys;
@@ -59,6 +60,9 @@ pub enum ServerError {
     /// Certificate or key do not load.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Settings do not go together.
+    #[error(transparent)]
+    Config(#[from] ServerConfigError),
     /// An allowed origin is none.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -72,55 +76,75 @@ pub enum ServerError {
 
 /// A bound server that does not answer yet.
 pub struct Server {
-    public: TcpListener,
+    players: Entrance,
+    packagers: Option<Entrance>,
     ops: TcpListener,
-    address: SocketAddr,
     ops_address: SocketAddr,
-    tls: Box<ServerConfig>,
-    workers: Option<NonZeroUsize>,
+    bounds: Bounds,
     drain: Duration,
     wiring: Wiring,
     stopping: watch::Sender<bool>,
 }
 
-/// How long a client may take for its handshake, and again to send a request's head.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// Longer than the idle time of common balancers, so that they close first.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long open requests may take once the server stops, in seconds.
-const DRAIN: u64 = 5;
-/// Connections of one worker; at some 25 KB each a worker stays below 512 MB.
-const MOST_CONNECTIONS: usize = 20_000;
+/// A bound TLS listener.
+struct Entrance {
+    socket: TcpListener,
+    address: SocketAddr,
+    door: Door,
+    hall: Hall,
+}
+
 /// Connections that wait to be accepted, when a rotation brings everyone at once.
 const BACKLOG: i32 = 4096;
 
 impl Server {
-    /// Loads the certificate and binds both listeners; connections wait until [`Self::run`].
+    /// Loads the certificates and binds all listeners; connections wait until [`Self::run`].
     pub fn bind(config: &Config, deps: Deps) -> Result<Self, ServerError> {
         if !config.ops.listen.ip().is_loopback() {
             return Err(ServerError::OpsNotLoopback(config.ops.listen));
         }
+        config.check()?;
         let origins = Origins::new(&config.allowed_origins)?;
-        let tls = Box::new(tls::server_config(&config.tls)?);
-        let (public, address) = bind(config.listen)?;
+        let workers = config.workers.map_or_else(cores, NonZeroUsize::get);
+        let open_files = raise_open_files();
+        let bounds = Bounds::within(open_files, workers);
+        let metrics = Arc::new(Metrics::with_lookups(deps.gate.entitlement_lookups()));
+        let build = Build {
+            config,
+            clock: &deps.clock,
+            metrics: &metrics,
+        };
+        let players = build.players(workers, bounds)?;
+        let packagers = build.packagers(bounds)?;
         let (ops, ops_address) = bind(config.ops.listen)?;
         let (stopping, watched) = watch::channel(false);
+        let clients = packagers.as_ref().map(|it| it.door.certificates.clone());
+        tracing::info!(
+            open_files,
+            connections = bounds.players * workers,
+            of_one_address = config.connections_per_address,
+            "bounds"
+        );
         Ok(Self {
-            public,
+            players,
+            packagers,
             ops,
-            address,
             ops_address,
-            tls,
-            workers: config.workers,
+            bounds,
             drain: config.drain.0.into(),
-            wiring: Wiring::new(config, deps, origins, &watched),
+            wiring: Wiring::new(config, deps, metrics, clients, origins, &watched),
             stopping,
         })
     }
 
     /// Where players and packagers connect.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.players.address
+    }
+
+    /// Where packagers with a certificate connect, if there is such a listener.
+    pub fn packagers_address(&self) -> Option<SocketAddr> {
+        self.packagers.as_ref().map(|entrance| entrance.address)
     }
 
     /// Where the operator connects.
@@ -131,15 +155,24 @@ impl Server {
     /// Serves until `shutdown` and through the drain after it, then lets open requests end, five
     /// seconds at most.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let workers = self.workers.map_or_else(cores, NonZeroUsize::get);
-        let public = serve(
-            Bound::Tls(self.public, self.tls),
-            workers,
-            self.wiring.clone(),
-        )?;
-        let ops = serve(Bound::Plain(self.ops), 1, self.wiring)?;
-        let handles = [public.handle(), ops.handle()];
-        let mut serving = pin!(async { tokio::try_join!(public, ops).map(drop) });
+        let entrances = [Some(self.players), self.packagers].into_iter().flatten();
+        let entrances: Vec<_> = entrances.collect();
+        let certificates = entrances.iter().map(|it| it.door.certificates.clone());
+        let certificates = certificates.collect();
+        let mut servers = vec![serve_plain(self.ops, self.bounds.ops, self.wiring.clone())?];
+        for Entrance {
+            socket, door, hall, ..
+        } in entrances
+        {
+            servers.push(serve_tls(socket, door, hall, self.wiring.clone())?);
+        }
+        let handles: Vec<_> = servers.iter().map(Running::handle).collect();
+        let mut serving = pin!(async {
+            tokio::select! {
+                ended = try_join_all(servers) => ended.map(drop),
+                stopped = renew(certificates) => stopped,
+            }
+        });
         tokio::select! {
             ended = &mut serving => return Ok(ended?),
             () = shutdown => {}
@@ -150,18 +183,88 @@ impl Server {
             () = tokio::time::sleep(self.drain) => {}
         }
         // A listener stops only while it is polled.
-        let (ended, ()) = tokio::join!(serving, stop(handles));
+        let (ended, ()) = tokio::join!(serving, stop(&handles));
         Ok(ended?)
     }
 }
 
-async fn stop(handles: [ServerHandle; 2]) {
-    let [public, ops] = handles;
-    tokio::join!(public.stop(true), ops.stop(true));
+async fn stop(handles: &[ServerHandle]) {
+    join_all(handles.iter().map(|handle| handle.stop(true))).await;
 }
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// What entrances are made of.
+struct Build<'a> {
+    config: &'a Config,
+    clock: &'a Arc<dyn Clock>,
+    metrics: &'a Metrics,
+}
+
+impl Build<'_> {
+    fn players(&self, workers: usize, bounds: Bounds) -> Result<Entrance, ServerError> {
+        let only = self.config.packagers.as_ref().is_some_and(|it| it.only);
+        let hall = Hall {
+            listener: if only {
+                Listener::Players
+            } else {
+                Listener::Public
+            },
+            workers,
+            most: bounds.players,
+        };
+        let files = self.config.tls.files();
+        self.entrance("players", self.config.listen, files, hall)
+    }
+
+    /// A server of its own, so that no crowd of players keeps packagers out.
+    fn packagers(&self, bounds: Bounds) -> Result<Option<Entrance>, ServerError> {
+        let Some(packagers) = &self.config.packagers else {
+            return Ok(None);
+        };
+        let hall = Hall {
+            listener: Listener::Packagers,
+            workers: 1,
+            most: bounds.packagers,
+        };
+        let files = packagers.files(&self.config.tls);
+        let entrance = self.entrance("packagers", packagers.listen, files, hall);
+        entrance.map(Some)
+    }
+
+    fn entrance(
+        &self,
+        name: &'static str,
+        listen: SocketAddr,
+        files: Files,
+        hall: Hall,
+    ) -> Result<Entrance, ServerError> {
+        let measures = self.metrics.of_listener(name);
+        let most = i64::try_from(hall.most * hall.workers).unwrap_or(i64::MAX);
+        measures.most.set(most);
+        let certificates = Certificates::load(files, Arc::clone(self.clock), measures.clone())?;
+        let (socket, address) = bind(listen)?;
+        let door = Door {
+            certificates: Arc::new(certificates),
+            trusted: trusted(self.config),
+            proxy_protocol: self.config.proxy_protocol,
+            addresses: Addresses::new(NonZeroUsize::new(self.config.connections_per_address)),
+            measures,
+            told: false.into(),
+        };
+        Ok(Entrance {
+            socket,
+            address,
+            door,
+            hall,
+        })
+    }
+}
+
+fn trusted(config: &Config) -> TrustedProxies {
+    TrustedProxies::new(config.trusted_proxies.iter().map(|network| network.0))
 }
 
 /// Listens with our own backlog, and on an address that a stopped server has just left.
@@ -180,47 +283,17 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-enum Bound {
-    Tls(TcpListener, Box<ServerConfig>),
-    Plain(TcpListener),
-}
-
-fn serve(socket: Bound, workers: usize, wiring: Wiring) -> io::Result<Running> {
-    let listener = match socket {
-        Bound::Tls(..) => Listener::Public,
-        Bound::Plain(..) => Listener::Ops,
-    };
-    let server = HttpServer::new(move || {
-        let wiring = wiring.clone();
-        App::new()
-            .configure(move |app| wiring.connect(listener, app))
-            .wrap(from_fn(envelope))
-    })
-    .workers(workers)
-    .max_connections(MOST_CONNECTIONS)
-    // Without it the answer after a TLS 1.3 handshake can wait 40 ms for a delayed ACK.
-    .tcp_nodelay(true)
-    .tls_handshake_timeout(HEAD_PATIENCE)
-    .client_request_timeout(HEAD_PATIENCE)
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(DRAIN)
-    .disable_signals();
-    let server = match socket {
-        Bound::Tls(socket, tls) => server.listen_rustls_0_23(socket, *tls)?,
-        Bound::Plain(socket) => server.listen(socket)?,
-    };
-    Ok(server.run())
-}
-
 /// What handlers and the envelope are given, service by service.
 #[derive(Clone)]
-struct Wiring {
+pub(super) struct Wiring {
     gate: Data<Gate>,
     keys: Data<Keys>,
     clock: Data<dyn Clock>,
     metrics: Data<Metrics>,
     root: Option<Data<Root>>,
+    trusted: Data<TrustedProxies>,
     public: Data<Surroundings>,
+    packagers: Data<Surroundings>,
     ops: Data<Surroundings>,
     pages: Arc<[Page]>,
 }
@@ -229,23 +302,26 @@ impl Wiring {
     fn new(
         config: &Config,
         deps: Deps,
+        metrics: Arc<Metrics>,
+        clients: Option<Arc<Certificates>>,
         origins: Origins,
         stopping: &watch::Receiver<bool>,
     ) -> Self {
-        let lookups = deps.gate.entitlement_lookups();
-        let metrics = Arc::new(Metrics::with_lookups(lookups));
-        let around = |listener, origins| {
+        let around = |listener, origins, clients| {
             Data::new(Surroundings {
                 listener,
                 origins,
+                clients,
                 metrics: metrics.clone(),
                 entropy: deps.entropy.clone(),
                 stopping: stopping.clone(),
             })
         };
         Self {
-            public: around(Listener::Public, origins),
-            ops: around(Listener::Ops, Origins::none()),
+            trusted: Data::new(trusted(config)),
+            public: around(Listener::Public, origins, None),
+            packagers: around(Listener::Packagers, Origins::none(), clients),
+            ops: around(Listener::Ops, Origins::none(), None),
             gate: deps.gate.into(),
             keys: deps.keys.into(),
             clock: deps.clock.into(),
@@ -255,12 +331,15 @@ impl Wiring {
         }
     }
 
-    fn connect(self, listener: Listener, app: &mut ServiceConfig) {
+    /// Wires the routes of `listener` and what they work with.
+    pub(super) fn connect(self, listener: Listener, app: &mut ServiceConfig) {
         let around = match listener {
-            Listener::Public => self.public,
+            Listener::Public | Listener::Players => self.public,
+            Listener::Packagers => self.packagers,
             Listener::Ops => self.ops,
         };
         app.app_data(around)
+            .app_data(self.trusted)
             .app_data(self.gate)
             .app_data(self.keys)
             .app_data(self.clock)
@@ -269,7 +348,7 @@ impl Wiring {
             app.app_data(root);
         }
         routes::configure(listener, &self.metrics, app);
-        if listener == Listener::Public {
+        if matches!(listener, Listener::Public | Listener::Players) {
             pages::configure(&self.pages, &self.metrics, app);
         }
     }

@@ -4,6 +4,7 @@
 
 mod body;
 mod config;
+mod connect;
 mod cors;
 mod credential;
 mod deliver;
@@ -18,17 +19,20 @@ mod origin;
 mod pages;
 mod play;
 mod progress;
+mod proxy;
 mod revoke;
 mod rotate;
 mod routes;
 mod schedule;
+mod serve;
 mod streams;
 mod tls;
 mod viewer;
 
-pub use config::{Config, Ops, Tls};
+pub use config::{Config, Ops, Packagers, ServerConfigError, Tls};
 pub use cors::OriginError;
 pub use listen::{Deps, Server, ServerError};
 pub use pages::Page;
+pub use proxy::{Network, NetworkError};
 pub use routes::{Listener, ROUTES, Route};
 pub use tls::TlsError;

@@ -17,6 +17,10 @@ use crate::telemetry::{Metrics, RouteMeasures};
 pub enum Listener {
     /// HTTPS, for players and packagers.
     Public,
+    /// The same without the packagers' routes, where they have a listener of their own alone.
+    Players,
+    /// HTTPS with client certificates, for packagers.
+    Packagers,
     /// Plain HTTP on loopback, for the operator.
     Ops,
 }
@@ -24,7 +28,7 @@ pub enum Listener {
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// Where it is reached.
+    /// Where it is reached: `Public` or `Ops`. What packagers do there they do at `Packagers` too.
     pub listener: Listener,
     /// Its method, in capitals.
     pub method: &'static str,
@@ -33,6 +37,20 @@ pub struct Route {
     /// What a credential must allow; `None` for what anyone may ask.
     pub action: Option<Action>,
     handler: fn() -> actix_web::Route,
+}
+
+impl Route {
+    /// Whether it is reached at `listener`.
+    pub fn is_at(&self, listener: Listener) -> bool {
+        let is_public = self.listener == Listener::Public;
+        let is_packagers = self.action.is_some_and(|it| Action::PACKAGER.contains(&it));
+        match listener {
+            Listener::Public => is_public,
+            Listener::Players => is_public && !is_packagers,
+            Listener::Packagers => is_public && is_packagers,
+            Listener::Ops => self.listener == Listener::Ops,
+        }
+    }
 }
 
 /// Every route. `OPTIONS` is answered for any path besides.
@@ -92,7 +110,7 @@ const REVOKE: &str = "/v1/keys/{kid}/revoke";
 /// Each resource carries its row's [`RouteMeasures`], by which the envelope knows the template.
 pub(super) fn configure(listener: Listener, metrics: &Metrics, app: &mut ServiceConfig) {
     let mut paths: Vec<&str> = Vec::new();
-    for route in ROUTES.iter().filter(|route| route.listener == listener) {
+    for route in ROUTES.iter().filter(|route| route.is_at(listener)) {
         if !paths.contains(&route.path) {
             paths.push(route.path);
             let measures = metrics.of_route(route.path);
@@ -106,7 +124,7 @@ fn resource(listener: Listener, measures: RouteMeasures) -> Resource {
     let path = measures.route;
     let rows = || {
         let all = ROUTES.iter();
-        all.filter(move |route| route.listener == listener && route.path == path)
+        all.filter(move |route| route.is_at(listener) && route.path == path)
     };
     let allow = rows()
         .map(|route| route.method)
@@ -194,6 +212,17 @@ mod tests {
                 Some(at),
                 "{row:?}"
             );
+        }
+    }
+
+    #[test]
+    fn packagers_routes_are_those_that_players_lack() {
+        let at = |listener| ROUTES.iter().filter(move |row| row.is_at(listener)).count();
+        let (players, packagers) = (at(Listener::Players), at(Listener::Packagers));
+        assert_eq!(players + packagers, at(Listener::Public));
+        assert_eq!(at(Listener::Public) + at(Listener::Ops), ROUTES.len());
+        for row in ROUTES.iter().filter(|row| row.is_at(Listener::Packagers)) {
+            assert!(row.path.starts_with("/v1/streams"), "{row:?}");
         }
     }
 

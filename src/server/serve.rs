@@ -1,0 +1,111 @@
+//! HTTP on a bound listener: actix's workers, behind a door of ours where TLS is spoken.
+//!
+//! Must not know: what is asked.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::{HttpService, Protocol};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, HttpServer};
+
+use super::connect::{Connection, Door, HEAD_PATIENCE, Turned};
+use super::envelope::envelope;
+use super::listen::Wiring;
+use super::routes::Listener;
+
+/// What a listener leads to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hall {
+    pub(super) listener: Listener,
+    pub(super) workers: usize,
+    /// Connections of each worker. The next ones wait to be accepted.
+    pub(super) most: usize,
+}
+
+/// Longer than the idle time of common balancers, so that they close first.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long open requests may take once the server stops, in seconds.
+const DRAIN: u64 = 5;
+
+/// Plain HTTP, for the operator.
+pub(super) fn serve_plain(socket: TcpListener, most: usize, wiring: Wiring) -> io::Result<Server> {
+    let server = HttpServer::new(move || app(Listener::Ops, wiring.clone()))
+        .workers(1)
+        .max_connections(most)
+        .tcp_nodelay(true)
+        .client_request_timeout(HEAD_PATIENCE)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(DRAIN)
+        .disable_signals();
+    Ok(server.listen(socket)?.run())
+}
+
+/// HTTPS. What actix-web's own listener does too, except that a connection comes through `door`:
+/// PROXY header and bounds before TLS, and no limit on how many clients shake hands at once, which
+/// 256 silent ones would use up.
+pub(super) fn serve_tls(
+    socket: TcpListener,
+    door: Door,
+    hall: Hall,
+    wiring: Wiring,
+) -> io::Result<Server> {
+    let door = Arc::new(door);
+    let server = Server::build()
+        .workers(hall.workers)
+        .max_concurrent_connections(hall.most)
+        .shutdown_timeout(DRAIN)
+        .disable_signals();
+    let stopping = server.graceful_shutdown_signal();
+    let name = door.measures.listener;
+    let server = server.listen(name, socket, move || {
+        let (door, stopping) = (Arc::clone(&door), stopping.clone());
+        let app = app(hall.listener, wiring.clone()).into_factory();
+        let app = app.map_err(|error: Error| error.error_response());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_PATIENCE)
+            .on_connect_ext(|connection: &Connection, about| {
+                if let Some(shown) = &connection.shown {
+                    about.insert(shown.clone());
+                }
+            })
+            .finish(map_config(app, |()| AppConfig::default()));
+        let welcome = fn_service(move |socket| {
+            let door = Arc::clone(&door);
+            async move {
+                let (connection, client) = door.welcome(socket).await?;
+                Ok((connection, Protocol::Http1, Some(client)))
+            }
+        });
+        welcome.and_then(http.map_err(Turned::Http))
+    })?;
+    Ok(server.run())
+}
+
+/// Every route of `listener` in its envelope.
+fn app(
+    listener: Listener,
+    wiring: Wiring,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .configure(move |app| wiring.connect(listener, app))
+        .wrap(from_fn(envelope))
+}

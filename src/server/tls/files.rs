@@ -1,0 +1,148 @@
+//! The PEM files of one listener: read whole and together, told from what was there before.
+//!
+//! Must not know: what is made of them.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use zeroize::Zeroizing;
+
+use super::TlsError;
+use crate::crypto::Sha256;
+
+/// Where a listener's files lie.
+#[derive(Debug, Clone)]
+pub(in crate::server) struct Files {
+    /// The certificate, followed by its intermediates.
+    pub(in crate::server) certificate: PathBuf,
+    /// Its private key.
+    pub(in crate::server) private_key: PathBuf,
+    /// What clients' certificates are verified by; `None` where none are asked for.
+    pub(in crate::server) clients: Option<ClientFiles>,
+}
+
+/// What clients' certificates are verified by.
+#[derive(Debug, Clone)]
+pub(in crate::server) struct ClientFiles {
+    /// The authorities.
+    pub(in crate::server) ca: PathBuf,
+    /// What they revoked.
+    pub(in crate::server) crl: Option<PathBuf>,
+}
+
+/// The files' bytes, as they stood at one look.
+pub(super) struct Contents {
+    certificate: Vec<u8>,
+    private_key: Zeroizing<Vec<u8>>,
+    client_ca: Option<Vec<u8>>,
+    crl: Option<Vec<u8>>,
+}
+
+/// SHA-256 over all bytes: equal where nothing changed.
+pub(super) type Stamp = [u8; 32];
+
+/// The most bytes that are read of a file; lists of authorities and of the revoked can be long.
+const MOST: u64 = 8 << 20;
+
+impl Files {
+    /// Reads them all. Two that belong together may have been changed in between; then they do
+    /// not match, and the next look finds them complete.
+    pub(super) fn read(&self) -> Result<Contents, TlsError> {
+        let clients = self.clients.as_ref();
+        let crl = clients.and_then(|clients| clients.crl.as_ref());
+        Ok(Contents {
+            certificate: read(&self.certificate)?,
+            private_key: Zeroizing::new(read(&self.private_key)?),
+            client_ca: clients.map(|clients| read(&clients.ca)).transpose()?,
+            crl: crl.map(|path| read(path)).transpose()?,
+        })
+    }
+
+    /// The chain in `contents`.
+    pub(super) fn chain(
+        &self,
+        contents: &Contents,
+    ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        all(&self.certificate, &contents.certificate)
+    }
+
+    /// The private key in `contents`.
+    pub(super) fn key(&self, contents: &Contents) -> Result<PrivateKeyDer<'static>, TlsError> {
+        PrivateKeyDer::from_pem_slice(&contents.private_key)
+            .map_err(|source| pem_error(&self.private_key, source))
+    }
+}
+
+impl ClientFiles {
+    /// The authorities in `contents`.
+    pub(super) fn authorities(
+        &self,
+        contents: &Contents,
+    ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        all(&self.ca, contents.client_ca.as_deref().unwrap_or_default())
+    }
+
+    /// The lists of the revoked in `contents`; none without a file.
+    pub(super) fn revoked(
+        &self,
+        contents: &Contents,
+    ) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+        match (&self.crl, &contents.crl) {
+            (Some(path), Some(bytes)) => all(path, bytes),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Contents {
+    pub(super) fn stamp(&self) -> Stamp {
+        let mut sum = Sha256::default();
+        let parts = [
+            Some(&self.certificate),
+            Some(&*self.private_key),
+            self.client_ca.as_ref(),
+            self.crl.as_ref(),
+        ];
+        for part in parts.into_iter().flatten() {
+            sum.update(&part.len().to_be_bytes());
+            sum.update(part);
+        }
+        sum.finish()
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let unreadable = |source| TlsError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    // A pipe or a device would hold up every later look.
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::ErrorKind::InvalidInput.into()));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    Ok(bytes)
+}
+
+/// Every item of a kind, at least one.
+fn all<T: PemObject>(path: &Path, bytes: &[u8]) -> Result<Vec<T>, TlsError> {
+    let found = T::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
+    match found {
+        Ok(found) if found.is_empty() => Err(pem_error(path, pem::Error::NoItemsFound)),
+        other => other.map_err(|source| pem_error(path, source)),
+    }
+}
+
+fn pem_error(path: &Path, source: pem::Error) -> TlsError {
+    TlsError::Pem {
+        path: path.to_owned(),
+        source,
+    }
+}
