@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod cli;
@@ -45,3 +47,5 @@ mod service;
 mod shipping;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod tls;

@@ -3,6 +3,7 @@
 //! Must not know: what is asserted.
 
 pub(crate) mod actor;
+pub(crate) mod authority;
 pub(crate) mod binary;
 pub(crate) mod chance;
 pub(crate) mod collector;
@@ -18,3 +19,4 @@ pub(crate) mod rust_source;
 pub(crate) mod serve;
 pub(crate) mod stage;
 pub(crate) mod wait;
+pub(crate) mod wire;

@@ -2,15 +2,13 @@
 //!
 //! Must not know: what is asked of it.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::actor::Actor;
+use super::authority::{Authority, private};
 use super::binary;
 use super::process::Process;
 use super::wait::{seconds, until};
@@ -20,6 +18,8 @@ pub(crate) struct Serve {
     dir: TempDir,
     port: u16,
     ops: u16,
+    /// Who signed its certificate.
+    pub(crate) authority: Authority,
     pub(crate) process: Option<Process>,
 }
 
@@ -38,13 +38,15 @@ impl Serve {
         let serve = Self {
             port: free_port(),
             ops: free_port(),
+            authority: Authority::new(),
             dir,
             process: None,
         };
-        certificates(&serve.dir.path().join("certs"));
+        std::fs::create_dir_all(serve.certs()).unwrap();
+        private(&serve.ca(), serve.authority.pem());
+        serve.authority.server(2040).write(&serve.certs());
         let secret = serve.dir.path().join("viewers.secret");
-        std::fs::write(&secret, "obviously-a-fake-secret-of-40-characters").unwrap();
-        std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
+        private(&secret, "obviously-a-fake-secret-of-40-characters");
         std::fs::write(serve.config(), serve.text(rotation, more)).unwrap();
         binary::printed(&[
             "keystore",
@@ -139,9 +141,19 @@ source = "allow"
         self.dir.path().join("states").join(stream)
     }
 
+    /// The folder of certificates and their keys.
+    pub(crate) fn certs(&self) -> PathBuf {
+        self.dir.path().join("certs")
+    }
+
     /// What a client has to trust.
     pub(crate) fn ca(&self) -> PathBuf {
-        self.dir.path().join("certs/ca.pem")
+        self.certs().join("ca.pem")
+    }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// The server's address.
@@ -178,30 +190,7 @@ source = "allow"
 }
 
 /// A port that nothing listens on now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
-}
-
-/// A CA and a certificate for localhost, made for this run.
-fn certificates(dir: &Path) {
-    std::fs::create_dir_all(dir).unwrap();
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_key = KeyPair::generate().unwrap();
-    let ca = params.self_signed(&ca_key).unwrap();
-    let issuer = Issuer::new(params, ca_key);
-    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(names).unwrap();
-    let leaf = leaf.signed_by(&key, &issuer).unwrap();
-    let files = [
-        ("ca.pem", ca.pem()),
-        ("server.pem", leaf.pem()),
-        ("server.key", key.serialize_pem()),
-    ];
-    for (name, pem) in files {
-        std::fs::write(dir.join(name), pem).unwrap();
-        std::fs::set_permissions(dir.join(name), Permissions::from_mode(0o600)).unwrap();
-    }
 }

@@ -1,0 +1,8 @@
+//! Certificates, tickets and client certificates, as clients on the wire see them.
+//!
+//! Must not know: how a certificate is loaded.
+
+mod certificates;
+mod packagers;
+mod proxies;
+mod resumption;
