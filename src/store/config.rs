@@ -4,17 +4,19 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::{postgres, sqlite};
+use crate::api::Text;
 use crate::crypto::{PrivateFileError, SecretText, read_private};
 
 /// What is used when no URL is given.
 const DEFAULT: &str = "sqlite:keystore/hlskey.db";
 
 /// The section `[store]`.
-#[derive(Debug, Clone, Deserialize, Default)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where the database is: `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`. A relative path
@@ -22,6 +24,20 @@ pub struct Config {
     pub url: Option<SecretText>,
     /// A file with the URL, mode 0600: a password does not belong in a configuration.
     pub url_file: Option<PathBuf>,
+    /// How long a server that cannot reach the database goes on handing out the keys that it has
+    /// in memory, and so the longest that a revocation may go unheard. `2s` to `1h`. Default `30s`.
+    #[serde(deserialize_with = "stale_after")]
+    pub stale_after: Text<humantime::Duration>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            url: None,
+            url_file: None,
+            stale_after: Text(Duration::from_secs(30).into()),
+        }
+    }
 }
 
 /// Which database it is.
@@ -104,6 +120,15 @@ impl Config {
     }
 }
 
+/// News are asked for each second; an hour is a long time for a key that was revoked.
+fn stale_after<'de, D: Deserializer<'de>>(from: D) -> Result<Text<humantime::Duration>, D::Error> {
+    let span = Text::<humantime::Duration>::deserialize(from)?;
+    match Duration::from(span.0).as_secs() {
+        2..=3600 => Ok(span),
+        _ => Err(de::Error::custom("stale_after is 2s to 1h")),
+    }
+}
+
 fn target(url: &str) -> Result<Target, StoreConfigError> {
     match sqlite::path_of(url) {
         Some(path) => Ok(Target::Sqlite(path.to_owned())),
@@ -121,7 +146,17 @@ mod tests {
     fn of(url: &str) -> Config {
         Config {
             url: Some(SecretText::new(url.to_owned())),
-            url_file: None,
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn what_is_in_memory_is_not_trusted_for_ever() {
+        let read = |text: &str| toml::from_str::<Config>(text).map(|config| config.stale_after.0);
+        assert_eq!(read("").unwrap(), Duration::from_secs(30).into());
+        for (span, is_good) in [("1s", false), ("2s", true), ("1h", true), ("2h", false)] {
+            let text = format!("stale_after = '{span}'");
+            assert_eq!(read(&text).is_ok(), is_good, "{span}");
         }
     }
 
@@ -159,8 +194,8 @@ mod tests {
         std::fs::write(&path, "postgres://u:obviously-a-fake@db/keys\n").unwrap();
         let open = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         let config = Config {
-            url: None,
             url_file: Some(path.clone()),
+            ..Config::default()
         };
         open(0o600);
         assert_eq!(config.place().unwrap(), "postgres on db");

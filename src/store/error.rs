@@ -46,9 +46,15 @@ impl Fault {
     }
 }
 
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        Self::Unavailable(fault)
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Unavailable(Fault::new(error))
+        Fault::new(error).into()
     }
 }
 

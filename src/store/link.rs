@@ -8,7 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::StoreError;
-use super::postgres::bounded;
+use super::postgres::{self, bounded};
 
 /// A connection, whatever it was lent for.
 pub(super) enum Link<'c> {
@@ -16,6 +16,16 @@ pub(super) enum Link<'c> {
     Sqlite(&'c mut SqliteConnection),
     /// To Postgres.
     Postgres(&'c mut PgConnection),
+}
+
+impl Link<'_> {
+    /// Itself, lent on.
+    pub(super) fn link(&mut self) -> Link<'_> {
+        match self {
+            Self::Sqlite(connection) => Link::Sqlite(connection),
+            Self::Postgres(connection) => Link::Postgres(connection),
+        }
+    }
 }
 
 /// A connection for reading.
@@ -50,6 +60,14 @@ impl Tx {
         match self {
             Self::Sqlite(transaction) => Link::Sqlite(transaction),
             Self::Postgres(transaction) => Link::Postgres(transaction),
+        }
+    }
+
+    /// Alone with the news from now on; the commit wakes who listens.
+    pub(super) async fn announce(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()), // it has the whole file alone; readers ask by themselves
+            Self::Postgres(transaction) => postgres::announce(transaction).await,
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Must not know: HTTP, who may ask, or a content key in the clear.
 
+mod changes;
 mod claims;
 mod columns;
 mod config;
@@ -17,6 +18,7 @@ mod streams;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use changes::{Change, Follower, News};
 pub use config::{Config, StoreConfigError};
 pub use credentials::CredentialRow;
 pub use error::{Fault, StoreError};
@@ -24,6 +26,8 @@ pub use periods::{KeyRow, NewPeriod, PeriodRow};
 pub use progress::{Heartbeat, Reach, Recorded, Usage};
 pub use stream_row::StreamRow;
 pub use streams::AddStream;
+
+use std::time::Duration;
 
 use config::Target;
 use link::{Lent, Tx};
@@ -34,6 +38,7 @@ use crate::domain::StreamId;
 #[derive(Debug, Clone)]
 pub struct Store {
     backend: Backend,
+    stale_after: Duration,
 }
 
 /// Which database it is. Query texts are shared: the macros of `link` expand each for all.
@@ -60,7 +65,15 @@ impl Store {
             Target::Sqlite(path) => Backend::Sqlite(sqlite::Database::open(&path).await?),
             Target::Postgres(at) => Backend::Postgres(postgres::Database::open(&at).await?),
         };
-        Ok(Self { backend })
+        Ok(Self {
+            backend,
+            stale_after: config.stale_after.0.into(),
+        })
+    }
+
+    /// How old the news may be before what is in memory counts no more (`store.stale_after`).
+    pub fn stale_after(&self) -> Duration {
+        self.stale_after
     }
 
     /// Whether the database answers.

@@ -9,6 +9,7 @@ use crate::domain::{
     Boundary, KeyFacts, Kid, Period, PeriodState, Scope, Slot, StreamId, Timestamp,
 };
 
+use super::changes::{Change, tell};
 use super::columns::{self, stored};
 use super::link::{Tx, execute, fetch_all, fetch_optional};
 use super::{Lock, Store, StoreError, StreamRow};
@@ -125,6 +126,7 @@ impl Store {
              WHERE kid = $1",
             kid.as_bytes().as_slice()
         )?;
+        tell(&mut on, &Change::Key(kid)).await?;
         crash::point("revoke.updated");
         on.commit().await?;
         crash::point("revoke.committed");
@@ -343,10 +345,7 @@ mod tests {
     #[tokio::test]
     async fn all_of_a_batch_is_issued_or_nothing() {
         let (_dir, store, row) = with_stream().await;
-        let twice = [
-            new(1, Boundary::Segment(0)),
-            new(2, Boundary::Segment(u64::MAX)),
-        ];
+        let twice = [0, u64::MAX].map(|at| new(1, Boundary::Segment(at)));
         let refused = store.issue(&row, &Scope::Stream, &twice, NOW).await;
         assert!(matches!(refused, Err(StoreError::TooLarge(_))));
         assert!(store.key(Kid::from_bytes([1; 16])).await.unwrap().is_none());

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgSslMode};
 use sqlx::{
-    ConnectOptions as _, Connection as _, Executor as _, PgConnection, Postgres, Transaction,
+    Acquire as _, ConnectOptions as _, Connection as _, Executor as _, PgConnection, Postgres,
+    Transaction,
 };
 
 use super::config::StoreConfigError;
@@ -45,15 +46,20 @@ const ACQUIRE: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(6);
 /// How long a connection lasts: a failover or another address is found at the latest then.
 const LIFE: Duration = Duration::from_secs(1800);
-/// What every connection begins with. A key must be on the disk before anybody hears of it,
-/// whatever the database's default is.
-const BEGIN: &str = "SET statement_timeout = '5s';
+/// What every connection begins with, whatever the database's defaults are. A key must be on the
+/// disk before anybody hears of it, and who waited for a lock must see what it waited for.
+const BEGIN: &str = "SET default_transaction_isolation = 'read committed';
+     SET statement_timeout = '5s';
      SET lock_timeout = '5s';
      SET idle_in_transaction_session_timeout = '15s';
      SELECT set_config('synchronous_commit', 'on', false)
      WHERE current_setting('synchronous_commit') = 'off'";
 /// The advisory lock that [`Lock::All`] takes alone and [`Lock::Stream`] shares: "hlskey", 1.
 const ALL: i64 = 0x686c_736b_6579_0001;
+/// The advisory lock of those that write news: "hlskey", 2.
+const NEWS: i64 = 0x686c_736b_6579_0002;
+/// Where a commit with news is announced. There is nothing to read in it: the rows are the news.
+const CHANNEL: &str = "hlskey";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("keystore/migrations/postgres");
 
@@ -141,9 +147,53 @@ impl Database {
         Ok(tx)
     }
 
+    /// A connection of its own that hears of news.
+    pub(super) async fn listen(&self) -> Result<Listener, StoreError> {
+        let alone = pool().max_connections(1).max_lifetime(None);
+        let options = self.pool.connect_options().as_ref().clone();
+        let alone = alone.idle_timeout(None).connect_lazy_with(options);
+        let mut listener = PgListener::connect_with(&alone).await?;
+        listener.eager_reconnect(false);
+        if let Err(error) = listener.listen(CHANNEL).await {
+            tracing::warn!(%error, "the database announces no news: they are asked for");
+        }
+        Ok(Listener(listener))
+    }
+
     #[cfg(test)]
     pub(super) async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Takes the lock of those that write news, until the transaction ends, and announces them with
+/// its commit. Postgres lets one commit announce at a time, so only rare changes are news.
+pub(super) async fn announce(on: &mut PgConnection) -> Result<(), StoreError> {
+    let query = sqlx::query("SELECT pg_advisory_xact_lock($1), pg_notify($2, '')");
+    let query = query.bind(NEWS).bind(CHANNEL);
+    bounded(query.execute(on)).await?;
+    Ok(())
+}
+
+/// A connection that hears of news.
+pub(super) struct Listener(PgListener);
+
+impl Listener {
+    /// To ask for them on.
+    pub(super) async fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
+        Ok(self.0.acquire().await?)
+    }
+
+    /// Resolves when news were announced, all at once that were by now. An error says that the
+    /// connection is lost, and with it what is announced meanwhile.
+    pub(super) async fn heard(&mut self) -> Result<(), ()> {
+        match self.0.try_recv().await {
+            Ok(Some(_)) => {
+                while self.0.next_buffered().is_some() {}
+                Ok(())
+            }
+            Ok(None) | Err(_) => Err(()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::crash;
 use crate::domain::{Era, Schedule, StreamId, StreamPolicy, Timestamp};
 
+use super::changes::{Change, tell};
 use super::columns::{self, stored};
 use super::link::{Tx, execute, fetch_optional};
 use super::stream_row::inconsistent;
@@ -56,6 +57,7 @@ impl Store {
             return Ok(AddStream::Exists);
         }
         add_era(&mut on, id, Schedule::new(policy.rotation, now).last()).await?;
+        tell(&mut on, &Change::Stream(id.clone())).await?;
         crash::point("register.inserted");
         on.commit().await?;
         crash::point("register.committed");
@@ -83,6 +85,7 @@ impl Store {
             id.as_str(),
             ERAS_KEPT
         )?;
+        tell(&mut on, &Change::Stream(id.clone())).await?;
         crash::point("cut.inserted");
         on.commit().await?;
         crash::point("cut.committed");
@@ -115,13 +118,18 @@ impl Store {
         }
         execute!(on, "DELETE FROM eras WHERE stream = $1", id.as_str())?;
         add_era(&mut on, id, Schedule::new(policy.rotation, now).last()).await?;
+        tell(&mut on, &Change::Stream(id.clone())).await?;
         on.commit().await?;
         Ok(true)
     }
 
     /// Takes a stream's registration back; its keys are retired. `false` if there is none.
     pub async fn remove_stream(&self, id: &StreamId, now: Timestamp) -> Result<bool, StoreError> {
-        let (mut on, id) = (self.write(Lock::Stream(id)).await?, id.as_str());
+        let (mut on, gone) = (
+            self.write(Lock::Stream(id)).await?,
+            Change::Keys(id.clone()),
+        );
+        let id = id.as_str();
         let removed = execute!(
             on,
             "UPDATE streams SET removed = $2, version = version + 1
@@ -138,6 +146,7 @@ impl Store {
         execute!(on, "DELETE FROM eras WHERE stream = $1", id)?;
         execute!(on, "DELETE FROM encryptors WHERE stream = $1", id)?;
         execute!(on, "DELETE FROM claims WHERE stream = $1", id)?;
+        tell(&mut on, &gone).await?;
         on.commit().await?;
         Ok(removed > 0)
     }

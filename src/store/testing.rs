@@ -28,7 +28,7 @@ pub(crate) fn config_in(dir: &Path) -> Config {
 fn of_url(url: String) -> Config {
     Config {
         url: Some(SecretText::new(url)),
-        url_file: None,
+        ..Config::default()
     }
 }
 
