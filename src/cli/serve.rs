@@ -58,9 +58,10 @@ pub(super) async fn open(config: &Config, store: Store) -> anyhow::Result<(Arc<G
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let ring = KeyRing::load(&config.keys.master_keys)?;
     let gate = Gate::new(&config.access, store.clone(), clock.clone())?;
-    let keys = Keys::new(&config.keys, store, ring, clock, entropy);
+    let keys = Arc::new(Keys::new(&config.keys, store, ring, clock, entropy));
+    keys.follow().await?;
     keys.ready().await?;
-    Ok((Arc::new(gate), Arc::new(keys)))
+    Ok((Arc::new(gate), keys))
 }
 
 /// The server of `config`, bound and not yet serving.

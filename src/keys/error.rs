@@ -36,6 +36,9 @@ pub enum KeysError {
     /// A stored key does not open under the configured master keys.
     #[error("{0}; put the master key that sealed it back into keys.master_keys")]
     Ring(#[source] Arc<RingError>),
+    /// There were no news of revocations for too long to trust what is in memory.
+    #[error("no news from the store for longer than store.stale_after")]
+    Stale,
     /// The store failed; nothing was done.
     #[error(transparent)]
     Unavailable(StoreError),

@@ -6,6 +6,7 @@ mod allowance;
 mod config;
 mod error;
 mod lease;
+mod news;
 mod owner;
 mod progress;
 mod register;
@@ -29,15 +30,13 @@ use crate::crypto::{ContentKey, KeyRing, Place, RingError};
 use crate::domain::{Boundary, Clock, Entropy, Kid, Schedule, StreamId, Timestamp};
 use crate::store::{Reach, Store, StoreError, StreamRow};
 use allowance::Allowance;
+use news::Freshness;
 use owner::Owners;
 use reveal::Caches;
 use signals::Signals;
 
 /// How often an act is tried anew when others change the stream meanwhile.
 const ATTEMPTS: u32 = 16;
-/// How long a long poll trusts this process to hear of a change; another server's change is
-/// seen in the store.
-const POLL: Duration = Duration::from_secs(2);
 /// The wall time of a segment while nobody has reported two.
 const ASSUMED_PACE: Duration = Duration::from_secs(1);
 
@@ -49,12 +48,12 @@ pub struct Keys {
     entropy: Arc<dyn Entropy>,
     public_url: String,
     lease: Duration,
-    poll: Duration,
     templates: Vec<Template>,
     caches: Caches,
     owners: Owners,
     signals: Signals,
     allowance: Allowance,
+    freshness: Freshness,
 }
 
 impl Keys {
@@ -67,13 +66,13 @@ impl Keys {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
+            freshness: Freshness::new(store.stale_after()),
             store,
             ring,
             clock,
             entropy,
             public_url: config.public_url.trim_end_matches('/').to_owned(),
             lease: config.lease.0.into(),
-            poll: POLL,
             templates: config.templates.clone(),
             caches: Caches::default(),
             owners: Owners::default(),
@@ -82,10 +81,12 @@ impl Keys {
         }
     }
 
-    /// Whether keys can be issued and revealed: the store answers and the ring opens what it
-    /// holds. Asked before serving, so that a wrong master key shows at the start.
+    /// Whether keys can be issued and revealed: the store answers, its news are fresh, and the
+    /// ring opens what it holds. Asked before serving, so that a wrong master key shows at the
+    /// start.
     pub async fn ready(&self) -> Result<(), KeysError> {
         self.store.ping().await?;
+        self.freshness.check(self.clock.steady())?;
         self.verify_ring().await
     }
 
@@ -97,15 +98,12 @@ impl Keys {
         Ok(())
     }
 
-    /// Resolves when the stream's version is not `known`, or cannot be told. It may wait for
-    /// ever; the caller bounds it.
+    /// Resolves when the stream's version is not `known`, or cannot be told. Another server's
+    /// change is heard by the news ([`Self::follow`]). It may wait for ever; the caller bounds it.
     pub async fn changed(&self, stream: &StreamId, known: u64) {
         let mut listener = self.signals.listen(stream);
         while matches!(self.store.version(stream).await, Ok(Some(version)) if version == known) {
-            tokio::select! {
-                () = listener.heard() => {}
-                () = tokio::time::sleep(self.poll) => {}
-            }
+            listener.heard().await;
         }
     }
 
@@ -179,8 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_poll_ends_with_a_change_here() {
-        let mut bench = Bench::new().await;
-        bench.keys.poll = Duration::from_secs(3600);
+        let bench = Bench::new().await;
         let stream = bench.register("live/a", every(10)).await;
         bench.keys.changed(&stream, 0).await;
         let cut = async { bench.keys.rotate_stream(&stream, false).await.unwrap() };
@@ -195,11 +192,13 @@ mod tests {
         let other = bench.another().await;
         let stream = bench.register("live/a", every(10)).await;
         other.lease(&stream, 0, 1).await;
-        let change = other
-            .keys
-            .register_stream("packager", &stream, policy(every(20)));
-        let ((), changed) = tokio::join!(bench.keys.changed(&stream, 1), change);
-        changed.unwrap();
+        let heard = async {
+            let change = policy(every(20));
+            let changed = other.keys.register_stream("packager", &stream, change);
+            changed.await.unwrap();
+            bench.hear().await.unwrap();
+        };
+        tokio::join!(bench.keys.changed(&stream, 1), heard);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Must not know: files, or who asks.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -12,23 +13,45 @@ use super::{Keys, KeysError};
 
 /// Folders in memory at most.
 const FOLDERS: u64 = 10_000;
-/// How long it is believed that a folder is a stream's.
-const LIFE: Duration = Duration::from_secs(5);
+/// How long a folder that nobody asks for stays in memory.
+const IDLE: Duration = Duration::from_secs(600);
 
 /// The streams that folders were found to be of.
-pub(super) struct Owners(Cache<String, StreamId>);
+pub(super) struct Owners {
+    found: Cache<String, Found>,
+    /// Counts the removals: what was found before is looked up anew.
+    generation: AtomicU64,
+}
+
+#[derive(Clone)]
+struct Found {
+    stream: StreamId,
+    generation: u64,
+}
 
 impl Default for Owners {
     fn default() -> Self {
         let builder = Cache::builder().max_capacity(FOLDERS);
-        Self(builder.time_to_live(LIFE).build())
+        Self {
+            found: builder.time_to_idle(IDLE).build(),
+            generation: AtomicU64::new(0),
+        }
     }
 }
 
 impl Owners {
-    /// Every folder is looked up anew.
+    /// Every folder is looked up anew, those being looked up at this moment included.
     pub(super) fn forget(&self) {
-        self.0.invalidate_all();
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    async fn known(&self, folder: &str) -> Option<StreamId> {
+        let found = self.found.get(folder).await?;
+        (found.generation == self.generation()).then_some(found.stream)
     }
 }
 
@@ -41,18 +64,23 @@ impl Keys {
     /// The registered stream that the file at `path` belongs to: the one whose id is a path
     /// prefix. There is at most one, since no id is a path prefix of another.
     ///
-    /// What another server removed may be found for five seconds more; that nothing is there is
-    /// always asked anew.
+    /// What another server removed is found until news of it come; that nothing is there is always
+    /// asked anew.
     pub async fn owner(&self, path: &str) -> Result<Option<StreamId>, KeysError> {
         let Some((folder, _)) = path.rsplit_once('/') else {
             return Ok(None);
         };
-        if let Some(owner) = self.owners.0.get(folder).await {
+        if let Some(owner) = self.owners.known(folder).await
+            && self.freshness.check(self.clock.steady()).is_ok()
+        {
             return Ok(Some(owner));
         }
+        let generation = self.owners.generation();
         for id in folders(folder).filter_map(|folder| folder.parse::<StreamId>().ok()) {
             if self.store.version(&id).await?.is_some() {
-                self.owners.0.insert(folder.to_owned(), id.clone()).await;
+                let stream = id.clone();
+                let found = Found { stream, generation };
+                self.owners.found.insert(folder.to_owned(), found).await;
                 return Ok(Some(id));
             }
         }

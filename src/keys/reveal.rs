@@ -1,7 +1,7 @@
 //! The hot path: whose a key is, and the key itself, from memory when it was asked for lately.
 //!
-//! A key never changes, so it may stay in memory; its state may not stay long, or another
-//! server's revocation would not be heard. Must not know: who asks, beyond the permit.
+//! A key never changes, so it may stay in memory; its state stays until the news tell of a change,
+//! and counts only while the news are fresh. Must not know: who asks, beyond the permit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,43 +11,47 @@ use moka::future::Cache;
 
 use crate::access::{Deliver, Operate, Permit};
 use crate::crypto::ContentKey;
-use crate::domain::{KeyFacts, Kid, Timestamp};
+use crate::domain::{KeyFacts, Kid};
+use crate::store::StoreError;
 
 use super::{ATTEMPTS, Keys, KeysError};
 
 /// Keys in memory at most.
 const KEYS: u64 = 100_000;
-/// How long an unsealed key stays in memory.
-const KEY_LIFE: Duration = Duration::from_secs(600);
-/// How long a key's state is believed: the longest that another server's revocation takes.
-const STATE_LIFE: Duration = Duration::from_secs(5);
-/// How long it is believed that there is no such key.
-const ABSENCE_LIFE: Duration = Duration::from_secs(1);
+/// How long what nobody asks for stays in memory.
+const IDLE: Duration = Duration::from_secs(600);
+/// How long a key's state is believed before the store is asked again, if it answers. News tell of
+/// changes at once; this finds what nobody told, such as a row changed by hand.
+const STATE_LIFE: Duration = Duration::from_secs(60);
 
 /// What is in memory.
 pub(super) struct Caches {
     opened: Cache<Kid, ContentKey>,
     sightings: Cache<Kid, Arc<Sighting>>,
-    /// Counts the revocations and removals by this process: what was seen before is seen anew.
+    /// Counts the revocations and removals: what was seen before is seen anew.
     generation: AtomicU64,
 }
 
-/// What the store said of a kid, and when.
+/// What the store said of a kid, and when it was asked.
 struct Sighting {
-    facts: Option<KeyFacts>,
-    seen: Timestamp,
+    said: Said,
+    asked: Duration,
     generation: u64,
+}
+
+enum Said {
+    Known(KeyFacts),
+    Unknown,
+    Nothing(KeysError),
 }
 
 impl Default for Caches {
     fn default() -> Self {
-        let builder = Cache::builder().max_capacity(KEYS);
+        let keys = Cache::builder().max_capacity(KEYS).time_to_idle(IDLE);
+        let sightings = Cache::builder().max_capacity(KEYS).time_to_idle(IDLE);
         Self {
-            opened: builder.time_to_live(KEY_LIFE).build(),
-            sightings: Cache::builder()
-                .max_capacity(KEYS)
-                .time_to_live(STATE_LIFE)
-                .build(),
+            opened: keys.build(),
+            sightings: sightings.build(),
             generation: AtomicU64::new(0),
         }
     }
@@ -59,48 +63,42 @@ impl Caches {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Takes a key out of memory.
+    pub(super) async fn forget_key(&self, kid: Kid) {
+        self.opened.invalidate(&kid).await;
+    }
+
+    /// Takes all keys out of memory.
+    pub(super) fn forget_keys(&self) {
+        self.opened.invalidate_all();
+    }
+
     fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    async fn sighting(&self, kid: Kid, now: Timestamp) -> Option<Arc<Sighting>> {
-        let sighting = self.sightings.get(&kid).await?;
-        sighting
-            .is_fresh(now, self.generation())
-            .then_some(sighting)
-    }
-}
-
-impl Sighting {
-    /// The cache's own life ends it too; that one no test can wind forward.
-    fn is_fresh(&self, now: Timestamp, generation: u64) -> bool {
-        let life = if self.facts.is_some() {
-            STATE_LIFE
-        } else {
-            ABSENCE_LIFE
-        };
-        self.generation == generation && now.since(self.seen) < life
+    /// What the store said of a key that it knows, unless that is forgotten.
+    fn known<'s>(&self, sighting: &'s Sighting) -> Option<&'s KeyFacts> {
+        match &sighting.said {
+            Said::Known(facts) if sighting.generation == self.generation() => Some(facts),
+            _ => None,
+        }
     }
 }
 
 impl Keys {
-    /// Whose the key is and whether it lives; `None` if there is none of that kid. At most five
-    /// seconds old, and never older than a revocation by this process.
+    /// Whose the key is and whether it lives; `None` if there is none of that kid, which is never
+    /// said from memory. As old as the news at most: where these are stale, nothing is said at all.
     pub async fn locate(&self, kid: Kid) -> Result<Option<KeyFacts>, KeysError> {
-        let now = self.clock.now();
-        for _ in 0..ATTEMPTS {
-            if let Some(sighting) = self.caches.sighting(kid, now).await {
-                return Ok(sighting.facts.clone());
-            }
-            let cache = &self.caches.sightings;
-            cache.invalidate(&kid).await;
-            let seen = cache.try_get_with(kid, self.look(kid)).await;
-            let sighting = seen.map_err(Arc::unwrap_or_clone)?;
-            if sighting.is_fresh(now, self.caches.generation()) {
-                return Ok(sighting.facts.clone());
-            }
+        let now = self.clock.steady();
+        self.freshness.check(now)?;
+        if let Some(sighting) = self.caches.sightings.get(&kid).await
+            && self.stands(&sighting, now)
+            && let Some(facts) = self.caches.known(&sighting)
+        {
+            return Ok(Some(facts.clone()));
         }
-        Err(KeysError::Busy)
+        self.locate_anew(kid, now).await
     }
 
     /// The key that was permitted. No I/O when it is in memory.
@@ -108,8 +106,8 @@ impl Keys {
         self.content_key(permit.kid()).await
     }
 
-    /// Withdraws a key at once on this server, within five seconds on others; `false` if there is
-    /// none of that kid.
+    /// Withdraws a key, at once on this server, on others as soon as they hear of it; `false` if
+    /// there is none of that kid.
     pub async fn revoke(&self, permit: &Permit<Operate>) -> Result<bool, KeysError> {
         let kid = permit.kid();
         let revoked = self.revoke_key(kid).await?;
@@ -131,19 +129,55 @@ impl Keys {
     pub(super) async fn revoke_key(&self, kid: Kid) -> Result<bool, KeysError> {
         let revoked = self.store.revoke(kid).await?;
         self.caches.forget_states();
-        self.caches.opened.invalidate(&kid).await;
+        self.caches.forget_key(kid).await;
         Ok(revoked)
     }
 
-    async fn look(&self, kid: Kid) -> Result<Arc<Sighting>, KeysError> {
-        let generation = self.caches.generation();
-        let seen = self.clock.now();
-        let row = self.store.key(kid).await?;
-        Ok(Arc::new(Sighting {
-            facts: row.map(|row| row.facts),
-            seen,
+    /// Whether a sighting needs no other look at the store: that was lately, or it does not answer.
+    fn stands(&self, sighting: &Sighting, now: Duration) -> bool {
+        let is_young = now.saturating_sub(sighting.asked) < STATE_LIFE;
+        self.caches.known(sighting).is_some() && (is_young || !self.freshness.is_recent(now))
+    }
+
+    /// Asks the store; those that ask for one kid at once ask once. An answer that was on its way
+    /// before `now` may not say that there is no such key: it could have been issued since.
+    async fn locate_anew(&self, kid: Kid, now: Duration) -> Result<Option<KeyFacts>, KeysError> {
+        let sightings = &self.caches.sightings;
+        for _ in 0..ATTEMPTS {
+            let old = sightings.get(&kid).await;
+            let old = old.filter(|sighting| self.caches.known(sighting).is_some());
+            let again = |sighting: &Arc<Sighting>| !self.stands(sighting, now);
+            let entry = sightings.entry(kid);
+            let seen = entry.or_insert_with_if(self.look(kid, old), again).await;
+            let sighting = seen.into_value();
+            if let Some(facts) = self.caches.known(&sighting) {
+                self.freshness.check(self.clock.steady())?;
+                return Ok(Some(facts.clone()));
+            }
+            sightings.invalidate(&kid).await;
+            match &sighting.said {
+                Said::Unknown if sighting.asked >= now => return Ok(None),
+                Said::Nothing(error) => return Err(error.clone()),
+                _ => {}
+            }
+        }
+        Err(KeysError::Busy)
+    }
+
+    /// What the store says now. While it is away, what it said before holds.
+    async fn look(&self, kid: Kid, old: Option<Arc<Sighting>>) -> Arc<Sighting> {
+        let (asked, generation) = (self.clock.steady(), self.caches.generation());
+        let said = match (self.store.key(kid).await, old) {
+            (Ok(Some(row)), _) => Said::Known(row.facts),
+            (Ok(None), _) => Said::Unknown,
+            (Err(StoreError::Unavailable(_)), Some(old)) => return old,
+            (Err(error), _) => Said::Nothing(error.into()),
+        };
+        Arc::new(Sighting {
+            said,
+            asked,
             generation,
-        }))
+        })
     }
 
     async fn open(&self, kid: Kid) -> Result<ContentKey, KeysError> {
@@ -194,25 +228,68 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_in_memory_needs_no_store() {
+    async fn what_is_in_memory_needs_no_store_while_the_news_are_fresh() {
         let bench = Bench::new().await;
         let (kid, key) = issued(&bench).await;
         bench.keys.locate(kid).await.unwrap();
         bench.keys.content_key(kid).await.unwrap();
         bench.keys.store.close().await;
-        assert!(bench.keys.locate(kid).await.unwrap().is_some());
-        assert_eq!(bench.keys.content_key(kid).await.unwrap(), key);
-        let other = bench.keys.content_key(Kid::from_bytes([9; 16])).await;
-        assert!(matches!(other, Err(KeysError::Unavailable(_))));
-        bench.clock.advance(STATE_LIFE);
+        for seconds in [0, 2, 28] {
+            bench.clock.let_pass(Duration::from_secs(seconds));
+            assert!(bench.keys.locate(kid).await.unwrap().is_some());
+            assert_eq!(bench.keys.content_key(kid).await.unwrap(), key);
+            let other = bench.keys.locate(Kid::from_bytes([9; 16])).await;
+            assert!(matches!(other, Err(KeysError::Unavailable(_))));
+        }
+        bench.clock.turn_back(Duration::from_secs(3600));
+        bench.clock.let_pass(Duration::from_millis(1));
+        let stale = bench.keys.locate(kid).await;
+        assert!(matches!(stale, Err(KeysError::Stale)));
+        assert!(bench.keys.ready().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_old_state_holds_while_the_store_is_away_and_no_longer() {
+        let bench = Bench::new().await;
+        let (kid, _) = issued(&bench).await;
+        let state = async || {
+            bench
+                .keys
+                .locate(kid)
+                .await
+                .map(|facts| facts.unwrap().state)
+        };
+        assert_eq!(state().await.unwrap(), PeriodState::Pending);
+        // By hand: nobody tells.
+        bench.keys.store.set_state(kid, PeriodState::Retired).await;
+        for _ in 0..59 {
+            bench.clock.let_pass(Duration::from_secs(1));
+            bench.hear().await.unwrap();
+        }
+        assert_eq!(state().await.unwrap(), PeriodState::Pending);
+        let other = bench.another().await;
+        other.keys.locate(kid).await.unwrap();
+        bench.clock.let_pass(Duration::from_secs(1));
+        assert_eq!(state().await.unwrap(), PeriodState::Retired);
+        for _ in 0..60 {
+            bench.clock.let_pass(Duration::from_secs(1));
+            other.hear().await.unwrap();
+        }
+        bench.keys.store.set_state(kid, PeriodState::Active).await;
+        other.keys.store.close().await;
+        let held = other.keys.locate(kid).await.unwrap().unwrap();
+        assert_eq!(held.state, PeriodState::Retired);
+        bench.clock.let_pass(Duration::from_secs(30));
+        assert!(other.keys.locate(kid).await.is_ok());
+        bench.clock.let_pass(Duration::from_secs(1));
         assert!(matches!(
-            bench.keys.locate(kid).await,
-            Err(KeysError::Unavailable(_))
+            other.keys.locate(kid).await,
+            Err(KeysError::Stale)
         ));
     }
 
     #[tokio::test]
-    async fn a_revocation_shows_here_at_once_and_elsewhere_in_time() {
+    async fn a_revocation_shows_here_at_once_and_elsewhere_with_the_news() {
         let (bench, state) = (Bench::new().await, |facts: Option<KeyFacts>| {
             facts.unwrap().state
         });
@@ -237,19 +314,36 @@ mod tests {
             bench.keys.content_key(kid).await,
             Err(KeysError::Gone)
         ));
-        bench.clock.advance(STATE_LIFE - Duration::from_millis(1));
-        let stale = other.keys.locate(kid).await.unwrap();
-        assert_eq!(state(stale), PeriodState::Pending);
-        bench.clock.advance(Duration::from_millis(1));
-        let fresh = other.keys.locate(kid).await.unwrap();
-        assert_eq!(state(fresh), PeriodState::Revoked);
+        let unheard = other.keys.locate(kid).await.unwrap();
+        assert_eq!(state(unheard), PeriodState::Pending);
+        other.hear().await.unwrap();
+        let heard = other.keys.locate(kid).await.unwrap();
+        assert_eq!(state(heard), PeriodState::Revoked);
+        assert!(matches!(
+            other.keys.content_key(kid).await,
+            Err(KeysError::Gone)
+        ));
+    }
+
+    #[tokio::test]
+    async fn that_there_is_no_such_key_is_never_said_from_memory() {
+        let (bench, kid) = (Bench::new().await, Kid::from_bytes([9; 16]));
+        let stream = bench.register("live/a", every(10)).await;
+        assert_eq!(bench.keys.locate(kid).await.unwrap(), None);
+        let before = bench.keys.look(kid, None).await;
+        bench.issue(&stream, kid).await;
+        assert!(bench.keys.locate(kid).await.unwrap().is_some());
+        // An answer that was on its way before it was asked for.
+        bench.clock.let_pass(Duration::from_millis(1));
+        bench.keys.caches.sightings.insert(kid, before).await;
+        assert!(bench.keys.locate(kid).await.unwrap().is_some());
     }
 
     #[tokio::test]
     async fn a_state_that_was_being_read_during_a_revocation_is_not_believed() {
         let bench = Bench::new().await;
         let (kid, _) = issued(&bench).await;
-        let read_before = bench.keys.look(kid).await.unwrap();
+        let read_before = bench.keys.look(kid, None).await;
         bench.keys.revoke_key(kid).await.unwrap();
         bench.keys.caches.sightings.insert(kid, read_before).await;
         let facts = bench.keys.locate(kid).await.unwrap().unwrap();

@@ -1,7 +1,6 @@
-//! Tells long polls of this process that a stream has changed.
+//! Tells long polls of this process that a stream has changed, here or at another server.
 //!
-//! Must not know: what changed. The store has the truth; a signal only ends a wait early, and a
-//! database that notifies its clients would send from here too.
+//! Must not know: what changed. The store has the truth; a signal only ends a wait early.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -37,6 +36,13 @@ impl Signals {
     /// Wakes everybody who waits for the stream.
     pub(super) fn send(&self, stream: &StreamId) {
         if let Some(sender) = self.channels().get(stream) {
+            sender.send_replace(());
+        }
+    }
+
+    /// Wakes everybody.
+    pub(super) fn send_all(&self) {
+        for sender in self.channels().values() {
             sender.send_replace(());
         }
     }

@@ -2,36 +2,45 @@
 //!
 //! Must not know: what is tested.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
-use super::{Config, Keys, Lease, LeaseRequest};
+use super::{Config, Keys, KeysError, Lease, LeaseRequest};
 use crate::api::{PeriodUse, ProgressReport, RenditionProgress, Text};
-use crate::crypto::{KeyRing, MasterKey};
+use crate::crypto::{ContentKey, KeyRing, MasterKey};
 use crate::domain::{
-    Clock, Entropy, Kid, Rotation, StreamId, StreamPolicy, SystemEntropy, Timestamp,
+    Clock, Entropy, Kid, Rotation, Scope, StreamId, StreamPolicy, SystemEntropy, Timestamp,
 };
-use crate::store::Store;
 use crate::store::testing::Scratch;
+use crate::store::{Follower, NewPeriod, Store};
 
 /// 2026-01-02T12:00:00Z, on the grid of every rule that the tests use.
 pub(super) const NOON: Timestamp = Timestamp::from_millis(1_767_355_200_000);
 
 /// A clock that stands still until it is moved.
-pub(super) struct ManualClock(AtomicI64);
+pub(super) struct ManualClock {
+    now: AtomicI64,
+    uptime: AtomicU64,
+}
 
 impl ManualClock {
     pub(super) fn advance(&self, span: Duration) {
         let millis = i64::try_from(span.as_millis()).unwrap();
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.now.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Lets time pass for the news: nothing else looks at the uptime.
+    pub(super) fn let_pass(&self, span: Duration) {
+        let millis = u64::try_from(span.as_millis()).unwrap();
+        self.uptime.fetch_add(millis, Ordering::SeqCst);
     }
 
     pub(super) fn turn_back(&self, span: Duration) {
         let millis = i64::try_from(span.as_millis()).unwrap();
-        self.0.fetch_sub(millis, Ordering::SeqCst);
+        self.now.fetch_sub(millis, Ordering::SeqCst);
     }
 
     pub(super) fn advance_secs(&self, seconds: u64) {
@@ -41,7 +50,11 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Duration {
+        Duration::from_millis(self.uptime.load(Ordering::SeqCst))
     }
 }
 
@@ -69,12 +82,16 @@ pub(super) struct Bench {
     pub(super) scratch: Arc<Scratch>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) keys: Keys,
+    follower: tokio::sync::Mutex<Follower>,
 }
 
 impl Bench {
     pub(super) async fn new() -> Self {
         let scratch = Arc::new(Scratch::new().await);
-        let clock = Arc::new(ManualClock(AtomicI64::new(NOON.millis())));
+        let clock = Arc::new(ManualClock {
+            now: AtomicI64::new(NOON.millis()),
+            uptime: AtomicU64::new(0),
+        });
         Self::on(scratch, clock, &[7]).await
     }
 
@@ -99,19 +116,21 @@ impl Bench {
         let masters = masters.iter().map(|byte| MasterKey::new(&[*byte; 32]));
         let ring = KeyRing::new(masters.collect()).unwrap();
         let shared: Arc<dyn Clock> = clock.clone();
-        let mut keys = Keys::new(
-            &config(),
-            store,
-            ring,
-            shared,
-            Arc::new(SeededEntropy::new()),
-        );
-        keys.poll = Duration::from_millis(5);
-        Self {
+        let entropy = Arc::new(SeededEntropy::new());
+        let follower = tokio::sync::Mutex::new(store.follow());
+        let bench = Self {
+            keys: Keys::new(&config(), store, ring, shared, entropy),
             scratch,
             clock,
-            keys,
-        }
+            follower,
+        };
+        bench.hear().await.unwrap();
+        bench
+    }
+
+    /// Hears the news, as a server does each second.
+    pub(super) async fn hear(&self) -> Result<(), KeysError> {
+        self.keys.hear(&mut *self.follower.lock().await).await
     }
 
     pub(super) async fn register(&self, stream: &str, rotation: Rotation) -> StreamId {
@@ -133,6 +152,18 @@ impl Bench {
             .lease_stream("packager", stream, &ask)
             .await
             .unwrap()
+    }
+
+    /// Issues the first period of a stream under a kid of the test's own.
+    pub(super) async fn issue(&self, stream: &StreamId, kid: Kid) {
+        let row = self.keys.store.stream(stream).await.unwrap().unwrap();
+        let periods = [NewPeriod {
+            slot: row.stream.schedule.slot(0).unwrap(),
+            kid,
+            sealed_key: self.keys.seal(kid, &ContentKey::random(&SystemEntropy)),
+        }];
+        let issued = self.keys.store.issue(&row, &Scope::Stream, &periods, NOON);
+        assert!(issued.await.unwrap());
     }
 
     /// Reports that a playlist lists segments up to `last` under `kid`, or just its number.

@@ -302,7 +302,9 @@ impl From<KeysError> for Failure {
             E::Conflict(_) => Self::new(Code::Conflict).detail(&error),
             E::Invalid(_) => Self::bad_request(&error),
             E::TooMany => Self::new(Code::TooMany).detail(&error),
-            E::Busy | E::Ring(_) | E::Unavailable(_) => Self::new(Code::Unavailable).reason(&error),
+            E::Busy | E::Ring(_) | E::Stale | E::Unavailable(_) => {
+                Self::new(Code::Unavailable).reason(&error)
+            }
         }
     }
 }

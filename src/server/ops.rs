@@ -33,7 +33,11 @@ pub(super) async fn ready(
 }
 
 /// Everything that is counted, as OpenMetrics text.
-pub(super) async fn metrics(metrics: Data<Metrics>) -> HttpResponse {
+pub(super) async fn metrics(metrics: Data<Metrics>, keys: Data<Keys>) -> HttpResponse {
+    let age = keys
+        .news_age()
+        .map_or(f64::INFINITY, |age| age.as_secs_f64());
+    metrics.news_age.set(age);
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
+use super::columns::state_column;
 use super::link::{execute, fetch_all};
 use super::{Config, Lock, Store};
 use crate::crypto::SecretText;
-use crate::domain::{Entropy as _, Kid, StreamId, SystemEntropy, Timestamp};
+use crate::domain::{Entropy as _, Kid, PeriodState, StreamId, SystemEntropy, Timestamp};
 
 /// A new store; it is gone with the scratch.
 pub(crate) async fn scratch() -> (Scratch, Store) {
@@ -190,6 +191,19 @@ impl Store {
             "UPDATE periods SET sealed_key = $2 WHERE kid = $1",
             kid.as_bytes().as_slice(),
             [0_u8; 49].as_slice()
+        )
+        .unwrap();
+        on.commit().await.unwrap();
+    }
+
+    /// Changes a key's state as a hand does: nobody is told.
+    pub(crate) async fn set_state(&self, kid: Kid, state: PeriodState) {
+        let mut on = self.write(Lock::All).await.unwrap();
+        execute!(
+            on,
+            "UPDATE periods SET state = $2 WHERE kid = $1",
+            kid.as_bytes().as_slice(),
+            state_column(state)
         )
         .unwrap();
         on.commit().await.unwrap();

@@ -3,9 +3,12 @@
 //! Must not know: streams, kids or viewers; labels are closed sets, so they stay few and hold
 //! no secret.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Latency;
@@ -49,6 +52,8 @@ pub struct Metrics {
     /// Refusals by public code.
     pub denials: Family<DenialLabels, Counter>,
     listeners: ListenerFamilies,
+    /// Seconds since the store told its news, revocations among them.
+    pub news_age: Gauge<f64, AtomicU64>,
 }
 
 /// The series of one route, looked up once: what is answered well is counted without a lock.
@@ -76,6 +81,7 @@ impl Metrics {
         let latency = Family::default();
         let deliveries = Counter::default();
         let denials = Family::default();
+        let news_age = Gauge::default();
         registry.register("http_requests", "Answered requests", requests.clone());
         registry.register_with_unit(
             "http_request_duration",
@@ -100,6 +106,12 @@ impl Metrics {
         );
         let listeners = ListenerFamilies::default();
         listeners.register(&mut registry);
+        registry.register_with_unit(
+            "store_news_age",
+            "Time since the store told its news, revocations among them",
+            Unit::Seconds,
+            news_age.clone(),
+        );
         Self {
             registry,
             requests,
@@ -108,6 +120,7 @@ impl Metrics {
             entitlement_lookups,
             denials,
             listeners,
+            news_age,
         }
     }
 
@@ -163,6 +176,7 @@ mod tests {
         metrics.deliveries.inc();
         metrics.entitlement_lookups.inc();
         metrics.of_route("/healthz").good.inc();
+        metrics.news_age.set(0.5);
         let text = metrics.render();
         for line in [
             "hlskey_http_requests_total{route=\"/healthz\",status=\"200\"} 2",
@@ -170,6 +184,7 @@ mod tests {
             "hlskey_denials_total{code=\"unauthorized\"} 1",
             "hlskey_key_deliveries_total 1",
             "hlskey_entitlement_lookups_total 1",
+            "hlskey_store_news_age_seconds 0.5",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }

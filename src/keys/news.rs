@@ -1,0 +1,132 @@
+//! The store's news: who follows them, what is forgotten for them, and how old they may be.
+//!
+//! A server that has had no news for too long does not know which keys were revoked, so it hands
+//! out none. Must not know: how the store tells its news.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::store::{Change, Follower, News};
+
+use super::{Keys, KeysError};
+
+/// How often the store is asked for news, whether it announces them or not.
+const POLL: Duration = Duration::from_secs(1);
+/// After how long without an answer the store counts as away.
+const RECENT: Duration = Duration::from_secs(3);
+
+/// When the store was last asked for news and told them. No lock, no I/O: each key request looks.
+pub(super) struct Freshness {
+    /// Microseconds of uptime, and one; zero before the first time.
+    told: AtomicU64,
+    stale_after: Duration,
+}
+
+impl Freshness {
+    /// Stale until there are news.
+    pub(super) fn new(stale_after: Duration) -> Self {
+        Self {
+            told: AtomicU64::new(0),
+            stale_after,
+        }
+    }
+
+    /// All news are told that there were at `uptime`.
+    fn told(&self, uptime: Duration) {
+        let micros = u64::try_from(uptime.as_micros()).unwrap_or(u64::MAX);
+        self.told.store(micros.saturating_add(1), Ordering::Release);
+    }
+
+    /// [`KeysError::Stale`] where a revocation may have been missed for too long.
+    pub(super) fn check(&self, uptime: Duration) -> Result<(), KeysError> {
+        let is_fresh = self.age(uptime).is_some_and(|age| age <= self.stale_after);
+        is_fresh.then_some(()).ok_or(KeysError::Stale)
+    }
+
+    /// Whether the store answered just now.
+    pub(super) fn is_recent(&self, uptime: Duration) -> bool {
+        self.age(uptime).is_some_and(|age| age <= RECENT)
+    }
+
+    fn age(&self, uptime: Duration) -> Option<Duration> {
+        let told = self.told.load(Ordering::Acquire).checked_sub(1)?;
+        Some(uptime.saturating_sub(Duration::from_micros(told)))
+    }
+}
+
+impl Keys {
+    /// Hears the news, and goes on to hear them in a task that ends with these keys.
+    pub async fn follow(self: &Arc<Self>) -> Result<(), KeysError> {
+        let mut follower = self.store.follow();
+        self.hear(&mut follower).await?;
+        tokio::spawn(go_on(Arc::downgrade(self), follower));
+        Ok(())
+    }
+
+    /// How old the news are; `None` before the first.
+    pub fn news_age(&self) -> Option<Duration> {
+        self.freshness.age(self.clock.steady())
+    }
+
+    /// Asks for news and forgets what they call for. They count from when they were asked for.
+    pub(super) async fn hear(&self, follower: &mut Follower) -> Result<(), KeysError> {
+        let asked = self.clock.steady();
+        match follower.read().await? {
+            News::Changes(changes) => {
+                for change in &changes {
+                    self.heed(change).await;
+                }
+            }
+            News::Lost => self.forget_all(),
+        }
+        self.freshness.told(asked);
+        Ok(())
+    }
+
+    async fn heed(&self, change: &Change) {
+        match change {
+            Change::Stream(id) => self.signals.send(id),
+            Change::Keys(id) => {
+                self.caches.forget_states();
+                self.owners.forget();
+                self.signals.send(id);
+            }
+            Change::Key(kid) => {
+                self.caches.forget_states();
+                self.caches.forget_key(*kid).await;
+            }
+        }
+    }
+
+    fn forget_all(&self) {
+        self.caches.forget_states();
+        self.caches.forget_keys();
+        self.owners.forget();
+        self.signals.send_all();
+    }
+}
+
+async fn go_on(keys: Weak<Keys>, mut follower: Follower) {
+    let mut was_stale = false;
+    loop {
+        follower.wait(POLL).await;
+        let Some(keys) = keys.upgrade() else {
+            return;
+        };
+        let heard = keys.hear(&mut follower).await;
+        let is_stale = keys.freshness.check(keys.clock.steady()).is_err();
+        match heard {
+            Err(error) if is_stale && !was_stale => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(
+                    error,
+                    "no news from the store: key requests are answered 503"
+                );
+            }
+            _ if was_stale && !is_stale => tracing::info!("news from the store again"),
+            _ => {}
+        }
+        was_stale = is_stale;
+    }
+}
