@@ -34,6 +34,8 @@ mod lease;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod quickstart;
 #[cfg(test)]
 mod routes;

@@ -14,6 +14,7 @@ pub(crate) mod issuer;
 pub(crate) mod keeper;
 pub(crate) mod on_air;
 pub(crate) mod packager;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod rust_source;
 pub(crate) mod serve;

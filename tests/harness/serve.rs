@@ -3,6 +3,7 @@
 //! Must not know: what is asked of it.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -54,6 +55,20 @@ impl Serve {
             "--config",
             serve.config().to_str().unwrap(),
         ]);
+        serve
+    }
+
+    /// Another server on the database at `url`, with this one's secrets: they are two of one
+    /// service. `stale_after` is a span as the configuration has it.
+    pub(crate) fn prepare_on(url: &str, stale_after: &str, like: Option<&Self>) -> Self {
+        let serve = Self::prepare("{ every = \"10m\" }", "");
+        let store = format!("{url}\"\nstale_after = \"{stale_after}");
+        serve.amend("sqlite:keystore/hlskey.db", &store);
+        for name in ["keystore/master.key", "keystore/grant.key"] {
+            if let Some(like) = like {
+                std::fs::copy(like.dir.path().join(name), serve.dir.path().join(name)).unwrap();
+            }
+        }
         serve
     }
 
@@ -189,8 +204,14 @@ source = "allow"
     }
 }
 
-/// A port that nothing listens on now.
+/// A port that nothing listens on now, and that the system gives to no connection later.
 pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    // Each test is a process of its own: they begin apart.
+    let mut ports = std::iter::repeat_with(|| {
+        let next = std::process::id() * 16 + NEXT.fetch_add(1, Ordering::Relaxed);
+        10_000 + u16::try_from(next % 22_000).unwrap()
+    });
+    ports.find(is_free).unwrap()
 }
