@@ -7,6 +7,8 @@ const PLAYER: &str = "web/node_modules/hls.js/dist/hls.min.js";
 fn main() {
     // The folder, which is always there: a missing file would count as changed in every build.
     println!("cargo::rerun-if-changed=web");
+    // A new migration is built in only by a build that knows of it.
+    println!("cargo::rerun-if-changed=keystore/migrations");
     println!("cargo::rustc-check-cfg=cfg(has_player)");
     if std::path::Path::new(PLAYER).is_file() {
         println!("cargo::rustc-cfg=has_player");

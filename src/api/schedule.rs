@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{IvSpec, KeyScopeSpec, RotationSpec, Text, WireKey};
-use crate::domain::{Boundary, Era, Kid, PeriodState, RotationError, StreamId, Timestamp};
+use crate::domain::{Boundary, Era, Holder, Kid, PeriodState, RotationError, StreamId, Timestamp};
 
 /// `{"segment": n}` or `{"time": "2026-11-22T02:22:10.000Z"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +126,15 @@ pub struct Unreachable {
     pub instance: String,
     /// When its lease ends.
     pub lease_end: Text<Timestamp>,
+}
+
+impl From<&Holder> for Unreachable {
+    fn from(holder: &Holder) -> Self {
+        Self {
+            instance: holder.instance.clone(),
+            lease_end: Text(holder.lease_end),
+        }
+    }
 }
 
 impl From<Boundary> for BoundarySpec {

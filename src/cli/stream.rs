@@ -27,7 +27,7 @@ pub(super) enum StreamCommand {
     Ls(Remote),
     /// Show one stream.
     Show(OneArgs),
-    /// Cut to a new key at the next boundary that every encryptor can reach.
+    /// Cut to a new key, once every encryptor that holds a lease has acknowledged it.
     Rotate(RotateArgs),
     /// Unregister a stream: its keys are answered with 410 from now on.
     Rm(OneArgs),
@@ -82,7 +82,8 @@ pub(super) struct AddArgs {
 pub(super) struct RotateArgs {
     #[command(flatten)]
     one: OneArgs,
-    /// Do not wait for encryptors that cannot be reached.
+    /// Cut at the next segment, whoever hears of it, and name those who may go on under the old
+    /// key.
     #[arg(long)]
     now: bool,
 }
@@ -140,6 +141,10 @@ async fn rotate(args: RotateArgs) -> anyhow::Result<()> {
     match cut.boundary {
         BoundarySpec::Segment(at) => println!("period {} begins at segment {at}", cut.index),
         BoundarySpec::Time(Text(at)) => println!("period {} begins at {at}", cut.index),
+    }
+    for one in &cut.unreachable {
+        let (instance, Text(end)) = (&one.instance, &one.lease_end);
+        println!("{instance} cannot be reached and may go on under the old key until {end}");
     }
     Ok(())
 }

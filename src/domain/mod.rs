@@ -3,6 +3,7 @@
 //! Nothing here does I/O, awaits, reads the clock or draws random bytes: time and randomness
 //! come in through [`Clock`] and [`Entropy`]. Secrets live one floor up, in `crypto`.
 
+mod announce;
 mod decision;
 mod entropy;
 mod id;
@@ -14,6 +15,7 @@ mod schedule;
 mod stream;
 mod time;
 
+pub use announce::{Announced, Holder, REFRESH, Verdict};
 pub use decision::{Action, Denied};
 pub use entropy::{Entropy, SystemEntropy};
 pub use id::{IdError, Kid, Rendition, RequestId, StreamId};

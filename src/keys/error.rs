@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::api::Unreachable;
 use crate::crypto::RingError;
 use crate::domain::{CutError, StreamId};
 use crate::store::StoreError;
@@ -24,6 +25,9 @@ pub enum KeysError {
     /// The request is well-formed and does not fit the stream as it is now.
     #[error("{0}")]
     Conflict(&'static str),
+    /// These encryptors hold leases and do not acknowledge the change; nothing has changed.
+    #[error("these encryptors cannot be reached: {}; they hold leases, so nothing has changed", names(.0))]
+    Unreachable(Vec<Unreachable>),
     /// The request is out of bounds.
     #[error("{0}")]
     Invalid(&'static str),
@@ -42,6 +46,11 @@ pub enum KeysError {
     /// The store failed; nothing was done.
     #[error(transparent)]
     Unavailable(StoreError),
+}
+
+fn names(missed: &[Unreachable]) -> String {
+    let name = |one: &Unreachable| format!("{} (until {})", one.instance, one.lease_end.0);
+    missed.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 impl From<StoreError> for KeysError {

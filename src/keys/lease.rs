@@ -9,7 +9,7 @@ use crate::crypto::ContentKey;
 use crate::domain::{
     Boundary, KeyScope, Kid, Period, Rendition, Scope, Slot, Stream, StreamId, Timestamp,
 };
-use crate::store::{NewPeriod, PeriodRow, StreamRow};
+use crate::store::{Held, Hold, NewPeriod, PeriodRow, StreamRow};
 
 use super::span::{MAX_PERIODS, Span};
 use super::{ATTEMPTS, Keys, KeysError, check_name};
@@ -27,8 +27,16 @@ pub struct LeaseRequest {
     /// The version that the asker follows. Whoever knows one registers nothing: a stream that was
     /// removed meanwhile stays removed.
     pub known: Option<u64>,
-    /// The encryptor that asks, if one does: it holds a lease from now on.
+    /// The encryptor that asks, if one does: it holds a lease from now on, and by `known` it
+    /// acknowledges that version.
     pub instance: Option<String>,
+}
+
+/// That an encryptor holds a lease, or that none was named. Only [`Keys::hold`] makes one, so a
+/// lease is durable before its keys are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    ends: Option<Timestamp>,
 }
 
 /// A stream and some of its periods, in order.
@@ -56,15 +64,27 @@ pub struct LeasedPeriod {
 }
 
 impl Keys {
-    /// The asked periods with their keys. What is not issued yet is issued, and durable before
-    /// the answer; two that ask for one period get one key. A stream that is not registered is
+    /// Notes the lease of the encryptor that asks, if one is named: every change from now on waits
+    /// for it, and the periods are to be read after this. A stream that is not registered is
     /// registered by the first template that matches, unless the asker knew it before.
+    pub async fn hold(
+        &self,
+        permit: &Permit<access::Lease>,
+        ask: &LeaseRequest,
+    ) -> Result<Holding, KeysError> {
+        self.hold_lease(permit.subject(), permit.stream(), ask)
+            .await
+    }
+
+    /// The asked periods with their keys. What is not issued yet is issued, and durable before
+    /// the answer; two that ask for one period get one key.
     pub async fn lease(
         &self,
         permit: &Permit<access::Lease>,
         ask: &LeaseRequest,
+        holding: Holding,
     ) -> Result<Lease, KeysError> {
-        self.lease_stream(permit.subject(), permit.stream(), ask)
+        self.lease_periods(permit.subject(), permit.stream(), ask, holding)
             .await
     }
 
@@ -73,11 +93,40 @@ impl Keys {
         format!("{}/v1/keys/{kid}", self.public_url)
     }
 
-    pub(super) async fn lease_stream(
+    pub(super) async fn hold_lease(
         &self,
         subject: &str,
         id: &StreamId,
         ask: &LeaseRequest,
+    ) -> Result<Holding, KeysError> {
+        let Some(instance) = ask.instance.as_deref() else {
+            return Ok(Holding { ends: None });
+        };
+        check_name(instance)?;
+        if ask.known.is_none() {
+            self.known_or_templated(subject, id).await?;
+        }
+        let now = self.clock.now();
+        let ends = now.plus(self.lease);
+        let hold = Hold {
+            instance,
+            follows: ask.known,
+            ends,
+        };
+        match self.store.hold(id, hold, now).await? {
+            Held::Yes(settled) => self.heard(id, settled.as_ref()),
+            Held::Unregistered => return Err(KeysError::UnknownStream),
+            Held::Full => return Err(KeysError::Conflict("64 encryptors hold leases already")),
+        }
+        Ok(Holding { ends: Some(ends) })
+    }
+
+    pub(super) async fn lease_periods(
+        &self,
+        subject: &str,
+        id: &StreamId,
+        ask: &LeaseRequest,
+        holding: Holding,
     ) -> Result<Lease, KeysError> {
         if ask
             .count
@@ -85,8 +134,6 @@ impl Keys {
         {
             return Err(KeysError::Invalid("count is 1 to 1000"));
         }
-        let named = ask.instance.as_deref();
-        named.map(check_name).transpose()?;
         for _ in 0..ATTEMPTS {
             let row = match ask.known {
                 Some(_) => self.registered(id).await?,
@@ -98,8 +145,7 @@ impl Keys {
             let found = self.store.periods(&row, &scope, &slots).await?;
             let missing = self.drafts(&slots, &found);
             if missing.is_empty() {
-                let ends = named.map(|_| self.clock.now().plus(self.lease));
-                return self.leased(row.stream, &slots, found, ends);
+                return self.leased(row.stream, &slots, found, holding);
             }
             let now = self.clock.now();
             let free = |new: &&NewPeriod| scope == Scope::Stream && span.is_due(new.slot.boundary);
@@ -155,7 +201,7 @@ impl Keys {
         stream: Stream,
         slots: &[Slot],
         mut found: HashMap<Boundary, PeriodRow>,
-        ends: Option<Timestamp>,
+        holding: Holding,
     ) -> Result<Lease, KeysError> {
         let mut periods = Vec::with_capacity(slots.len());
         for slot in slots {
@@ -177,7 +223,7 @@ impl Keys {
         Ok(Lease {
             stream,
             periods,
-            ends,
+            ends: holding.ends,
         })
     }
 }
@@ -192,5 +238,7 @@ fn scope(key_scope: KeyScope, rendition: Option<&Rendition>) -> Result<Scope, Ke
     }
 }
 
+#[cfg(test)]
+mod named;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! Must not know: HTTP, or how a credential was verified.
 
 mod allowance;
+mod announce;
 mod config;
 mod error;
 mod lease;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 pub use config::{Config, Template, TemplateError};
 pub use error::KeysError;
-pub use lease::{Lease, LeaseRequest, LeasedPeriod};
+pub use lease::{Holding, Lease, LeaseRequest, LeasedPeriod};
 pub use register::Registered;
 pub use rotate::Rotated;
 
@@ -52,6 +53,8 @@ pub struct Keys {
     caches: Caches,
     owners: Owners,
     signals: Signals,
+    /// Told when an encryptor was heard of, which may be what a cut waits for.
+    acks: Signals,
     allowance: Allowance,
     freshness: Freshness,
 }
@@ -77,6 +80,7 @@ impl Keys {
             caches: Caches::default(),
             owners: Owners::default(),
             signals: Signals::default(),
+            acks: Signals::default(),
             allowance: Allowance::new(config.issued_per_hour),
         }
     }

@@ -2,10 +2,12 @@
 //!
 //! Must not know: SQL, or what retention makes of the ledger.
 
+use std::time::Duration;
+
 use crate::access::{self, Permit};
 use crate::api::{Claim, ProgressReply, ProgressReport, Text};
-use crate::domain::StreamId;
-use crate::store::{Heartbeat, Usage};
+use crate::domain::{StreamId, Timestamp};
+use crate::store::{Heartbeat, Report, Usage};
 
 use super::{Keys, KeysError, check_name};
 
@@ -31,13 +33,17 @@ impl Keys {
         report: &ProgressReport,
     ) -> Result<ProgressReply, KeysError> {
         check(report)?;
-        let usages = usages(report);
+        let (usages, taken) = (usages(report), taken(report));
         let now = self.clock.now();
-        let recorded = self
-            .store
-            .record(id, heartbeat(report), &usages, &report.claims, now)
-            .await?
-            .ok_or(KeysError::UnknownStream)?;
+        let noted = Report {
+            beat: heartbeat(report),
+            usages: &usages,
+            claims: &report.claims,
+            taken: &taken,
+        };
+        let recorded = self.store.record(id, noted, now).await?;
+        let recorded = recorded.ok_or(KeysError::UnknownStream)?;
+        self.heard(id, recorded.settled.as_ref());
         if recorded.foreign > 0 {
             let (instance, foreign) = (&report.instance, recorded.foreign);
             tracing::warn!(stream = %id, instance, foreign, "reported keys are not the stream's");
@@ -81,7 +87,13 @@ fn heartbeat(report: &ProgressReport) -> Heartbeat<'_> {
         acknowledged: report.acknowledged,
         segment: last.max(),
         time: times.map(|Text(time)| time).max(),
+        is_leaving: report.leaving,
     }
+}
+
+fn taken(report: &ProgressReport) -> Vec<(u64, Timestamp)> {
+    let taken = report.taken.iter();
+    taken.map(|claim| (claim.segment, claim.time.0)).collect()
 }
 
 fn usages(report: &ProgressReport) -> Vec<Usage<'_>> {
@@ -92,6 +104,8 @@ fn usages(report: &ProgressReport) -> Vec<Usage<'_>> {
             rendition: &one.rendition.0,
             first: period.first,
             last: period.last,
+            duration: Duration::from_millis(one.duration_ms),
+            is_kept: one.kept,
         }));
     }
     usages

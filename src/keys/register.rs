@@ -7,6 +7,7 @@ use crate::domain::{Action, Stream, StreamId, StreamPolicy};
 use crate::store::{AddStream, StreamRow};
 
 use super::allowance::REGISTRATION;
+use super::announce::Care;
 use super::{ATTEMPTS, Keys, KeysError, rotate};
 
 /// A registered stream, and whether it is new.
@@ -21,8 +22,8 @@ pub struct Registered {
 impl Keys {
     /// Registers the stream, or changes its policy. The same policy again changes nothing.
     ///
-    /// Another rotation takes effect far enough ahead for every encryptor to hear of it, or at
-    /// once while no period was issued; only then may `key_scope` and `iv` change at all.
+    /// Another rotation takes effect as a cut does: once every encryptor with a lease has
+    /// acknowledged it, or not at all; at once while no period was issued. Only then may `key_scope` and `iv` change at all.
     pub async fn register(
         &self,
         permit: &Permit<Register>,
@@ -83,6 +84,8 @@ impl Keys {
         }
         let mut created = false;
         for _ in 0..ATTEMPTS {
+            // A change that is still to be acknowledged may be this one, or be taken back.
+            self.quiet(id, Care::All).await?;
             match self.store.stream(id).await? {
                 Some(row) if row.stream.policy == policy => {
                     let stream = row.stream;
@@ -131,8 +134,12 @@ impl Keys {
             ));
         } else {
             let reach = self.store.reach(&stream.id, self.lease).await?;
-            let schedule = rotate::change_rule(&stream.schedule, policy.rotation, reach, now)?;
-            self.append(row, &schedule).await?;
+            let is_leased = self.is_leased(&stream.id).await?;
+            let when = (now, is_leased);
+            let schedule = rotate::change_rule(&stream.schedule, policy.rotation, reach, when)?;
+            self.carry_through(row, &schedule, (Care::All, is_leased))
+                .await?;
+            return Ok(());
         }
         self.signals.send(&stream.id);
         Ok(())

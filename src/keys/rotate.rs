@@ -7,16 +7,17 @@
 use std::time::Duration;
 
 use crate::access::{Permit, Rotate};
-use crate::api::RotateRequest;
+use crate::api::{RotateRequest, Unreachable};
 use crate::domain::{
-    Boundary, Era, Position, Rotation, Schedule, Slot, Stream, StreamId, Timestamp,
+    Boundary, Era, Position, REFRESH, Rotation, Schedule, Slot, Stream, StreamId, Timestamp,
 };
-use crate::store::{Reach, StreamRow};
+use crate::store::Reach;
 
+use super::announce::{Care, PATIENCE};
 use super::{ATTEMPTS, Keys, KeysError, is_writable, segments_in, was_cut};
 
 /// Two refreshes of an encryptor's lease.
-const AHEAD: Duration = Duration::from_secs(10);
+const AHEAD: Duration = Duration::from_secs(2 * REFRESH.as_secs());
 /// How far ahead a change may be while another is still to come, in units of [`AHEAD`].
 const CHANGES_AHEAD: u32 = 6;
 /// How far ahead of the clock a cut may be. One reported time of the year 9999 would otherwise
@@ -30,12 +31,14 @@ pub struct Rotated {
     pub stream: Stream,
     /// The first period under the new key.
     pub slot: Slot,
+    /// Who holds a lease and may go on under the old key.
+    pub unreachable: Vec<Unreachable>,
 }
 
 impl Keys {
-    /// Cuts to a new key at the soonest boundary that every encryptor hears of in time; with
-    /// `now`, at the soonest ahead of what was reported. A cut that is still to come is answered
-    /// again.
+    /// Cuts to a new key at the soonest boundary that every encryptor with a lease acknowledges in
+    /// time; if one does not, nothing changes. With `now`, at the soonest ahead of what was
+    /// reported, whoever hears of it. A cut that is still to come is answered again.
     pub async fn rotate(
         &self,
         permit: &Permit<Rotate>,
@@ -44,7 +47,8 @@ impl Keys {
         let rotated = self.rotate_stream(permit.stream(), ask.now).await?;
         tracing::info!(
             stream = %permit.stream(), subject = permit.subject(),
-            index = rotated.slot.index, now = ask.now, "cut to a new key"
+            index = rotated.slot.index, now = ask.now, unreachable = rotated.unreachable.len(),
+            "cut to a new key"
         );
         Ok(rotated)
     }
@@ -54,38 +58,48 @@ impl Keys {
         id: &StreamId,
         soonest: bool,
     ) -> Result<Rotated, KeysError> {
+        let care = if soonest { Care::Nobody } else { Care::All };
         for _ in 0..ATTEMPTS {
+            self.quiet(id, care).await?;
             let row = self.registered(id).await?;
             let reach = self.store.reach(id, self.lease).await?;
             let now = self.clock.now();
             let schedule = &row.stream.schedule;
             if is_pending(schedule, reach, (!soonest).then_some(now)) {
-                return Ok(Rotated {
-                    slot: first_slot(schedule.last()),
-                    stream: row.stream,
-                });
+                let unreachable = match care {
+                    Care::Nobody => self.unheard(id, row.stream.version).await?,
+                    Care::All => Vec::new(),
+                };
+                return Ok(Rotated::new(row.stream, unreachable));
             }
-            let at = if soonest {
-                just_after(reach, now)
-            } else {
-                ahead(reach, now)
+            let is_leased = self.is_leased(id).await?;
+            let at = match care {
+                Care::Nobody => just_after(reach, now),
+                Care::All => ahead(reach, now, is_leased),
             };
             let cut = cut(schedule, at, schedule.rule(), (reach, now))?;
-            self.append(&row, &cut).await?;
-            self.signals.send(id);
+            let missed = self.carry_through(&row, &cut, (care, is_leased)).await?;
+            if let Some(unreachable) = missed {
+                let stream = Stream {
+                    version: row.stream.version.saturating_add(1),
+                    schedule: cut,
+                    ..row.stream
+                };
+                return Ok(Rotated::new(stream, unreachable));
+            }
         }
         Err(KeysError::Busy)
     }
+}
 
-    /// Adds the schedule's last era to the stream, unless the stream has changed since.
-    pub(super) async fn append(
-        &self,
-        row: &StreamRow,
-        schedule: &Schedule,
-    ) -> Result<bool, KeysError> {
-        let (id, version) = (&row.stream.id, row.stream.version);
-        let era = schedule.last();
-        Ok(self.store.append_era(id, version, era).await?)
+impl Rotated {
+    /// Of a stream whose last era is the cut.
+    fn new(stream: Stream, unreachable: Vec<Unreachable>) -> Self {
+        Self {
+            slot: first_slot(stream.schedule.last()),
+            stream,
+            unreachable,
+        }
     }
 }
 
@@ -94,9 +108,9 @@ pub(super) fn change_rule(
     schedule: &Schedule,
     rule: Rotation,
     reach: Reach,
-    now: Timestamp,
+    (now, is_leased): (Timestamp, bool),
 ) -> Result<Schedule, KeysError> {
-    let mut at = ahead(reach, now);
+    let mut at = ahead(reach, now, is_leased);
     if was_cut(schedule) && is_pending(schedule, reach, Some(now)) {
         let limit = further(at, reach, CHANGES_AHEAD);
         at = further(beyond(at, schedule.last().start), reach, 1);
@@ -149,11 +163,14 @@ fn first_slot(era: &Era) -> Slot {
     }
 }
 
-/// Two refreshes ahead of the clock and of everything reported.
-fn ahead(reach: Reach, now: Timestamp) -> Position {
+/// Two refreshes ahead of the clock and of everything reported; if acknowledgements must come
+/// first, two refreshes after they have.
+fn ahead(reach: Reach, now: Timestamp, is_leased: bool) -> Position {
+    let wait = if is_leased { PATIENCE } else { Duration::ZERO };
+    let segment = reach.segment.unwrap_or(0);
     let here = Position {
-        segment: reach.segment.unwrap_or(0),
-        time: reach.time.max(Some(now)),
+        segment: segment.saturating_add(segments_in(wait, reach)),
+        time: Some(reach.time.unwrap_or(now).max(now).plus(wait)),
     };
     further(here, reach, 1)
 }

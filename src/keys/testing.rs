@@ -166,6 +166,35 @@ impl Bench {
         assert!(issued.await.unwrap());
     }
 
+    /// An encryptor takes a lease, following `known`; gives when it ends.
+    pub(super) async fn hold(
+        &self,
+        stream: &StreamId,
+        instance: &str,
+        known: Option<u64>,
+    ) -> Timestamp {
+        let ask = named(instance, known);
+        let lease = self.keys.lease_stream("packager", stream, &ask).await;
+        lease.unwrap().ends.unwrap()
+    }
+
+    /// An encryptor reports which version it follows, and no more.
+    pub(super) async fn acknowledge(
+        &self,
+        stream: &StreamId,
+        instance: &str,
+        known: u64,
+        leaving: bool,
+    ) {
+        let report = ProgressReport {
+            instance: instance.to_owned(),
+            acknowledged: known,
+            leaving,
+            ..empty_report()
+        };
+        self.keys.note(stream, &report).await.unwrap();
+    }
+
     /// Reports that a playlist lists segments up to `last` under `kid`, or just its number.
     pub(super) async fn report(&self, stream: &StreamId, kid: Kid, last: u64, time: Option<i64>) {
         let report = ProgressReport {
@@ -186,6 +215,19 @@ impl Bench {
     }
 }
 
+impl Keys {
+    /// What the server does for `GET …/schedule`.
+    pub(super) async fn lease_stream(
+        &self,
+        subject: &str,
+        stream: &StreamId,
+        ask: &LeaseRequest,
+    ) -> Result<Lease, KeysError> {
+        let holding = self.hold_lease(subject, stream, ask).await?;
+        self.lease_periods(subject, stream, ask, holding).await
+    }
+}
+
 fn config() -> Config {
     toml::from_str(
         "public_url = 'https://keys.example.net'
@@ -195,6 +237,14 @@ fn config() -> Config {
          rotation = { every = '20s' }",
     )
     .unwrap()
+}
+
+pub(super) fn named(instance: &str, known: Option<u64>) -> LeaseRequest {
+    LeaseRequest {
+        known,
+        instance: Some(instance.to_owned()),
+        ..LeaseRequest::default()
+    }
 }
 
 pub(super) fn empty_report() -> ProgressReport {

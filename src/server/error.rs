@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::api::Problem;
+use crate::api::{Problem, Unreachable};
 use crate::domain::{Denied, RequestId};
 use crate::keys::KeysError;
 
@@ -22,6 +22,7 @@ pub(super) enum Code {
     MethodNotAllowed,
     Timeout,
     Conflict,
+    EncryptorsUnreachable,
     Gone,
     BodyTooLarge,
     NotJson,
@@ -35,7 +36,7 @@ pub(super) enum Code {
 
 impl Code {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -43,6 +44,7 @@ impl Code {
         Self::MethodNotAllowed,
         Self::Timeout,
         Self::Conflict,
+        Self::EncryptorsUnreachable,
         Self::Gone,
         Self::BodyTooLarge,
         Self::NotJson,
@@ -94,6 +96,11 @@ impl Code {
                 "conflict",
                 S::CONFLICT,
                 "The state of the resource forbids this",
+            ),
+            Self::EncryptorsUnreachable => (
+                "encryptors_unreachable",
+                S::CONFLICT,
+                "Encryptors that hold leases cannot be reached",
             ),
             Self::Gone => ("gone", S::GONE, "The key is no longer delivered"),
             Self::BodyTooLarge => (
@@ -153,13 +160,15 @@ pub(super) struct Failure {
     extra: Option<Extra>,
 }
 
-/// A header that depends on what was asked for.
+/// A header, or a member of the document, that depends on what was asked for.
 #[derive(Debug, Clone)]
 enum Extra {
     /// The methods that the resource has.
     Allow(String),
     /// The file's length.
     Length(u64),
+    /// Whom a change would have had to wait for.
+    Unreachable(Vec<Unreachable>),
 }
 
 impl Failure {
@@ -189,6 +198,13 @@ impl Failure {
     pub(super) fn range_not_satisfiable(length: u64) -> Self {
         let mut failure = Self::new(Code::RangeNotSatisfiable);
         failure.extra = Some(Extra::Length(length));
+        failure
+    }
+
+    /// A change would have had to wait for these; `detail` names them.
+    fn unreachable(detail: &dyn fmt::Display, missed: Vec<Unreachable>) -> Self {
+        let mut failure = Self::new(Code::EncryptorsUnreachable).detail(detail);
+        failure.extra = Some(Extra::Unreachable(missed));
         failure
     }
 
@@ -230,7 +246,10 @@ impl Failure {
             status: status.as_u16(),
             code: name.to_owned(),
             detail: self.detail.clone(),
-            unreachable: Vec::new(),
+            unreachable: match &self.extra {
+                Some(Extra::Unreachable(missed)) => missed.clone(),
+                _ => Vec::new(),
+            },
             request_id: id.to_string(),
         }
     }
@@ -300,6 +319,7 @@ impl From<KeysError> for Failure {
             // The other stream may be one that the caller has no right to know of.
             E::Nested(_) => Self::new(Code::Conflict).detail(&NESTED).reason(&error),
             E::Conflict(_) => Self::new(Code::Conflict).detail(&error),
+            E::Unreachable(ref missed) => Self::unreachable(&error, missed.clone()),
             E::Invalid(_) => Self::bad_request(&error),
             E::TooMany => Self::new(Code::TooMany).detail(&error),
             E::Busy | E::Ring(_) | E::Stale | E::Unavailable(_) => {
@@ -310,82 +330,4 @@ impl From<KeysError> for Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Action;
-
-    #[test]
-    fn names_are_unique_and_every_answer_is_an_error() {
-        let mut names: Vec<_> = Code::ALL.map(Code::name).to_vec();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), Code::ALL.len());
-        for code in Code::ALL {
-            let status = code.status();
-            assert!(status.is_client_error() || status.is_server_error());
-        }
-    }
-
-    #[test]
-    fn denials_become_few_public_answers() {
-        let cases = [
-            (Denied::NoCredential, 401),
-            (Denied::BadCredential("expired"), 401),
-            (Denied::WrongAction(Action::Deliver), 403),
-            (Denied::WrongStream, 403),
-            (Denied::NotEntitled, 403),
-            (Denied::UnknownKey, 404),
-            (Denied::KeyGone, 410),
-            (Denied::Undecided("store"), 503),
-        ];
-        for (denied, status) in cases {
-            let failure = Failure::from(denied.clone());
-            assert_eq!(failure.code.status().as_u16(), status, "{denied}");
-            assert_eq!(failure.detail, None, "the reason stays inside: {denied}");
-        }
-    }
-
-    #[test]
-    fn a_conflict_names_no_other_stream() {
-        let other = "live/obviously-a-secret-event".parse().unwrap();
-        let failure = Failure::from(KeysError::Nested(other));
-        assert_eq!(failure.code, Code::Conflict);
-        assert!(!failure.detail.unwrap().contains("secret-event"));
-        assert!(failure.reason.unwrap().contains("secret-event"));
-    }
-
-    #[test]
-    fn heads_carry_what_the_status_calls_for() {
-        let head = |code| Failure::new(code).error_response();
-        let unauthorized = head(Code::Unauthorized);
-        let challenge = unauthorized.headers().get(header::WWW_AUTHENTICATE);
-        assert!(challenge.unwrap().to_str().unwrap().starts_with("Bearer"));
-        assert!(
-            head(Code::Unavailable)
-                .headers()
-                .contains_key("retry-after")
-        );
-        let refused = Failure::method_not_allowed("GET, HEAD".to_owned()).error_response();
-        assert_eq!(refused.headers().get("allow").unwrap(), "GET, HEAD");
-        let outside = Failure::range_not_satisfiable(7).error_response();
-        assert_eq!(outside.headers().get("content-range").unwrap(), "bytes */7");
-    }
-
-    #[test]
-    fn the_document_is_rfc_9457() {
-        let id = RequestId::random(&crate::domain::SystemEntropy);
-        let problem = Failure::bad_request(&"rotation: no")
-            .reason(&"inside")
-            .document(id);
-        let json = serde_json::to_value(&problem).unwrap();
-        let expected = serde_json::json!({
-            "type": "urn:hlskey:problem:bad_request",
-            "title": "The request is malformed",
-            "status": 400,
-            "code": "bad_request",
-            "detail": "rotation: no",
-            "request_id": id.to_string(),
-        });
-        assert_eq!(json, expected);
-    }
-}
+mod tests;

@@ -26,7 +26,7 @@ pub(super) async fn rotate(
         version: rotated.stream.version,
         index: rotated.slot.index,
         boundary: rotated.slot.boundary.into(),
-        unreachable: Vec::new(),
+        unreachable: rotated.unreachable,
     };
     Ok(unstored(&mut HttpResponse::Ok(), &reply))
 }

@@ -27,13 +27,15 @@ pub(super) async fn lease(
     (clock, around): (Data<dyn Clock>, Data<Surroundings>),
 ) -> Result<HttpResponse, Failure> {
     let ask = Ask::parse(request.query_string())?;
+    // Before the wait: what it says it knows may be what a cut waits for.
+    let holding = keys.hold(&permit, &ask.lease).await?;
     if let Some((known, wait)) = ask.hold() {
         // Whichever comes first: a change, the wait's end, our own.
         let changed = timeout(wait, keys.changed(permit.stream(), known));
         let _ = around.unless_stopping(changed).await;
         gate.recheck(&permit)?;
     }
-    let leased = keys.lease(&permit, &ask.lease).await?;
+    let leased = keys.lease(&permit, &ask.lease, holding).await?;
     let view = view(&leased, gate.grants(), &permit, clock.now());
     Ok(unstored(&mut HttpResponse::Ok(), &view))
 }

@@ -2,12 +2,14 @@
 //!
 //! Must not know: HTTP, who may ask, or a content key in the clear.
 
+mod announced;
 mod changes;
 mod claims;
 mod columns;
 mod config;
 mod credentials;
 mod error;
+mod leases;
 mod link;
 mod periods;
 mod postgres;
@@ -18,14 +20,16 @@ mod streams;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use announced::{Patience, Settled};
 pub use changes::{Change, Follower, News};
 pub use config::{Config, StoreConfigError};
 pub use credentials::CredentialRow;
 pub use error::{Fault, StoreError};
+pub use leases::{Held, Hold};
 pub use periods::{KeyRow, NewPeriod, PeriodRow};
-pub use progress::{Heartbeat, Reach, Recorded, Usage};
+pub use progress::{Heartbeat, Reach, Recorded, Report, Usage};
 pub use stream_row::StreamRow;
-pub use streams::AddStream;
+pub use streams::{AddStream, Appended, Terms};
 
 use std::time::Duration;
 

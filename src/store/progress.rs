@@ -7,12 +7,11 @@ use std::time::Duration;
 use crate::crash;
 use crate::domain::{Kid, Rendition, StreamId, Timestamp};
 
+use super::announced::{self, Patience, Settled};
 use super::columns::{loaded, stored};
 use super::link::{Tx, execute, fetch_optional};
-use super::{Lock, Store, StoreError, claims};
+use super::{Lock, Store, StoreError, claims, leases};
 
-/// Encryptors of one stream that are remembered, the last seen first.
-const ENCRYPTORS_KEPT: i64 = 64;
 /// Renditions that the ledger notes for one key.
 const RENDITIONS_NOTED: i64 = 256;
 /// Bounds of the measured pace, in milliseconds a segment.
@@ -29,6 +28,8 @@ pub struct Heartbeat<'a> {
     pub segment: Option<u64>,
     /// The programme time of the furthest segment, if it has one.
     pub time: Option<Timestamp>,
+    /// It gives its lease up.
+    pub is_leaving: bool,
 }
 
 impl Heartbeat<'_> {
@@ -54,6 +55,23 @@ pub struct Usage<'a> {
     pub first: u64,
     /// The last such segment.
     pub last: u64,
+    /// How long the playlist is.
+    pub duration: Duration,
+    /// Whether nothing ever leaves the playlist.
+    pub is_kept: bool,
+}
+
+/// What an encryptor reports, and asks to be decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    /// Its sign of life.
+    pub beat: Heartbeat<'a>,
+    /// What its playlists list.
+    pub usages: &'a [Usage<'a>],
+    /// Segments that want a time.
+    pub claims: &'a [u64],
+    /// Segments whose times it took from its clock.
+    pub taken: &'a [(u64, Timestamp)],
 }
 
 /// What [`Store::record`] answers.
@@ -61,11 +79,13 @@ pub struct Usage<'a> {
 pub struct Recorded {
     /// The stream's version.
     pub version: u64,
-    /// The claimed segments with their times, in the order asked.
+    /// The claimed segments with their times, in the order asked, then those that were taken.
     pub claims: Vec<(u64, Timestamp)>,
     /// Reported keys that are not the stream's. Nothing was noted for them, and a report with one
     /// of them does not move the stream.
     pub foreign: usize,
+    /// What became of an announced change, if there was one.
+    pub settled: Option<Settled>,
 }
 
 /// How far a stream has come, by what its encryptors reported and claimed.
@@ -85,36 +105,35 @@ impl Store {
     pub async fn record(
         &self,
         stream: &StreamId,
-        beat: Heartbeat<'_>,
-        usages: &[Usage<'_>],
-        segments: &[u64],
+        report: Report<'_>,
         now: Timestamp,
     ) -> Result<Option<Recorded>, StoreError> {
         let mut on = self.write(Lock::Stream(stream)).await?;
-        let version = fetch_optional!(
-            on,
-            (i64,),
-            "SELECT version FROM streams WHERE stream = $1 AND removed IS NULL",
-            stream.as_str()
-        )?;
-        let Some((version,)) = version else {
+        let Some(version) = leases::version(&mut on, stream).await? else {
             return Ok(None);
         };
+        leases::heal(&mut on, stream, now).await?;
         let mut foreign = 0;
-        for usage in usages {
+        for usage in report.usages {
             let known = note_usage(&mut on, stream, usage, now).await?;
             foreign += usize::from(!known);
         }
-        let beat = if foreign > 0 { beat.unmoved() } else { beat };
-        note_beat(&mut on, stream, beat, now).await?;
+        let beat = match foreign {
+            0 => report.beat,
+            _ => report.beat.unmoved(),
+        };
+        note_beat(&mut on, stream, beat, version, now).await?;
         crash::point("report.noted");
-        let claims = claims::assign(&mut on, stream, segments, now).await?;
+        let claims = claims::assign(&mut on, stream, report.claims, report.taken, now).await?;
+        let settled = announced::settle(&mut on, stream, now, Patience::ByClock).await?;
+        let version = leases::version(&mut on, stream).await?.unwrap_or(version);
         on.commit().await?;
         crash::point("report.committed");
         Ok(Some(Recorded {
-            version: loaded(version),
+            version,
             claims,
             foreign,
+            settled,
         }))
     }
 
@@ -162,6 +181,7 @@ async fn note_beat(
     on: &mut Tx,
     stream: &StreamId,
     beat: Heartbeat<'_>,
+    version: u64,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let before = fetch_optional!(
@@ -186,23 +206,40 @@ async fn note_beat(
                                  advanced, pace)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (stream, instance) DO UPDATE SET
-            acknowledged = excluded.acknowledged, seen = excluded.seen,
+            acknowledged = CASE WHEN excluded.acknowledged > encryptors.acknowledged
+                           THEN excluded.acknowledged ELSE encryptors.acknowledged END,
+            seen = excluded.seen,
             segment = excluded.segment, time = excluded.time,
             advanced = excluded.advanced, pace = excluded.pace",
         stream.as_str(),
         beat.instance,
-        stored(beat.acknowledged, "a version")?,
+        // A version that is still to come is no acknowledgement of it.
+        stored(
+            if beat.acknowledged > version {
+                0
+            } else {
+                beat.acknowledged
+            },
+            "a version"
+        )?,
         now.millis(),
         known.segment,
         known.time,
         known.advanced,
         known.pace
     )?;
-    if is_new {
-        forget_oldest(on, stream).await
-    } else {
-        Ok(())
+    if beat.is_leaving {
+        execute!(
+            on,
+            "UPDATE encryptors SET lease_end = NULL WHERE stream = $1 AND instance = $2",
+            stream.as_str(),
+            beat.instance
+        )?;
     }
+    if is_new {
+        leases::forget_some(on, stream, now).await?;
+    }
+    Ok(())
 }
 
 impl Known {
@@ -236,19 +273,6 @@ impl Known {
     }
 }
 
-async fn forget_oldest(on: &mut Tx, stream: &StreamId) -> Result<(), StoreError> {
-    execute!(
-        on,
-        "DELETE FROM encryptors WHERE stream = $1 AND seen < (
-            SELECT e.seen FROM encryptors e WHERE e.stream = $1
-            ORDER BY e.seen DESC LIMIT 1 OFFSET $2
-         )",
-        stream.as_str(),
-        ENCRYPTORS_KEPT - 1
-    )
-    .map(drop)
-}
-
 /// Widens the key's entry in the ledger and makes a pending period active; `false` if the key is
 /// not the stream's. More renditions than a stream has are left out.
 async fn note_usage(
@@ -262,18 +286,20 @@ async fn note_usage(
     let (first, last) = (number(usage.first)?, number(usage.last)?);
     let known = fetch_optional!(
         on,
-        (i64,),
-        "SELECT slot FROM periods WHERE kid = $1 AND stream = $2",
+        (String,),
+        "SELECT state FROM periods WHERE kid = $1 AND stream = $2",
         kid,
         stream.as_str()
     )?;
-    if known.is_none() {
-        return Ok(false);
+    match known.as_ref().map(|(state,)| state.as_str()) {
+        None => return Ok(false),
+        Some("destroyed") => return Ok(true), // the ledger is no longer wanted
+        Some(_) => {}
     }
     execute!(
         on,
-        "INSERT INTO usages (kid, rendition, first, last, last_listed)
-         SELECT $1, $2, $3, $4, $5
+        "INSERT INTO usages (kid, rendition, first, last, last_listed, duration, kept)
+         SELECT $1, $2, $3, $4, $5, $7, $8
          WHERE (SELECT count(*) FROM usages u WHERE u.kid = $1) < $6
             OR EXISTS (SELECT 1 FROM usages u WHERE u.kid = $1 AND u.rendition = $2)
          ON CONFLICT (kid, rendition) DO UPDATE SET
@@ -282,13 +308,19 @@ async fn note_usage(
             last = CASE WHEN excluded.last > usages.last
                    THEN excluded.last ELSE usages.last END,
             last_listed = CASE WHEN excluded.last_listed > usages.last_listed
-                          THEN excluded.last_listed ELSE usages.last_listed END",
+                          THEN excluded.last_listed ELSE usages.last_listed END,
+            duration = CASE WHEN excluded.duration > usages.duration
+                       THEN excluded.duration ELSE usages.duration END,
+            kept = CASE WHEN excluded.kept > usages.kept
+                   THEN excluded.kept ELSE usages.kept END",
         kid,
         usage.rendition.as_str(),
         first,
         last,
         now.millis(),
-        RENDITIONS_NOTED
+        RENDITIONS_NOTED,
+        i64::try_from(usage.duration.as_millis()).unwrap_or(i64::MAX),
+        i64::from(usage.is_kept)
     )?;
     execute!(
         on,

@@ -4,13 +4,13 @@
 //! Must not know: when a cut is due, or who may register.
 
 use crate::crash;
-use crate::domain::{Era, Schedule, StreamId, StreamPolicy, Timestamp};
+use crate::domain::{Announced, Era, Holder, Schedule, StreamId, StreamPolicy, Timestamp};
 
 use super::changes::{Change, tell};
 use super::columns::{self, stored};
 use super::link::{Tx, execute, fetch_optional};
 use super::stream_row::inconsistent;
-use super::{Lock, Store, StoreError};
+use super::{Lock, Store, StoreError, announced, leases};
 
 /// The eras that a stream keeps. Each cut adds one; the oldest go, and the first that remains
 /// also covers what was before.
@@ -25,6 +25,31 @@ pub enum AddStream {
     Exists,
     /// A registered stream's id is a path prefix of it, or it of that stream's.
     Nested(StreamId),
+}
+
+/// What encryptors that hold leases mean to a change of the schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terms {
+    /// There are none: if there is one, the change is not made.
+    Unleased,
+    /// Each has until then to acknowledge the change; if one is silent, it is not made.
+    Acknowledged {
+        /// When the change is taken back at the earliest.
+        by: Timestamp,
+    },
+    /// The change is made whatever they do.
+    Regardless,
+}
+
+/// What came of [`Store::append_era`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// The era is in the schedule. If it must be acknowledged it is not settled yet.
+    Yes,
+    /// The stream has changed since it was read, or is being changed: nothing was done.
+    Stale,
+    /// These are silent and hold leases: nothing was done.
+    Unreachable(Vec<Holder>),
 }
 
 impl Store {
@@ -64,32 +89,50 @@ impl Store {
         Ok(AddStream::Added)
     }
 
-    /// Adds an era to the stream of that version; `false` if it has changed since, and then
-    /// nothing is done.
+    /// Adds an era to the stream of that version, on these terms.
     pub async fn append_era(
         &self,
         id: &StreamId,
         version: u64,
         era: &Era,
-    ) -> Result<bool, StoreError> {
+        (terms, now): (Terms, Timestamp),
+    ) -> Result<Appended, StoreError> {
         let mut on = self.write(Lock::Stream(id)).await?;
-        if !advance(&mut on, id, version).await? {
-            return Ok(false);
+        leases::heal(&mut on, id, now).await?;
+        let mut holders = leases::holders(&mut on, id, now).await?;
+        let is_leased = !holders.is_empty();
+        if matches!(terms, Terms::Acknowledged { .. }) {
+            holders.retain(|holder| holder.is_silent(now));
+            if !holders.is_empty() {
+                on.commit().await?; // a clock that went back is noted
+                return Ok(Appended::Unreachable(holders));
+            }
+        }
+        let is_free = terms != Terms::Unleased || !is_leased;
+        if !is_free
+            || announced::open(&mut on, id).await?.is_some()
+            || !advance(&mut on, id, version).await?
+        {
+            return Ok(Appended::Stale);
         }
         crash::point("cut.begun");
         add_era(&mut on, id, era).await?;
-        execute!(
-            on,
-            "DELETE FROM eras WHERE stream = $1
-             AND seq <= (SELECT max(e.seq) FROM eras e WHERE e.stream = $1) - $2",
-            id.as_str(),
-            ERAS_KEPT
-        )?;
+        forget_eras(&mut on, id).await?;
+        if let Terms::Acknowledged { by } = terms
+            && is_leased
+        {
+            let change = Announced {
+                version: version.saturating_add(1),
+                at: now,
+                settle_by: by,
+            };
+            announced::announce(&mut on, id, change).await?;
+        }
         tell(&mut on, &Change::Stream(id.clone())).await?;
         crash::point("cut.inserted");
         on.commit().await?;
         crash::point("cut.committed");
-        Ok(true)
+        Ok(Appended::Yes)
     }
 
     /// Gives the stream of that version another policy from its beginning on; `false` if it has
@@ -139,11 +182,12 @@ impl Store {
         )?;
         execute!(
             on,
-            "UPDATE periods SET state = 'retired'
+            "UPDATE periods SET state = 'retired', since = NULL, look = 0
              WHERE stream = $1 AND state IN ('pending', 'active')",
             id
         )?;
         execute!(on, "DELETE FROM eras WHERE stream = $1", id)?;
+        execute!(on, "DELETE FROM announced WHERE stream = $1", id)?;
         execute!(on, "DELETE FROM encryptors WHERE stream = $1", id)?;
         execute!(on, "DELETE FROM claims WHERE stream = $1", id)?;
         tell(&mut on, &gone).await?;
@@ -208,6 +252,17 @@ async fn add_era(on: &mut Tx, id: &StreamId, era: &Era) -> Result<(), StoreError
     .map(drop)
 }
 
+async fn forget_eras(on: &mut Tx, id: &StreamId) -> Result<(), StoreError> {
+    execute!(
+        on,
+        "DELETE FROM eras WHERE stream = $1
+         AND seq <= (SELECT max(e.seq) FROM eras e WHERE e.stream = $1) - $2",
+        id.as_str(),
+        ERAS_KEPT
+    )
+    .map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,6 +280,12 @@ mod tests {
         }
     }
 
+    async fn append(store: &Store, id: &StreamId, version: u64, at: u64) -> Appended {
+        let terms = (Terms::Unleased, NOW);
+        let appended = store.append_era(id, version, &era(at), terms).await;
+        appended.unwrap()
+    }
+
     async fn with_stream() -> (Scratch, Store, StreamId) {
         let (dir, store) = scratch().await;
         let id = "live/a".parse().unwrap();
@@ -236,9 +297,9 @@ mod tests {
     #[tokio::test]
     async fn who_read_an_older_version_changes_nothing() {
         let (_dir, store, id) = with_stream().await;
-        assert!(store.append_era(&id, 1, &era(10)).await.unwrap());
+        assert_eq!(append(&store, &id, 1, 10).await, Appended::Yes);
         let before = store.stream(&id).await.unwrap();
-        assert!(!store.append_era(&id, 1, &era(20)).await.unwrap());
+        assert_eq!(append(&store, &id, 1, 20).await, Appended::Stale);
         let other = StreamPolicy {
             rotation: Rotation::segments(5).unwrap(),
             ..StreamPolicy::default()
@@ -273,7 +334,8 @@ mod tests {
     async fn the_oldest_eras_go() {
         let (_dir, store, id) = with_stream().await;
         for version in 1..=300 {
-            assert!(store.append_era(&id, version, &era(version)).await.unwrap());
+            let appended = append(&store, &id, version, version).await;
+            assert_eq!(appended, Appended::Yes);
         }
         let stream = store.stream(&id).await.unwrap().unwrap().stream;
         let eras: Vec<Era> = stream.schedule.eras().copied().collect();

@@ -202,3 +202,68 @@ async fn reports_are_bounded() {
         assert!(matches!(refused, Err(KeysError::Invalid(_))), "{refused:?}");
     }
 }
+
+#[tokio::test]
+async fn times_that_were_taken_stand_where_nobody_claimed() {
+    let (bench, at) = (Bench::new().await, after_noon);
+    let stream = bench.register("live/a", every(10)).await;
+    bench.clock.advance_secs(300);
+    let take = async |claims: &[u64], taken: &[(u64, i64)]| {
+        let taken = taken.iter().map(|(segment, seconds)| Claim {
+            segment: *segment,
+            time: Text(at(*seconds)),
+        });
+        let report = ProgressReport {
+            claims: claims.to_vec(),
+            taken: taken.collect(),
+            ..empty_report()
+        };
+        let reply = bench.keys.note(&stream, &report).await.unwrap();
+        let pair = |claim: Claim| (claim.segment, claim.time.0);
+        reply.claims.into_iter().map(pair).collect::<Vec<_>>()
+    };
+    let first = take(&[13, 12], &[(10, 100), (11, 110)]).await;
+    let (a, b) = ((10, at(100)), (11, at(110)));
+    assert_eq!(
+        first,
+        [(13, at(300)), (12, at(300)), a, b],
+        "in the order asked"
+    );
+    let second = take(&[10], &[(11, 200), (20, 290), (19, 295), (21, 280)]).await;
+    let (c, d, e) = ((20, at(300)), (19, at(300)), (21, at(300)));
+    assert_eq!(
+        second,
+        [a, b, c, d, e],
+        "first writer wins, and order stays"
+    );
+    bench.clock.advance_secs(60);
+    // A report that comes late brings what the clock of then said, a second a segment.
+    let late = take(&[], &[(30, 301), (31, 302)]).await;
+    assert_eq!(late, [(30, at(301)), (31, at(302))]);
+    let wild = take(&[], &[(40, i64::MAX / 2000), (41, 363)]).await;
+    assert_eq!(
+        wild,
+        [(40, at(365)), (41, at(365))],
+        "five seconds ahead at most"
+    );
+    bench.clock.advance_secs(10);
+    assert_eq!(
+        take(&[42], &[]).await,
+        [(42, at(370))],
+        "and the clock is met again"
+    );
+    let past = bench.register("live/b", every(10)).await;
+    let report = ProgressReport {
+        taken: vec![Claim {
+            segment: 1,
+            time: Text(at(-400 * 86_400)),
+        }],
+        ..empty_report()
+    };
+    let reply = bench.keys.note(&past, &report).await.unwrap();
+    assert_eq!(
+        reply.claims[0].time.0,
+        at(370 - 86_400),
+        "a day ago at most"
+    );
+}

@@ -19,12 +19,15 @@ async fn beat(store: &Store, instance: &str, segment: Option<u64>, now: Timestam
         acknowledged: 1,
         segment,
         time: segment.map(|_| now),
+        is_leaving: false,
     };
-    store
-        .record(&stream, beat, &[], &[], now)
-        .await
-        .unwrap()
-        .unwrap();
+    let report = Report {
+        beat,
+        usages: &[],
+        claims: &[],
+        taken: &[],
+    };
+    store.record(&stream, report, now).await.unwrap().unwrap();
 }
 
 async fn reach(store: &Store) -> (Option<u64>, Option<Timestamp>, Option<u128>) {
