@@ -38,6 +38,8 @@ mod postgres;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rotate;
 #[cfg(test)]
 mod routes;

@@ -30,9 +30,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     init_logging(&config.log)?;
     let stop = shutdown_signal()?;
     let store = Store::open(&config.store).await?;
-    let server = open(&config, store)
+    let (server, keys) = open(&config, store)
         .await
-        .and_then(|parts| bind(&config, parts, Vec::new()))
+        .and_then(|parts| {
+            let keys = parts.1.clone();
+            Ok((bind(&config, parts, Vec::new())?, keys))
+        })
         .with_context(|| path.display().to_string())?;
     tracing::info!(
         config = %path.display(),
@@ -47,7 +50,10 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         service_stopping();
         tracing::info!("stopping");
     };
-    server.run(stop).await?;
+    tokio::select! {
+        ended = server.run(stop) => ended?,
+        never = keys.sweep_on() => match never {},
+    }
     tracing::info!("stopped");
     Ok(())
 }

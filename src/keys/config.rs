@@ -30,6 +30,9 @@ pub struct Config {
     /// the clock need now; a new stream counts as 25. Each is a row that stays. Default 250000.
     #[serde(default = "default_issued_per_hour")]
     pub issued_per_hour: u32,
+    /// `[keys.retention]`: how long keys are served and kept.
+    #[serde(default)]
+    pub retention: Retention,
     /// Policies for streams that register themselves by asking for a lease: the first whose
     /// `streams` matches. Default none: such streams are refused.
     #[serde(default)]
@@ -40,6 +43,39 @@ impl Config {
     /// The paths, to be made absolute.
     pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         self.master_keys.iter_mut().collect()
+    }
+}
+
+/// How long keys are served and kept: `[keys.retention]`.
+///
+/// A key is served until no playlist that lists it can be in use, which is the length of the longest
+/// one after it listed the key last, and for `grace` more; a key that a VOD or EVENT playlist lists,
+/// until its stream is removed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// How much longer than playlists need it a key is served. Default `1h`.
+    pub grace: Text<humantime::Duration>,
+    /// How long playlists are taken to list a key, after its period, when nobody reports what they
+    /// list. Default `24h`.
+    pub window: Text<humantime::Duration>,
+    /// How long a key that is no longer served stays sealed in the store, and after that how long
+    /// its URI is still answered with 410 and not 404. Default `30days`: as long as it may take to
+    /// notice that the other settings were too short.
+    pub destroy_after: Text<humantime::Duration>,
+    /// How often keys are looked at, at least `1s`. Default `1m`.
+    pub sweep: Text<humantime::Duration>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let seconds = |count| Text(Duration::from_secs(count).into());
+        Self {
+            grace: seconds(3600),
+            window: seconds(24 * 3600),
+            destroy_after: seconds(30 * 24 * 3600),
+            sweep: seconds(60),
+        }
     }
 }
 
@@ -138,6 +174,10 @@ mod tests {
         .unwrap();
         assert_eq!(config.public_url, "https://keys.example.net");
         assert_eq!(Duration::from(config.lease.0), Duration::from_secs(3600));
+        assert_eq!(
+            Duration::from(config.retention.grace.0),
+            Duration::from_secs(3600)
+        );
         assert_eq!(config.paths_mut().len(), 1);
         let rules: Vec<Rotation> = config.templates.iter().map(|t| t.policy.rotation).collect();
         let every = Rotation::every(Duration::from_secs(20)).unwrap();
@@ -155,6 +195,7 @@ mod tests {
             "public_url = 'https://keys.example.net/\"'",
             "public_url = 'https://a'\nlease = 'soon'",
             "public_url = 'https://a'\nleases = '1h'",
+            "public_url = 'https://a'\nretention = { graze = '1h' }",
             "public_url = 'https://a'\n[[templates]]\nstreams = 'live*'",
             "public_url = 'https://a'\n[[templates]]\nstreams = 'a'\niv = 'sequence'",
             "public_url = 'https://a'\n[[templates]]\nstreams = 'a'\nrotation = { every = '0s' }",

@@ -11,6 +11,7 @@ mod news;
 mod owner;
 mod progress;
 mod register;
+mod retain;
 mod reveal;
 mod rotate;
 mod signals;
@@ -21,7 +22,7 @@ mod testing;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use config::{Config, Template, TemplateError};
+pub use config::{Config, Retention, Template, TemplateError};
 pub use error::KeysError;
 pub use lease::{Holding, Lease, LeaseRequest, LeasedPeriod};
 pub use register::Registered;
@@ -33,6 +34,7 @@ use crate::store::{Reach, Store, StoreError, StreamRow};
 use allowance::Allowance;
 use news::Freshness;
 use owner::Owners;
+use retain::Rules;
 use reveal::Caches;
 use signals::Signals;
 
@@ -49,6 +51,7 @@ pub struct Keys {
     entropy: Arc<dyn Entropy>,
     public_url: String,
     lease: Duration,
+    retention: Rules,
     templates: Vec<Template>,
     caches: Caches,
     owners: Owners,
@@ -76,6 +79,7 @@ impl Keys {
             entropy,
             public_url: config.public_url.trim_end_matches('/').to_owned(),
             lease: config.lease.0.into(),
+            retention: Rules::new(config),
             templates: config.templates.clone(),
             caches: Caches::default(),
             owners: Owners::default(),

@@ -63,7 +63,7 @@ impl Caches {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Takes a key out of memory.
+    /// A key that is no longer delivered need not stay in memory.
     pub(super) async fn forget_key(&self, kid: Kid) {
         self.opened.invalidate(&kid).await;
     }

@@ -17,6 +17,7 @@ mod progress;
 mod sqlite;
 mod stream_row;
 mod streams;
+mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -30,6 +31,7 @@ pub use periods::{KeyRow, NewPeriod, PeriodRow};
 pub use progress::{Heartbeat, Reach, Recorded, Report, Usage};
 pub use stream_row::StreamRow;
 pub use streams::{AddStream, Appended, Terms};
+pub use sweeps::{KeyLife, LeaseEnds, Step};
 
 use std::time::Duration;
 

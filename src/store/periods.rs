@@ -267,7 +267,7 @@ impl TryFrom<KeyColumns> for KeyRow {
     }
 }
 
-fn kid(bytes: &[u8]) -> Result<Kid, StoreError> {
+pub(super) fn kid(bytes: &[u8]) -> Result<Kid, StoreError> {
     let bytes = bytes.try_into().map_err(|_| StoreError::Inconsistent {
         table: "periods",
         row: format!("a kid of {} bytes", bytes.len()),
@@ -276,7 +276,7 @@ fn kid(bytes: &[u8]) -> Result<Kid, StoreError> {
     Ok(Kid::from_bytes(bytes))
 }
 
-fn inconsistent(kid: Kid, column: &'static str) -> StoreError {
+pub(super) fn inconsistent(kid: Kid, column: &'static str) -> StoreError {
     StoreError::Inconsistent {
         table: "periods",
         row: kid.to_string(),

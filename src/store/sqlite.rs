@@ -93,12 +93,14 @@ async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
     Ok(!connection.is_in_transaction())
 }
 
-/// `FULL`: a key is on the disk before anybody hears of it.
+/// `FULL`: a key is on the disk before anybody hears of it. `secure_delete`: one that is destroyed
+/// does not live on in a free page.
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        .pragma("secure_delete", "ON")
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
         .disable_statement_logging()
