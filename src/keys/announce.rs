@@ -139,7 +139,7 @@ impl Keys {
             }
             tokio::select! {
                 () = acks.heard() => {}
-                () = sleep(LOOK.min(self.poll)) => {}
+                () = sleep(LOOK) => {}
                 () = sleep_until(end) => patience = Patience::RanOut,
             }
         }
@@ -161,7 +161,7 @@ impl Keys {
             }
             tokio::select! {
                 () = acks.heard() => {}
-                () = sleep(LOOK.min(self.poll)) => {}
+                () = sleep(LOOK) => {}
                 () = sleep_until(end) => {}
             }
         }

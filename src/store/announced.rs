@@ -8,6 +8,7 @@
 use crate::crash;
 use crate::domain::{Announced, Boundary, Holder, StreamId, Timestamp, Verdict};
 
+use super::changes::{Change, tell};
 use super::columns::{boundary, loaded, stored};
 use super::leases::{heal, holders};
 use super::link::{Tx, execute, fetch_optional};
@@ -172,6 +173,6 @@ async fn take_back(on: &mut Tx, stream: &StreamId) -> Result<(), StoreError> {
         on,
         "UPDATE streams SET version = version + 1 WHERE stream = $1",
         stream.as_str()
-    )
-    .map(drop)
+    )?;
+    tell(on, &Change::Stream(stream.clone())).await
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::crash;
 use crate::domain::{Kid, PeriodState, Slot, StreamId, Timestamp};
 
+use super::changes::{Change, tell};
 use super::columns::{self, loaded};
 use super::link::{Tx, execute, fetch_all, fetch_optional};
 use super::{Lock, Store, StoreError};
@@ -61,6 +62,13 @@ pub struct LeaseEnds {
     pub last: Option<Timestamp>,
     /// The end of the last lease, ended or not, of an encryptor that has been silent.
     pub silent: Option<Timestamp>,
+}
+
+impl Step {
+    /// Whether others, who know the key in `state`, must hear of it.
+    fn changes(&self, state: PeriodState) -> bool {
+        !matches!(self, Self::Note { state: next, .. } if *next == state)
+    }
 }
 
 impl Store {
@@ -136,7 +144,7 @@ impl Store {
         steps: &[(KeyLife, Step)],
     ) -> Result<Vec<Kid>, StoreError> {
         let mut on = self.write(Lock::Stream(stream)).await?;
-        let mut changed = Vec::new();
+        let (mut changed, mut is_news) = (Vec::new(), false);
         for (key, step) in steps {
             let done = match step {
                 Step::Note { state, since, look } => {
@@ -145,6 +153,10 @@ impl Store {
                 Step::Forget => forget(&mut on, key).await?,
             };
             changed.extend(done.then_some(key.kid));
+            is_news |= done && step.changes(key.state);
+        }
+        if is_news {
+            tell(&mut on, &Change::Keys(stream.clone())).await?;
         }
         crash::point("sweep.changed");
         on.commit().await?;
