@@ -84,11 +84,7 @@ pub fn create_dir(dir: &Path) -> io::Result<()> {
 
 /// Writes a new file with mode 0600; an existing one is an error, never overwritten.
 pub fn create(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = create_new(path)?;
     file.write_all(content)?;
     file.sync_all()?;
     sync_folder(path)
@@ -96,13 +92,76 @@ pub fn create(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Writes `path` in one step with mode 0600: readers see the old file or the new one.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => create(&temporary, content)?,
+    let mut draft = Draft::of(path)?;
+    draft.write_all(content)?;
+    draft.replace()
+}
+
+/// A private file that grows piece by piece beside `path`, and stands there only when it is
+/// whole. Dropped before, it leaves nothing.
+#[derive(Debug)]
+pub struct Draft {
+    file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Draft {
+    /// Begins one; what a killed writer left of an earlier one goes.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(".new");
+        let temporary = PathBuf::from(temporary);
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => Ok(Self {
+                file: create_new(&temporary)?,
+                temporary,
+                path: path.to_owned(),
+            }),
+        }
     }
-    fs::rename(&temporary, path)?;
-    sync_folder(path)
+
+    /// Puts it in the place of whatever stands there.
+    pub fn replace(self) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.temporary, &self.path)?;
+        sync_folder(&self.path)
+    }
+
+    /// Puts it there unless something stands there.
+    pub fn keep(self) -> io::Result<()> {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        self.file.sync_all()?;
+        let flags = RenameFlags::NOREPLACE;
+        renameat_with(CWD, &self.temporary, CWD, &self.path, flags)?;
+        sync_folder(&self.path)
+    }
+}
+
+impl io::Write for Draft {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.file.write(piece)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Draft {
+    /// After a rename there is nothing of that name.
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// A file's name is durable only with its folder.
@@ -206,6 +265,33 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"one");
         replace(&path, b"three").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"three");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_draft_stands_there_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("long.jsonl");
+        let names = || {
+            let entries = fs::read_dir(dir.path()).unwrap();
+            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            names.collect::<Vec<_>>()
+        };
+        let written = |text: &[u8]| {
+            let mut draft = Draft::of(&path).unwrap();
+            draft.write_all(text).unwrap();
+            draft
+        };
+        drop(written(b"half"));
+        assert_eq!(names(), [""; 0]);
+        written(b"one").keep().unwrap();
+        let taken = written(b"two").keep().unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        std::mem::forget(written(b"killed"));
+        written(b"three").replace().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        assert_eq!(names(), ["long.jsonl"]);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     }
 }

@@ -38,14 +38,23 @@ pub enum RingError {
         source: PrivateFileError,
     },
     /// No master key at all.
-    #[error("no master key is configured")]
+    #[error("no master key is configured: name its file in keys.master_keys")]
     Empty,
     /// One key stands there twice.
     #[error("master key {0} is configured twice: name each key once")]
     Twice(KeyTag),
     /// The value was sealed under a key that is not in the ring.
-    #[error("sealed under master key {0}, which is not in the ring")]
+    #[error(
+        "sealed under master key {0}, which is not in the ring: put the master key with that tag \
+         back into keys.master_keys"
+    )]
     UnknownKey(KeyTag),
+    /// Every key of the ring was retired by a rekey elsewhere, so none may seal.
+    #[error(
+        "every master key of the ring is retired: add the key that `hlskey keystore rekey` moved \
+         to, or bring one of these into use again with `hlskey keystore rekey`"
+    )]
+    AllRetired,
     /// The value is damaged or lies elsewhere than it was sealed for.
     #[error("a sealed value does not open: damaged, or moved from its place")]
     Damaged,
@@ -140,6 +149,11 @@ impl MasterKey {
         Ok(Self::new(&*read_hex_key(path)?))
     }
 
+    /// Its name.
+    pub fn tag(&self) -> KeyTag {
+        self.tag
+    }
+
     /// The text of a new master key's file.
     pub fn generate(entropy: &dyn Entropy) -> Zeroizing<String> {
         use fmt::Write as _;
@@ -151,6 +165,23 @@ impl MasterKey {
         }
         text.push('\n');
         text
+    }
+}
+
+impl MasterKey {
+    #[expect(clippy::expect_used, reason = "GCM seals any value of a column's size")]
+    fn seal(&self, place: Place<'_>, plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
+        let mut nonce = [0; NONCE_LEN];
+        entropy.fill(&mut nonce);
+        let mut body = plain.to_vec();
+        self.cipher
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), place.aad(), &mut body)
+            .expect("sealing");
+        let mut sealed = Vec::with_capacity(HEADER + body.len());
+        sealed.extend_from_slice(&self.tag.header());
+        sealed.extend_from_slice(&nonce);
+        sealed.append(&mut body);
+        sealed
     }
 }
 
@@ -209,22 +240,21 @@ impl KeyRing {
         )
     }
 
-    /// Seals `plain` for `place`: version, key tag, nonce, ciphertext and GCM tag.
-    #[expect(clippy::expect_used, reason = "GCM seals any value of a column's size")]
+    /// Seals `plain` for `place` under the first key: version, key tag, nonce, ciphertext and GCM
+    /// tag.
     pub fn seal(&self, place: Place<'_>, plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
-        let mut nonce = [0; NONCE_LEN];
-        entropy.fill(&mut nonce);
-        let mut body = plain.to_vec();
-        let key = &self.0[0];
-        key.cipher
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), place.aad(), &mut body)
-            .expect("sealing");
-        let mut sealed = Vec::with_capacity(HEADER + body.len());
-        sealed.push(VERSION);
-        sealed.extend_from_slice(&key.tag.0);
-        sealed.extend_from_slice(&nonce);
-        sealed.append(&mut body);
-        sealed
+        self.0[0].seal(place, plain, entropy)
+    }
+
+    /// As [`Self::seal`], under the ring's key `tag`.
+    pub fn seal_under(
+        &self,
+        tag: KeyTag,
+        place: Place<'_>,
+        plain: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, RingError> {
+        Ok(self.key(tag)?.seal(place, plain, entropy))
     }
 
     /// Opens what [`Self::seal`] made for the same place.
@@ -256,125 +286,4 @@ impl Place<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::SystemEntropy;
-
-    const HERE: Place<'_> = Place {
-        table: "periods",
-        row: b"1",
-        column: "sealed_key",
-    };
-
-    fn ring(fill: &[u8]) -> KeyRing {
-        KeyRing::new(
-            fill.iter()
-                .map(|byte| MasterKey::new(&[*byte; 32]))
-                .collect(),
-        )
-        .unwrap()
-    }
-
-    #[test]
-    fn the_first_seals_and_any_opens() {
-        let sealed = ring(&[1]).seal(HERE, b"value", &SystemEntropy);
-        assert_eq!(&**ring(&[2, 1]).open(HERE, &sealed).unwrap(), b"value");
-        assert!(matches!(
-            ring(&[2]).open(HERE, &sealed),
-            Err(RingError::UnknownKey(_))
-        ));
-        assert!(matches!(KeyRing::new(Vec::new()), Err(RingError::Empty)));
-        let twice = [1, 2, 1].map(|byte| MasterKey::new(&[byte; 32]));
-        let twice = KeyRing::new(twice.into()).unwrap_err();
-        assert!(matches!(twice, RingError::Twice(_)), "{twice}");
-    }
-
-    #[test]
-    fn a_tag_is_read_from_a_sealed_value_and_from_text() {
-        let ring = ring(&[1]);
-        let sealed = ring.seal(HERE, b"value", &SystemEntropy);
-        let tag = KeyTag::of(&sealed).unwrap();
-        assert_eq!(tag, ring.sealing());
-        assert_eq!(tag.header(), sealed[..SEALED_HEADER]);
-        assert_eq!(tag.to_string().parse(), Ok(tag));
-        for bad in ["", "+1234567", "0123456", "012345678", "0123456g"] {
-            assert_eq!(bad.parse::<KeyTag>(), Err(()), "{bad}");
-        }
-        assert_eq!(KeyTag::of(&[2, 0, 0, 0, 0]), None);
-        assert_eq!(KeyTag::of(&[1, 0, 0, 0]), None);
-    }
-
-    #[test]
-    fn the_sealing_key_signs_and_any_ring_with_it_verifies() {
-        let mac = ring(&[1, 2]).sign(&[b"text"]);
-        let (tag, later) = (ring(&[1]).sealing(), ring(&[3, 1]));
-        assert!(later.verify(tag, &[b"text"], &mac).unwrap());
-        assert!(!later.verify(tag, &[b"Text"], &mac).unwrap());
-        assert!(!later.verify(later.sealing(), &[b"text"], &mac).unwrap());
-        assert!(ring(&[2]).verify(tag, &[b"text"], &mac).is_err());
-    }
-
-    #[test]
-    fn a_moved_or_damaged_value_does_not_open() {
-        let ring = ring(&[1]);
-        let sealed = ring.seal(HERE, b"value", &SystemEntropy);
-        for elsewhere in [
-            Place {
-                table: "other",
-                ..HERE
-            },
-            Place { row: b"2", ..HERE },
-            Place {
-                column: "other",
-                ..HERE
-            },
-            Place {
-                table: "period",
-                row: b"s1",
-                ..HERE
-            },
-        ] {
-            assert!(matches!(
-                ring.open(elsewhere, &sealed),
-                Err(RingError::Damaged)
-            ));
-        }
-        for at in 0..sealed.len() {
-            let mut damaged = sealed.clone();
-            damaged[at] ^= 1;
-            assert!(ring.open(HERE, &damaged).is_err(), "byte {at}");
-        }
-        assert!(ring.open(HERE, &sealed[..10]).is_err());
-    }
-
-    #[test]
-    fn a_master_key_file_is_private_and_well_formed() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("master.key");
-        assert!(matches!(
-            MasterKey::load(&path),
-            Err(RingError::File {
-                source: PrivateFileError::Missing(_)
-            })
-        ));
-        std::fs::write(&path, MasterKey::generate(&SystemEntropy).as_bytes()).unwrap();
-        let mode = |bits| std::fs::set_permissions(&path, PermissionsExt::from_mode(bits)).unwrap();
-        mode(0o644);
-        assert!(matches!(
-            MasterKey::load(&path),
-            Err(RingError::File {
-                source: PrivateFileError::Exposed(_)
-            })
-        ));
-        mode(0o600);
-        assert!(MasterKey::load(&path).is_ok());
-        std::fs::write(&path, "too short").unwrap();
-        assert!(matches!(
-            MasterKey::load(&path),
-            Err(RingError::File {
-                source: PrivateFileError::Malformed(_)
-            })
-        ));
-    }
-}
+mod tests;
