@@ -82,8 +82,16 @@ impl Config {
     /// What may be told of the database: the file, or the host.
     pub fn place(&self) -> Result<String, StoreConfigError> {
         Ok(match self.target()? {
-            Target::Sqlite(path) => format!("{}{}", sqlite::SCHEME, path.display()),
-            Target::Postgres(address) => format!("postgres on {}", address.host()),
+            Target::Sqlite(path) => sqlite::place(&path),
+            Target::Postgres(address) => address.place(),
+        })
+    }
+
+    /// The file of the database, if it is one.
+    pub fn file(&self) -> Result<Option<PathBuf>, StoreConfigError> {
+        Ok(match self.target()? {
+            Target::Sqlite(path) => Some(path),
+            Target::Postgres(_) => None,
         })
     }
 

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use super::StoreConfigError;
+use super::{Refusal, StoreConfigError};
+use crate::crypto::KeyTag;
 
 /// A store error. No variant prints a value from a row other than its key.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -13,6 +14,9 @@ pub enum StoreError {
     /// The configuration names no database.
     #[error(transparent)]
     Config(#[from] StoreConfigError),
+    /// The database cannot be opened as it is.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The database cannot be reached, read or written now.
     #[error("the store is unavailable")]
     Unavailable(#[source] Fault),
@@ -29,6 +33,9 @@ pub enum StoreError {
     /// Something of that name exists already.
     #[error("{0} exists already")]
     Conflict(&'static str),
+    /// A key was sealed under a master key that may seal no more; nothing was done.
+    #[error("master key {0} is retired: nothing may be sealed under it")]
+    RetiredMaster(KeyTag),
     /// A number is larger than a column holds (2^63 - 1).
     #[error("{0} is larger than the store can hold")]
     TooLarge(&'static str),

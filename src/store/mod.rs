@@ -9,11 +9,18 @@ mod columns;
 mod config;
 mod credentials;
 mod error;
+mod inspect;
 mod leases;
 mod link;
+mod masters;
 mod periods;
 mod postgres;
 mod progress;
+mod refusal;
+mod reseal;
+mod restore;
+mod schema;
+mod snapshot;
 mod sqlite;
 mod stream_row;
 mod streams;
@@ -26,9 +33,16 @@ pub use changes::{Change, Follower, News};
 pub use config::{Config, StoreConfigError};
 pub use credentials::CredentialRow;
 pub use error::{Fault, StoreError};
+pub use inspect::Inspected;
 pub use leases::{Held, Hold};
+pub use masters::SealedUnder;
 pub use periods::{KeyRow, NewPeriod, PeriodRow};
 pub use progress::{Heartbeat, Reach, Recorded, Report, Usage};
+pub use refusal::Refusal;
+pub use reseal::{Resealed, SealedKey};
+pub use restore::Restoring;
+pub use schema::Schema;
+pub use snapshot::{Snapshot, TableShape};
 pub use stream_row::StreamRow;
 pub use streams::{AddStream, Appended, Terms};
 pub use sweeps::{KeyLife, LeaseEnds, Step};
@@ -62,6 +76,8 @@ enum Lock<'s> {
     Stream(&'s StreamId),
     /// Everything: what looks at several streams, or at none.
     All,
+    /// The rows that it writes, each only if it is still as it was read.
+    Rows,
 }
 
 impl Store {
@@ -80,6 +96,20 @@ impl Store {
     /// How old the news may be before what is in memory counts no more (`store.stale_after`).
     pub fn stale_after(&self) -> Duration {
         self.stale_after
+    }
+
+    /// Opens the database as it is: makes nothing, migrates nothing. `None` if there is no such
+    /// file.
+    pub async fn look(config: &Config) -> Result<Option<Self>, StoreError> {
+        let backend = match config.target()? {
+            Target::Sqlite(path) if !path.exists() => return Ok(None),
+            Target::Sqlite(path) => Backend::Sqlite(sqlite::Database::look(&path).await?),
+            Target::Postgres(at) => Backend::Postgres(postgres::Database::look(&at).await?),
+        };
+        Ok(Some(Self {
+            backend,
+            stale_after: config.stale_after.0.into(),
+        }))
     }
 
     /// Whether the database answers.

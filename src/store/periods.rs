@@ -12,7 +12,7 @@ use crate::domain::{
 use super::changes::{Change, tell};
 use super::columns::{self, stored};
 use super::link::{Tx, execute, fetch_all, fetch_optional};
-use super::{Lock, Store, StoreError, StreamRow};
+use super::{Lock, Store, StoreError, StreamRow, masters};
 
 /// A period that is to be issued.
 pub struct NewPeriod {
@@ -74,7 +74,8 @@ impl Store {
     }
 
     /// Issues periods of the stream as it was read; those whose boundary is taken stay as they
-    /// are. `false` if the stream has changed since, and then nothing is done.
+    /// are. `false` if the stream has changed since, and then nothing is done;
+    /// [`StoreError::RetiredMaster`] if a key's seal is one that no server may use any more.
     pub async fn issue(
         &self,
         of: &StreamRow,
@@ -94,6 +95,7 @@ impl Store {
         if same.is_none() {
             return Ok(false);
         }
+        masters::admit(&mut on, periods).await?;
         for period in periods {
             crash::point("issue.begun");
             insert(&mut on, of, scope, period, now).await?;
@@ -131,28 +133,6 @@ impl Store {
         on.commit().await?;
         crash::point("revoke.committed");
         Ok(known > 0)
-    }
-
-    /// The oldest and the newest sealed key, with which a ring can show that it opens them.
-    pub async fn sample_keys(&self) -> Result<Vec<KeyRow>, StoreError> {
-        let mut on = self.read().await?;
-        let oldest = fetch_all!(
-            on,
-            KeyColumns,
-            "SELECT kid, stream, state, sealed_key FROM periods
-             WHERE sealed_key IS NOT NULL ORDER BY issued LIMIT 1"
-        )?;
-        let newest = fetch_all!(
-            on,
-            KeyColumns,
-            "SELECT kid, stream, state, sealed_key FROM periods
-             WHERE sealed_key IS NOT NULL ORDER BY issued DESC LIMIT 1"
-        )?;
-        oldest
-            .into_iter()
-            .chain(newest)
-            .map(KeyRow::try_from)
-            .collect()
     }
 }
 
@@ -206,8 +186,8 @@ fn rendition_column(scope: &Scope) -> &str {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
-    kid: Vec<u8>,
+pub(super) struct Row {
+    pub(super) kid: Vec<u8>,
     rendition: String,
     boundary_kind: String,
     boundary: i64,
@@ -242,7 +222,7 @@ impl TryFrom<Row> for PeriodRow {
 }
 
 #[derive(sqlx::FromRow)]
-struct KeyColumns {
+pub(super) struct KeyColumns {
     kid: Vec<u8>,
     stream: String,
     state: String,

@@ -19,7 +19,8 @@ use sqlx::{
 };
 
 use super::config::StoreConfigError;
-use super::error::Fault;
+use super::refusal::{explained, unmigrated};
+use super::schema::last;
 use super::{Lock, StoreError};
 
 /// What a Postgres URL begins with.
@@ -61,7 +62,7 @@ const NEWS: i64 = 0x686c_736b_6579_0002;
 /// Where a commit with news is announced. There is nothing to read in it: the rows are the news.
 const CHANNEL: &str = "hlskey";
 
-static MIGRATIONS: Migrator = sqlx::migrate!("keystore/migrations/postgres");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("keystore/migrations/postgres");
 
 /// Where the database is and who asks: a secret, since it may hold a password.
 #[derive(Clone)]
@@ -91,11 +92,11 @@ impl Address {
         Ok(Self(options))
     }
 
-    /// The host, or the folder of the socket.
-    pub(super) fn host(&self) -> String {
+    /// What may be told of it: the host, or the folder of the socket.
+    pub(super) fn place(&self) -> String {
         match self.0.get_socket() {
-            Some(socket) => socket.display().to_string(),
-            None => self.0.get_host().to_owned(),
+            Some(socket) => format!("postgres on {}", socket.display()),
+            None => format!("postgres on {}", self.0.get_host()),
         }
     }
 }
@@ -121,7 +122,13 @@ impl Database {
     /// Connects, and brings the schema up to date.
     pub(super) async fn open(address: &Address) -> Result<Self, StoreError> {
         migrate(address).await?;
-        let pool = pool().connect_with(address.0.clone()).await?;
+        Self::look(address).await
+    }
+
+    /// Connects to the database as it is.
+    pub(super) async fn look(address: &Address) -> Result<Self, StoreError> {
+        let pool = pool().connect_with(address.0.clone()).await;
+        let pool = pool.map_err(|error| explained(&address.place(), error))?;
         Ok(Self { pool })
     }
 
@@ -137,6 +144,7 @@ impl Database {
     ) -> Result<Transaction<'static, Postgres>, StoreError> {
         let mut tx = bounded(self.pool.begin()).await?;
         let query = match lock {
+            Lock::Rows => return Ok(tx),
             Lock::All => sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ALL),
             Lock::Stream(stream) => {
                 let both = "SELECT pg_advisory_xact_lock_shared($1), pg_advisory_xact_lock($2)";
@@ -158,6 +166,15 @@ impl Database {
             tracing::warn!(%error, "the database announces no news: they are asked for");
         }
         Ok(Listener(listener))
+    }
+
+    /// A transaction that reads, and sees the database as it is at its first statement. It may
+    /// take long over each.
+    pub(super) async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let mut tx = bounded(self.pool.begin_with(begin)).await?;
+        bounded(at_leisure(&mut tx)).await?;
+        Ok(tx)
     }
 
     #[cfg(test)]
@@ -197,6 +214,13 @@ impl Listener {
     }
 }
 
+/// Lifts the bounds of a statement for this transaction: it may read or write every row.
+pub(super) async fn at_leisure(on: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let unbounded = "SET LOCAL statement_timeout = 0;
+         SET LOCAL idle_in_transaction_session_timeout = '10min'";
+    on.execute(unbounded).await.map(drop)
+}
+
 /// Ends what the database neither does nor refuses: its own timeouts do not help when it hangs.
 pub(super) async fn bounded<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
@@ -220,10 +244,12 @@ fn pool() -> PoolOptions<Postgres> {
 /// On a connection of its own, since a migration may take longer than a statement may. Of several
 /// servers that start at once one migrates; the driver holds the others with a lock.
 async fn migrate(address: &Address) -> Result<(), StoreError> {
-    let mut connection = bounded(address.0.connect()).await?;
+    let place = address.place();
+    let failed = |error| explained(&place, error);
+    let mut connection = bounded(address.0.connect()).await.map_err(failed)?;
     let migrated = MIGRATIONS.run(&mut connection).await;
-    migrated.map_err(|error| StoreError::Unavailable(Fault::new(error)))?;
-    Ok(bounded(connection.close()).await?)
+    migrated.map_err(|error| unmigrated(&place, error, last(&MIGRATIONS)))?;
+    bounded(connection.close()).await.map_err(failed)
 }
 
 /// FNV-1a: the same for every server and version. Two streams with one hash only wait for each

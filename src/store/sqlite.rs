@@ -15,7 +15,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSy
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, Transaction};
 
 use super::StoreError;
-use super::error::Fault;
+use super::refusal::{barred, explained, unmigrated};
+use super::schema::last;
 
 /// What a SQLite URL begins with.
 pub(super) const SCHEME: &str = "sqlite:";
@@ -24,7 +25,7 @@ const READERS: u32 = 4;
 /// How long a statement waits for another process's lock, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-static MIGRATIONS: Migrator = sqlx::migrate!("keystore/migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("keystore/migrations/sqlite");
 
 /// An open database file.
 #[derive(Debug, Clone)]
@@ -42,16 +43,28 @@ pub(super) fn path_of(url: &str) -> Option<&Path> {
 impl Database {
     /// Opens the file, readable by its owner alone, and migrates it.
     pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
-        let failed = |error| StoreError::Unavailable(Fault::new(error));
-        let folder = make_folder(path).map_err(failed)?;
+        let folder = make_folder(path).map_err(|error| barred(path, error))?;
         // SQLite answers "locked" at once to the second of two that make a file a WAL database,
         // whatever their patience.
-        let _alone = lock(folder).await.map_err(failed)?;
-        make_private(path).map_err(failed)?;
-        let writer = pool(1).connect_with(options(path)).await?;
-        migrate(&writer).await?;
-        let read_only = options(path).pragma("query_only", "ON");
-        let readers = pool(READERS).connect_with(read_only).await?;
+        let _alone = lock(folder).await.map_err(|error| barred(path, error))?;
+        make_private(path).map_err(|error| barred(path, error))?;
+        let place = place(path);
+        let failed = |error| explained(&place, error);
+        let writer = pool(1).connect_with(options(path)).await.map_err(failed)?;
+        migrate(&writer)
+            .await
+            .map_err(|error| unmigrated(&place, error, last(&MIGRATIONS)))?;
+        let readers = readers(path).await.map_err(failed)?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Opens the file as it is.
+    pub(super) async fn look(path: &Path) -> Result<Self, StoreError> {
+        File::open(path).map_err(|error| barred(path, error))?;
+        let place = place(path);
+        let failed = |error| explained(&place, error);
+        let readers = readers(path).await.map_err(failed)?;
+        let writer = pool(1).connect_lazy_with(options(path));
         Ok(Self { writer, readers })
     }
 
@@ -65,11 +78,26 @@ impl Database {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
+    /// A transaction that reads, and sees the file as it is at its first statement.
+    pub(super) async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.readers.begin().await?)
+    }
+
     #[cfg(test)]
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// What may be told of the file.
+pub(super) fn place(path: &Path) -> String {
+    format!("{SCHEME}{}", path.display())
+}
+
+async fn readers(path: &Path) -> Result<SqlitePool, sqlx::Error> {
+    let read_only = options(path).pragma("query_only", "ON");
+    pool(READERS).connect_with(read_only).await
 }
 
 /// Local connections neither age nor need a test before use.
@@ -146,16 +174,14 @@ fn make_private(path: &Path) -> io::Result<()> {
 
 /// Two processes may open a new file at once; SQLite lets one migrate and fails the other, which
 /// then finds the work done.
-async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+async fn migrate(writer: &SqlitePool) -> Result<(), MigrateError> {
     const ATTEMPTS: u32 = 3;
     for _ in 1..ATTEMPTS {
         if run_migrations(writer).await.is_ok() {
             return Ok(());
         }
     }
-    run_migrations(writer)
-        .await
-        .map_err(|error| StoreError::Unavailable(Fault::new(error)))
+    run_migrations(writer).await
 }
 
 async fn run_migrations(writer: &SqlitePool) -> Result<(), MigrateError> {
@@ -245,8 +271,7 @@ mod tests {
             "no database, only text".repeat(99),
         )
         .unwrap();
-        let error = Store::open(&config).await.unwrap_err();
-        assert_eq!(error.to_string(), "the store is unavailable");
-        assert!(std::error::Error::source(&error).is_some());
+        let error = Store::open(&config).await.unwrap_err().to_string();
+        assert!(error.contains("hlskey.db is no SQLite database"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
 use super::columns::state_column;
-use super::link::{execute, fetch_all};
+use super::link::{Tx, execute, fetch_all};
 use super::{Config, Lock, Store};
 use crate::crypto::SecretText;
 use crate::domain::{Entropy as _, Kid, PeriodState, StreamId, SystemEntropy, Timestamp};
@@ -206,6 +206,43 @@ impl Store {
             state_column(state)
         )
         .unwrap();
+        on.commit().await.unwrap();
+    }
+
+    /// Destroys a key, as retention does.
+    pub(crate) async fn destroy_key(&self, kid: Kid) {
+        let mut on = self.write(Lock::All).await.unwrap();
+        execute!(
+            on,
+            "UPDATE periods SET sealed_key = NULL, state = 'destroyed' WHERE kid = $1",
+            kid.as_bytes().as_slice()
+        )
+        .unwrap();
+        on.commit().await.unwrap();
+    }
+
+    /// Puts one key's sealed bytes in the place of another's.
+    pub(crate) async fn move_key(&self, from: Kid, to: Kid) {
+        let mut on = self.write(Lock::All).await.unwrap();
+        execute!(
+            on,
+            "UPDATE periods SET sealed_key = (
+                SELECT p.sealed_key FROM periods p WHERE p.kid = $1
+             ) WHERE kid = $2",
+            from.as_bytes().as_slice(),
+            to.as_bytes().as_slice()
+        )
+        .unwrap();
+        on.commit().await.unwrap();
+    }
+
+    /// Runs statements of a test's own.
+    pub(crate) async fn put(&self, sql: &'static str) {
+        let mut on = self.write(Lock::All).await.unwrap();
+        match &mut on {
+            Tx::Sqlite(on) => drop(sqlx::raw_sql(sql).execute(&mut **on).await.unwrap()),
+            Tx::Postgres(on) => drop(sqlx::raw_sql(sql).execute(&mut **on).await.unwrap()),
+        }
         on.commit().await.unwrap();
     }
 

@@ -1,0 +1,9 @@
+-- Which master key a key is sealed under stands in its first 5 bytes: the form and the key's tag.
+CREATE INDEX periods_master ON periods (substr(sealed_key, 1, 5), kid)
+WHERE sealed_key IS NOT NULL;
+
+-- Master keys, by those 5 bytes, under which no server may seal any more: a rekey moved on from them.
+CREATE TABLE retired_masters (
+    header BLOB NOT NULL PRIMARY KEY CHECK (length(header) = 5),
+    retired INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
