@@ -37,9 +37,9 @@ pub enum KeysError {
     /// Others kept changing the stream; nothing was done.
     #[error("the stream is being changed by others; try again")]
     Busy,
-    /// A stored key does not open under the configured master keys.
-    #[error("{0}; put the master key that sealed it back into keys.master_keys")]
-    Ring(#[source] Arc<RingError>),
+    /// The configured master keys do not open a stored key, or may seal none.
+    #[error(transparent)]
+    Ring(Arc<RingError>),
     /// There were no news of revocations for too long to trust what is in memory.
     #[error("no news from the store for longer than store.stale_after")]
     Stale,
@@ -51,6 +51,12 @@ pub enum KeysError {
 fn names(missed: &[Unreachable]) -> String {
     let name = |one: &Unreachable| format!("{} (until {})", one.instance, one.lease_end.0);
     missed.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+impl From<RingError> for KeysError {
+    fn from(error: RingError) -> Self {
+        Self::Ring(Arc::new(error))
+    }
 }
 
 impl From<StoreError> for KeysError {

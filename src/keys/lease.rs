@@ -9,7 +9,7 @@ use crate::crypto::ContentKey;
 use crate::domain::{
     Boundary, KeyScope, Kid, Period, Rendition, Scope, Slot, Stream, StreamId, Timestamp,
 };
-use crate::store::{Held, Hold, NewPeriod, PeriodRow, StreamRow};
+use crate::store::{Held, Hold, NewPeriod, PeriodRow, StoreError, StreamRow};
 
 use super::span::{MAX_PERIODS, Span};
 use super::{ATTEMPTS, Keys, KeysError, check_name};
@@ -151,7 +151,10 @@ impl Keys {
             let free = |new: &&NewPeriod| scope == Scope::Stream && span.is_due(new.slot.boundary);
             let charged = missing.len() - missing.iter().filter(free).count();
             self.allowance.take(subject, charged, now)?;
-            self.store.issue(&row, &scope, &missing, now).await?;
+            match self.store.issue(&row, &scope, &missing, now).await {
+                Err(StoreError::RetiredMaster(_)) => self.masters.follow(&self.store).await?,
+                issued => drop(issued?),
+            }
         }
         Err(KeysError::Busy)
     }

@@ -4,13 +4,16 @@
 
 mod allowance;
 mod announce;
+mod backup;
 mod config;
 mod error;
 mod lease;
+mod masters;
 mod news;
 mod owner;
 mod progress;
 mod register;
+mod reseal;
 mod retain;
 mod reveal;
 mod rotate;
@@ -18,20 +21,25 @@ mod signals;
 mod span;
 #[cfg(test)]
 mod testing;
+mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use backup::{BackupError, Contents, backup, check as check_backup, restore};
 pub use config::{Config, Retention, Template, TemplateError};
 pub use error::KeysError;
 pub use lease::{Holding, Lease, LeaseRequest, LeasedPeriod};
 pub use register::Registered;
+pub use reseal::{Progress as ResealProgress, Rekeyed, reseal};
 pub use rotate::Rotated;
+pub use verify::{Flaw, Health, verify};
 
 use crate::crypto::{ContentKey, KeyRing, Place, RingError};
 use crate::domain::{Boundary, Clock, Entropy, Kid, Schedule, StreamId, Timestamp};
 use crate::store::{Reach, Store, StoreError, StreamRow};
 use allowance::Allowance;
+use masters::Masters;
 use news::Freshness;
 use owner::Owners;
 use retain::Rules;
@@ -46,7 +54,7 @@ const ASSUMED_PACE: Duration = Duration::from_secs(1);
 /// The keys of all streams.
 pub struct Keys {
     store: Store,
-    ring: KeyRing,
+    masters: Masters,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     public_url: String,
@@ -74,7 +82,7 @@ impl Keys {
         Self {
             freshness: Freshness::new(store.stale_after()),
             store,
-            ring,
+            masters: Masters::new(ring),
             clock,
             entropy,
             public_url: config.public_url.trim_end_matches('/').to_owned(),
@@ -98,8 +106,11 @@ impl Keys {
         self.verify_ring().await
     }
 
-    /// Whether the ring opens the oldest and the newest key of the store.
+    /// Whether the ring has every master key that the store needs, and one that may seal, and
+    /// opens the oldest and the newest key. Quick, however many keys there are.
     pub async fn verify_ring(&self) -> Result<(), KeysError> {
+        self.masters.cover(&self.store).await?;
+        self.masters.follow(&self.store).await?;
         for row in self.store.sample_keys().await? {
             self.unseal(row.facts.kid, row.sealed_key.as_deref())?;
         }
@@ -121,7 +132,8 @@ impl Keys {
 
     fn seal(&self, kid: Kid, key: &ContentKey) -> Vec<u8> {
         let place = place(&kid);
-        self.ring.seal(place, key.expose(), self.entropy.as_ref())
+        self.masters
+            .seal(place, key.expose(), self.entropy.as_ref())
     }
 
     fn unseal(&self, kid: Kid, sealed: Option<&[u8]>) -> Result<ContentKey, KeysError> {
@@ -130,10 +142,13 @@ impl Keys {
             row: kid.to_string(),
             column: "sealed_key",
         };
-        match self.ring.open(place(&kid), sealed.ok_or(KeysError::Gone)?) {
+        match self
+            .masters
+            .open(place(&kid), sealed.ok_or(KeysError::Gone)?)
+        {
             Ok(plain) => Ok(ContentKey::from_slice(&plain).ok_or_else(damaged)?),
             Err(RingError::Damaged) => Err(damaged().into()),
-            Err(error) => Err(KeysError::Ring(Arc::new(error))),
+            Err(error) => Err(error.into()),
         }
     }
 }
