@@ -46,7 +46,7 @@ enum Command {
     /// Manage packagers' and operators' credentials.
     #[command(subcommand)]
     Credential(credential::CredentialCommand),
-    /// Prepare the keystore.
+    /// The keystore: make, rekey, back up, restore, migrate, verify.
     #[command(subcommand)]
     Keystore(keystore::KeystoreCommand),
     /// Check a configuration, or print one to start from.
@@ -111,7 +111,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Stream(command) => block_on(stream::run(command)),
         Command::Token(command) => token::run(&command),
         Command::Credential(command) => block_on(credential::run(command)),
-        Command::Keystore(command) => keystore::run(&command),
+        Command::Keystore(command) => block_on(keystore::run(command)),
         Command::Config(command) => config::run(&command),
         Command::Health(args) => block_on(health::run(args)),
         Command::Completions(args) => {

@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::ConfigArg;
+use super::keystore::explained;
 use crate::access::Gate;
 use crate::config::Config;
 use crate::crypto::KeyRing;
 use crate::domain::{SystemClock, SystemEntropy};
-use crate::keys::Keys;
+use crate::keys::{Keys, KeysError};
 use crate::server::{Deps, Page, Server};
 use crate::store::Store;
 use crate::telemetry::{init_logging, service_ready, service_stopping, shutdown_signal};
@@ -58,15 +59,21 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The gate and the keys of `config`, on `store`. Refuses to start with a master key that does not
-/// open what the store holds.
+/// The gate and the keys of `config`, on `store`. Refuses to start without a master key that
+/// something in the store is sealed under.
 pub(super) async fn open(config: &Config, store: Store) -> anyhow::Result<(Arc<Gate>, Arc<Keys>)> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let ring = KeyRing::load(&config.keys.master_keys)?;
+    let ring = match KeyRing::load(&config.keys.master_keys) {
+        Ok(ring) => ring,
+        Err(error) => return Err(explained(error, &store).await),
+    };
     let gate = Gate::new(&config.access, store.clone(), clock.clone())?;
-    let keys = Arc::new(Keys::new(&config.keys, store, ring, clock, entropy));
+    let keys = Arc::new(Keys::new(&config.keys, store.clone(), ring, clock, entropy));
     keys.follow().await?;
-    keys.ready().await?;
+    match keys.ready().await {
+        Err(error @ KeysError::Ring(_)) => return Err(explained(error, &store).await),
+        ready => ready?,
+    }
     Ok((Arc::new(gate), keys))
 }
 

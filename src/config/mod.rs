@@ -123,6 +123,11 @@ impl Config {
         config
     }
 
+    /// The file itself.
+    pub fn path(&self) -> &Path {
+        &self.source.path
+    }
+
     fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         let mut paths = self.server.paths_mut();
         paths.extend(self.store.paths_mut());

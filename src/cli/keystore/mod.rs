@@ -1,53 +1,51 @@
-//! `hlskey keystore init`: the secrets that a server cannot start without.
+//! `hlskey keystore …`: the master keys, and the store that they seal, from its making to its
+//! backup.
 //!
-//! Must not know: what they seal or sign.
+//! Must not know: how a key is sealed, or what a row holds.
 
-use std::path::{Path, PathBuf};
+mod backup;
+mod init;
+mod masters;
+mod migrate;
+mod rekey;
+mod restore;
+mod verify;
 
-use anyhow::Context as _;
 use clap::Subcommand;
 
-use super::{ConfigArg, private_file};
-use crate::config::Config;
-use crate::crypto::MasterKey;
-use crate::domain::SystemEntropy;
+pub(super) use init::ensure_secret;
+pub(super) use masters::explained;
 
 /// `hlskey keystore …`.
 #[derive(Debug, Subcommand)]
 pub(super) enum KeystoreCommand {
     /// Make the master keys and grant keys that the configuration names and that are not there.
-    Init(ConfigArg),
+    Init(init::InitArgs),
+    /// Seal every key under the first master key, while servers run.
+    Rekey(rekey::RekeyArgs),
+    /// Write the store as it is now to one file.
+    Backup(backup::BackupArgs),
+    /// Fill the store from a backup.
+    Restore(restore::RestoreArgs),
+    /// Bring the store's schema up to date, or say what that would do.
+    Migrate(migrate::MigrateArgs),
+    /// Open every key, read every row, and say what is wrong.
+    Verify(verify::VerifyArgs),
 }
 
-pub(super) fn run(command: &KeystoreCommand) -> anyhow::Result<()> {
-    let KeystoreCommand::Init(at) = command;
-    let config = Config::load(&at.config)?;
-    for path in secret_files(&config) {
-        let made = ensure_secret(&path)?;
-        println!("{} {}", if made { "made" } else { "kept" }, path.display());
+pub(super) async fn run(command: KeystoreCommand) -> anyhow::Result<()> {
+    match command {
+        KeystoreCommand::Init(args) => init::run(&args).await,
+        KeystoreCommand::Rekey(args) => rekey::run(&args).await,
+        KeystoreCommand::Backup(args) => backup::run(&args).await,
+        KeystoreCommand::Restore(args) => restore::run(&args).await,
+        KeystoreCommand::Migrate(args) => migrate::run(&args).await,
+        KeystoreCommand::Verify(args) => verify::run(&args).await,
     }
+}
+
+/// Prints a JSON document for programs.
+fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
-}
-
-fn secret_files(config: &Config) -> Vec<PathBuf> {
-    config
-        .keys
-        .master_keys
-        .iter()
-        .chain(&config.access.grants.key_files)
-        .cloned()
-        .collect()
-}
-
-/// Makes a file of 64 random hex digits unless it is there; whether it was made.
-pub(super) fn ensure_secret(path: &Path) -> anyhow::Result<bool> {
-    if path.exists() {
-        return Ok(false);
-    }
-    if let Some(folder) = path.parent() {
-        private_file::create_dir(folder).with_context(|| folder.display().to_string())?;
-    }
-    let secret = MasterKey::generate(&SystemEntropy);
-    private_file::create(path, secret.as_bytes()).with_context(|| path.display().to_string())?;
-    Ok(true)
 }

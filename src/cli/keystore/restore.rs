@@ -1,0 +1,78 @@
+//! `hlskey keystore restore`: a store from a backup.
+//!
+//! Must not know: the file's form.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+
+use super::masters::{Masters, keys};
+use super::print_json;
+use crate::cli::ConfigArg;
+use crate::config::Config;
+use crate::keys::{check_backup, restore};
+use crate::store::Store;
+
+/// `hlskey keystore restore`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RestoreArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The backup.
+    file: PathBuf,
+    /// Delete what the store holds, if it holds anything.
+    #[arg(long)]
+    replace: bool,
+    /// Say what the backup holds and whether it is sound, and do no more.
+    #[arg(long)]
+    check: bool,
+    /// JSON instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: &RestoreArgs) -> anyhow::Result<()> {
+    let config = Config::load(&args.config.config)?;
+    let masters = Masters::load(&config)?;
+    let named = || args.file.display().to_string();
+    let mut file = File::open(&args.file).with_context(named)?;
+    let contents = match args.check {
+        true => check_backup(&file, &masters.ring).with_context(named)?,
+        false => {
+            // Judged first, so that a bad file does not even make an empty store.
+            check_backup(&file, &masters.ring).with_context(named)?;
+            let store = Store::open(&config.store).await?;
+            restore(&store, &masters.ring, &mut file, args.replace)
+                .await
+                .with_context(|| format!("{}: nothing was restored", named()))?
+        }
+    };
+    if args.json {
+        return print_json(&json!({
+            "restored": !args.check,
+            "made": contents.made,
+            "schema": contents.schema,
+            "rows": contents.rows,
+            "needs": contents.needs().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }));
+    }
+    println!(
+        "{} the backup of {}: {} streams, {}, {} credentials",
+        if args.check { "sound is" } else { "restored" },
+        contents.made,
+        contents.count("streams"),
+        keys(contents.count("periods")),
+        contents.count("credentials")
+    );
+    for tag in contents.needs() {
+        println!("  its keys need master key {}", masters.name(tag));
+    }
+    if !args.check {
+        println!("servers that ran on this store remember what it held: restart each of them, and");
+        println!("then the encryptors. Keys that were issued after the backup are lost.");
+    }
+    Ok(())
+}
