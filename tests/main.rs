@@ -28,6 +28,8 @@ mod harness;
 #[cfg(test)]
 mod independent;
 #[cfg(test)]
+mod keystore;
+#[cfg(test)]
 mod layering;
 #[cfg(test)]
 mod lease;

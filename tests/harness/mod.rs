@@ -7,6 +7,7 @@ pub(crate) mod authority;
 pub(crate) mod binary;
 pub(crate) mod chance;
 pub(crate) mod collector;
+pub(crate) mod database;
 pub(crate) mod demo;
 pub(crate) mod encrypt;
 pub(crate) mod ffmpeg;
