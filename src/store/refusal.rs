@@ -76,22 +76,29 @@ pub enum Refusal {
 pub(super) fn explained(place: &str, error: sqlx::Error) -> StoreError {
     let named = |make: fn(String) -> Refusal| make(place.to_owned()).into();
     let code = error.as_database_error().and_then(|error| error.code());
-    match code.as_deref() {
-        // SQLite's result codes, https://www.sqlite.org/rescode.html
-        Some("26") => named(Refusal::NoDatabase),
-        Some("11") => named(Refusal::Damaged),
-        Some("13") => named(Refusal::Full),
-        Some("8" | "1032" | "1544") => named(Refusal::ReadOnly),
-        // Postgres' SQLSTATE
-        Some("28P01" | "28000") => named(Refusal::Password),
-        Some("3D000") => named(Refusal::Absent),
-        Some("42501") => named(Refusal::Forbidden),
+    let code = code.as_deref().unwrap_or_default();
+    match (sqlite_code(code), code) {
+        (Some(26), _) => named(Refusal::NoDatabase),
+        (Some(11), _) => named(Refusal::Damaged),
+        (Some(13), _) => named(Refusal::Full),
+        (Some(8), _) => named(Refusal::ReadOnly),
+        // Postgres' SQLSTATE, of five letters
+        (_, "28P01" | "28000") => named(Refusal::Password),
+        (_, "3D000") => named(Refusal::Absent),
+        (_, "42501") => named(Refusal::Forbidden),
         _ => match error {
             sqlx::Error::Io(cause) => away(place, cause),
             sqlx::Error::PoolTimedOut => away(place, io::ErrorKind::TimedOut.into()),
             error => error.into(),
         },
     }
+}
+
+/// The primary one of SQLite's result codes, <https://www.sqlite.org/rescode.html>: an extended one
+/// has it in its low byte.
+fn sqlite_code(code: &str) -> Option<u32> {
+    let number: u32 = code.parse().ok()?;
+    (code.len() < 5).then_some(number & 0xff)
 }
 
 fn away(place: &str, cause: io::Error) -> StoreError {

@@ -155,8 +155,15 @@ impl Bench {
 pub(super) async fn issue(packager: &Actor, stream: &str, count: usize) -> Served {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
-    let path = format!("/v1/streams/{stream}/schedule?from=0&count={count}");
-    let lease = packager.get(&path).await.expect(200).json();
+    let path = format!("/v1/streams/{stream}/schedule");
+    let now = packager
+        .get(&format!("{path}?count=1"))
+        .await
+        .expect(200)
+        .json();
+    let from = now["periods"][0]["index"].as_i64().unwrap();
+    let query = format!("{path}?from={from}&count={count}");
+    let lease = packager.get(&query).await.expect(200).json();
     let periods = lease["periods"].as_array().unwrap();
     assert_eq!(periods.len(), count);
     let one = |period: &Value| {

@@ -67,7 +67,7 @@ async fn a_store_of_0_1_0_serves_what_it_served() {
         // Its packager, its schedule, and its keys for those periods.
         let token = format!("hlskey_0123456789abcdef_{}", "f".repeat(64));
         let packager = bench.serve.stranger().with(&token);
-        let lease = packager.get("/v1/streams/live/news/schedule?from=2945592&count=2");
+        let lease = packager.get("/v1/streams/live/news/schedule?from=6837408&count=2");
         let lease = lease.await.expect(200).json();
         for (period, n) in lease["periods"].as_array().unwrap().iter().zip([1, 2]) {
             assert!(
@@ -103,9 +103,9 @@ async fn two_that_start_at_once_on_an_old_store_both_serve_it() {
 /// Enough keys that a migration takes a while.
 const MANY: &str = "INSERT INTO periods (kid, stream, incarnation, rendition, boundary_kind,
         boundary, slot, state, sealed_key, issued)
-    SELECT KID, p.stream, 1, '', 'time', 1800000000000 + n, 3000000 + n, 'pending',
+    SELECT KID, p.stream, 1, '', 'time', 5000000000000 + n, 9000000 + n, 'pending',
         p.sealed_key, p.issued
-    FROM periods p, NUMBERS WHERE p.slot = 2945592 AND p.state = 'active'";
+    FROM periods p, NUMBERS WHERE p.slot = 6837408 AND p.state = 'active'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_is_killed_is_done_by_the_next() {

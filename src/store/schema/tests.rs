@@ -13,7 +13,7 @@ use crate::store::testing::Scratch;
 
 const OLD_SQLITE: &str = include_str!("../../../tests/fixtures/store-0.1.0/sqlite.sql");
 const OLD_POSTGRES: &str = include_str!("../../../tests/fixtures/store-0.1.0/postgres.sql");
-const T: i64 = 1_767_355_200_000;
+const T: i64 = 4_102_444_800_000;
 
 /// A store as 0.1.0 left it.
 async fn old() -> Scratch {
