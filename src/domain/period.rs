@@ -48,6 +48,17 @@ pub enum PeriodState {
 }
 
 impl PeriodState {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Retired => "retired",
+            Self::Revoked => "revoked",
+            Self::Destroyed => "destroyed",
+        }
+    }
+
     /// Whether a permit may still be answered with the key.
     pub fn is_delivered(self) -> bool {
         matches!(self, Self::Pending | Self::Active)

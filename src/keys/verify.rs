@@ -10,6 +10,8 @@ use crate::store::{Inspected, SealedUnder, Store, StoreError};
 
 use super::{KeysError, place};
 
+/// Faults that are kept; a wrong master key makes one of each key.
+const KEPT: usize = 1000;
 /// Keys that are read at once.
 const PAGE: u16 = 1000;
 
@@ -26,8 +28,10 @@ pub struct Health {
     pub sealed_under: Vec<SealedUnder>,
     /// Master keys that may seal no more.
     pub retired: Vec<KeyTag>,
-    /// What is wrong.
+    /// What is wrong: the first thousand.
     pub faults: Vec<Flaw>,
+    /// How much is wrong.
+    pub found: usize,
 }
 
 /// Something that is wrong, and where.
@@ -50,10 +54,7 @@ pub async fn verify(store: &Store, ring: &KeyRing) -> Result<Health, KeysError> 
         ..Health::default()
     };
     for what in store.inspect_database().await? {
-        health.faults.push(Flaw {
-            what,
-            ..Flaw::default()
-        });
+        health.add(what.into());
     }
     health.look_at_masters(ring);
     health.look_at_streams(store).await?;
@@ -65,10 +66,28 @@ pub async fn verify(store: &Store, ring: &KeyRing) -> Result<Health, KeysError> 
     Ok(health)
 }
 
+impl From<String> for Flaw {
+    /// Of no key and no stream.
+    fn from(what: String) -> Self {
+        Self {
+            what,
+            ..Self::default()
+        }
+    }
+}
+
 impl Health {
+    /// Notes what is wrong.
+    pub fn add(&mut self, flaw: Flaw) {
+        self.found += 1;
+        if self.faults.len() < KEPT {
+            self.faults.push(flaw);
+        }
+    }
+
     fn fault(&mut self, kid: Option<Kid>, stream: Option<&str>, what: String) {
         let stream = stream.map(str::to_owned);
-        self.faults.push(Flaw { kid, stream, what });
+        self.add(Flaw { kid, stream, what });
     }
 
     fn look_at_masters(&mut self, ring: &KeyRing) {
@@ -118,7 +137,7 @@ impl Health {
             }
         };
         let state = row.period.state;
-        *self.keys.entry(state_name(state)).or_default() += 1;
+        *self.keys.entry(state.as_str()).or_default() += 1;
         let kid = row.period.kid;
         let opened = row
             .sealed_key
@@ -144,16 +163,6 @@ fn inconsistency(error: StoreError) -> Result<String, KeysError> {
     match error {
         StoreError::Inconsistent { .. } => Ok(error.to_string()),
         error => Err(error.into()),
-    }
-}
-
-fn state_name(state: PeriodState) -> &'static str {
-    match state {
-        PeriodState::Pending => "pending",
-        PeriodState::Active => "active",
-        PeriodState::Retired => "retired",
-        PeriodState::Revoked => "revoked",
-        PeriodState::Destroyed => "destroyed",
     }
 }
 

@@ -56,6 +56,15 @@ impl Change {
 /// Writes the news of a transaction into it. They come last: their lock is everybody's.
 pub(super) async fn tell(on: &mut Tx, change: &Change) -> Result<(), StoreError> {
     let (what, name) = change.columns();
+    write(on, what, &name).await
+}
+
+/// As [`tell`], of everything: followers are told that their news are [`News::Lost`].
+pub(super) async fn tell_all(on: &mut Tx) -> Result<(), StoreError> {
+    write(on, "all", "").await
+}
+
+async fn write(on: &mut Tx, what: &'static str, name: &str) -> Result<(), StoreError> {
     on.announce().await?;
     execute!(
         on,

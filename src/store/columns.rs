@@ -61,13 +61,7 @@ pub(super) fn rotation(rule: &str, span: Option<i64>) -> Option<Rotation> {
 
 /// A state's name.
 pub(super) fn state_column(state: PeriodState) -> &'static str {
-    match state {
-        PeriodState::Pending => "pending",
-        PeriodState::Active => "active",
-        PeriodState::Retired => "retired",
-        PeriodState::Revoked => "revoked",
-        PeriodState::Destroyed => "destroyed",
-    }
+    state.as_str()
 }
 
 /// The state of a name.

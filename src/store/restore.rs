@@ -4,6 +4,7 @@
 
 use sqlx::AssertSqlSafe;
 
+use super::changes::tell_all;
 use super::link::{Link, Tx};
 use super::postgres::at_leisure;
 use super::snapshot::{Column, Form, TABLES, columns};
@@ -15,25 +16,29 @@ pub struct Restoring {
     target: Option<Target>,
 }
 
+/// What every other row belongs to, but for what a server notes of itself.
+const CONTENT: [&str; 2] = ["streams", "credentials"];
+
 /// The table that is being filled.
 struct Target {
     insertion: String,
 }
 
 impl Store {
-    /// Begins to fill the store. One that holds anything is refused with
+    /// Begins to fill the store. One that holds a stream or a credential is refused with
     /// [`StoreError::Conflict`], unless it is to be replaced.
     pub async fn restore(&self, replace: bool) -> Result<Restoring, StoreError> {
         let mut on = self.write(Lock::All).await?;
         if let Tx::Postgres(transaction) = &mut on {
             at_leisure(transaction).await?;
         }
-        for (table, _) in TABLES.iter().rev() {
-            if replace {
-                run(&mut on, format!("DELETE FROM {table}"), None).await?;
-            } else if holds_rows(&mut on, table).await? {
+        for table in CONTENT {
+            if !replace && holds_rows(&mut on, table).await? {
                 return Err(StoreError::Conflict("what the store holds"));
             }
+        }
+        for (table, _) in TABLES.iter().rev() {
+            run(&mut on, format!("DELETE FROM {table}"), None).await?;
         }
         Ok(Restoring { on, target: None })
     }
@@ -64,8 +69,9 @@ impl Restoring {
         }
     }
 
-    /// Makes all of it durable at once.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    /// Makes all of it durable at once. Servers that run on the store forget what they remember.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        tell_all(&mut self.on).await?;
         self.on.commit().await
     }
 }

@@ -63,7 +63,12 @@ impl Database {
         File::open(path).map_err(|error| barred(path, error))?;
         let place = place(path);
         let failed = |error| explained(&place, error);
-        let readers = readers(path).await.map_err(failed)?;
+        let as_it_is = bare_options(path).pragma("query_only", "ON");
+        let readers = pool(READERS).connect_with(as_it_is).await;
+        let readers = readers.map_err(failed)?;
+        // Nothing of the file is read before somebody asks for something.
+        let asked = sqlx::query("SELECT count(*) FROM sqlite_master");
+        asked.execute(&readers).await.map_err(failed)?;
         let writer = pool(1).connect_lazy_with(options(path));
         Ok(Self { writer, readers })
     }
@@ -124,11 +129,16 @@ async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
 /// `FULL`: a key is on the disk before anybody hears of it. `secure_delete`: one that is destroyed
 /// does not live on in a free page.
 fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
+    bare_options(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("secure_delete", "ON")
+}
+
+/// What changes nothing about the file.
+fn bare_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
         .disable_statement_logging()

@@ -42,7 +42,7 @@ impl Bench {
             Kind::Sqlite => None,
             Kind::Postgres => Some(Cluster::start()),
         };
-        let serve = Serve::prepare("{ every = \"10s\" }", "");
+        let serve = Serve::prepare("{ every = \"1h\" }", "");
         let file = serve.config().with_file_name("keystore").join("hlskey.db");
         let url = match &cluster {
             None => format!("sqlite:{}", file.display()),
@@ -87,7 +87,8 @@ impl Bench {
     pub(super) fn printed(&self, args: &[&str]) -> String {
         let output = self.run(args);
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{args:?}: {errors}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{args:?}: {errors}{text}");
         String::from_utf8(output.stdout).unwrap()
     }
 

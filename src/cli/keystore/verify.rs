@@ -18,9 +18,6 @@ use crate::crypto::KeyTag;
 use crate::keys::{Flaw, Health, verify};
 use crate::store::{Schema, Store};
 
-/// Faults that are shown at most.
-const SHOWN: usize = 1000;
-
 /// `hlskey keystore verify`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArgs {
@@ -35,6 +32,8 @@ pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.config.config)?;
     let place = config.store.place()?;
     let masters = Masters::load(&config)?;
+    // Before the store is opened: SQLite gives its side files the database's own mode.
+    let around = around(&config)?;
     let Some(store) = Store::look(&config.store).await? else {
         bail!("{place} does not exist: nothing to verify");
     };
@@ -47,17 +46,13 @@ pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<()> {
         schema.foreign()
     );
     let mut health = verify(&store, &masters.ring).await?;
-    health.faults.extend(around(&config)?);
+    around.into_iter().for_each(|flaw| health.add(flaw));
     let rows = master_rows(&health, &masters);
     match args.json {
         true => print_json(&view(&health, &rows, &place, &schema))?,
         false => show(&health, &rows, &place, &schema),
     }
-    ensure!(
-        health.faults.is_empty(),
-        "{place} has {} faults",
-        health.faults.len()
-    );
+    ensure!(health.found == 0, "{place} has {} faults", health.found);
     Ok(())
 }
 
@@ -75,11 +70,7 @@ fn around(config: &Config) -> anyhow::Result<Vec<Flaw>> {
     if let Err(error) = Gate::check(&config.access) {
         faults.push(error.to_string());
     }
-    let flaws = faults.into_iter().map(|what| Flaw {
-        what,
-        ..Flaw::default()
-    });
-    Ok(flaws.collect())
+    Ok(faults.into_iter().map(Flaw::from).collect())
 }
 
 /// The database's file and those that SQLite keeps beside it.
@@ -180,15 +171,15 @@ fn show(health: &Health, rows: &[MasterRow], place: &str, schema: &Schema) {
             row.state()
         );
     }
-    for Flaw { kid, stream, what } in health.faults.iter().take(SHOWN) {
+    for Flaw { kid, stream, what } in &health.faults {
         let of = |what: &str, text: Option<String>| {
             text.map_or(String::new(), |text| format!("{what} {text}: "))
         };
         let (key, stream) = (kid.map(|kid| kid.to_string()), stream.clone());
         println!("FAULT {}{}{what}", of("key", key), of("stream", stream));
     }
-    if health.faults.len() > SHOWN {
-        println!("… and {} more", health.faults.len() - SHOWN);
+    if health.found > health.faults.len() {
+        println!("… and {} more", health.found - health.faults.len());
     }
 }
 
@@ -203,7 +194,7 @@ fn view(health: &Health, rows: &[MasterRow], place: &str, schema: &Schema) -> se
             "retired": row.retired,
         })
     });
-    let faults = health.faults.iter().take(SHOWN).map(|flaw| {
+    let faults = health.faults.iter().map(|flaw| {
         json!({
             "kid": flaw.kid.map(|kid| kid.to_string()),
             "stream": flaw.stream,
@@ -211,7 +202,7 @@ fn view(health: &Health, rows: &[MasterRow], place: &str, schema: &Schema) -> se
         })
     });
     json!({
-        "ok": health.faults.is_empty(),
+        "ok": health.found == 0,
         "store": place,
         "schema": { "applied": schema.applied },
         "streams": health.streams,
@@ -219,6 +210,6 @@ fn view(health: &Health, rows: &[MasterRow], place: &str, schema: &Schema) -> se
         "keys": health.keys,
         "master_keys": masters.collect::<Vec<_>>(),
         "faults": faults.collect::<Vec<_>>(),
-        "fault_count": health.faults.len(),
+        "fault_count": health.found,
     })
 }

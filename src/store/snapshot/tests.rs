@@ -4,9 +4,9 @@
 
 use super::*;
 use crate::domain::{StreamPolicy, Timestamp};
-use crate::store::Lock;
 use crate::store::link::execute;
 use crate::store::testing::{cluster, config_in, scratch};
+use crate::store::{Lock, News};
 
 const NOW: Timestamp = Timestamp::from_millis(1);
 
@@ -159,8 +159,16 @@ async fn a_store_that_holds_anything_is_replaced_only_when_that_is_said() {
     assert!(matches!(refused, StoreError::Conflict(_)), "{refused}");
     drop(store.restore(true).await.unwrap());
     assert_eq!(store.streams().await.unwrap().len(), 1, "not committed");
+    let mut follower = store.follow();
+    follower.read().await.unwrap();
+    assert_eq!(follower.read().await.unwrap(), News::Changes(Vec::new()));
     store.restore(true).await.unwrap().commit().await.unwrap();
     assert!(store.streams().await.unwrap().is_empty());
+    assert_eq!(
+        follower.read().await.unwrap(),
+        News::Lost,
+        "forget everything"
+    );
 }
 
 #[tokio::test]
