@@ -10,6 +10,8 @@ mod bounds;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;

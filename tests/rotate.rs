@@ -3,15 +3,20 @@
 //!
 //! Must not know: how encryptors are remembered.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::actor::{Actor, Answer};
+use crate::harness::encrypt::Encrypt;
+use crate::harness::packager::Packager;
+use crate::harness::process::Process;
 use crate::harness::serve::Serve;
 use crate::harness::wait::{seconds, until};
 
-const STREAM: &str = "/v1/streams/test/cut";
+pub(crate) const STREAM: &str = "/v1/streams/test/cut";
 
 /// An encryptor as the server sees it: a name, and the version that it follows.
 struct Follower {
@@ -49,7 +54,7 @@ impl Follower {
     }
 }
 
-fn packager(serve: &Serve) -> Actor {
+pub(crate) fn packager(serve: &Serve) -> Actor {
     let credential = serve.credential("packager", "test/**", &[]);
     let text = std::fs::read_to_string(credential).unwrap();
     serve.stranger().with(text.trim())
@@ -61,7 +66,7 @@ async fn rotate(actor: &Actor, body: &str) -> Answer {
         .await
 }
 
-async fn schedule(actor: &Actor) -> Value {
+pub(crate) async fn schedule(actor: &Actor) -> Value {
     actor
         .get(&format!("{STREAM}/schedule?from=0&count=2"))
         .await
@@ -80,7 +85,7 @@ async fn report(actor: &Actor, name: &str, acknowledged: u64, leaving: bool) -> 
         .json()
 }
 
-fn millis(time: &Value) -> i64 {
+pub(crate) fn millis(time: &Value) -> i64 {
     let time = time.as_str().unwrap();
     let format = &time::format_description::well_known::Rfc3339;
     let time = time::OffsetDateTime::parse(time, format).unwrap();
@@ -276,55 +281,6 @@ async fn a_server_killed_between_announcing_and_confirming_leaves_no_half_cut() 
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn times_taken_from_a_clock_stand_where_nobody_claimed() {
-    let serve = Serve::start("{ every = \"10m\" }", "").await;
-    let actor = packager(&serve);
-    let lease = schedule(&actor).await;
-    let now = millis(&lease["now"]);
-    let at = |millis: i64| {
-        let nanos = i128::from(millis) * 1_000_000;
-        let time = time::OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap();
-        time.format(&time::format_description::well_known::Rfc3339)
-            .unwrap()
-    };
-    let claim = async |claims: &[u64], taken: &[(u64, i64)]| {
-        let taken = taken
-            .iter()
-            .map(|(segment, time)| json!({"segment": segment, "time": at(*time)}));
-        let taken: Vec<Value> = taken.collect();
-        let body = json!({"instance": "e", "acknowledged": 1, "claims": claims, "taken": taken});
-        let path = format!("{STREAM}/progress");
-        let reply = actor
-            .ask("POST", &path, Some(&body.to_string()))
-            .await
-            .expect(200)
-            .json();
-        let times = reply["claims"].as_array().unwrap().iter();
-        let pair = |claim: &Value| (claim["segment"].as_u64().unwrap(), millis(&claim["time"]));
-        times.map(pair).collect::<Vec<_>>()
-    };
-    let minute = 60_000;
-    let first = claim(&[12], &[(10, now - 2 * minute), (11, now - minute)]).await;
-    assert_eq!(first[1..], [(10, now - 2 * minute), (11, now - minute)]);
-    assert!(first[0].0 == 12 && first[0].1 >= now, "{first:?}");
-    let other = claim(&[], &[(10, now), (13, now - 3 * minute)]).await;
-    assert_eq!(other[0], (10, now - 2 * minute), "the first writer wins");
-    assert_eq!(other[1], (13, first[0].1), "no order is turned around");
-    let ahead = claim(&[], &[(14, now + 60 * minute)]).await[0].1;
-    assert!(
-        ahead < now + minute,
-        "a clock that is ahead is not believed: {ahead}"
-    );
-    let body = json!({"instance": "e", "acknowledged": 1,
-        "taken": vec![json!({"segment": 1, "time": at(now)}); 1001]});
-    let path = format!("{STREAM}/progress");
-    actor
-        .ask("POST", &path, Some(&body.to_string()))
-        .await
-        .expect(400);
-}
-
 /// A lease outlives the server: it is durable before its keys are answered.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_survives_a_killed_server() {
@@ -337,4 +293,74 @@ async fn a_lease_survives_a_killed_server() {
     let refused = rotate(&actor, "{}").await.expect(409).json();
     assert_eq!(refused["unreachable"][0]["instance"], json!("one"));
     assert!(began.elapsed() < Duration::from_secs(9), "bounded");
+}
+
+/// What a playlist in a sink says of keys, segment by segment.
+fn keys(sink: &Path) -> Vec<String> {
+    let list = std::fs::read_to_string(sink.join("index.m3u8")).unwrap_or_default();
+    let lines = list.lines().filter(|line| line.starts_with("#EXT-X-KEY"));
+    lines.map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_encryptors_one_of_them_stopped_for_a_while() {
+    let serve = Serve::start("\"never\"", "").await;
+    let source = tempfile::tempdir().unwrap();
+    let sinks = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut live = Packager::single(source.path());
+    (live.span, live.window) = (500, 20);
+    live.begin_now();
+    let source_runs = tokio::spawn(async move { live.run(400).await });
+    let job = Encrypt::at(&serve, "test/cut", source.path(), sinks[0].path());
+    let mut workers = ["one", "two"].map(|name| {
+        let sink = sinks[usize::from(name == "two")].path();
+        Process::start(job.to_sink(sink).command(&["--instance", name]))
+    });
+    until("both publish", seconds(30), async || {
+        let both = sinks.iter().all(|sink| keys(sink.path()).len() > 3);
+        both.then_some(())
+    })
+    .await;
+    let actor = packager(&serve);
+    workers[1].signal(Signal::STOP);
+    let refused = rotate(&actor, "{}").await.expect(409).json();
+    let named = refused["unreachable"].as_array().unwrap();
+    assert_eq!(
+        (named.len(), &named[0]["instance"]),
+        (1, &json!("two")),
+        "{refused}"
+    );
+    assert!(millis(&named[0]["lease_end"]) > millis(&schedule(&actor).await["now"]));
+    workers[1].signal(Signal::CONT);
+    let cut = until("both are reached again", seconds(30), async || {
+        let answer = rotate(&actor, "{}").await;
+        (answer.status == 200).then(|| answer.json())
+    })
+    .await;
+    assert_eq!(cut["unreachable"], json!([]));
+    let kid = schedule(&actor).await["periods"][1]["kid"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let under_new = |sink: &Path| keys(sink).iter().filter(|line| line.contains(&kid)).count();
+    until("both publish under the new key", seconds(40), async || {
+        let both = sinks.iter().all(|sink| under_new(sink.path()) >= 5);
+        both.then_some(())
+    })
+    .await;
+    source_runs.abort();
+    until(
+        "both say the same of every segment",
+        seconds(20),
+        async || {
+            let [one, two] = [&sinks[0], &sinks[1]].map(|sink| keys(sink.path()));
+            (one == two && one.iter().any(|line| !line.contains(&kid))).then_some(())
+        },
+    )
+    .await;
+    for worker in &mut workers {
+        worker.stop(Signal::TERM).await;
+    }
+    let alone = rotate(&actor, "{}").await.expect(200).json();
+    assert_eq!(alone["unreachable"], json!([]), "they gave their leases up");
 }
