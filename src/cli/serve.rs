@@ -51,12 +51,21 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         service_stopping();
         tracing::info!("stopping");
     };
-    tokio::select! {
-        ended = server.run(stop) => ended?,
-        never = keys.sweep_on() => match never {},
-    }
+    run_with_sweeps(server, &keys, stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Serves, and sweeps old keys meanwhile.
+pub(super) async fn run_with_sweeps(
+    server: Server,
+    keys: &Keys,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        ended = server.run(stop) => Ok(ended?),
+        never = keys.sweep_on() => match never {},
+    }
 }
 
 /// The gate and the keys of `config`, on `store`. Refuses to start without a master key that

@@ -71,8 +71,8 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let (gate, keys) = serve::open(&setup.config, setup.store.clone()).await?;
     let registered = setup.register(&gate, &keys).await?;
     let pages = setup.pages(&registered)?;
-    let server = serve::bind(&setup.config, (gate, keys), pages)?;
-    let parts = Parts::start(&setup, server, &ended)?;
+    let server = serve::bind(&setup.config, (gate, keys.clone()), pages)?;
+    let parts = Parts::start(&setup, (server, keys), &ended)?;
     let shown = show::when_ready(&setup, args.json, READY_WITHIN);
     let finished = tokio::select! {
         () = stop => Ok(()),
@@ -97,12 +97,15 @@ struct Parts(tokio::sync::Mutex<tokio::task::JoinSet<anyhow::Result<()>>>);
 impl Parts {
     fn start(
         setup: &Setup,
-        server: crate::server::Server,
+        (server, keys): (crate::server::Server, Arc<crate::keys::Keys>),
         ended: &watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let mut tasks = tokio::task::JoinSet::new();
         let until = until_ended(ended.clone());
-        tasks.spawn(async move { server.run(until).await.context("the key server") });
+        tasks.spawn(async move {
+            let serving = serve::run_with_sweeps(server, &keys, until);
+            serving.await.context("the key server")
+        });
         let live = source::run(
             setup.source.clone(),
             setup.state.clone(),
