@@ -6,6 +6,7 @@ mod allowance;
 mod announce;
 mod backup;
 mod config;
+mod epochs;
 mod error;
 mod lease;
 mod masters;
@@ -101,8 +102,8 @@ impl Keys {
     /// ring opens what it holds. Asked before serving, so that a wrong master key shows at the
     /// start.
     pub async fn ready(&self) -> Result<(), KeysError> {
-        self.store.ping().await?;
         self.freshness.check(self.clock.steady())?;
+        self.store.ping().await?;
         self.verify_ring().await
     }
 

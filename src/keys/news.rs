@@ -88,21 +88,18 @@ impl Keys {
         match change {
             Change::Stream(id) => self.signals.send(id),
             Change::Keys(id) => {
-                self.caches.forget_states();
-                self.owners.forget();
+                self.caches.forget_states_of(id);
+                self.owners.forget(id);
                 self.signals.send(id);
             }
-            Change::Key(kid) => {
-                self.caches.forget_states();
-                self.caches.forget_key(*kid).await;
-            }
+            Change::Key(kid) => self.caches.forget_key(*kid).await,
         }
     }
 
     fn forget_all(&self) {
         self.caches.forget_states();
         self.caches.forget_keys();
-        self.owners.forget();
+        self.owners.forget_all();
         self.signals.send_all();
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! Must not know: files, or who asks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
 
 use crate::domain::StreamId;
 
+use super::epochs::Epochs;
 use super::{Keys, KeysError};
 
 /// Folders in memory at most.
@@ -19,14 +19,13 @@ const IDLE: Duration = Duration::from_secs(600);
 /// The streams that folders were found to be of.
 pub(super) struct Owners {
     found: Cache<String, Found>,
-    /// Counts the removals: what was found before is looked up anew.
-    generation: AtomicU64,
+    epochs: Epochs,
 }
 
 #[derive(Clone)]
 struct Found {
     stream: StreamId,
-    generation: u64,
+    epoch: u64,
 }
 
 impl Default for Owners {
@@ -34,24 +33,26 @@ impl Default for Owners {
         let builder = Cache::builder().max_capacity(FOLDERS);
         Self {
             found: builder.time_to_idle(IDLE).build(),
-            generation: AtomicU64::new(0),
+            epochs: Epochs::default(),
         }
     }
 }
 
 impl Owners {
     /// Every folder is looked up anew, those being looked up at this moment included.
-    pub(super) fn forget(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+    pub(super) fn forget_all(&self) {
+        self.epochs.forget_all();
     }
 
-    fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+    /// The same for a stream's folders.
+    pub(super) fn forget(&self, stream: &StreamId) {
+        self.epochs.forget(stream);
     }
 
     async fn known(&self, folder: &str) -> Option<StreamId> {
         let found = self.found.get(folder).await?;
-        (found.generation == self.generation()).then_some(found.stream)
+        let stands = self.epochs.stands(found.epoch, &found.stream);
+        stands.then_some(found.stream)
     }
 }
 
@@ -75,11 +76,11 @@ impl Keys {
         {
             return Ok(Some(owner));
         }
-        let generation = self.owners.generation();
+        let epoch = self.owners.epochs.now();
         for id in folders(folder).filter_map(|folder| folder.parse::<StreamId>().ok()) {
             if self.store.version(&id).await?.is_some() {
                 let stream = id.clone();
-                let found = Found { stream, generation };
+                let found = Found { stream, epoch };
                 self.owners.found.insert(folder.to_owned(), found).await;
                 return Ok(Some(id));
             }

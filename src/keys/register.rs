@@ -100,8 +100,8 @@ impl Keys {
 
     pub(super) async fn remove_stream(&self, id: &StreamId) -> Result<bool, KeysError> {
         let removed = self.store.remove_stream(id, self.clock.now()).await?;
-        self.caches.forget_states();
-        self.owners.forget();
+        self.caches.forget_states_of(id);
+        self.owners.forget(id);
         self.signals.send(id);
         Ok(removed)
     }

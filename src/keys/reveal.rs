@@ -4,16 +4,16 @@
 //! and counts only while the news are fresh. Must not know: who asks, beyond the permit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
 
 use crate::access::{Deliver, Operate, Permit};
 use crate::crypto::ContentKey;
-use crate::domain::{KeyFacts, Kid};
+use crate::domain::{KeyFacts, Kid, StreamId};
 use crate::store::StoreError;
 
+use super::epochs::Epochs;
 use super::{ATTEMPTS, Keys, KeysError};
 
 /// Keys in memory at most.
@@ -28,15 +28,14 @@ const STATE_LIFE: Duration = Duration::from_secs(60);
 pub(super) struct Caches {
     opened: Cache<Kid, ContentKey>,
     sightings: Cache<Kid, Arc<Sighting>>,
-    /// Counts the revocations and removals: what was seen before is seen anew.
-    generation: AtomicU64,
+    epochs: Epochs,
 }
 
 /// What the store said of a kid, and when it was asked.
 struct Sighting {
     said: Said,
     asked: Duration,
-    generation: u64,
+    epoch: u64,
 }
 
 enum Said {
@@ -52,7 +51,7 @@ impl Default for Caches {
         Self {
             opened: keys.build(),
             sightings: sightings.build(),
-            generation: AtomicU64::new(0),
+            epochs: Epochs::default(),
         }
     }
 }
@@ -60,11 +59,17 @@ impl Default for Caches {
 impl Caches {
     /// Every state is read anew from now on, those being read at this moment included.
     pub(super) fn forget_states(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.epochs.forget_all();
     }
 
-    /// A key that is no longer delivered need not stay in memory.
+    /// The same for a stream's keys.
+    pub(super) fn forget_states_of(&self, stream: &StreamId) {
+        self.epochs.forget(stream);
+    }
+
+    /// Forgets a key and its state.
     pub(super) async fn forget_key(&self, kid: Kid) {
+        self.epochs.forget(&kid);
         self.opened.invalidate(&kid).await;
     }
 
@@ -73,16 +78,14 @@ impl Caches {
         self.opened.invalidate_all();
     }
 
-    fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
-    }
-
     /// What the store said of a key that it knows, unless that is forgotten.
     fn known<'s>(&self, sighting: &'s Sighting) -> Option<&'s KeyFacts> {
-        match &sighting.said {
-            Said::Known(facts) if sighting.generation == self.generation() => Some(facts),
-            _ => None,
-        }
+        let Said::Known(facts) = &sighting.said else {
+            return None;
+        };
+        let (since, epochs) = (sighting.epoch, &self.epochs);
+        let stands = epochs.stands(since, &facts.kid) && epochs.stands(since, &facts.stream);
+        stands.then_some(facts)
     }
 }
 
@@ -128,7 +131,6 @@ impl Keys {
 
     pub(super) async fn revoke_key(&self, kid: Kid) -> Result<bool, KeysError> {
         let revoked = self.store.revoke(kid).await?;
-        self.caches.forget_states();
         self.caches.forget_key(kid).await;
         Ok(revoked)
     }
@@ -166,18 +168,14 @@ impl Keys {
 
     /// What the store says now. While it is away, what it said before holds.
     async fn look(&self, kid: Kid, old: Option<Arc<Sighting>>) -> Arc<Sighting> {
-        let (asked, generation) = (self.clock.steady(), self.caches.generation());
+        let (asked, epoch) = (self.clock.steady(), self.caches.epochs.now());
         let said = match (self.store.key(kid).await, old) {
             (Ok(Some(row)), _) => Said::Known(row.facts),
             (Ok(None), _) => Said::Unknown,
             (Err(StoreError::Unavailable(_)), Some(old)) => return old,
             (Err(error), _) => Said::Nothing(error.into()),
         };
-        Arc::new(Sighting {
-            said,
-            asked,
-            generation,
-        })
+        Arc::new(Sighting { said, asked, epoch })
     }
 
     async fn open(&self, kid: Kid) -> Result<ContentKey, KeysError> {
@@ -192,7 +190,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::PeriodState;
+    use crate::domain::{Clock as _, PeriodState};
     use crate::keys::testing::{Bench, every, id};
 
     async fn issued(bench: &Bench) -> (Kid, ContentKey) {
@@ -330,13 +328,30 @@ mod tests {
         let (bench, kid) = (Bench::new().await, Kid::from_bytes([9; 16]));
         let stream = bench.register("live/a", every(10)).await;
         assert_eq!(bench.keys.locate(kid).await.unwrap(), None);
-        let before = bench.keys.look(kid, None).await;
+        // Nor by an answer that was on its way before it was asked for.
+        let later = bench.clock.steady() + Duration::from_millis(1);
+        let early = bench.keys.locate_anew(kid, later).await;
+        assert!(matches!(early, Err(KeysError::Busy)));
         bench.issue(&stream, kid).await;
         assert!(bench.keys.locate(kid).await.unwrap().is_some());
-        // An answer that was on its way before it was asked for.
-        bench.clock.let_pass(Duration::from_millis(1));
-        bench.keys.caches.sightings.insert(kid, before).await;
-        assert!(bench.keys.locate(kid).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_removal_elsewhere_takes_its_own_keys_alone() {
+        let (bench, kid) = (Bench::new().await, Kid::from_bytes([9; 16]));
+        let other = bench.another().await;
+        let removed = bench.register("live/b", every(10)).await;
+        bench.issue(&removed, kid).await;
+        let (kept, _) = issued(&bench).await;
+        for kid in [kid, kept] {
+            assert!(other.keys.locate(kid).await.unwrap().is_some());
+        }
+        bench.keys.remove_stream(&removed).await.unwrap();
+        other.hear().await.unwrap();
+        other.keys.store.close().await;
+        assert!(other.keys.locate(kept).await.unwrap().is_some());
+        let gone = other.keys.locate(kid).await;
+        assert!(matches!(gone, Err(KeysError::Unavailable(_))));
     }
 
     #[tokio::test]
