@@ -47,9 +47,13 @@ const ACQUIRE: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(6);
 /// How long a connection lasts: a failover or another address is found at the latest then.
 const LIFE: Duration = Duration::from_secs(1800);
-/// What every connection begins with, whatever the database's defaults are. A key must be on the
-/// disk before anybody hears of it, and who waited for a lock must see what it waited for.
-const BEGIN: &str = "SET default_transaction_isolation = 'read committed';
+/// What every connection begins with, whatever the database's defaults are. A standby may not know
+/// the newest keys and revocations; a key must be on the disk before anybody hears of it; who
+/// waited for a lock must see what it waited for.
+const BEGIN: &str = "DO $do$ BEGIN
+         IF pg_is_in_recovery() THEN RAISE 'this is a standby: the primary is needed'; END IF;
+     END $do$;
+     SET default_transaction_isolation = 'read committed';
      SET statement_timeout = '5s';
      SET lock_timeout = '5s';
      SET idle_in_transaction_session_timeout = '15s';

@@ -3,7 +3,9 @@
 //!
 //! Must not know: what lies in the database.
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -58,6 +60,13 @@ impl Cluster {
         let told = command.arg("ctl").arg(&self.folder).args(args);
         let status = told.stdin(Stdio::null()).status().unwrap();
         assert!(status.success(), "{args:?}: {status}");
+    }
+
+    /// Makes a standby of it while it is stopped; `promote` ends that.
+    pub(crate) fn stand_by(&self) {
+        let signal = self.folder.join("data/standby.signal");
+        std::fs::write(&signal, "").unwrap();
+        std::fs::set_permissions(&signal, Permissions::from_mode(0o666)).unwrap();
     }
 
     /// What `psql` prints for a statement: a line for each row.

@@ -88,6 +88,28 @@ async fn loses_touch(pair: &Pair, line: &Line, traffic: Traffic, stream: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_standby_is_not_asked_until_it_is_promoted() {
+    let pair = Pair::start().await;
+    let ([one, _], [viewer, _]) = (pair.packagers(), pair.viewers());
+    let kids = leased(&one, "test/standby").await;
+    assert_eq!(status(&viewer, &kids[0]).await, 200);
+    pair.cluster.control(&["stop", "-m", "fast"]);
+    pair.cluster.stand_by();
+    pair.cluster.control(&["start"]);
+    assert_eq!(pair.cluster.sql("SELECT pg_is_in_recovery()"), "t");
+    // It may lack the newest keys: 404 would be a guess.
+    assert_eq!(status(&viewer, NOBODYS).await, 503);
+    assert_eq!(status(&viewer, &kids[1]).await, 503);
+    assert_eq!(status(&viewer, &kids[0]).await, 200);
+    pair.cluster.control(&["promote"]);
+    until("the new primary is asked", seconds(10), async || {
+        (status(&viewer, &kids[1]).await == 200).then_some(())
+    })
+    .await;
+    assert_eq!(status(&viewer, NOBODYS).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_full_or_locked_is_503_for_what_is_not_in_memory() {
     let cluster = Cluster::start();
     cluster.sql(
