@@ -110,18 +110,15 @@ impl Term {
     }
 
     /// The server gave a lease that was asked for at `asked`, until `end`; both times by its
-    /// clock. A lease without an end is no lease by name and says nothing.
+    /// clock. A server that says no end knows of none.
     pub(super) fn granted(&self, asked: Duration, server: Timestamp, end: Option<Timestamp>) {
-        let mut state = self.state();
-        if let Some(end) = end {
-            let left = end.since(server);
-            state.granted = Some(Granted {
-                at: asked,
-                server,
-                left,
-                span: left,
-            });
-        }
+        let left = end.map(|end| end.since(server));
+        self.state().granted = left.map(|left| Granted {
+            at: asked,
+            server,
+            left,
+            span: left,
+        });
     }
 
     /// The server gave what it was asked for.

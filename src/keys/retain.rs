@@ -149,23 +149,18 @@ impl Keys {
                 ..
             } if is_new(PeriodState::Retired) => {
                 swept.retired += 1;
-                self.forget(key.kid).await;
+                self.caches.forget_key(key.kid).await;
             }
             Step::Note {
                 state: PeriodState::Destroyed,
                 ..
             } if is_new(PeriodState::Destroyed) => {
                 swept.destroyed += 1;
-                self.forget(key.kid).await;
+                self.caches.forget_key(key.kid).await;
             }
             Step::Note { .. } => {}
             Step::Forget => swept.forgotten += 1,
         }
-    }
-
-    async fn forget(&self, kid: Kid) {
-        self.caches.forget_states();
-        self.caches.forget_key(kid).await;
     }
 }
 

@@ -180,3 +180,22 @@ fn noted_keys_that_do_not_belong_to_the_periods_make_no_lease() {
     let (noted, keys) = lease(BY_THREE, 0..4).noted(None);
     assert!(Lease::from_noted(noted, &keys[16..]).is_none());
 }
+
+#[test]
+fn what_is_durable_is_not_listed_past_the_end() {
+    let mut bench = Bench::new(BY_THREE);
+    let all = bench.lease.take();
+    bench.live("i.m3u8", 0..=2);
+    bench.settle();
+    fs::create_dir(bench.sink("i.m3u8")).unwrap(); // in the playlist's way
+    bench.lease = all;
+    bench.settle();
+    assert_eq!(files(bench.sink.path()).len(), 3, "segments alone");
+    fs::remove_dir(bench.sink("i.m3u8")).unwrap();
+    bench.footing = Footing::Ended;
+    bench.after(6000);
+    assert!(!bench.sink("i.m3u8").exists());
+    bench.footing = Footing::Leased;
+    bench.settle();
+    assert_eq!(bench.listed("i.m3u8"), [0, 1, 2]);
+}
