@@ -3,6 +3,7 @@
 //! Must not know: how a certificate is loaded.
 
 mod certificates;
+mod encryptor;
 mod packagers;
 mod proxies;
 mod resumption;

@@ -35,8 +35,15 @@ pub(super) struct EncryptArgs {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// The packager's credential: one line in a file.
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "client_certificate"
+    )]
+    credential_file: Option<PathBuf>,
+    /// A certificate and its private key (PEM), for a server's listener that asks for one.
     #[arg(long, value_name = "FILE")]
-    credential_file: PathBuf,
+    client_certificate: Option<PathBuf>,
     /// Encrypt what is there, to the end of each playlist, and stop.
     #[arg(long)]
     once: bool,
@@ -82,7 +89,7 @@ pub(super) async fn run(args: EncryptArgs) -> anyhow::Result<()> {
 }
 
 fn options(args: EncryptArgs) -> anyhow::Result<Options> {
-    let credential = read_credential(&args.credential_file)?;
+    let credential = args.credential_file.as_deref().map(read_credential);
     let state = match args.state {
         Some(state) => state,
         None => default_state(&args.stream, &args.sink)?,
@@ -93,7 +100,8 @@ fn options(args: EncryptArgs) -> anyhow::Result<Options> {
         sink: args.sink,
         server: args.server,
         ca: args.ca,
-        credential,
+        credential: credential.transpose()?,
+        client_certificate: args.client_certificate,
         once: args.once,
         instance: args.instance,
         state,

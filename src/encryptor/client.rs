@@ -8,13 +8,13 @@ use std::time::Duration;
 use std::{fs, io};
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Certificate, RequestBuilder, Response, Url};
+use reqwest::{Certificate, Identity, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::options::Options;
 use crate::api::{Problem, ProgressReply, ProgressReport, ScheduleView};
-use crate::crypto::{ContentKey, SecretText};
+use crate::crypto::{ContentKey, PrivateFileError, SecretText, read_private};
 use crate::domain::Rendition;
 
 /// Why the server could not be asked, or what it said. No variant holds a secret.
@@ -34,6 +34,12 @@ pub enum ClientError {
     /// The CA file holds no certificate.
     #[error("{0} holds no PEM certificate")]
     NoCertificate(PathBuf),
+    /// The file of the client certificate cannot be read, or others can read it too.
+    #[error("the client certificate: {0}")]
+    Private(#[from] PrivateFileError),
+    /// It holds not both.
+    #[error("{0} holds no certificate with its private key (PEM)")]
+    NoIdentity(PathBuf),
     /// The credential cannot be sent in a header.
     #[error("the credential is empty or holds characters that a header cannot carry")]
     Credential,
@@ -95,7 +101,7 @@ pub(super) struct Ask {
 /// Asks one server about one stream.
 pub(super) struct Client {
     http: reqwest::Client,
-    bearer: HeaderValue,
+    bearer: Option<HeaderValue>,
     stream_url: String,
     /// Whose lease it is.
     instance: String,
@@ -115,7 +121,12 @@ impl Client {
         let base = https(server).ok_or_else(|| ClientError::Address(server.clone()))?;
         let authorities = options.ca.as_deref().map(authorities);
         let authorities = authorities.transpose()?.unwrap_or_default();
-        let http = reqwest::Client::builder()
+        let identity = options.client_certificate.as_deref().map(identity);
+        let mut http = reqwest::Client::builder();
+        if let Some(identity) = identity.transpose()? {
+            http = http.identity(identity);
+        }
+        let http = http
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -128,7 +139,7 @@ impl Client {
         let base = base.as_str().trim_end_matches('/');
         Ok(Self {
             http,
-            bearer: bearer(&options.credential)?,
+            bearer: options.credential.as_ref().map(bearer).transpose()?,
             stream_url: format!("{base}/v1/streams/{stream}"),
             instance: instance.to_owned(),
         })
@@ -171,7 +182,10 @@ impl Client {
     }
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
-        let request = request.header(AUTHORIZATION, self.bearer.clone());
+        let request = match &self.bearer {
+            Some(bearer) => request.header(AUTHORIZATION, bearer.clone()),
+            None => request,
+        };
         let body = body_of(answer(request).await?).await?;
         serde_json::from_slice(&body).map_err(|error| {
             let at = format!("line {} column {}", error.line(), error.column());
@@ -196,6 +210,11 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, ClientError> {
         return Err(ClientError::NoCertificate(path.to_owned()));
     }
     Ok(found)
+}
+
+fn identity(path: &Path) -> Result<Identity, ClientError> {
+    let pem = read_private(path)?;
+    Identity::from_pem(pem.as_bytes()).map_err(|_| ClientError::NoIdentity(path.to_owned()))
 }
 
 fn bearer(credential: &SecretText) -> Result<HeaderValue, ClientError> {
@@ -275,7 +294,8 @@ mod tests {
             sink: "dir:/out".parse().unwrap(),
             server: server.to_owned(),
             ca: None,
-            credential: SecretText::new(credential.to_owned()),
+            credential: Some(SecretText::new(credential.to_owned())),
+            client_certificate: None,
             once: false,
             instance: None,
             state: "/state".into(),

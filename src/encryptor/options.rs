@@ -23,8 +23,10 @@ pub struct Options {
     pub server: String,
     /// A PEM file of certificate authorities to trust besides the system's.
     pub ca: Option<PathBuf>,
-    /// The packager's credential, sent as bearer.
-    pub credential: SecretText,
+    /// The packager's credential, sent as bearer. Not needed where the certificate opens the stream.
+    pub credential: Option<SecretText>,
+    /// A PEM file, mode 0600, of a certificate and its private key, for a server that asks for one.
+    pub client_certificate: Option<PathBuf>,
     /// Encrypt what is there, then return.
     pub once: bool,
     /// Names this encryptor at the server: 1–64 of `[A-Za-z0-9._-]`. Without one it has the name

@@ -14,10 +14,10 @@ use crate::harness::wait::{seconds, until};
 use crate::harness::wire::{Terms, Wire};
 
 /// A server with the listener, and the authority of its clients.
-struct Gatehouse {
-    serve: Serve,
-    port: u16,
-    clients: Authority,
+pub(super) struct Gatehouse {
+    pub(super) serve: Serve,
+    pub(super) port: u16,
+    pub(super) clients: Authority,
 }
 
 const STREAM: &str = "/v1/streams/test/a";
@@ -25,7 +25,7 @@ const EMPTY: &str = "content-length: 0\r\n";
 
 impl Gatehouse {
     /// `settings` go into `[server.packagers]`, `entries` stand below.
-    async fn open(settings: &str, entries: &str) -> Self {
+    pub(super) async fn open(settings: &str, entries: &str) -> Self {
         let port = free_port();
         let clients = Authority::new();
         let mut serve = Serve::prepare("\"never\"", entries);
@@ -44,7 +44,7 @@ impl Gatehouse {
         }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.serve.certs().join(name)
     }
 
@@ -72,7 +72,7 @@ impl Gatehouse {
 }
 
 /// An entry for a name in certificates.
-fn entry(name: &str, whose: &str, streams: &str, more: &str) -> String {
+pub(super) fn entry(name: &str, whose: &str, streams: &str, more: &str) -> String {
     format!(
         "[[client_certificates]]\nname = \"{name}\"\n{whose}\nstreams = [\"{streams}\"]\n{more}\n"
     )
