@@ -14,6 +14,7 @@ use actix_web::dev::{Server as Running, ServerHandle};
 use actix_web::web::{Data, ServiceConfig};
 use futures_util::future::{join_all, try_join_all};
 use socket2::{Domain, Socket, Type};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use super::config::{Config, ServerConfigError};
@@ -25,7 +26,7 @@ use super::pages::{self, Page};
 use super::proxy::TrustedProxies;
 use super::routes::{self, Listener};
 use super::serve::{Hall, serve_plain, serve_tls};
-use super::tls::{Certificates, Files, TlsError, renew};
+use super::tls::{Certificates, Files, TlsError, hangups, renew};
 use crate::access::Gate;
 use crate::domain::{Clock, Entropy};
 use crate::keys::Keys;
@@ -81,6 +82,7 @@ pub struct Server {
     ops: TcpListener,
     ops_address: SocketAddr,
     bounds: Bounds,
+    hangups: Signal,
     drain: Duration,
     wiring: Wiring,
     stopping: watch::Sender<bool>,
@@ -131,6 +133,7 @@ impl Server {
             ops,
             ops_address,
             bounds,
+            hangups: hangups()?,
             drain: config.drain.0.into(),
             wiring: Wiring::new(config, deps, metrics, clients, origins, &watched),
             stopping,
@@ -159,6 +162,7 @@ impl Server {
         let entrances: Vec<_> = entrances.collect();
         let certificates = entrances.iter().map(|it| it.door.certificates.clone());
         let certificates = certificates.collect();
+        let hangups = self.hangups;
         let mut servers = vec![serve_plain(self.ops, self.bounds.ops, self.wiring.clone())?];
         for Entrance {
             socket, door, hall, ..
@@ -170,7 +174,7 @@ impl Server {
         let mut serving = pin!(async {
             tokio::select! {
                 ended = try_join_all(servers) => ended.map(drop),
-                stopped = renew(certificates) => stopped,
+                () = renew(certificates, hangups) => Ok(()),
             }
         });
         tokio::select! {

@@ -16,7 +16,7 @@ use rustls::server::VerifierBuilderError;
 
 pub(super) use clients::{Shown, TlsStream, shown};
 pub(super) use files::{ClientFiles, Files};
-pub(super) use renew::{Certificates, renew};
+pub(super) use renew::{Certificates, hangups, renew};
 
 use crate::domain::Timestamp;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::pki_types::CertificateDer;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -112,9 +112,13 @@ impl Certificates {
     }
 }
 
+/// SIGHUP, from now on. Before, it ends the process.
+pub(in crate::server) fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
 /// Looks at the files of each of `listeners` every two seconds, and at once on SIGHUP. Never ends.
-pub(in crate::server) async fn renew(listeners: Vec<Arc<Certificates>>) -> io::Result<()> {
-    let mut hangups = signal(SignalKind::hangup())?;
+pub(in crate::server) async fn renew(listeners: Vec<Arc<Certificates>>, mut hangups: Signal) {
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
