@@ -330,7 +330,7 @@ mod tests {
             client.stream_url,
             "https://a:8443/base/v1/streams/live/news"
         );
-        assert!(client.bearer.is_sensitive());
+        assert!(client.bearer.unwrap().is_sensitive());
     }
 
     #[test]

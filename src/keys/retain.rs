@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use crate::domain::{Boundary, Kid, PeriodState, Position, REFRESH, Schedule, StreamId, Timestamp};
+use crate::domain::{Boundary, PeriodState, Position, REFRESH, Schedule, StreamId, Timestamp};
 use crate::store::{KeyLife, LeaseEnds, Reach, Step};
 
 use super::{Config, Keys, KeysError};

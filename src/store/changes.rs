@@ -184,8 +184,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{Boundary, Era, Rotation, StreamPolicy, Timestamp};
-    use crate::store::Lock;
     use crate::store::testing::{cluster, scratch};
+    use crate::store::{Appended, Lock, Terms};
 
     const NOW: Timestamp = Timestamp::from_millis(0);
 
@@ -227,7 +227,8 @@ mod tests {
             base: 2,
             rule: Rotation::Never,
         };
-        assert!(store.append_era(&stream, 2, &era).await.unwrap());
+        let appended = store.append_era(&stream, 2, &era, (Terms::Unleased, NOW));
+        assert_eq!(appended.await.unwrap(), Appended::Yes);
         assert_eq!(told(&mut one).await, [Change::Stream(stream.clone())]);
         let kid = Kid::from_bytes([7; 16]);
         store.revoke(kid).await.unwrap();

@@ -71,8 +71,13 @@ pub(super) async fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         println!("  its keys need master key {}", masters.name(tag));
     }
     if !args.check {
-        println!("servers that ran on this store remember what it held: restart each of them, and");
-        println!("then the encryptors. Keys that were issued after the backup are lost.");
+        println!(
+            "servers that run on this store forget within seconds what they remembered of it."
+        );
+        println!(
+            "restart the encryptors: they follow a schedule that may be another now. Keys that"
+        );
+        println!("were issued after the backup are lost.");
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::{PeriodUse, ProgressReport, RenditionProgress, Text};
-use crate::domain::Rotation;
+use crate::domain::{Kid, Rotation};
 use crate::keys::testing::{Bench, after_noon, empty_report, every, segments};
 
 const MINUTE: u64 = 60;
