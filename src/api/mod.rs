@@ -7,6 +7,7 @@
 mod key;
 mod problem;
 mod progress;
+mod runs;
 mod schedule;
 mod stream;
 mod text;
@@ -14,6 +15,7 @@ mod text;
 pub use key::WireKey;
 pub use problem::Problem;
 pub use progress::{Claim, PeriodUse, ProgressReply, ProgressReport, RenditionProgress};
+pub use runs::{Mark, Restart, RunMarks, RunView};
 pub use schedule::{
     BoundarySpec, EraView, PeriodView, RotateReply, RotateRequest, ScheduleView, StateName,
     Unreachable,

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Text;
+use super::{Restart, RunMarks, RunView, Text};
 use crate::domain::{Kid, Rendition, Timestamp};
 
 /// What one encryptor did, and what it asks the server to decide.
@@ -29,6 +29,15 @@ pub struct ProgressReport {
     /// The encryptor ends and gives its lease up: nobody waits for it any more.
     #[serde(default, skip_serializing_if = "is_false")]
     pub leaving: bool,
+    /// What newly published segments were made of, by the runs that they are in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<RunMarks>,
+    /// The source began its numbering anew: asks for a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
+    /// Asks for the newest runs.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub runs: bool,
 }
 
 /// One rendition's published playlist.
@@ -69,13 +78,17 @@ pub struct ProgressReply {
     pub version: u64,
     /// The decided claims, in the order asked: those of `claims`, then those of `taken`.
     pub claims: Vec<Claim>,
+    /// The newest runs, newest first, if the report asked for them or for a new one; run 0, which
+    /// every stream begins with, stands among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Vec<RunView>>,
 }
 
 /// A segment's assigned programme time. First writer wins; it never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// The source's segment number.
+    /// The segment's published number.
     pub segment: u64,
     /// When it is taken to begin.
     pub time: Text<Timestamp>,

@@ -169,6 +169,9 @@ impl Reporter {
             claims: open.into_iter().take(MAX_ASKED).collect(),
             taken: self.taken_claims(MAX_ASKED),
             leaving,
+            marks: Vec::new(),
+            restart: None,
+            runs: false,
         };
         let reply = self.client.progress(&report).await?;
         self.term.heard();

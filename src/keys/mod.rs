@@ -18,6 +18,7 @@ mod reseal;
 mod retain;
 mod reveal;
 mod rotate;
+mod runs;
 mod signals;
 mod span;
 #[cfg(test)]

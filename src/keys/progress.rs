@@ -9,7 +9,7 @@ use crate::api::{Claim, ProgressReply, ProgressReport, Text};
 use crate::domain::{StreamId, Timestamp};
 use crate::store::{Heartbeat, Report, Usage};
 
-use super::{Keys, KeysError, check_name};
+use super::{Keys, KeysError, check_name, runs};
 
 /// The most claims of one report.
 const MAX_CLAIMS: usize = 1000;
@@ -24,7 +24,12 @@ impl Keys {
         permit: &Permit<access::Progress>,
         report: &ProgressReport,
     ) -> Result<ProgressReply, KeysError> {
-        self.note(permit.stream(), report).await
+        let reply = self.note(permit.stream(), report).await?;
+        let runs = self.sources(permit.subject(), permit.stream(), report);
+        Ok(ProgressReply {
+            runs: runs.await?,
+            ..reply
+        })
     }
 
     pub(super) async fn note(
@@ -55,12 +60,14 @@ impl Keys {
         Ok(ProgressReply {
             version: recorded.version,
             claims: recorded.claims.into_iter().map(claim).collect(),
+            runs: None,
         })
     }
 }
 
 fn check(report: &ProgressReport) -> Result<(), KeysError> {
     check_name(&report.instance)?;
+    runs::check(report)?;
     let mut periods = report.renditions.iter().flat_map(|one| &one.periods);
     if report.claims.len() > MAX_CLAIMS || report.taken.len() > MAX_CLAIMS {
         Err(KeysError::Invalid("a report makes at most 1000 claims"))

@@ -22,7 +22,7 @@ const AHEAD: Duration = Duration::from_secs(2 * REFRESH.as_secs());
 const CHANGES_AHEAD: u32 = 6;
 /// How far ahead of the clock a cut may be. One reported time of the year 9999 would otherwise
 /// put a cut there, and no other could be made before it.
-const FURTHEST: Duration = Duration::from_secs(24 * 3600);
+pub(super) const FURTHEST: Duration = Duration::from_secs(24 * 3600);
 
 /// A stream with its cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +124,7 @@ pub(super) fn change_rule(
 }
 
 /// A stream without a rule is cut by time if its segments have times, else by number.
-fn cut(
+pub(super) fn cut(
     schedule: &Schedule,
     at: Position,
     rule: Rotation,

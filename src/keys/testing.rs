@@ -255,6 +255,9 @@ pub(super) fn empty_report() -> ProgressReport {
         claims: Vec::new(),
         taken: Vec::new(),
         leaving: false,
+        marks: Vec::new(),
+        restart: None,
+        runs: false,
     }
 }
 

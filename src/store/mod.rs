@@ -19,6 +19,7 @@ mod progress;
 mod refusal;
 mod reseal;
 mod restore;
+mod runs;
 mod schema;
 mod snapshot;
 mod sqlite;
@@ -41,6 +42,7 @@ pub use progress::{Heartbeat, Reach, Recorded, Report, Usage};
 pub use refusal::Refusal;
 pub use reseal::{Resealed, SealedKey};
 pub use restore::Restoring;
+pub use runs::{NewMark, NewRun, RunRow};
 pub use schema::Schema;
 pub use snapshot::{Snapshot, TableShape};
 pub use stream_row::StreamRow;
@@ -72,7 +74,7 @@ enum Backend {
 /// gives it the whole file.
 #[derive(Debug, Clone, Copy)]
 enum Lock<'s> {
-    /// One stream: its row, eras, periods, ledger, encryptors and claims.
+    /// One stream: its row, eras, periods, ledger, encryptors, claims and runs.
     Stream(&'s StreamId),
     /// Everything: what looks at several streams, or at none.
     All,

@@ -11,7 +11,7 @@ use super::postgres::bounded;
 use super::{Backend, Store, StoreError};
 
 /// The tables and what orders their rows; one that refers to another stands after it.
-pub(super) const TABLES: [(&str, &str); 10] = [
+pub(super) const TABLES: [(&str, &str); 12] = [
     ("streams", "stream"),
     ("eras", "stream, seq"),
     ("announced", "stream"),
@@ -20,6 +20,8 @@ pub(super) const TABLES: [(&str, &str); 10] = [
     ("encryptors", "stream, instance"),
     ("claims", "stream, segment"),
     ("credentials", "id"),
+    ("runs", "stream, run"),
+    ("marks", "stream, run, rendition, segment"),
     ("retired_masters", "header"),
     ("sweeps", "one"),
 ];

@@ -111,13 +111,10 @@ impl Store {
         let is_free = terms != Terms::Unleased || !is_leased;
         if !is_free
             || announced::open(&mut on, id).await?.is_some()
-            || !advance(&mut on, id, version).await?
+            || !append(&mut on, id, version, Some(era)).await?
         {
             return Ok(Appended::Stale);
         }
-        crash::point("cut.begun");
-        add_era(&mut on, id, era).await?;
-        forget_eras(&mut on, id).await?;
         if let Terms::Acknowledged { by } = terms
             && is_leased
         {
@@ -190,10 +187,30 @@ impl Store {
         execute!(on, "DELETE FROM announced WHERE stream = $1", id)?;
         execute!(on, "DELETE FROM encryptors WHERE stream = $1", id)?;
         execute!(on, "DELETE FROM claims WHERE stream = $1", id)?;
+        execute!(on, "DELETE FROM marks WHERE stream = $1", id)?;
+        execute!(on, "DELETE FROM runs WHERE stream = $1", id)?;
         tell(&mut on, &gone).await?;
         on.commit().await?;
         Ok(removed > 0)
     }
+}
+
+/// Counts the version up, if it is still `version`, and adds an era to the stream, if there is one
+/// to add.
+pub(super) async fn append(
+    on: &mut Tx,
+    id: &StreamId,
+    version: u64,
+    era: Option<&Era>,
+) -> Result<bool, StoreError> {
+    if !advance(on, id, version).await? {
+        return Ok(false);
+    }
+    crash::point("cut.begun");
+    let Some(era) = era else { return Ok(true) };
+    add_era(on, id, era).await?;
+    forget_eras(on, id).await?;
+    Ok(true)
 }
 
 /// A registered stream above or below `id`. The slash and the byte after it, `0`, enclose every
