@@ -191,6 +191,7 @@ impl Track {
         let text = list.encrypt(&Listing {
             first,
             entries: &entries,
+            ..Listing::default()
         })?;
         let draft = Draft {
             text,

@@ -2,6 +2,8 @@
 //!
 //! Must not know: keys, IVs, files; it gets them as text, a listing at a time.
 
+use std::time::Duration;
+
 use super::header::{self, Promises};
 use super::key;
 use super::listing::{Entry, Listing, RewriteError};
@@ -42,6 +44,8 @@ struct Rewrite<'a> {
     listing: Listing<'a>,
     /// What EXT-X-VERSION must at least be.
     version: u64,
+    /// An EXT-X-DISCONTINUITY is added before the first listed segment.
+    opens: bool,
     /// EXT-X-DISCONTINUITY-SEQUENCE of the listed.
     discontinuity_sequence: u64,
     /// Index of a dropped EXT-X-BITRATE that still applies to the first listed segment.
@@ -53,14 +57,14 @@ impl<'a> Rewrite<'a> {
     fn new(list: &'a MediaPlaylist, listing: Listing<'a>) -> Result<Self, RewriteError> {
         let (dropped, rest) = list.blocks.split_at(listing.first);
         let listed = &rest[..listing.entries.len()];
-        let left: u64 = dropped.iter().map(|block| block.discontinuities).sum();
-        let before = list.header.discontinuity_sequence.unwrap_or(0);
+        let opens = listing.opens && listed[0].discontinuities == 0;
         let bitrate = dropped.iter().rev().find_map(|block| block.bitrate);
         Ok(Self {
             list,
             listing,
             version: needed_version(list, listing, listed),
-            discontinuity_sequence: before.checked_add(left).ok_or(RewriteError::Overflow)?,
+            opens,
+            discontinuity_sequence: discontinuity_sequence(list, listing, dropped, opens)?,
             bitrate: bitrate.filter(|_| listed[0].bitrate.is_none()),
             out: Splicer::new(list.text.as_str(), list.text.start()),
         })
@@ -74,6 +78,9 @@ impl<'a> Rewrite<'a> {
             }
             if index == 1 {
                 self.add_missing(line);
+            }
+            if index == self.list.blocks[self.listing.first].first_tag {
+                self.begin(line);
             }
             self.add_key(index, block, line);
             match self.fate(line, index, block) {
@@ -89,7 +96,7 @@ impl<'a> Rewrite<'a> {
     /// be counted (§6.2.2).
     fn add_missing(&mut self, line: &Line) {
         let header = &self.list.header;
-        let msn = self.first_msn();
+        let msn = self.first_number();
         let missing = [
             (
                 Tag::Version,
@@ -111,6 +118,17 @@ impl<'a> Rewrite<'a> {
             if is_missing {
                 self.add(line, &numbered(tag, value));
             }
+        }
+    }
+
+    /// What stands before the first listed segment: what is left of an earlier run, and the break.
+    fn begin(&mut self, line: &Line) {
+        if let Some(earlier) = &self.listing.earlier {
+            let lines = earlier.lines(self.list.text.eol());
+            self.out.insert(line.start, &lines);
+        }
+        if self.opens {
+            self.add(line, &format!("#{}", Tag::Discontinuity.name()));
         }
     }
 
@@ -178,7 +196,17 @@ impl<'a> Rewrite<'a> {
         };
         match tag {
             Tag::Version => becomes(self.version, header.version != Some(self.version)),
-            Tag::MediaSequence => becomes(self.first_msn(), self.listing.first > 0),
+            Tag::MediaSequence => {
+                let number = self.first_number();
+                becomes(number, header.media_sequence != Some(number))
+            }
+            Tag::TargetDuration => {
+                let earlier = self.listing.earlier.map_or(0, |earlier| earlier.target());
+                becomes(
+                    earlier,
+                    Duration::from_secs(earlier) > self.list.target_duration(),
+                )
+            }
             Tag::DiscontinuitySequence => {
                 let value = self.discontinuity_sequence;
                 becomes(value, header.discontinuity_sequence != Some(value))
@@ -222,8 +250,11 @@ impl<'a> Rewrite<'a> {
         !self.list.is_ended() && dangling.is_some_and(|(_, at)| at == index)
     }
 
-    fn first_msn(&self) -> u64 {
-        self.list.segments[self.listing.first].msn
+    fn first_number(&self) -> u64 {
+        let own = self.list.segments[self.listing.first].msn;
+        self.listing
+            .earlier
+            .map_or(own, |earlier| earlier.first_msn())
     }
 }
 
@@ -233,6 +264,9 @@ fn needed_version(list: &MediaPlaylist, listing: Listing<'_>, listed: &[Block]) 
     let has_iv = |entry: &Entry| matches!(entry, Entry::Encrypted { iv: Some(_), .. });
     let mut with_segments = listing.entries.iter().zip(segments);
     let mut needed = list.header.version.unwrap_or(1);
+    if let Some(earlier) = listing.earlier {
+        needed = needed.max(earlier.version());
+    }
     if listing.entries.iter().any(has_iv) {
         needed = needed.max(2);
     }
@@ -243,6 +277,25 @@ fn needed_version(list: &MediaPlaylist, listing: Listing<'_>, listed: &[Block]) 
         needed = needed.max(8);
     }
     needed
+}
+
+/// What the list says, or what is left of an earlier run, plus what was dropped since. The break
+/// that is added counts once the segment after it has gone.
+fn discontinuity_sequence(
+    list: &MediaPlaylist,
+    listing: Listing<'_>,
+    dropped: &[Block],
+    opens: bool,
+) -> Result<u64, RewriteError> {
+    if let Some(earlier) = listing.earlier {
+        return Ok(earlier.discontinuity_sequence());
+    }
+    let left: u64 = dropped.iter().map(|block| block.discontinuities).sum();
+    let said = list.header.discontinuity_sequence.unwrap_or(0);
+    let raised = said.checked_add(list.run.discontinuities);
+    let all = raised.and_then(|raised| raised.checked_add(left));
+    let all = all.ok_or(RewriteError::Overflow)?;
+    Ok(all.saturating_sub(u64::from(opens)))
 }
 
 fn numbered(tag: Tag, value: u64) -> String {

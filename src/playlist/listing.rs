@@ -9,12 +9,29 @@ use super::key;
 use super::media::MediaPlaylist;
 
 /// Which segments are listed, and how each of them is to be fetched.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Listing<'a> {
     /// Index into [`MediaPlaylist::segments`]; earlier ones are dropped with their tags.
     pub first: usize,
     /// The segments from `first` on; later ones are cut off with their tags.
     pub entries: &'a [Entry],
+    /// The first of them begins a run: an EXT-X-DISCONTINUITY stands before it.
+    pub opens: bool,
+    /// What stays listed before them.
+    pub earlier: Option<Earlier<'a>>,
+}
+
+/// Segments of an earlier run, as they were published.
+#[derive(Debug, Clone, Copy)]
+pub struct Earlier<'a> {
+    /// The playlist that lists them.
+    pub list: &'a MediaPlaylist,
+    /// Index of the first that stays.
+    pub first: usize,
+    /// Index after the last.
+    pub end: usize,
+    /// How many numbers after them nobody will have; they are listed as gaps.
+    pub gaps: u64,
 }
 
 /// How one segment is listed.

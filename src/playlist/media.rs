@@ -11,7 +11,7 @@ use super::key::KeyTag;
 use super::reader;
 use super::text::Text;
 use super::{PlaylistError, Unsupported};
-use crate::domain::Timestamp;
+use crate::domain::{Run, Timestamp};
 
 /// A media playlist. Its `Display` gives the parsed text byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct MediaPlaylist {
     /// Where each segment stands, in the order of `segments`.
     pub(super) blocks: Vec<Block>,
     pub(super) unsupported: Option<Unsupported>,
+    /// By what its segments are numbered.
+    pub(super) run: Run,
 }
 
 /// One media segment.
@@ -82,7 +84,34 @@ impl MediaPlaylist {
 
     /// The first segment's number: EXT-X-MEDIA-SEQUENCE, 0 without one (§4.4.3.2).
     pub fn media_sequence(&self) -> u64 {
-        self.header.media_sequence.unwrap_or(0)
+        renumbered(self.header.media_sequence.unwrap_or(0), &self.run)
+    }
+
+    /// The list with the numbers, times and discontinuities that it is published with in `run`;
+    /// `None` if they are out of bounds. Segments before the run's first have lower numbers than
+    /// that, and no others that mean anything.
+    #[must_use]
+    pub fn renumber(mut self, run: &Run) -> Option<Self> {
+        let last = self.segments.last().map_or(0, |segment| segment.msn);
+        if last >= run.first {
+            run.number(last)?;
+        }
+        for segment in &mut self.segments {
+            segment.msn = renumbered(segment.msn, run);
+            segment.time = segment.time.map(|time| time.plus(run.shift));
+        }
+        self.run = *run;
+        Some(self)
+    }
+
+    /// How many discontinuities there are up to its segment with this index, its own counted.
+    pub fn discontinuities(&self, through: usize) -> u64 {
+        let own = self.blocks.iter().take(through.saturating_add(1));
+        let own: u64 = own.map(|block| block.discontinuities).sum();
+        self.header
+            .discontinuity_sequence
+            .unwrap_or(0)
+            .saturating_add(own)
     }
 
     /// EXT-X-TARGETDURATION.
@@ -105,6 +134,12 @@ impl MediaPlaylist {
     pub fn unsupported(&self) -> Option<Unsupported> {
         self.unsupported.clone()
     }
+}
+
+fn renumbered(source: u64, run: &Run) -> u64 {
+    let before = run.first.saturating_sub(source);
+    run.number(source)
+        .unwrap_or(run.output.saturating_sub(before))
 }
 
 impl fmt::Display for MediaPlaylist {

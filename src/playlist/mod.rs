@@ -7,6 +7,7 @@
 //! Must not know: files, HTTP, the store; it turns text into text.
 
 mod attribute;
+mod earlier;
 mod encrypt;
 mod error;
 mod header;
@@ -31,7 +32,7 @@ use std::fmt;
 
 pub use error::PlaylistError;
 pub use key::KeyTag;
-pub use listing::{Entry, Listing, RewriteError};
+pub use listing::{Earlier, Entry, Listing, RewriteError};
 pub use media::{MediaPlaylist, Segment};
 pub use multivariant::{Child, ChildKind, MultivariantPlaylist};
 pub use unsupported::Unsupported;

@@ -12,6 +12,7 @@ use super::pending::Pending;
 use super::tag::{Group, Met, Tag};
 use super::text::{Kind, Line, Text};
 use super::{PlaylistError, Unsupported, key, timing, uris};
+use crate::domain::Run;
 
 /// Reads `text`, which holds tags of a media playlist.
 pub(super) fn read(text: Text) -> Result<MediaPlaylist, PlaylistError> {
@@ -34,6 +35,7 @@ pub(super) fn read(text: Text) -> Result<MediaPlaylist, PlaylistError> {
         segments,
         blocks,
         unsupported,
+        run: Run::INITIAL,
     })
 }
 

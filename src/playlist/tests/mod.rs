@@ -56,5 +56,9 @@ fn window(list: &MediaPlaylist, first: usize, end: usize) -> String {
 }
 
 fn rewrite(list: &MediaPlaylist, first: usize, entries: &[Entry]) -> Result<String, RewriteError> {
-    list.encrypt(&Listing { first, entries })
+    list.encrypt(&Listing {
+        first,
+        entries,
+        ..Listing::default()
+    })
 }
