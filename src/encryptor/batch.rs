@@ -9,10 +9,11 @@ use super::engine::Engine;
 use super::event::{Event, StallReason};
 use super::notices::Stall;
 use super::path::Beneath;
+use super::runs::fingerprint;
 use super::seal::{Ciphertext, Plain, seal};
 use super::sink::SinkError;
 use super::source::Content;
-use super::track::{Done, Media, Track};
+use super::track::{Done, Media, Taken, Track};
 use crate::api::Text;
 use crate::domain::Timestamp;
 use crate::playlist::RewriteError;
@@ -55,10 +56,11 @@ impl Engine {
         stalls: &mut Stalls,
     ) -> Vec<(Beneath, Candidate, Vec<u8>)> {
         let mut whole = Vec::with_capacity(batch.len());
-        for (at, candidate) in batch {
+        for (at, mut candidate) in batch {
             let path = &candidate.source;
             let (reason, detail) = match self.source.segment(path, candidate.stamp) {
                 Content::Whole(bytes) => {
+                    candidate.fingerprint = Some(fingerprint(&bytes));
                     whole.push((at, candidate, bytes));
                     continue;
                 }
@@ -243,7 +245,12 @@ fn done(candidate: Candidate) -> Done {
             iv,
             uri: candidate.name.uri,
             path: candidate.name.path,
-            source: Some((candidate.source, candidate.stamp)),
+            source: Some(Taken {
+                path: candidate.source,
+                was: candidate.stamp,
+                told: candidate.stamp,
+            }),
+            fingerprint: candidate.fingerprint,
         }),
     }
 }

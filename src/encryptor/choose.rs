@@ -10,14 +10,15 @@ use super::event::StallReason;
 use super::lease::{HeldKey, KeyFault, Lease, Periods};
 use super::names::{Name, Names};
 use super::notices::Stall;
-use super::path::Beneath;
+use super::path::{Beneath, numbered};
 use super::place::{self, Claims, Timeline};
 use super::root::Stamp;
+use super::runs::Runs;
 use super::source::{DirSource, Sight};
 use super::term::Footing;
 use super::track::{Track, patience};
 use crate::crypto::Iv;
-use crate::domain::{IvRule, Position, Rendition, Timestamp};
+use crate::domain::{Fingerprint, IvRule, Position, Rendition, Timestamp};
 use crate::playlist::{MediaPlaylist, Segment};
 
 /// What a choice is made from.
@@ -28,6 +29,8 @@ pub(super) struct Context<'a> {
     pub(super) claims: &'a Claims,
     /// How far the lease goes.
     pub(super) footing: Footing,
+    /// The runs that it told.
+    pub(super) runs: &'a Runs,
     /// The present.
     pub(super) now: Timestamp,
 }
@@ -47,6 +50,8 @@ pub(super) struct Candidate {
     pub(super) duration: Duration,
     pub(super) date: Option<Timestamp>,
     pub(super) time: Option<Timestamp>,
+    /// Of its clear bytes, once they are read.
+    pub(super) fingerprint: Option<Fingerprint>,
 }
 
 /// What the key server is asked for.
@@ -232,7 +237,9 @@ impl Chooser<'_, '_> {
     fn candidate(&mut self, segment: &Segment, found: Found) -> Result<Candidate, Stall> {
         let msn = segment.msn;
         let (rendition, list) = (&self.track.name, &self.track.at);
-        let name = self.names.claim(rendition, list, msn, &segment.uri);
+        let later = self.track.run.filter(|run| run.ordinal > 0);
+        let uri = later.map_or_else(|| segment.uri.clone(), |_| numbered(&segment.uri, msn));
+        let name = self.names.claim(rendition, list, msn, &uri);
         let name = name.map_err(|error| {
             let detail = format!("{}: {error}", found.source);
             stall(msn, StallReason::Shared, detail)
@@ -260,6 +267,7 @@ impl Chooser<'_, '_> {
             duration: segment.duration,
             date: segment.time,
             time,
+            fingerprint: None,
         })
     }
 
@@ -269,6 +277,14 @@ impl Chooser<'_, '_> {
             let detail = "no lease yet: the key server has not answered";
             return Err(stall(msn, StallReason::NoKey, detail.to_owned()));
         };
+        if self
+            .track
+            .run
+            .is_some_and(|run| lease.version() < run.version)
+        {
+            let detail = "the schedule since the source restarted is not leased yet";
+            return Err(stall(msn, StallReason::NoKey, detail.to_owned()));
+        }
         let rendition = &self.track.name;
         let Some(slot) = lease.slot_at(position) else {
             self.wants.claims.insert(msn);

@@ -34,7 +34,10 @@ pub(super) fn check(list: &MediaPlaylist, track: &Track) -> Result<(), Break> {
     let Some(listed) = &track.listed else {
         return Ok(());
     };
-    let (from, to) = (listed.first, listed.last);
+    if track.floor() > listed.last {
+        return Ok(()); // what is published is of an earlier run
+    }
+    let (from, to) = (listed.first.max(track.floor()), listed.last);
     let range = format!(
         "it lists {first} to {}, published is {from} to {to}",
         last.msn
@@ -56,6 +59,7 @@ fn check_segments(list: &MediaPlaylist, track: &Track) -> Result<(), Break> {
     let both = list
         .segments()
         .iter()
+        .filter(|segment| segment.msn >= track.floor())
         .filter_map(|segment| Some((segment, track.done.get(&segment.msn)?)));
     for (segment, done) in both {
         check_file(segment, done, track)?;

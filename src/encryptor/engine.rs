@@ -15,6 +15,7 @@ use super::names::Names;
 use super::notices::{Notices, Stall};
 use super::path::Beneath;
 use super::restore::restore;
+use super::runs::SourceReport;
 use super::sink::DirSink;
 use super::source::DirSource;
 use super::term::Footing;
@@ -52,6 +53,8 @@ pub(super) struct Engine {
     pub(super) time: Option<Timestamp>,
     /// When published segments' sources were last looked at for changes.
     pub(super) reviewed: Option<Timestamp>,
+    /// How many questions the server was asked about the source's numbering.
+    pub(super) question: u64,
 }
 
 /// What this run has encrypted.
@@ -72,6 +75,8 @@ pub(super) struct Outcome {
     pub(super) acknowledged: Option<u64>,
     /// What the published playlists list, if that has changed.
     pub(super) progress: Option<Vec<RenditionProgress>>,
+    /// What there is to say and to ask of the source's numbering.
+    pub(super) source: SourceReport,
     /// More is ready: pass again at once.
     pub(super) busy: bool,
     /// Something is waited for.
@@ -118,6 +123,7 @@ impl Engine {
             held_over: BTreeMap::new(),
             time: None,
             reviewed: None,
+            question: 0,
         })
     }
 
@@ -127,7 +133,7 @@ impl Engine {
         let mut wants = Wants::default();
         let mut busy = false;
         self.keep_time(now);
-        let moved = self.scan(now);
+        let moved = self.scan(context);
         self.recall(context);
         if !self.trouble.holds(now) && self.find_lost(now) {
             busy = self.encrypt(context, &mut wants);
@@ -146,6 +152,7 @@ impl Engine {
             wants,
             acknowledged: self.followed,
             progress: std::mem::take(&mut self.unreported).then(progress),
+            source: self.source_report(context.runs, now),
             moved,
             busy,
             waits: self.notices.all().next().is_some(),

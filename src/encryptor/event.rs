@@ -173,12 +173,22 @@ pub enum Event {
         /// Its sequence number.
         msn: u64,
     },
-    /// A source began its numbering anew; refused, nothing of it is published.
+    /// A source began its numbering anew; nothing of it is published until the server has said how
+    /// it is numbered on.
     SourceRestarted {
         /// The media playlist.
         rendition: Text<Rendition>,
         /// How it shows.
         detail: String,
+    },
+    /// A rendition goes on with what its restarted source lists.
+    WentOn {
+        /// The media playlist.
+        rendition: Text<Rendition>,
+        /// The source's numbering, counted from 0.
+        run: u64,
+        /// The number that the first segment of it is published under.
+        first: u64,
     },
     /// A published playlist is gone from the sink; published again from what the source lists.
     Lost {
@@ -250,7 +260,7 @@ pub enum StallReason {
     AlreadyEncrypted,
     /// The source playlist ends before what is published.
     Shortened,
-    /// The source began its numbering anew.
+    /// The source began its numbering anew, and the server has not said how it is numbered on.
     Restarted,
     /// The published playlist has ended and the source says otherwise.
     Finished,

@@ -226,6 +226,11 @@ impl Lease {
         self.held.get(&place).map(|held| held.kid)
     }
 
+    /// The key with this public name, if it is held.
+    pub(super) fn by_kid(&self, kid: Kid) -> Option<Arc<HeldKey>> {
+        self.held.values().find(|held| held.kid == kid).cloned()
+    }
+
     /// Whether the period with this index must be leased, or leased again, to be used.
     pub(super) fn lacks(&self, scope: Option<&Rendition>, index: i64) -> bool {
         let Some(slot) = self.schedule.slot(index) else {

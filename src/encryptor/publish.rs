@@ -2,11 +2,12 @@
 //!
 //! Must not know: how it became so.
 
+use super::draft::Draft;
 use super::engine::Engine;
 use super::event::Event;
 use super::path::Beneath;
 use super::place::Timeline;
-use super::track::{Draft, Track};
+use super::track::Track;
 use crate::api::Text;
 use crate::domain::Timestamp;
 

@@ -4,8 +4,8 @@
 
 mod taken;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,9 +14,11 @@ use tokio::time::{sleep, timeout};
 use super::client::{Client, ClientError};
 use super::contact::{Contact, Tell};
 use super::place::Claims;
+use super::runs::{Runs, SourceReport};
 use super::term::Term;
-use crate::api::{ProgressReport, RenditionProgress};
+use crate::api::{ProgressReport, RenditionProgress, RunMarks};
 use crate::crash;
+use crate::domain::Rendition;
 
 /// What there is to report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(super) struct Progress {
     pub(super) renditions: Vec<RenditionProgress>,
     /// Segments whose times the server must say.
     pub(super) claims: BTreeSet<u64>,
+    /// What there is to say and to ask of the source's numbering.
+    pub(super) source: SourceReport,
 }
 
 /// Sends reports and holds the server's answers.
@@ -39,6 +43,9 @@ pub(super) struct Reporter {
     taken: watch::Sender<Claims>,
     term: Arc<Term>,
     tell: Tell,
+    runs: watch::Sender<Arc<Runs>>,
+    /// The highest segment whose mark the server has, by run and rendition.
+    noted: Mutex<HashMap<(u64, Rendition), u64>>,
 }
 
 /// What became of the last report.
@@ -77,6 +84,8 @@ impl Reporter {
             taken: watch::Sender::default(),
             term,
             tell,
+            runs: watch::Sender::default(),
+            noted: Mutex::default(),
         }
     }
 
@@ -94,6 +103,11 @@ impl Reporter {
     /// The times of undated segments, as they are now and whenever there are more.
     pub(super) fn claims(&self) -> watch::Receiver<Arc<Claims>> {
         self.claims.subscribe()
+    }
+
+    /// The runs that the server has told, as they are now and whenever there are others.
+    pub(super) fn runs(&self) -> watch::Receiver<Arc<Runs>> {
+        self.runs.subscribe()
     }
 
     /// Reports until it is dropped; `newer` learns the schedule's version from each answer.
@@ -138,9 +152,11 @@ impl Reporter {
         let open = |progress: &Progress| !self.open(&progress.claims).is_empty();
         let urgent = |now: &Progress| {
             let new = self.open(&now.claims);
-            let asks = !new.is_subset(&sent.claims);
+            let asks = self.asks(now) && now.source.asked() != sent.source.asked();
+            let asks = asks || !new.is_subset(&sent.claims);
             now.acknowledged.is_some() && (asks || now.acknowledged != sent.acknowledged)
         };
+        let open = |progress: &Progress| open(progress) || self.asks(progress);
         let apart = if open(sent) { AGAIN } else { APART };
         tokio::select! {
             () = sleep(apart) => {}
@@ -169,15 +185,38 @@ impl Reporter {
             claims: open.into_iter().take(MAX_ASKED).collect(),
             taken: self.taken_claims(MAX_ASKED),
             leaving,
-            marks: Vec::new(),
-            restart: None,
-            runs: false,
+            marks: progress
+                .source
+                .unnoted(&self.noted.lock().unwrap_or_else(PoisonError::into_inner)),
+            restart: progress.source.restart.clone(),
+            runs: self.asks(progress),
         };
         let reply = self.client.progress(&report).await?;
         self.term.heard();
         self.settle(&report.taken, &reply.claims);
+        self.note(&report.marks);
+        if let Some(runs) = reply.runs {
+            let runs = Runs::new(progress.source.question, runs);
+            self.runs.send_replace(Arc::new(runs));
+        }
         crash::point("report.answered");
         Ok(reply.version)
+    }
+
+    /// Whether the server is to say something of the source's numbering.
+    fn asks(&self, progress: &Progress) -> bool {
+        let is_answered = self.runs.borrow().answered >= progress.source.question;
+        !is_answered || progress.source.restart.is_some()
+    }
+
+    fn note(&self, marks: &[RunMarks]) {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        for RunMarks { run, marks } in marks {
+            for mark in marks {
+                let last = noted.entry((*run, mark.rendition.0.clone())).or_default();
+                *last = mark.segment.max(*last);
+            }
+        }
     }
 
     fn open(&self, claims: &BTreeSet<u64>) -> BTreeSet<u64> {

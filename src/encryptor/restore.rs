@@ -82,6 +82,7 @@ fn media(at: &Beneath, segment: &Segment) -> Result<Media, Foreign> {
         uri: segment.uri.clone(),
         path: path.map_err(|_| Foreign::Elsewhere(msn))?,
         source: None,
+        fingerprint: None,
     })
 }
 

@@ -4,18 +4,20 @@
 
 use std::time::Duration;
 
+use super::choose::Context;
 use super::continuity::Break;
 use super::engine::Engine;
 use super::event::{Event, StallReason};
 use super::multivariant;
 use super::notices::Stall;
 use super::path::Beneath;
+use super::restart;
 use super::restore::{Foreign, Restored, restore};
 use super::source::SourceText;
 use super::track::Track;
 use crate::api::Text;
 use crate::crash;
-use crate::domain::{Rendition, Timestamp};
+use crate::domain::{Rendition, Run, Timestamp};
 use crate::playlist::{MediaPlaylist, MultivariantPlaylist, Playlist, Unsupported};
 
 /// A list that says it goes on is not begun with while it is younger than this: it may be the
@@ -29,7 +31,8 @@ const REVIEW: Duration = Duration::from_secs(2);
 impl Engine {
     /// Reads every playlist that may have changed. Says whether the source's directory is
     /// another one than before.
-    pub(super) fn scan(&mut self, now: Timestamp) -> bool {
+    pub(super) fn scan(&mut self, context: &Context<'_>) -> bool {
+        let now = context.now;
         let moved = self.source.follow();
         let playlists = moved.and_then(|moved| Ok((moved, self.source.playlists(now)?)));
         let (moved, found) = match playlists {
@@ -47,21 +50,21 @@ impl Engine {
             match self.source.text(&at, now) {
                 SourceText::Unchanged => {}
                 SourceText::Failed(why) => self.refuse(&at, unreadable(&why), now),
-                SourceText::Read(text) => self.read(&at, &text, now),
+                SourceText::Read(text) => self.read(&at, &text, context),
             }
         }
         moved
     }
 
-    fn read(&mut self, at: &Beneath, text: &str, now: Timestamp) {
+    fn read(&mut self, at: &Beneath, text: &str, context: &Context<'_>) {
         let taken = match Playlist::parse(text) {
-            Ok(Playlist::Media(list)) => self.read_media(at, list, now),
+            Ok(Playlist::Media(list)) => self.read_media(at, &list, context),
             Ok(Playlist::Multivariant(list)) => self.read_multivariant(at, &list),
             Err(error) => Err(unreadable(&error.to_string())),
         };
         match taken {
             Ok(()) => drop(self.refused.remove(at)),
-            Err(stall) => self.refuse(at, stall, now),
+            Err(stall) => self.refuse(at, stall, context.now),
         }
     }
 
@@ -100,8 +103,8 @@ impl Engine {
     fn read_media(
         &mut self,
         at: &Beneath,
-        list: MediaPlaylist,
-        now: Timestamp,
+        list: &MediaPlaylist,
+        context: &Context<'_>,
     ) -> Result<(), Stall> {
         match list.unsupported() {
             Some(Unsupported::IFramesOnly { .. }) => {
@@ -122,15 +125,21 @@ impl Engine {
             return Err(unreadable("it was a multivariant playlist before"));
         }
         if !self.tracks.contains_key(at) {
-            let track = self.discover(at, now)?;
+            let track = self.discover(at, context.now)?;
             self.tracks.insert(at.clone(), track);
         }
-        self.accept(at, list, now)
+        self.accept(at, list, context)
     }
 
-    fn accept(&mut self, at: &Beneath, list: MediaPlaylist, now: Timestamp) -> Result<(), Stall> {
+    fn accept(
+        &mut self,
+        at: &Beneath,
+        list: &MediaPlaylist,
+        context: &Context<'_>,
+    ) -> Result<(), Stall> {
+        let now = context.now;
         let modified = self.source.stamp(at).map_or(0, |stamp| stamp.modified);
-        let Some(track) = self.tracks.get_mut(at) else {
+        let Some(track) = self.tracks.get(at) else {
             return Ok(());
         };
         let is_new = track.source.is_none() && track.listed.is_none();
@@ -139,21 +148,76 @@ impl Engine {
             self.source.reread(at);
             return Ok(());
         }
-        let was_restarted = track.is_restarted();
-        match track.accept(list, now) {
+        if list.segments().is_empty() {
+            return Err(restart::stall(&Break::Nothing));
+        }
+        let run = self.run_of(at, list, context)?;
+        match self.take(at, list, &run, now)? {
             Ok(()) => Ok(()),
-            Err(Break::Nothing) => Err(unreadable("it lists nothing")),
-            Err(Break::Shortened(how)) => Err(stall(StallReason::Shortened, how)),
-            Err(Break::Finished(how)) => Err(stall(StallReason::Finished, how)),
-            Err(Break::Restarted(how)) => {
-                if !was_restarted {
-                    self.events.push(Event::SourceRestarted {
-                        rendition: Text(track.name.clone()),
-                        detail: how.clone(),
-                    });
-                }
-                Err(stall(StallReason::Restarted, how))
+            Err(broken) => {
+                let run = self.next_run(at, list, &broken, context.runs, now)?;
+                self.go_on(at, run, now);
+                let taken = self.take(at, list, &run, now)?;
+                taken.map_err(|broken| restart::stall(&broken))
             }
+        }
+    }
+
+    /// Takes the playlist of a rendition as one of `run`, unless it breaks with what is published.
+    fn take(
+        &mut self,
+        at: &Beneath,
+        list: &MediaPlaylist,
+        run: &Run,
+        now: Timestamp,
+    ) -> Result<Result<(), Break>, Stall> {
+        let numbered = list.clone().renumber(run);
+        let numbered = numbered.ok_or_else(|| unreadable("its numbers are out of bounds"))?;
+        let last = list.segments().last();
+        let path = last.and_then(|last| at.resolve_segment(&last.uri).ok());
+        let written = path.and_then(|path| self.source.stamp(&path));
+        let written = written.map(|stamp| stamp.modified);
+        let Some(track) = self.tracks.get(at) else {
+            return Ok(Ok(()));
+        };
+        if track.is_ahead(&numbered) && written <= track.newest {
+            let how = "it is ahead of the last one, and its files are not newer".to_owned();
+            return Ok(Err(Break::Shortened(how)));
+        }
+        if let Some(how) = self.rewritten(at, &numbered, now)? {
+            return Ok(Err(Break::Restarted(how)));
+        }
+        let Some(track) = self.tracks.get_mut(at) else {
+            return Ok(Ok(()));
+        };
+        let taken = track.accept(numbered);
+        if taken.is_ok() {
+            track.newest = track.newest.max(written);
+        }
+        Ok(taken)
+    }
+
+    /// The rendition goes on with `run`.
+    fn go_on(&mut self, at: &Beneath, run: Run, now: Timestamp) {
+        let Some(track) = self.tracks.get_mut(at) else {
+            return;
+        };
+        let left = match track.run {
+            Some(_) => track.go_on(run),
+            None => Vec::new(),
+        };
+        self.remember(&run);
+        let Some(track) = self.tracks.get(at) else {
+            return;
+        };
+        self.events.push(Event::WentOn {
+            rendition: Text(track.name.clone()),
+            run: run.ordinal,
+            first: track.floor(),
+        });
+        for (media, stays) in left {
+            self.names.leave(&media.path);
+            self.window.left(media.path, stays, now);
         }
     }
 
@@ -186,11 +250,12 @@ impl Engine {
         self.reviewed = Some(now);
         for track in self.tracks.values_mut() {
             let rendition = track.name.clone();
-            for (msn, (path, was)) in track.sources() {
-                let Some(is) = self.source.stamp(path).filter(|is| is != was) else {
+            for (msn, taken) in track.sources() {
+                let is = self.source.stamp(&taken.path);
+                let Some(is) = is.filter(|is| *is != taken.told) else {
                     continue;
                 };
-                *was = is;
+                taken.told = is;
                 let rendition = Text(rendition.clone());
                 self.events.push(Event::SourceChanged { rendition, msn });
             }

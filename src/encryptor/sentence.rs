@@ -174,7 +174,18 @@ impl Event {
                 rendition.0
             ),
             Self::SourceRestarted { rendition, detail } => {
-                write!(f, "{} began anew and is refused: {detail}", rendition.0)
+                write!(f, "{} began anew: {detail}", rendition.0)
+            }
+            Self::WentOn {
+                rendition,
+                run,
+                first,
+            } => {
+                let rendition = &rendition.0;
+                write!(
+                    f,
+                    "{rendition} goes on with numbering {run} at segment {first}"
+                )
             }
             _ => Ok(()),
         }

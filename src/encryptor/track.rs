@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::continuity::{self, Break};
 use super::path::Beneath;
 use super::place::Timeline;
+use super::restart::Restarted;
 use super::root::Stamp;
 use crate::api::{PeriodUse, RenditionProgress, Text};
-use crate::domain::{Kid, Rendition, Timestamp};
-use crate::playlist::{Entry, Listing, MediaPlaylist, RewriteError};
+use crate::domain::{Fingerprint, Kid, Rendition, Run, Timestamp};
+use crate::playlist::{MediaPlaylist, RewriteError};
 
 /// The state of one rendition.
 pub(super) struct Track {
@@ -40,11 +41,16 @@ pub(super) struct Track {
     pub(super) dirty: bool,
     /// Why the playlist cannot be written as it is now.
     pub(super) fault: Option<RewriteError>,
-    /// How the source began anew, once it has; nothing of it is taken until it is past what is
-    /// published.
-    restarted: Option<String>,
-    /// Since when the source has listed less than what is published.
-    short_since: Option<Timestamp>,
+    /// The run that the source's playlist is in, once that is known.
+    pub(super) run: Option<Run>,
+    /// What the server is asked to know it.
+    pub(super) question: Option<u64>,
+    /// How the source began anew, while it is not known how it is numbered on.
+    pub(super) restarted: Option<Restarted>,
+    /// When the last file of the newest playlist was written, in milliseconds since the epoch.
+    pub(super) newest: Option<i64>,
+    /// The run's first number that may be published: lower ones belong to runs before.
+    floor: u64,
 }
 
 /// One segment that is durable, or known to be missing.
@@ -70,7 +76,19 @@ pub(super) struct Media {
     pub(super) uri: String,
     pub(super) path: Beneath,
     /// The source's file as it was encrypted, if that was in this run.
-    pub(super) source: Option<(Beneath, Stamp)>,
+    pub(super) source: Option<Taken>,
+    /// Of its clear bytes, if it was encrypted by this process.
+    pub(super) fingerprint: Option<Fingerprint>,
+}
+
+/// A source's file.
+#[derive(Debug, Clone)]
+pub(super) struct Taken {
+    pub(super) path: Beneath,
+    /// Its state as it was encrypted.
+    pub(super) was: Stamp,
+    /// Its state as it was last told of.
+    pub(super) told: Stamp,
 }
 
 /// A published playlist.
@@ -84,15 +102,8 @@ pub(super) struct Listed {
     pub(super) longest: Duration,
 }
 
-/// A playlist to be published.
-pub(super) struct Draft {
-    pub(super) text: String,
-    pub(super) first: u64,
-    pub(super) last: u64,
-    pub(super) ended: bool,
-    span: Duration,
-}
-
+/// How many published segments' marks are told.
+const MAX_MARKED: usize = 64;
 /// How many published segments' sources are looked at for changes.
 const MAX_REVIEWED: usize = 1000;
 
@@ -112,44 +123,59 @@ impl Track {
             absent: HashMap::new(),
             dirty: false,
             fault: None,
+            run: None,
+            question: None,
             restarted: None,
-            short_since: None,
+            newest: None,
+            floor: 0,
         }
     }
 
     /// Takes the source's newest playlist, unless it does not go on from what is published.
-    pub(super) fn accept(&mut self, list: MediaPlaylist, now: Timestamp) -> Result<(), Break> {
-        let checked = continuity::check(&list, self).and_then(|()| match &self.restarted {
-            Some(how) if !is_past(&list, self.listed.as_ref()) => {
-                Err(Break::Restarted(how.clone()))
-            }
-            _ => Ok(()),
-        });
-        match &checked {
-            Ok(()) => self.take(list),
-            Err(Break::Restarted(how)) => self.restarted = Some(how.clone()),
-            Err(Break::Shortened(how)) => {
-                let since = *self.short_since.get_or_insert(now);
-                if now.since(since) >= patience(&list) {
-                    self.restarted = Some(how.clone());
-                    return Err(Break::Restarted(how.clone()));
-                }
-            }
-            Err(_) => {}
-        }
-        checked
-    }
-
-    fn take(&mut self, list: MediaPlaylist) {
+    pub(super) fn accept(&mut self, list: MediaPlaylist) -> Result<(), Break> {
+        continuity::check(&list, self)?;
         if self.source.is_none() && self.listed.is_none() && list.is_ended() {
             self.timeline = Timeline::Finished;
         }
         let first = list.media_sequence();
         self.absent.retain(|msn, _| *msn >= first);
         self.restarted = None;
-        self.short_since = None;
         self.dirty = true;
         self.source = Some(Arc::new(list));
+        Ok(())
+    }
+
+    /// The rendition is in `run`. What the sink has of it already is kept, and so is what it has of
+    /// runs before.
+    pub(super) fn begin(&mut self, run: Run) {
+        (self.run, self.question) = (Some(run), None);
+        self.floor = run.output;
+        for (_, done) in self.done.range_mut(self.floor..) {
+            let put_off = |time: Timestamp| time.plus(run.shift);
+            done.date = done.date.map(put_off);
+            done.time = done.time.map(put_off);
+        }
+    }
+
+    /// The rendition goes on with `run`. Gives what was made of the run before and not published,
+    /// and for how long the files stay.
+    pub(super) fn go_on(&mut self, run: Run) -> Vec<(Media, Duration)> {
+        let next = self
+            .listed
+            .as_ref()
+            .map_or(0, |listed| listed.last.saturating_add(1));
+        (self.run, self.floor) = (Some(run), run.output.max(next));
+        (self.source, self.start, self.restarted) = (None, None, None);
+        self.absent.clear();
+        let left = self.done.split_off(&next);
+        for done in self.done.values_mut() {
+            if let Some(media) = &mut done.media {
+                media.source = None; // its file is another run's now
+            }
+        }
+        left.into_values()
+            .filter_map(|done| Some((done.media?, done.duration)))
+            .collect()
     }
 
     /// The index of the first segment of the source that is not published yet.
@@ -160,7 +186,7 @@ impl Track {
             _ => self.start.unwrap_or(0),
         };
         list.segments()
-            .partition_point(|segment| segment.msn < next)
+            .partition_point(|segment| segment.msn < next.max(self.floor))
     }
 
     /// Whether the source lists nothing that follows on what is published.
@@ -171,79 +197,13 @@ impl Track {
         }
     }
 
-    /// The playlist that could be published now, if it differs from what is.
-    pub(super) fn draft(&self) -> Result<Option<Draft>, RewriteError> {
-        let Some(list) = &self.source else {
-            return Ok(None);
-        };
-        let segments = list.segments();
-        let ready = |segment: &&crate::playlist::Segment| self.done.contains_key(&segment.msn);
-        let resume = self.resume();
-        let cut = resume + segments[resume..].iter().take_while(ready).count();
-        let first = cut - segments[..cut].iter().rev().take_while(ready).count();
-        if first == cut || self.timeline == Timeline::Finished && cut < segments.len() {
-            return Ok(None);
-        }
-        let entries: Vec<Entry> = segments[first..cut]
-            .iter()
-            .map(|segment| self.entry(segment.msn, &segment.uri))
-            .collect();
-        let text = list.encrypt(&Listing {
-            first,
-            entries: &entries,
-            ..Listing::default()
-        })?;
-        let draft = Draft {
-            text,
-            first: segments[first].msn,
-            last: segments[cut - 1].msn,
-            ended: list.is_ended() && cut == segments.len(),
-            span: segments[first..cut].iter().map(|s| s.duration).sum(),
-        };
-        Ok(self.is_better(&draft, list).then_some(draft))
-    }
-
-    /// Whether to swap the published playlist for `draft`. While nothing new is ready the list is
-    /// not let run empty: it keeps at least three target durations (§6.2.2).
-    fn is_better(&self, draft: &Draft, list: &MediaPlaylist) -> bool {
-        self.listed.as_ref().is_none_or(|listed| {
-            draft.text != listed.text
-                && (draft.last > listed.last
-                    || draft.first == listed.first
-                    || draft.ended
-                    || draft.span >= list.target_duration() * 3)
-        })
-    }
-
-    fn entry(&self, msn: u64, uri: &str) -> Entry {
-        match self.done.get(&msn).and_then(|done| done.media.as_ref()) {
-            None => Entry::Gap,
-            Some(media) => Entry::Encrypted {
-                key_uri: media.key_uri.clone(),
-                iv: media.iv.clone(),
-                uri: (media.uri != uri).then(|| media.uri.clone()),
-            },
-        }
-    }
-
-    /// Takes note that `draft` is published; gives the segments that left the list, and for how
-    /// long their files stay.
-    pub(super) fn published(&mut self, draft: Draft) -> Vec<(Media, Duration)> {
-        let before = self.listed.take().unwrap_or_default();
-        let longest = before.longest.max(draft.span);
-        self.listed = Some(Listed {
-            text: draft.text,
-            first: draft.first,
-            last: draft.last,
-            ended: draft.ended,
-            longest,
-        });
-        self.start = None;
-        let kept = self.done.split_off(&draft.first);
-        let left = std::mem::replace(&mut self.done, kept);
-        left.into_values()
-            .filter_map(|done| Some((done.media?, done.duration + before.longest)))
-            .collect()
+    /// Whether nothing of `list` follows on the source's last playlist.
+    pub(super) fn is_ahead(&self, list: &MediaPlaylist) -> bool {
+        let last = self
+            .source
+            .as_ref()
+            .and_then(|known| known.segments().last());
+        last.is_some_and(|last| list.media_sequence() > last.msn.saturating_add(1))
     }
 
     /// Takes note that nothing is published any more; gives what was, and for how long the files
@@ -261,19 +221,55 @@ impl Track {
     /// The clock was set back to `now`.
     pub(super) fn set_back(&mut self, now: Timestamp) {
         self.found = self.found.min(now);
-        self.short_since = self.short_since.map(|since| since.min(now));
+        if let Some(restarted) = &mut self.restarted {
+            restarted.set_back(now);
+        }
         for since in self.absent.values_mut() {
             *since = now.min(*since);
         }
     }
 
-    /// Whether the source began anew and is not past what is published yet.
-    pub(super) fn is_restarted(&self) -> bool {
-        self.restarted.is_some()
+    /// The first number of the run that may be published.
+    pub(super) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// Whether it is known where its source stands, and more is to come.
+    pub(super) fn is_live(&self) -> bool {
+        let is_ended = self.source.as_ref().is_some_and(|list| list.is_ended());
+        self.run.is_some() && self.is_live_list() && !is_ended
+    }
+
+    /// Whether it is no finished asset.
+    pub(super) fn is_live_list(&self) -> bool {
+        self.timeline == Timeline::Live
+    }
+
+    /// How many discontinuities there are up to the end of what is published.
+    pub(super) fn discontinuities(&self) -> u64 {
+        let listed = self.listed.as_ref().and_then(Listed::read);
+        listed.map_or(0, |list| list.discontinuities(list.segments().len()))
+    }
+
+    /// What the run's published segments were made of, by the source's numbers, where they were
+    /// made here. A finished asset is made anew whenever it is wanted and leaves none.
+    pub(super) fn marks(&self, run: &Run) -> impl Iterator<Item = (u64, Fingerprint)> {
+        let listed = self
+            .listed
+            .as_ref()
+            .filter(|_| self.timeline == Timeline::Live);
+        let range = listed.map_or(0..0, |listed| self.floor..listed.last.saturating_add(1));
+        let done = (!range.is_empty()).then(|| self.done.range(range).rev().take(MAX_MARKED));
+        let of = |(msn, done): (&u64, &Done)| {
+            Some((run.source(*msn)?, done.media.as_ref()?.fingerprint?))
+        };
+        let mut marks: Vec<_> = done.into_iter().flatten().filter_map(of).collect();
+        marks.reverse();
+        marks.into_iter()
     }
 
     /// Source files of the latest segments, as they were encrypted.
-    pub(super) fn sources(&mut self) -> impl Iterator<Item = (u64, &mut (Beneath, Stamp))> {
+    pub(super) fn sources(&mut self) -> impl Iterator<Item = (u64, &mut Taken)> {
         let done = self.done.iter_mut().rev().take(MAX_REVIEWED);
         done.filter_map(|(msn, done)| Some((*msn, done.media.as_mut()?.source.as_mut()?)))
     }

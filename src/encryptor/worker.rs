@@ -26,6 +26,7 @@ use super::open::{Places, host};
 use super::options::Options;
 use super::place::Claims;
 use super::report::{Parting, Progress, Reporter};
+use super::runs::Runs;
 use super::source::{OpenFiles, Watch};
 use super::term::Term;
 use crate::api::Text;
@@ -88,6 +89,7 @@ struct Worker {
     progress: watch::Sender<Progress>,
     lease: watch::Receiver<Option<Arc<Lease>>>,
     claims: watch::Receiver<Arc<Claims>>,
+    runs: watch::Receiver<Arc<Runs>>,
 }
 
 impl Worker {
@@ -114,6 +116,7 @@ impl Worker {
             once: options.once,
             lease: keeper.lease(),
             claims: reporter.claims(),
+            runs: reporter.runs(),
             clock,
             tell,
             engine: Some(engine),
@@ -274,12 +277,14 @@ impl Worker {
         if let Some(event) = self.term.tell() {
             (self.tell)(event);
         }
+        let runs = self.runs.borrow_and_update().clone();
         let (now, footing) = (self.clock.now(), self.term.footing());
         let passed = spawn_blocking(move || {
             let context = Context {
                 lease: lease.as_deref(),
                 claims: &claims,
                 footing,
+                runs: &runs,
                 now,
             };
             let outcome = engine.pass(&context);
@@ -304,6 +309,7 @@ impl Worker {
             let before = progress.clone();
             progress.acknowledged = outcome.acknowledged;
             progress.claims.clone_from(&outcome.wants.claims);
+            progress.source.clone_from(&outcome.source);
             if let Some(renditions) = &outcome.progress {
                 progress.renditions.clone_from(renditions);
             }
@@ -319,6 +325,7 @@ impl Worker {
     /// Waits until there may be something to do.
     async fn change(&self, waits: bool) {
         let (mut lease, mut claims) = (self.lease.clone(), self.claims.clone());
+        let mut runs = self.runs.clone();
         let seen = async {
             match &self.watch {
                 Some(watch) => watch.changed().await,
@@ -329,6 +336,7 @@ impl Worker {
             () = seen => {}
             _ = lease.changed() => {}
             _ = claims.changed() => {}
+            _ = runs.changed() => {}
             () = sleep(if waits { SOON } else { LATER }) => return,
         }
         sleep(BURST).await;

@@ -32,6 +32,8 @@ pub(in crate::encryptor) struct SinkError {
     pub(in crate::encryptor) source: io::Error,
 }
 
+/// The longest segment that is read back: 512 MiB and its padding.
+const MAX_SEGMENT: u64 = (512 << 20) + 16;
 /// The longest playlist that is read back.
 const MAX_PLAYLIST: u64 = 8 << 20;
 
@@ -97,6 +99,11 @@ impl DirSink {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// A segment's file.
+    pub(in crate::encryptor) fn read(&self, path: &Beneath) -> io::Result<Vec<u8>> {
+        self.root.read(path, MAX_SEGMENT).map(|(bytes, _)| bytes)
     }
 
     /// Writes a segment. It may be listed once [`Self::settle`] has succeeded.

@@ -9,6 +9,7 @@ mod leases;
 mod live;
 mod property;
 mod restart;
+mod runs;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -27,6 +28,7 @@ use super::event::StallReason;
 use super::lease::{Lease, Probe};
 use super::path::Beneath;
 use super::place::Claims;
+use super::runs::Runs;
 use super::sink::DirSink;
 use super::source::{DirSource, OpenFiles};
 use super::term::Footing;
@@ -43,6 +45,7 @@ pub(super) struct Bench {
     pub(super) lease: Option<Lease>,
     pub(super) claims: Claims,
     pub(super) footing: Footing,
+    pub(super) runs: Runs,
     pub(super) now: Timestamp,
     pub(super) events: Vec<Event>,
 }
@@ -72,6 +75,7 @@ impl Bench {
             lease: Some(lease(rule, 0..100)),
             claims: Claims::new(),
             footing: Footing::Leased,
+            runs: initial(),
             // files written now are old enough by then
             now: SystemClock.now().plus(Duration::from_secs(100)),
             events: Vec::new(),
@@ -123,6 +127,7 @@ impl Bench {
             lease: self.lease.as_ref(),
             claims: &self.claims,
             footing: self.footing,
+            runs: &self.runs,
             now: self.now,
         };
         let outcome = engine.pass(&context);
@@ -171,6 +176,11 @@ impl Bench {
     /// Checks that every listed segment has a key of the lease and its own source under it, and
     /// that no file of the sink holds a clear one.
     pub(super) fn audit(&self, list: &str) {
+        self.audit_as(list, |msn| msn);
+    }
+
+    /// The same, where the segment that is published as a number was made as another.
+    pub(super) fn audit_as(&self, list: &str, made: impl Fn(u64) -> u64) {
         let at = Beneath::found(list).unwrap();
         let published = self.published(list);
         for segment in published.segments().iter().filter(|segment| !segment.gap) {
@@ -180,7 +190,7 @@ impl Bench {
             let iv = Iv::for_segment(&key, &list.parse().unwrap(), segment.msn);
             assert_eq!(key_tag.iv, Some(iv.to_string()));
             let path = at.resolve_segment(&segment.uri).unwrap();
-            let mut expected = segment_bytes(segment.msn);
+            let mut expected = segment_bytes(made(segment.msn));
             encrypt_batch(&mut [Job {
                 key: &key,
                 iv,
@@ -204,6 +214,15 @@ impl Bench {
         });
         told.collect()
     }
+}
+
+/// What a server says of a stream whose source has never restarted, to any question.
+pub(super) fn initial() -> Runs {
+    let view = json!({
+        "run": 0, "first": 0, "output": 0, "discontinuities": 0, "shift_ms": 0, "version": 0,
+        "marks": [],
+    });
+    Runs::new(u64::MAX, vec![serde_json::from_value(view).unwrap()])
 }
 
 /// Every file beneath `root` and what it holds.

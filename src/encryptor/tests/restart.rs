@@ -51,7 +51,7 @@ fn a_foreign_playlist_in_the_sink_is_left_alone() {
 }
 
 #[test]
-fn a_source_that_began_anew_while_we_were_away_is_refused() {
+fn a_source_that_began_anew_while_we_were_away_waits_for_the_servers_word() {
     let mut bench = Bench::new(NEVER);
     bench.live("i.m3u8", 20..=25);
     bench.settle();

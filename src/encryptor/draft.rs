@@ -1,0 +1,123 @@
+//! What a rendition's playlist could say now.
+//!
+//! Must not know: how it is written.
+
+use std::time::Duration;
+
+use super::place::Timeline;
+use super::remains::Remains;
+use super::track::{Done, Listed, Media, Track};
+use crate::playlist::{Entry, Listing, MediaPlaylist, RewriteError, Segment};
+
+/// A playlist to be published.
+pub(super) struct Draft {
+    pub(super) text: String,
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) ended: bool,
+    span: Duration,
+    /// Numbers that are listed as gaps between two runs, and how long each of them is.
+    gaps: Vec<(u64, Duration)>,
+}
+
+impl Track {
+    /// The playlist that could be published now, if it differs from what is.
+    pub(super) fn draft(&self) -> Result<Option<Draft>, RewriteError> {
+        let Some(list) = &self.source else {
+            return Ok(None);
+        };
+        let segments = list.segments();
+        let ready = |segment: &&Segment| self.is_ready(segment.msn);
+        let resume = self.resume();
+        let cut = resume + segments[resume..].iter().take_while(ready).count();
+        let first = cut - segments[..cut].iter().rev().take_while(ready).count();
+        if first == cut || self.timeline == Timeline::Finished && cut < segments.len() {
+            return Ok(None);
+        }
+        let listed = &segments[first..cut];
+        let entries: Vec<Entry> = listed
+            .iter()
+            .map(|segment| self.entry(segment.msn, &segment.uri))
+            .collect();
+        let opens = self.is_later_run() && segments[first].msn == self.floor();
+        let before = self.listed.as_ref().filter(|_| opens);
+        let before = before.and_then(|before| Remains::of(before, self.floor(), list, cut - first));
+        let text = list.encrypt(&Listing {
+            first,
+            entries: &entries,
+            opens,
+            earlier: before.as_ref().map(Remains::earlier),
+        })?;
+        let span = before.as_ref().map_or(Duration::ZERO, Remains::span);
+        let draft = Draft {
+            text,
+            first: before.as_ref().map_or(segments[first].msn, Remains::first),
+            last: segments[cut - 1].msn,
+            ended: list.is_ended() && cut == segments.len(),
+            span: span + listed.iter().map(|s| s.duration).sum::<Duration>(),
+            gaps: before.map(|before| before.gaps()).unwrap_or_default(),
+        };
+        Ok(self.is_better(&draft, list).then_some(draft))
+    }
+
+    /// Whether the segment is durable, or known to be missing, and of the run that is listed.
+    fn is_ready(&self, msn: u64) -> bool {
+        msn >= self.floor() && self.done.contains_key(&msn)
+    }
+
+    fn is_later_run(&self) -> bool {
+        self.run.is_some_and(|run| run.ordinal > 0)
+    }
+
+    /// Whether to swap the published playlist for `draft`. While nothing new is ready the list is
+    /// not let run empty: it keeps at least three target durations (§6.2.2).
+    fn is_better(&self, draft: &Draft, list: &MediaPlaylist) -> bool {
+        self.listed.as_ref().is_none_or(|listed| {
+            draft.text != listed.text
+                && (draft.last > listed.last
+                    || draft.first == listed.first
+                    || draft.ended
+                    || draft.span >= list.target_duration() * 3)
+        })
+    }
+
+    fn entry(&self, msn: u64, uri: &str) -> Entry {
+        match self.done.get(&msn).and_then(|done| done.media.as_ref()) {
+            None => Entry::Gap,
+            Some(media) => Entry::Encrypted {
+                key_uri: media.key_uri.clone(),
+                iv: media.iv.clone(),
+                uri: (media.uri != uri).then(|| media.uri.clone()),
+            },
+        }
+    }
+
+    /// Takes note that `draft` is published; gives the segments that left the list, and for how
+    /// long their files stay.
+    pub(super) fn published(&mut self, draft: Draft) -> Vec<(Media, Duration)> {
+        let before = self.listed.take().unwrap_or_default();
+        let longest = before.longest.max(draft.span);
+        self.listed = Some(Listed {
+            text: draft.text,
+            first: draft.first,
+            last: draft.last,
+            ended: draft.ended,
+            longest,
+        });
+        self.start = None;
+        let gap = |duration| Done {
+            duration,
+            date: None,
+            time: None,
+            media: None,
+        };
+        for (msn, duration) in draft.gaps {
+            self.done.entry(msn).or_insert_with(|| gap(duration));
+        }
+        let kept = self.done.split_off(&draft.first);
+        let left = std::mem::replace(&mut self.done, kept);
+        left.into_values()
+            .filter_map(|done| Some((done.media?, done.duration + before.longest)))
+            .collect()
+    }
+}
