@@ -13,7 +13,7 @@ use crate::harness::serve::Serve;
 use crate::harness::wait::{seconds, until};
 
 /// A live ladder of one picture with sound in real time, for ten seconds.
-fn packager(dir: &Path, flags: &str) -> Process {
+pub(crate) fn packager(dir: &Path, flags: &str) -> Process {
     let mut command = Command::new("/usr/bin/ffmpeg");
     command
         .current_dir(dir)

@@ -48,6 +48,8 @@ mod rotate;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod runs;
+#[cfg(test)]
 mod schemes;
 #[cfg(test)]
 mod secrets;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::actor::Actor;
-use super::packager::{Packager, payload};
+use super::packager::{Packager, payload, payload_of};
 use crate::independent::audit::{Evidence, beside};
 use crate::independent::playlist::{Listed, children, read_media};
 use crate::independent::schedule::{Edge, Period, periods};
@@ -171,6 +171,34 @@ impl Collector {
                 let name = (rendition.clone(), msn);
                 self.evidence.source.insert(name, payload(rendition, msn));
             }
+        }
+    }
+
+    /// The same of a packager that has begun anew, by the numbers that the server gave its runs:
+    /// `told` is what it answers when it is asked for them.
+    pub(crate) fn take_runs(&mut self, packager: &Packager, told: &serde_json::Value) {
+        let number = |run: &serde_json::Value, name: &str| run[name].as_u64().unwrap();
+        let mut end = u64::MAX;
+        for told in told.as_array().unwrap() {
+            let (run, first) = (number(told, "run"), number(told, "first"));
+            let output = number(told, "output");
+            let lengths = packager.runs.iter().chain([&packager.next]);
+            let length = *lengths.clone().nth(run as usize).unwrap();
+            for (rendition, msn) in packager
+                .renditions
+                .iter()
+                .flat_map(|r| (first..length).map(move |n| (r, n)))
+            {
+                let published = output + msn - first;
+                if published < end {
+                    let bytes = payload_of(rendition, run, msn);
+                    self.evidence
+                        .source
+                        .insert((rendition.clone(), published), bytes);
+                }
+            }
+            self.evidence.starts.extend((run > 0).then_some(output));
+            end = output;
         }
     }
 

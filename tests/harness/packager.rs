@@ -29,15 +29,22 @@ pub(crate) struct Packager {
     pub(crate) first: u64,
     /// The next number.
     pub(crate) next: u64,
+    /// How many segments each of its runs before this one had.
+    pub(crate) runs: Vec<u64>,
     /// When it is due, while it runs in real time.
     due: Option<Instant>,
 }
 
 /// The clear bytes of a segment: 5 to 40 packets, and for packed audio not a whole number.
 pub(crate) fn payload(rendition: &str, msn: u64) -> Vec<u8> {
+    payload_of(rendition, 0, msn)
+}
+
+/// The same of a packager that has begun anew `run` times: other bytes, as many.
+pub(crate) fn payload_of(rendition: &str, run: u64, msn: u64) -> Vec<u8> {
     let packets = 5 + (msn * 7 + rendition.len() as u64) % 36;
     let mut data: Vec<u8> = (0..packets)
-        .flat_map(|n| packet(rendition, msn, n))
+        .flat_map(|n| packet(rendition, run, msn, n))
         .collect();
     if is_audio(rendition) {
         data.extend(vec![0x21; (msn % 17) as usize]);
@@ -45,12 +52,17 @@ pub(crate) fn payload(rendition: &str, msn: u64) -> Vec<u8> {
     data
 }
 
-fn packet(rendition: &str, msn: u64, number: u64) -> Vec<u8> {
+fn packet(rendition: &str, run: u64, msn: u64, number: u64) -> Vec<u8> {
     let mut packet = match is_audio(rendition) {
         true => vec![0xff, 0xf1, 0x4c, 0x80], // an ADTS frame's head, no transport packet's
         false => vec![0x47, 0x40, 0x00, 0x10],
     };
-    let text = format!("{MARK} {rendition} {msn} {number} ");
+    let run = if run > 0 {
+        format!("run {run} ")
+    } else {
+        String::new()
+    };
+    let text = format!("{MARK} {rendition} {run}{msn} {number} ");
     while packet.len() < PACKET {
         packet.extend(text.as_bytes());
     }
@@ -94,6 +106,7 @@ impl Packager {
             window: 6,
             first: 0,
             next: 0,
+            runs: Vec::new(),
             due: None,
         }
     }
@@ -160,7 +173,8 @@ impl Packager {
         let msn = self.next;
         self.next += 1;
         for rendition in &self.renditions {
-            replace_bytes(&self.segment(rendition, msn), &payload(rendition, msn));
+            let bytes = payload_of(rendition, self.runs.len() as u64, msn);
+            replace_bytes(&self.segment(rendition, msn), &bytes);
         }
         self.write_lists(false);
         if let Some(old) = msn
@@ -203,6 +217,14 @@ impl Packager {
         let now = std::time::SystemTime::now();
         let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
         self.epoch = Some(since.as_millis() as i64);
+    }
+
+    /// Begins anew at 0, as ffmpeg does when it is started again: what it left stays until it is
+    /// written over. Dates, if there are any, go on.
+    pub(crate) fn restart(&mut self) {
+        self.epoch = self.time(self.next + 1);
+        self.runs.push(self.next);
+        (self.next, self.due) = (0, None);
     }
 
     /// Publishes in real time until `count` more segments are out.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::cipher::{Block, decrypt, expected_iv, iv_of_text};
+use super::numbering;
 use super::playlist::{Listed, MediaList};
 use super::schedule::Period;
 
@@ -23,6 +24,8 @@ pub(crate) struct Evidence {
     pub(crate) source: BTreeMap<Name, Vec<u8>>,
     /// What the server leased.
     pub(crate) periods: Vec<Period>,
+    /// Published numbers with which the source began anew, where it did.
+    pub(crate) starts: Vec<u64>,
     /// Keys as a viewer was given them, by URI.
     pub(crate) keys: BTreeMap<String, Block>,
 }
@@ -48,6 +51,7 @@ impl Evidence {
             }
         }
         faults.extend(self.unpublished(&ledger));
+        faults.extend(numbering::faults(&self.published, &self.starts));
         faults.dedup();
         faults
     }

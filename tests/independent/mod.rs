@@ -4,6 +4,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod cipher;
+mod numbering;
 pub(crate) mod playlist;
 pub(crate) mod schedule;
 

@@ -13,6 +13,8 @@ pub(crate) struct Listed {
     /// The attributes of the `EXT-X-KEY` in scope, in order, as written.
     pub(crate) key: Option<Vec<(String, String)>>,
     pub(crate) gap: bool,
+    /// How many `EXT-X-DISCONTINUITY` stand before it.
+    pub(crate) breaks: u64,
     /// Milliseconds, from `EXTINF`.
     pub(crate) duration: f64,
     /// Milliseconds since the epoch: its own date, or carried on from an earlier one.
@@ -23,6 +25,7 @@ pub(crate) struct Listed {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct MediaList {
     pub(crate) media_sequence: u64,
+    pub(crate) discontinuity_sequence: u64,
     pub(crate) version: Option<u64>,
     pub(crate) ended: bool,
     pub(crate) segments: Vec<Listed>,
@@ -33,6 +36,7 @@ pub(crate) struct MediaList {
 struct Pending {
     key: Option<Vec<(String, String)>>,
     gap: bool,
+    breaks: u64,
     duration: Option<f64>,
     time: Option<i64>,
 }
@@ -66,6 +70,8 @@ fn take_line(line: &str, list: &mut MediaList, pending: &mut Pending) -> Result<
         "#EXT-X-VERSION" => list.version = Some(number(value)?),
         "#EXT-X-ENDLIST" => list.ended = true,
         "#EXT-X-KEY" => pending.key = Some(attributes(value)?),
+        "#EXT-X-DISCONTINUITY-SEQUENCE" => list.discontinuity_sequence = number(value)?,
+        "#EXT-X-DISCONTINUITY" => pending.breaks += 1,
         "#EXT-X-GAP" => pending.gap = true,
         "#EXT-X-PROGRAM-DATE-TIME" => pending.time = Some(millis(value)?),
         "#EXTINF" => pending.duration = Some(extinf(value)?),
@@ -84,6 +90,7 @@ fn segment(uri: &str, list: &MediaList, pending: &mut Pending) -> Result<Listed,
         uri: uri.to_owned(),
         key: pending.key.clone(),
         gap: std::mem::take(&mut pending.gap),
+        breaks: std::mem::take(&mut pending.breaks),
         duration,
         time,
     })
@@ -164,7 +171,7 @@ fn playlists_are_read_strictly() {
     let text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:7\n\
         #EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:01.000+0000\n\
         #EXT-X-KEY:METHOD=AES-128,URI=\"https://a/b,c\",IV=0x01\n#EXTINF:1.5,\na.ts\n\
-        #EXT-X-GAP\n#EXTINF:2,\nb.ts\n#EXT-X-ENDLIST\n";
+        #EXT-X-GAP\n#EXT-X-DISCONTINUITY\n#EXTINF:2,\nb.ts\n#EXT-X-ENDLIST\n";
     let list = read_media(text).unwrap();
     assert!(list.ended);
     let [a, b] = list.segments.as_slice() else {
@@ -172,6 +179,7 @@ fn playlists_are_read_strictly() {
     };
     assert_eq!((a.msn, a.time, a.gap), (7, Some(1000), false));
     assert_eq!((b.msn, b.time, b.gap), (8, Some(2500), true));
+    assert_eq!((a.breaks, b.breaks), (0, 1));
     assert_eq!(a.key.as_ref().unwrap()[1].1, "\"https://a/b,c\"");
     for bad in [
         "",
