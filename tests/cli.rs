@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::binary::{mint, printed, run};
 use crate::harness::serve::Serve;
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "demo",
     "serve",
     "encrypt",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 9] = [
     "credential",
     "keystore",
     "config",
+    "storm",
     "completions",
 ];
 

@@ -58,6 +58,8 @@ mod service;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]
+mod storm;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod tls;

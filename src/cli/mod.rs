@@ -11,6 +11,7 @@ mod health;
 mod keystore;
 mod serve;
 mod span;
+mod storm;
 mod stream;
 mod token;
 
@@ -54,6 +55,8 @@ enum Command {
     Config(config::ConfigCommand),
     /// Ask the server that runs here whether it is ready: exit code 0 or 1.
     Health(ConfigArg),
+    /// Let many players want a new key at once, and count those that miss it.
+    Storm(Box<storm::StormArgs>),
     /// Print completions for a shell.
     Completions(completions::CompletionsArgs),
 }
@@ -114,6 +117,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Keystore(command) => block_on(keystore::run(command)),
         Command::Config(command) => config::run(&command),
         Command::Health(args) => block_on(health::run(args)),
+        Command::Storm(args) => block_on(storm::run(*args)),
         Command::Completions(args) => {
             completions::run(&args);
             Ok(())
