@@ -1,0 +1,113 @@
+//! Counts while clients ask. A client is another process, this binary again, so that none of its own
+//! allocations count.
+//!
+//! Must not know: how the server is set up.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::ALLOCATOR;
+use crate::served::{Served, served};
+
+/// Requests of a connection without, and with those that count; what the two have in common
+/// (handshake, buffers, the client's process) cancels out.
+const FEW: u64 = 100;
+const MANY: u64 = FEW + 500;
+
+/// The bounds were measured, and have room for a timer and a cache at their own work. Whoever raises
+/// one says in the commit what the new allocation is for.
+#[test]
+fn a_warm_key_request_allocates_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = served(folder.path());
+    let Served {
+        path, token, grant, ..
+    } = &served;
+    let bearer = format!("authorization: Bearer {token}\r\n");
+    let granted = format!("{path}?token={grant}");
+    for (what, target, field, most) in [
+        ("token", path, bearer, 33.0),
+        ("grant", &granted, String::new(), 44.5),
+    ] {
+        let ask = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n{field}\r\n");
+        let least = least(&served, &ask);
+        println!("{least} allocations for a warm key request with a {what}");
+        assert!(least <= most, "{what}: {least} allocations, at most {most}");
+    }
+}
+
+/// Allocations for one request: the least of some runs, since timers and caches count too.
+fn least(served: &Served, ask: &str) -> f64 {
+    let one = || {
+        let few = allocations(served, ask, FEW);
+        let many = allocations(served, ask, MANY);
+        (many as f64 - few as f64) / (MANY - FEW) as f64
+    };
+    one();
+    (0..3).map(|_| one()).fold(f64::INFINITY, f64::min)
+}
+
+/// Allocations while a client asks so often.
+fn allocations(served: &Served, ask: &str, times: u64) -> u64 {
+    let before = ALLOCATOR.stats();
+    let mut client = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "count::client", "--ignored"])
+        .env("HLSKEY_ALLOCATIONS_CA", &served.ca)
+        .env("HLSKEY_ALLOCATIONS_ADDRESS", served.address.to_string())
+        .env("HLSKEY_ALLOCATIONS_TIMES", times.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    client
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(ask.as_bytes())
+        .unwrap();
+    assert!(client.wait().unwrap().success(), "the client failed");
+    let after = ALLOCATOR.stats();
+    let counted = |stats: stats_alloc::Stats| stats.allocations + stats.reallocations;
+    (counted(after) - counted(before)) as u64
+}
+
+/// The other process: asks the same again and again, one after the other, on one connection.
+#[test]
+#[ignore = "a part of the test above, which starts it"]
+fn client() {
+    let mut ask = Vec::new();
+    std::io::stdin().read_to_end(&mut ask).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(told("CA")).unwrap())
+        .unwrap();
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let tls = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+    let socket = TcpStream::connect(told("ADDRESS")).unwrap();
+    socket.set_nodelay(true).unwrap();
+    let mut stream = StreamOwned::new(tls, socket);
+    let mut got = vec![0; 4096];
+    for _ in 0..told("TIMES").parse().unwrap() {
+        stream.write_all(&ask).unwrap();
+        // A key's answer is one record.
+        let length = stream.read(&mut got).unwrap();
+        let text = String::from_utf8_lossy(&got[..length]);
+        assert!(
+            text.starts_with("HTTP/1.1 200 ") && text.contains("content-length: 16\r\n"),
+            "{text}"
+        );
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how the client is told its task")]
+fn told(what: &str) -> String {
+    std::env::var(format!("HLSKEY_ALLOCATIONS_{what}")).unwrap()
+}
