@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::http::header::{self, CacheControl, CacheDirective};
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -36,14 +36,15 @@ pub(super) async fn deliver(
     }
     let age = max_age(permit.expires(), clock.now());
     Ok(HttpResponse::Ok()
-        .content_type("application/octet-stream")
-        .insert_header(CacheControl(vec![
-            CacheDirective::Private,
-            CacheDirective::MaxAge(age),
-        ]))
-        .insert_header((header::ACCEPT_RANGES, "none"))
+        .insert_header((header::CONTENT_TYPE, OCTETS))
+        .insert_header((header::CACHE_CONTROL, format!("private, max-age={age}")))
+        .insert_header((header::ACCEPT_RANGES, NO_RANGES))
         .body(key.expose().to_vec()))
 }
+
+// Made once: each would be an allocation for every request.
+const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const NO_RANGES: HeaderValue = HeaderValue::from_static("none");
 
 /// The `{kid}` of the path.
 pub(super) fn kid_in(request: &HttpRequest) -> Option<Kid> {
