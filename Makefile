@@ -46,8 +46,11 @@ lint: tools $(PLAYER) ## check format, lints, documentation, licences and script
 	for script in web/page/*.js tests/*/*.mjs; do node --check "$$script"; done
 	for script in tools/*.sh web/clip/*.sh .ci/run; do bash -n "$$script"; done
 
-bench: rust ## measure against named peers, interleaved in one run
-	cargo bench --locked
+bench: rust $(PLAYER) ## measure against named peers, interleaved in one run: writes docs/PERFORMANCE.md
+	# Two cores are needed, and nobody else at them. BENCH_ROUNDS=3 is a quick look.
+	export PATH="$$PATH:/usr/sbin"
+	tools/need.sh nginx=nginx wrk=wrk openssl=openssl taskset=util-linux
+	cargo bench --locked --bench performance
 
 fmt: ## format the sources
 	cargo fmt
