@@ -133,7 +133,7 @@ impl Store {
         crash::point("run.inserted");
         note(&mut on, id, new.marks).await?;
         if let Some(time) = new.time {
-            claims::assign(&mut on, id, &[run.output], time).await?;
+            claims::assign(&mut on, id, &[run.output], &[], time).await?;
         }
         forget_old(&mut on, id, stored(run.ordinal, "a run")?).await?;
         tell(&mut on, &Change::Stream(id.clone())).await?;

@@ -44,12 +44,14 @@ pub(crate) fn served(folder: &Path) -> Served {
             let ring = KeyRing::load(&config.keys.master_keys).unwrap();
             let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
             let keys = Keys::new(&config.keys, store.clone(), ring, clock, entropy);
+            let keys = Arc::new(keys);
+            keys.follow().await.unwrap();
             let kid = issued(&store, &gate, &keys).await;
             let token = viewer(&config);
             let grant = grant(&gate, &token, kid).await;
             let deps = Deps {
                 gate: Arc::new(gate),
-                keys: Arc::new(keys),
+                keys,
                 clock: Arc::new(SystemClock),
                 entropy: Arc::new(SystemEntropy),
                 pages: Vec::new(),
@@ -84,7 +86,9 @@ async fn issued(store: &Store, gate: &Gate, keys: &Keys) -> Kid {
     store.add_credential(&row).await.unwrap();
     let who = gate.admit(&bearer(token)).await.unwrap();
     let permit: Permit<Lease> = gate.manage(&who, &stream()).unwrap();
-    let lease = keys.lease(&permit, &LeaseRequest::default()).await.unwrap();
+    let ask = LeaseRequest::default();
+    let holding = keys.hold(&permit, &ask).await.unwrap();
+    let lease = keys.lease(&permit, &ask, holding).await.unwrap();
     lease.periods[0].period.kid
 }
 
