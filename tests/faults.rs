@@ -3,7 +3,6 @@
 //! Must not know: how the encryptor finds out.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::crash::clear_at;
 use crate::harness::collector::Collector;
@@ -11,6 +10,7 @@ use crate::harness::encrypt::Encrypt;
 use crate::harness::packager::{Packager, payload, replace};
 use crate::harness::process::Process;
 use crate::harness::serve::Serve;
+use crate::harness::small_disk::SmallDisk;
 use crate::harness::wait::{seconds, throughout, until};
 
 /// One encryptor of one live picture.
@@ -87,6 +87,13 @@ fn nothing_clear(folder: &Path) -> bool {
     files
         .filter_map(|file| std::fs::read(file.path()).ok())
         .all(|bytes| clear_at(&bytes).is_none())
+}
+
+/// Temporary files, by name.
+fn half_written(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".tmp")).collect()
 }
 
 /// Anything on either output that names a fault.
@@ -241,47 +248,29 @@ async fn an_empty_segment_is_awaited() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_sink_is_told_and_goes_on_when_there_is_room() {
     let mut stage = Stage::set("test/full").await;
-    let small = SmallDisk::mount(stage.sink.path());
-    let filler = stage.sink.path().join(".filler");
-    std::fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
+    let small = SmallDisk::mount(stage.sink.path(), 256);
     (0..3).for_each(|_| stage.packager.publish());
     let mut worker = stage.job.start();
-    stage.stays_at(0).await;
-    until("the full disk is named", seconds(10), async || {
-        let said = complaints(&worker).to_lowercase();
-        (said.contains("space") || said.contains("full")).then_some(())
+    stage.published(&mut worker).await;
+    small.fill();
+    (0..3).for_each(|_| stage.packager.publish());
+    stage.stays_at(3).await;
+    until("the full disk is told", seconds(10), async || {
+        let told = worker.stdout.text();
+        (told.contains("\"sink_failed\"") && told.contains("space")).then_some(())
     })
     .await;
-    std::fs::remove_file(&filler).unwrap();
+    small.empty();
     stage.published(&mut worker).await;
+    until("the end of it is told", seconds(10), async || {
+        let told = worker.stdout.text();
+        told.contains("\"sink_recovered\"").then_some(())
+    })
+    .await;
     drop(worker);
+    assert_eq!(half_written(stage.sink.path()), [""; 0]);
     stage.judge().await;
     drop(small);
-}
-
-/// A tmpfs of 256 KiB. Where it cannot be mounted the test fails: a full disk must be tried.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path) -> Self {
-        let options = ["-t", "tmpfs", "-o", "size=256k,mode=700", "hlskey-test"];
-        let status = Command::new("mount")
-            .args(options)
-            .arg(at)
-            .status()
-            .unwrap();
-        assert!(
-            status.success(),
-            "cannot mount a tmpfs: run the tests as root"
-        );
-        Self(at.to_owned())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

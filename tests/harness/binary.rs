@@ -10,11 +10,24 @@ use super::rust_source::root;
 /// The program under test: `HLSKEY_BIN`, else `target/release/hlskey`. That it is missing is an
 /// error, never a reason to skip.
 pub(crate) fn binary() -> PathBuf {
-    let path = match setting("HLSKEY_BIN") {
+    built("HLSKEY_BIN", "target/release/hlskey", "make build")
+}
+
+/// The same program with fail points: `HLSKEY_FAILPOINTS_BIN`, else `target/failpoints/hlskey`.
+pub(crate) fn failpoints() -> PathBuf {
+    built(
+        "HLSKEY_FAILPOINTS_BIN",
+        "target/failpoints/hlskey",
+        "make failpoints",
+    )
+}
+
+fn built(setting_name: &str, usual: &str, how: &str) -> PathBuf {
+    let path = match setting(setting_name) {
         Some(path) => PathBuf::from(path),
-        None => root().join("target/release/hlskey"),
+        None => root().join(usual),
     };
-    let missing = || panic!("{} is not there: `make build` first", path.display());
+    let missing = || panic!("{} is not there: `{how}` first", path.display());
     path.canonicalize().unwrap_or_else(|_| missing())
 }
 
@@ -32,6 +45,20 @@ pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(args).env_clear().env("PATH", "/usr/bin:/bin");
     command
+}
+
+/// The same command of the program with fail points. It ends as by `kill -9` at `point`, a name
+/// or `name:n` for the n-th passing.
+pub(crate) fn armed(command: &Command, point: &str) -> Command {
+    let mut same = Command::new(failpoints());
+    same.args(command.get_args()).env_clear();
+    same.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    same.env("HLSKEY_CRASH_AT", point);
+    same
 }
 
 /// Runs it to its end.

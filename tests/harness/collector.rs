@@ -2,13 +2,15 @@
 //!
 //! Must not know: what is wrong with it; `independent::audit` does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+
+use serde_json::json;
 
 use super::actor::Actor;
 use super::packager::{Packager, payload, payload_of};
 use crate::independent::audit::{Evidence, beside};
-use crate::independent::playlist::{Listed, children, read_media};
+use crate::independent::playlist::{Listed, children, millis, read_media};
 use crate::independent::schedule::{Edge, Period, periods};
 
 /// Where published files are read.
@@ -87,10 +89,14 @@ impl Collector {
         let list = read_media(text).unwrap_or_else(|e| panic!("{rendition}: {e}\n{text}"));
         for segment in list.segments.iter().filter(|segment| !segment.gap) {
             let path = beside(rendition, &segment.uri);
-            if !self.evidence.files.contains_key(&path) {
-                let file = self.origin.read(&path).await;
-                let file = file.unwrap_or_else(|| panic!("{path} is listed and not there"));
-                self.evidence.files.insert(path, file);
+            if self.evidence.files.contains_key(&path) {
+                continue;
+            }
+            match self.origin.read(&path).await {
+                Some(file) => drop(self.evidence.files.insert(path, file)),
+                // The reader was so slow that the file was deleted since.
+                None if self.origin.text(rendition).await.as_deref() != Some(text) => return,
+                None => panic!("{path} is listed and not there"),
             }
         }
         self.evidence.published.push((rendition.to_owned(), list));
@@ -135,15 +141,17 @@ impl Collector {
             periods(&answer.json()).unwrap()
         };
         let now = lease("count=3".to_owned()).await;
-        let (first, last) = self.indices(&now).unwrap_or((0, 20));
-        let query = format!("from={}&count={}", first - 3, last - first + 7);
-        self.evidence.periods.extend(lease(query).await);
+        for (first, last) in self.runs(&now) {
+            let query = format!("from={}&count={}", first - 3, last - first + 7);
+            self.evidence.periods.extend(lease(query).await);
+        }
     }
 
-    /// The indices of the first and the last published segment, by the grid of `now`.
-    fn indices(&self, now: &[Period]) -> Option<(i64, i64)> {
+    /// The first and the last indices of published segments, by the grid of `now`, in runs without
+    /// a wide gap.
+    fn runs(&self, now: &[Period]) -> Vec<(i64, i64)> {
         let [.., a, b] = now else {
-            return None;
+            return vec![(0, 20)];
         };
         let segments = self
             .evidence
@@ -160,8 +168,39 @@ impl Collector {
             };
             Some(a.index + (at - begin).div_euclid(end - begin))
         };
-        let found: Vec<i64> = segments.filter_map(index).collect();
-        Some((*found.iter().min()?, *found.iter().max()?))
+        let found: BTreeSet<i64> = segments.filter_map(index).collect();
+        let mut runs: Vec<(i64, i64)> = Vec::new();
+        for index in found {
+            match runs.last_mut() {
+                Some((_, last)) if index - *last <= 7 => *last = index,
+                _ => runs.push((index, index)),
+            }
+        }
+        if runs.is_empty() { vec![(0, 20)] } else { runs }
+    }
+
+    /// Dates the published segments as the server did, where their lists say no dates.
+    pub(crate) async fn take_claims(&mut self, packager: &Actor, stream: &str) {
+        let lists = self.evidence.published.iter_mut();
+        let mut undated: Vec<&mut Listed> = lists
+            .flat_map(|(_, list)| &mut list.segments)
+            .filter(|segment| segment.time.is_none() && !segment.gap)
+            .collect();
+        let numbers: BTreeSet<u64> = undated.iter().map(|segment| segment.msn).collect();
+        let numbers: Vec<u64> = numbers.into_iter().collect();
+        let mut times = BTreeMap::new();
+        for claims in numbers.chunks(1000) {
+            let report = json!({"instance": "audit", "acknowledged": 1, "claims": claims});
+            let path = format!("/v1/streams/{stream}/progress");
+            let answer = packager.ask("POST", &path, Some(&report.to_string())).await;
+            for claim in answer.expect(200).json()["claims"].as_array().unwrap() {
+                let time = millis(claim["time"].as_str().unwrap()).unwrap();
+                times.insert(claim["segment"].as_u64().unwrap(), time);
+            }
+        }
+        for segment in &mut undated {
+            segment.time = times.get(&segment.msn).copied();
+        }
     }
 
     /// What the packager wrote, of every number that it ever listed.

@@ -227,9 +227,20 @@ impl Packager {
         (self.next, self.due) = (0, None);
     }
 
+    /// Lets a segment's time go by without one.
+    pub(crate) async fn pause(&mut self) {
+        let until = self.due.unwrap_or_else(Instant::now) + self.length();
+        sleep_until(until).await;
+        self.due = None;
+    }
+
+    fn length(&self) -> std::time::Duration {
+        seconds(1).mul_f64(self.span as f64 / 1000.0)
+    }
+
     /// Publishes in real time until `count` more segments are out.
     pub(crate) async fn run(&mut self, count: u64) {
-        let span = seconds(1).mul_f64(self.span as f64 / 1000.0);
+        let span = self.length();
         for _ in 0..count {
             let due = self.due.unwrap_or_else(Instant::now);
             sleep_until(due).await;

@@ -44,6 +44,17 @@ impl Cluster {
         Self { child, folder }
     }
 
+    /// Its folder, which the database's user owns.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// One of its databases, for `store.url`; `postgres` is there from the start.
+    pub(crate) fn database(&self, name: &str) -> String {
+        let host = self.folder.to_str().unwrap().replace('/', "%2F");
+        format!("postgres://hlskey@{host}/{name}")
+    }
+
     /// Its database, for `store.url`.
     pub(crate) fn url(&self) -> String {
         url("hlskey", &self.folder)

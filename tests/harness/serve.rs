@@ -3,6 +3,7 @@
 //! Must not know: what is asked of it.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::Signal;
@@ -116,19 +117,28 @@ source = "allow"
 
     /// Starts the process again, on the same port and folder.
     pub(crate) async fn resume(&mut self) {
-        let config = self.config();
-        let command = binary::command(&["serve", "--config", config.to_str().unwrap()]);
-        let mut process = Process::start(command);
-        let ready = Actor::new(&format!("http://127.0.0.1:{}", self.ops), &self.ca());
+        self.resume_as(self.command()).await;
+        let process = self.process.as_mut().unwrap();
+        if let Some(status) = process.ended() {
+            panic!("the server ended, {status}: {}", process.stderr.text());
+        }
+    }
+
+    /// The command that starts the process.
+    pub(crate) fn command(&self) -> Command {
+        binary::command(&["serve", "--config", self.config().to_str().unwrap()])
+    }
+
+    /// Starts the process by a command of the caller's, and waits until it is ready or has ended.
+    pub(crate) async fn resume_as(&mut self, command: Command) {
+        let ready = self.ops();
+        let process = self.process.insert(Process::start(command));
         until("the server is ready", seconds(30), async || {
-            if let Some(status) = process.ended() {
-                panic!("the server ended, {status}: {}", process.stderr.text());
-            }
             let answer = ready.try_ask("GET", "/readyz", &[], None).await;
-            answer.ok().filter(|answer| answer.status == 200)
+            let is_ready = answer.is_ok_and(|answer| answer.status == 200);
+            (is_ready || process.ended().is_some()).then_some(())
         })
         .await;
-        self.process = Some(process);
     }
 
     /// Stops the process and keeps the rest.

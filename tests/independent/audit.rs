@@ -3,7 +3,7 @@
 //! It takes what a viewer can get (playlists, files) and what a packager knows (the source, the
 //! lease), and finds faults. Must not know: where any of it came from.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::cipher::{Block, decrypt, expected_iv, iv_of_text};
 use super::numbering;
@@ -43,8 +43,19 @@ impl Evidence {
     pub(crate) fn faults(&self) -> Vec<String> {
         let mut ledger = Ledger::default();
         let mut faults = Vec::new();
+        let mut judged = BTreeSet::new();
         for (rendition, list) in &self.published {
             for segment in list.segments.iter().filter(|segment| !segment.gap) {
+                let entry = (
+                    segment.msn,
+                    rendition,
+                    &segment.uri,
+                    &segment.key,
+                    segment.time,
+                );
+                if !judged.insert(entry) {
+                    continue; // listed in the same way before
+                }
                 if let Err(fault) = self.judge(rendition, segment, &mut ledger) {
                     faults.push(format!("{rendition} #{}: {fault}", segment.msn));
                 }
@@ -62,14 +73,14 @@ impl Evidence {
             let shown = list.segments.iter().filter(|segment| !segment.gap);
             shown.map(move |segment| (rendition, segment.msn))
         });
-        names.collect::<std::collections::BTreeSet<_>>().len()
+        names.collect::<BTreeSet<_>>().len()
     }
 
     /// How many different keys they are under.
     pub(crate) fn periods_used(&self) -> usize {
         let lists = self.published.iter().flat_map(|(_, list)| &list.segments);
         let uris = lists.filter_map(|segment| segment.key.as_ref()?.get(1));
-        uris.collect::<std::collections::BTreeSet<_>>().len()
+        uris.collect::<BTreeSet<_>>().len()
     }
 
     fn judge(&self, rendition: &str, segment: &Listed, ledger: &mut Ledger) -> Result<(), String> {

@@ -1,0 +1,104 @@
+//! The encryptor, killed at every one of its fail points, twice at each.
+//!
+//! Must not know: where the points stand.
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::iter;
+use rand::RngExt as _;
+
+use super::picture::Picture;
+use super::points;
+use crate::harness::binary::armed;
+use crate::harness::chance::seeded;
+use crate::harness::process::Process;
+use crate::harness::serve::Serve;
+
+/// Cases that run beside each other: each mostly waits for its segments.
+const BESIDE: usize = 4;
+/// Segments in a list, and published after each start.
+const WINDOW: u64 = 6;
+/// A point after which a half-written file is left.
+const LEFTOVER: &str = "segment.written";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_at_any_step_leaves_nothing_clear_broken_or_changed() {
+    let mut random = seeded();
+    let serve = Serve::start("{ segments = 3 }", "").await;
+    let points = points::all().encryptor;
+    assert!(points.contains(LEFTOVER));
+    let cases: Vec<Case> = points
+        .into_iter()
+        .map(|point| Case {
+            picture: Picture::ladder(&serve, &format!("test/at/{point}"), WINDOW),
+            again: random.random_range(2..6),
+            point,
+        })
+        .collect();
+    let done: Vec<()> = iter(cases.into_iter().map(Case::run))
+        .buffer_unordered(BESIDE)
+        .collect()
+        .await;
+    println!("killed at {} points", done.len());
+}
+
+/// A point, and a picture of its own.
+struct Case {
+    point: String,
+    again: u32,
+    picture: Picture,
+}
+
+impl Case {
+    /// Killed at the first passing of the point, then at another one if there is one, then left
+    /// alone.
+    async fn run(mut self) {
+        self.first_kill().await;
+        self.picture.judge().await;
+        let mut worker = self.start(&format!("{}:{}", self.point, self.again));
+        if !self.dies(&mut worker, WINDOW).await {
+            worker.kill();
+        }
+        self.picture.judge().await;
+        let mut worker = self.picture.job.start();
+        self.picture.goes_on(&mut worker, WINDOW).await;
+        self.picture.catches_up(&mut worker).await;
+        self.picture.judge_all(3).await;
+    }
+
+    /// What a worker does from its first start until it deletes what left its window; else what it
+    /// does after it was killed with a file half written.
+    async fn first_kill(&mut self) {
+        let mut worker = self.start(&self.point);
+        if self.dies(&mut worker, 5 * WINDOW).await {
+            return;
+        }
+        worker.kill();
+        let mut worker = self.start(LEFTOVER);
+        assert!(self.dies(&mut worker, WINDOW).await);
+        let mut worker = self.start(&self.point);
+        let died = self.dies(&mut worker, 5 * WINDOW).await;
+        assert!(died, "nothing here reaches the fail point {}", self.point);
+    }
+
+    fn start(&self, point: &str) -> Process {
+        Process::start(armed(&self.picture.job.command(&[]), point))
+    }
+
+    /// Whether the worker is killed before it has published `count` more segments.
+    async fn dies(&mut self, worker: &mut Process, count: u64) -> bool {
+        let goal = self.picture.published_to().map_or(0, |last| last + 1) + count;
+        let ended = self
+            .picture
+            .until(60, async |picture| match worker.ended() {
+                Some(status) => Some(Some(status)),
+                None => (picture.published_to() >= Some(goal - 1)).then_some(None),
+            });
+        let Some(status) = ended.await.expect("published, or killed") else {
+            return false;
+        };
+        assert_eq!(status.signal(), Some(9), "{}", worker.stderr.text());
+        true
+    }
+}

@@ -1,0 +1,99 @@
+//! The server, killed at every one of its fail points, on both stores, while it serves a live
+//! picture and runs everybody's errands.
+//!
+//! Must not know: where the points stand.
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use rand::RngExt as _;
+
+use super::errands::Errands;
+use super::picture::Picture;
+use super::points;
+use crate::harness::binary::armed;
+use crate::harness::chance::seeded;
+use crate::harness::postgres::Cluster;
+use crate::harness::process::Process;
+use crate::harness::serve::Serve;
+
+/// Short, so that keys are issued all the time.
+const LEASE: &str = "[keys]\nlease = \"2s\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_sqlite_a_kill_at_any_step_breaks_no_promise() {
+    matrix(Serve::prepare("{ every = \"1s\" }", "")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_a_kill_at_any_step_breaks_no_promise() {
+    let cluster = Cluster::start();
+    let serve = Serve::prepare("{ every = \"1s\" }", "");
+    serve.amend("sqlite:keystore/hlskey.db", &cluster.database("postgres"));
+    matrix(serve).await;
+}
+
+async fn matrix(mut serve: Serve) {
+    let mut random = seeded();
+    serve.amend("[keys]", LEASE);
+    serve.resume().await;
+    let mut stage = Stage::at(serve);
+    for point in points::all().server {
+        let nth = random.random_range(1..4);
+        stage.kill_at(&format!("{point}:{nth}")).await;
+        stage.serve.resume().await;
+        stage.errands.verify(2).await;
+        stage.goes_on().await;
+        stage.picture.judge().await;
+    }
+    stage.errands.verify(u64::MAX).await;
+    stage.picture.catches_up(&mut stage.worker).await;
+    stage.picture.judge_all(5).await;
+}
+
+/// A server, a picture that lives on it, and people with errands.
+struct Stage {
+    serve: Serve,
+    picture: Picture,
+    worker: Process,
+    errands: Errands,
+}
+
+impl Stage {
+    fn at(serve: Serve) -> Self {
+        let picture = Picture::ladder(&serve, "test/live", 100).undated();
+        Self {
+            worker: picture.job.start(),
+            errands: Errands::at(&serve),
+            picture,
+            serve,
+        }
+    }
+
+    /// Everything goes on until the server is killed at `point`; then it is dead.
+    async fn kill_at(&mut self, point: &str) {
+        self.serve.kill();
+        self.serve
+            .resume_as(armed(&self.serve.command(), point))
+            .await;
+        let Self {
+            serve,
+            picture,
+            errands,
+            ..
+        } = self;
+        let process = serve.process.as_mut().unwrap();
+        let killed = picture.until(20, async |_| {
+            let _ = errands.run().await; // the killed server answers nobody
+            process.ended()
+        });
+        let killed = killed.await;
+        let status =
+            killed.unwrap_or_else(|| panic!("nothing here reaches the fail point {point}"));
+        assert_eq!(status.signal(), Some(9), "{}", process.stderr.text());
+        picture.audit_at_rest().await;
+    }
+
+    async fn goes_on(&mut self) {
+        self.picture.goes_on(&mut self.worker, 2).await;
+    }
+}
