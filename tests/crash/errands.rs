@@ -3,11 +3,18 @@
 //!
 //! An answer is a promise. Must not know: what the server does when.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::interval;
 
 use super::promises::Promises;
 use crate::harness::actor::{Actor, Answer};
 use crate::harness::serve::Serve;
+
+/// The encryptor of every stream here.
+const INSTANCE: &str = "errands";
 
 /// Somebody of each kind, and what they were promised.
 pub(super) struct Errands {
@@ -64,7 +71,8 @@ impl Errands {
         self.report(&stream, &[10, 11, 12]).await?;
         self.rotate(&stream, true).await?;
         self.report(&stream, &[11, 13]).await?;
-        self.lease(&stream, "count=4").await?;
+        self.lease(&stream, &format!("count=4&instance={INSTANCE}"))
+            .await?;
         self.rotate(&stream, false).await?;
         self.register(&stream, "20s").await?;
         self.lease(&stream, "from=-1&count=8").await?;
@@ -143,7 +151,7 @@ impl Errands {
 
     async fn register(&self, stream: &str, every: &str) -> Asked<()> {
         let path = format!("/v1/streams/{stream}");
-        let answer = self.ask(&self.packager, "PUT", &path, Some(json!({"every": every})));
+        let answer = self.ask_heard(stream, "PUT", &path, json!({"every": every}));
         wants(&answer.await?, &[200, 201]);
         Ok(())
     }
@@ -183,7 +191,7 @@ impl Errands {
             json!({"rendition": "index.m3u8", "periods": periods})
         });
         let report = json!({
-            "instance": "errands", "acknowledged": 1, "claims": claims,
+            "instance": INSTANCE, "acknowledged": 1, "claims": claims,
             "renditions": listed.into_iter().collect::<Vec<_>>(),
         });
         let path = format!("/v1/streams/{stream}/progress");
@@ -199,7 +207,7 @@ impl Errands {
     async fn rotate(&mut self, stream: &str, now: bool) -> Asked<()> {
         let path = format!("/v1/streams/{stream}/rotate");
         let ask = json!({"now": now});
-        let answer = self.ask(&self.packager, "POST", &path, Some(ask)).await?;
+        let answer = self.ask_heard(stream, "POST", &path, ask).await?;
         wants(&answer, &[200, 409]);
         if answer.status == 200 {
             self.promises.cut(stream, &answer.json());
@@ -229,6 +237,54 @@ impl Errands {
         let answer = self.ask(&self.packager, "DELETE", &path, None).await?;
         wants(&answer, &[204]);
         Ok(())
+    }
+
+    /// Asks for a change of the schedule. The encryptor of the stream that holds a lease, if one
+    /// does, hears of it meanwhile.
+    async fn ask_heard(
+        &self,
+        stream: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> Asked<Answer> {
+        let mut answer = pin!(self.ask(&self.packager, method, path, Some(body)));
+        let mut refresh = interval(Duration::from_millis(50));
+        refresh.tick().await;
+        loop {
+            tokio::select! {
+                answer = &mut answer => return answer,
+                _ = refresh.tick() => self.acknowledge(stream).await?,
+            }
+        }
+    }
+
+    async fn acknowledge(&self, stream: &str) -> Asked<()> {
+        let path = format!("/v1/streams/{stream}/schedule?count=1&instance={INSTANCE}&known=0");
+        let lease = self.ask(&self.packager, "GET", &path, None).await?;
+        let version = lease.json()["version"].clone();
+        let report = json!({"instance": INSTANCE, "acknowledged": version});
+        let path = format!("/v1/streams/{stream}/progress");
+        self.ask(&self.packager, "POST", &path, Some(report))
+            .await?;
+        Ok(())
+    }
+
+    /// An encryptor that holds a lease and never hears of a cut.
+    pub(super) fn silence(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        self.steps += 1;
+        let stream = format!("/v1/streams/errand/silent/{}", self.steps);
+        let packager = self.packager.clone();
+        async move {
+            for (method, path, body) in [
+                ("PUT", "", Some("{\"every\": \"10s\"}")),
+                ("GET", "/schedule?count=1&instance=silent", None),
+                ("POST", "/rotate", Some("{}")),
+            ] {
+                let path = format!("{stream}{path}");
+                let _ = packager.try_ask(method, &path, &[], body).await;
+            }
+        }
     }
 
     async fn ask(

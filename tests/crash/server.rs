@@ -82,11 +82,13 @@ impl Stage {
             ..
         } = self;
         let process = serve.process.as_mut().unwrap();
-        let killed = picture.until(20, async |_| {
+        let silence = tokio::spawn(errands.silence());
+        let killed = picture.until(30, async |_| {
             let _ = errands.run().await; // the killed server answers nobody
             process.ended()
         });
         let killed = killed.await;
+        silence.abort();
         let status =
             killed.unwrap_or_else(|| panic!("nothing here reaches the fail point {point}"));
         assert_eq!(status.signal(), Some(9), "{}", process.stderr.text());
