@@ -78,6 +78,7 @@ impl Errands {
         self.lease(&stream, "from=-1&count=8").await?;
         self.revoke(&stream).await?;
         self.keys(&stream).await?;
+        self.overrule(&format!("{stream}-now")).await?;
         self.remove(&format!("{stream}-gone")).await
     }
 
@@ -111,11 +112,12 @@ impl Errands {
 
     /// A registration that is not answered well is none.
     async fn registers(&self, stream: &str) -> Asked<()> {
-        let registered = self.register(stream, "10s").await;
         let path = format!("/v1/streams/{stream}");
+        let every = json!({"every": "10s"});
+        let registered = self.ask(&self.packager, "PUT", &path, Some(every)).await;
         let expected = if registered.is_ok() { 200 } else { 404 };
         self.packager.get(&path).await.expect(expected);
-        registered
+        registered.map(|answer| wants(&answer, &[201]))
     }
 
     /// Every key of the last `rounds` rounds, as viewers have had them already.
@@ -231,9 +233,28 @@ impl Errands {
         Ok(())
     }
 
+    /// A cut that waits for an encryptor, and one that does not, at once.
+    async fn overrule(&self, stream: &str) -> Asked<()> {
+        self.register(stream, "10s").await?;
+        let path = format!("/v1/streams/{stream}");
+        let lease = format!("{path}/schedule?count=1&instance=silent");
+        self.ask(&self.packager, "GET", &lease, None).await?;
+        let path = format!("{path}/rotate");
+        let rotate = |now| self.ask(&self.packager, "POST", &path, Some(json!({"now": now})));
+        let answer = tokio::select! {
+            biased;
+            answer = rotate(false) => answer?,
+            answer = rotate(true) => answer?,
+        };
+        wants(&answer, &[200, 409]);
+        Ok(())
+    }
+
     async fn remove(&self, stream: &str) -> Asked<()> {
         self.register(stream, "10s").await?;
         let path = format!("/v1/streams/{stream}");
+        let lease = format!("{path}/schedule?count=3");
+        self.ask(&self.packager, "GET", &lease, None).await?;
         let answer = self.ask(&self.packager, "DELETE", &path, None).await?;
         wants(&answer, &[204]);
         Ok(())
