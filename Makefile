@@ -71,7 +71,7 @@ failpoints: rust $(PLAYER)
 
 tools: rust
 	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm ps=procps systemd-analyze=systemd \
-	    $(INITDB)=postgresql faketime=faketime
+	    $(INITDB)=postgresql faketime=faketime openssl=openssl
 	cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest

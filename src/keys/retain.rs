@@ -179,10 +179,7 @@ impl Rules {
                     due => look(key, key.since, due),
                 },
             },
-            (Destroyed, _) => match key.since.unwrap_or(at).plus(self.destroy_after) {
-                due if due <= at => Step::Forget,
-                due => look(key, Some(key.since.unwrap_or(at)), due),
-            },
+            (Destroyed, _) => self.destroyed(key, scene, at),
         }
     }
 
@@ -192,6 +189,22 @@ impl Rules {
             state,
             since: Some(at),
             look: at.plus(self.destroy_after),
+        }
+    }
+
+    /// A key that is wiped. While its period may still be asked for, its row says that the period
+    /// had a key: another would be issued otherwise.
+    fn destroyed(&self, key: &KeyLife, scene: Option<&Scene>, at: Timestamp) -> Step {
+        let since = key.since.unwrap_or(at);
+        let scene = scene.filter(|_| key.is_registered);
+        let is_over = scene.is_none_or(|scene| {
+            let over = self.over(key, scene, at);
+            over.is_some_and(|over| over <= at)
+        });
+        match since.plus(self.destroy_after) {
+            due if due > at => look(key, Some(since), due),
+            _ if is_over => Step::Forget,
+            _ => look(key, Some(since), at.plus(DAY)),
         }
     }
 

@@ -14,11 +14,11 @@ use super::{Backend, Store, StoreError};
 pub(super) const TABLES: [(&str, &str); 12] = [
     ("streams", "stream"),
     ("eras", "stream, seq"),
-    ("announced", "stream"),
     ("periods", "kid"),
     ("usages", "kid, rendition"),
     ("encryptors", "stream, instance"),
     ("claims", "stream, segment"),
+    ("announced", "stream"),
     ("credentials", "id"),
     ("runs", "stream, run"),
     ("marks", "stream, run, rendition, segment"),

@@ -28,7 +28,15 @@ async fn eras(bench: &Bench, stream: &StreamId) -> usize {
 
 /// Waits as a long poll does until the stream is no longer at `known`.
 async fn hear(bench: &Bench, stream: &StreamId, known: u64) -> u64 {
-    bench.keys.changed(stream, known).await;
+    let news = async {
+        while bench.hear().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = bench.keys.changed(stream, known) => {}
+        () = news => panic!("the store is away"),
+    }
     version(bench, stream).await
 }
 

@@ -122,6 +122,22 @@ async fn a_retired_key_is_wiped_and_then_forgotten_with_its_ledger() {
 }
 
 #[tokio::test]
+async fn a_period_that_goes_on_never_gets_a_second_key() {
+    let bench = Bench::new().await;
+    let stream = bench.register("live/a", Rotation::Never).await;
+    let kid = kids(&bench, &stream, 0, 1).await[0];
+    bench.keys.revoke_key(kid).await.unwrap();
+    for _ in 0..5 {
+        skip(&bench, 31 * 24 * HOUR).await;
+    }
+    assert_eq!(state(&bench, kid).await, Some(PeriodState::Destroyed));
+    assert_eq!(kids(&bench, &stream, 0, 1).await, []);
+    bench.keys.remove_stream(&stream).await.unwrap();
+    skip(&bench, 2 * 24 * HOUR).await;
+    assert_eq!(state(&bench, kid).await, None);
+}
+
+#[tokio::test]
 async fn what_nobody_reports_lives_a_window_longer() {
     let bench = Bench::new().await;
     let stream = bench.register("live/a", every(600)).await;
