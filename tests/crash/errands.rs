@@ -70,6 +70,7 @@ impl Errands {
         self.keys(&stream).await?;
         self.report(&stream, &[10, 11, 12]).await?;
         self.rotate(&stream, true).await?;
+        self.restart(&format!("{stream}-anew")).await?;
         self.report(&stream, &[11, 13]).await?;
         self.lease(&stream, &format!("count=4&instance={INSTANCE}"))
             .await?;
@@ -202,6 +203,27 @@ impl Errands {
             .await?;
         wants(&answer, &[200]);
         self.promises.claimed(stream, &answer.json()).unwrap();
+        Ok(())
+    }
+
+    /// A source that begins its numbering anew: where it goes on is decided once.
+    async fn restart(&mut self, stream: &str) -> Asked<()> {
+        self.register(stream, "10s").await?;
+        let fingerprint = format!("{:032x}", self.rounds);
+        let mark = json!({"rendition": "index.m3u8", "segment": 0, "fingerprint": fingerprint});
+        let report = json!({
+            "instance": INSTANCE, "acknowledged": 1,
+            "restart": {"after": 0, "first": 0, "next": 100, "marks": [mark]},
+        });
+        let path = format!("/v1/streams/{stream}/progress");
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            let report = Some(report.clone());
+            let answer = self.ask(&self.packager, "POST", &path, report).await?;
+            wants(&answer, &[200]);
+            told.push(answer.json()["runs"][0].clone());
+        }
+        assert_eq!((&told[0], &told[0]["run"]), (&told[1], &json!(1)));
         Ok(())
     }
 
