@@ -113,7 +113,7 @@ impl Draft {
         temporary.push(".new");
         let temporary = PathBuf::from(temporary);
         match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(Self {
                 file: create_new(&temporary)?,
                 temporary,

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 
 use super::StoreError;
@@ -75,7 +76,7 @@ pub enum Refusal {
 /// What an attempt to open the database at `place` came to.
 pub(super) fn explained(place: &str, error: sqlx::Error) -> StoreError {
     let named = |make: fn(String) -> Refusal| make(place.to_owned()).into();
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(DatabaseError::code);
     let code = code.as_deref().unwrap_or_default();
     match (sqlite_code(code), code) {
         (Some(26), _) => named(Refusal::NoDatabase),

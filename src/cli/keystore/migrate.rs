@@ -39,7 +39,7 @@ pub(super) async fn run(args: &MigrateArgs) -> anyhow::Result<()> {
         bail!("{place} has migrations {foreign:?} of a newer hlskey: run that version");
     }
     if args.check {
-        return check(before, &place, args.json);
+        return check(before.as_ref(), &place, args.json);
     }
     let after = Store::open(&config.store).await?.schema().await?;
     let had = before.map_or(Vec::new(), |schema| schema.applied);
@@ -58,8 +58,8 @@ pub(super) async fn run(args: &MigrateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check(schema: Option<Schema>, place: &str, json: bool) -> anyhow::Result<()> {
-    let pending = schema.as_ref().map(Schema::pending);
+fn check(schema: Option<&Schema>, place: &str, json: bool) -> anyhow::Result<()> {
+    let pending = schema.map(Schema::pending);
     if json {
         print_json(&json!({ "store": place, "exists": schema.is_some(), "pending": pending }))?;
     }

@@ -69,7 +69,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// The bytes of such a text; `None` if it is none.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    match text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    match text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         true => text.as_bytes().chunks(2).map(digits).collect(),
         false => None,
     }
