@@ -66,6 +66,11 @@ impl Keys {
             let now = self.clock.now();
             let schedule = &row.stream.schedule;
             if is_pending(schedule, reach, (!soonest).then_some(now)) {
+                // Another server may have announced it just now, and may still take it back.
+                self.quiet(id, care).await?;
+                if self.store.version(id).await? != Some(row.stream.version) {
+                    continue;
+                }
                 let unreachable = match care {
                     Care::Nobody => self.unheard(id, row.stream.version).await?,
                     Care::All => Vec::new(),
