@@ -4,8 +4,6 @@
 //! Must not know: a backup's form, beyond that it is lines.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -14,6 +12,7 @@ use serde_json::Value;
 use super::bench::{Bench, Kind, Served, issue, said};
 use crate::harness::chance::seeded;
 use crate::harness::process::Process;
+use crate::harness::small_disk::SmallDisk;
 
 /// A server with keys, and its backup in `name`.
 async fn backed_up(kind: Kind) -> (Bench, Served, String) {
@@ -221,30 +220,13 @@ async fn a_restore_that_is_killed_is_all_or_nothing_on_postgres() {
     a_restore_that_is_killed_is_all_or_nothing(Kind::Postgres).await;
 }
 
-/// A tmpfs of 16 KiB, in which the backup does not fit.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path) -> Self {
-        std::fs::create_dir(at).unwrap();
-        let options = ["-t", "tmpfs", "-o", "size=16k,mode=700", "hlskey-test"];
-        let mounted = Command::new("mount").args(options).arg(at).status();
-        assert!(mounted.unwrap().success(), "run the tests as root");
-        Self(at.to_owned())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_leaves_no_half_backup_and_the_old_one() {
     let (bench, _, _) = backed_up(Kind::Sqlite).await;
-    let disk = SmallDisk::mount(&bench.path("small"));
-    let file = disk.0.join("store.backup");
+    let folder = bench.path("small");
+    std::fs::create_dir(&folder).unwrap();
+    let _small = SmallDisk::mount(&folder, 16);
+    let file = folder.join("store.backup");
     std::fs::write(&file, "an older one").unwrap();
     let run = bench.run(&["backup", "--force", file.to_str().unwrap()]);
     let text = said(&run);
@@ -252,7 +234,7 @@ async fn a_full_disk_leaves_no_half_backup_and_the_old_one() {
         text.contains("No space left") && text.contains("no backup was written"),
         "{text}"
     );
-    let names: Vec<_> = std::fs::read_dir(&disk.0).unwrap().collect();
+    let names: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
     assert_eq!(names.len(), 1, "{names:?}");
     assert_eq!(std::fs::read(&file).unwrap(), b"an older one");
 }
