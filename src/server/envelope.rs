@@ -95,6 +95,16 @@ async fn call(
     next.call(request).instrument(span).await
 }
 
+/// Whether every name that a request calls us by is loopback's.
+fn is_for_loopback(request: &ServiceRequest) -> bool {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    // A target with a host of its own wins over the header (RFC 9112 §3.2.2).
+    let target = request.uri().authority().map(Authority::as_str);
+    let names = [host, target.or(host)];
+    names.iter().all(|name| name.is_some_and(is_loopback))
+}
+
 /// The template of a request that matched none.
 fn no_route(request: &HttpRequest) -> &'static str {
     match *request.method() {
@@ -147,15 +157,7 @@ impl Surroundings {
 
     /// Refusals that need no route.
     fn refuse(&self, request: &ServiceRequest) -> Option<Failure> {
-        let host = request
-            .headers()
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok());
-        // A target with a host of its own wins over the header (RFC 9112 §3.2.2).
-        let target = request.uri().authority().map(Authority::as_str);
-        let names = [host, target.or(host)];
-        let is_ours = names.iter().all(|name| name.is_some_and(is_loopback));
-        if self.listener == Listener::Ops && !is_ours {
+        if self.listener == Listener::Ops && !is_for_loopback(request) {
             return Some(Failure::new(Code::Misdirected));
         }
         let fields = request.headers().iter();
