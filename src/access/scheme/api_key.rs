@@ -64,7 +64,8 @@ impl ApiKeys {
         if presented.place == Place::Query {
             return Some(Err(Fault::Place));
         }
-        Some(self.verify_text(text, now).await)
+        // Boxed: viewers' requests, which are most, must not carry the store's future about.
+        Some(Box::pin(self.verify_text(text, now)).await)
     }
 
     /// An unknown id and a wrong secret take the same steps and give the same answer.
