@@ -50,7 +50,7 @@ bench: rust $(PLAYER) ## measure against named peers, interleaved in one run: wr
 	# Two cores are needed, and nobody else at them. BENCH_ROUNDS=3 is a quick look.
 	export PATH="$$PATH:/usr/sbin"
 	tools/need.sh nginx=nginx wrk=wrk openssl=openssl taskset=util-linux
-	cargo bench --locked --bench performance
+	cargo bench --locked --profile dist --bench performance
 
 fmt: ## format the sources
 	cargo fmt
