@@ -1,3 +1,7 @@
+//! What the server knows of a key without asking the store, and for how long.
+//!
+//! Must not know: HTTP, or SQL.
+
 use super::*;
 use crate::domain::{Clock as _, PeriodState};
 use crate::keys::testing::{Bench, every, id};
