@@ -2,11 +2,17 @@
 //!
 //! Must not know: when the server looks.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::harness::actor::Actor;
+use crate::harness::encrypt::Encrypt;
+use crate::harness::on_air::told;
+use crate::harness::packager::Packager;
 use crate::harness::serve::Serve;
 use crate::harness::wait::{seconds, throughout, until};
+use crate::independent::playlist::read_media;
 
 const STREAM: &str = "/v1/streams/test/old";
 /// Everything as short as it goes, so that a test sees the end of it.
@@ -110,4 +116,97 @@ async fn a_destroyed_key_leaves_no_row_and_a_restart_brings_none_back() {
     serve.resume().await;
     assert_eq!(status(&viewer, &kids[1]).await, 200);
     assert_eq!(status(&viewer, &kids[0]).await, 404);
+}
+
+/// The keys that the published playlist names, each once, in their order.
+fn listed(sink: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(sink.join("index.m3u8")).unwrap();
+    let keys = read_media(&text).unwrap().segments;
+    let keys = keys.into_iter().map(|segment| segment.key.unwrap());
+    let mut kids: Vec<String> = keys
+        .map(|key| {
+            key[1]
+                .1
+                .trim_matches('"')
+                .rsplit('/')
+                .next()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    kids.dedup();
+    kids
+}
+
+/// A server that sweeps quickly, and a finished list of nine segments without a type, three a
+/// period.
+async fn finished(folder: &Path) -> (Serve, Packager) {
+    let serve = Serve::prepare("{ segments = 3 }", SHORT);
+    serve.amend("[keys]", "[keys]\nlease = \"10s\"");
+    let mut serve = serve;
+    serve.resume().await;
+    let mut packager = Packager::single(folder);
+    packager.span = 100;
+    packager.write_vod(9);
+    (serve, packager)
+}
+
+/// Waits until keys that left every playlist now are gone, and wants those of `kids` served.
+async fn swept(serve: &Serve, stream: &str, kids: &[String]) {
+    let (actor, viewer) = (packager(serve).await, serve.viewer("test/old"));
+    let old = lease(&actor, 0, 2).await;
+    listing(&actor, "live.m3u8", &old[0], 5, false).await;
+    listing(&actor, "live.m3u8", &old[1], 15, false).await;
+    until("an old key is gone", seconds(60), async || {
+        (status(&viewer, &old[0]).await == 410).then_some(())
+    })
+    .await;
+    let viewer = serve.viewer(stream);
+    for kid in kids {
+        assert_eq!(status(&viewer, kid).await, 200, "{kid} of {kids:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finished_asset_stays_whatever_its_list_says_of_its_type() {
+    let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (serve, _packager) = finished(source.path()).await;
+    let stream = "test/asset";
+    Encrypt::at(&serve, stream, source.path(), sink.path()).once_well();
+    let kids = listed(sink.path());
+    assert_eq!(kids.len(), 3);
+    swept(&serve, stream, &kids).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_done_once_the_server_keeps_its_keys() {
+    let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut serve, packager) = finished(source.path()).await;
+    let stream = "test/unnoted";
+    let job = Encrypt::at(&serve, stream, source.path(), sink.path());
+    let (last, aside) = (
+        packager.segment("index.m3u8", 8),
+        source.path().join("aside"),
+    );
+    std::fs::rename(&last, &aside).unwrap();
+    let mut run = job.start_with(&["--once"]);
+    until("one segment is waited for", seconds(20), async || {
+        (told(&run, "encrypted") == 8 && told(&run, "stalled") > 0).then_some(())
+    })
+    .await;
+    serve.kill();
+    std::fs::rename(&aside, &last).unwrap();
+    until("it is published", seconds(10), async || {
+        (told(&run, "published") == 1).then_some(())
+    })
+    .await;
+    let status = run.end(seconds(60)).await;
+    assert_eq!(status.code(), Some(1), "{}", run.stderr.text());
+    let told = run.stderr.text();
+    assert!(told.contains("run this again"), "{told}");
+    serve.resume().await;
+    job.once_well();
+    let kids = listed(sink.path());
+    assert_eq!(kids.len(), 3);
+    swept(&serve, stream, &kids).await;
 }

@@ -52,7 +52,8 @@ pub struct RenditionProgress {
     /// How long the playlist is, in milliseconds: a key that left it is wanted that long still.
     #[serde(default)]
     pub duration_ms: u64,
-    /// Nothing ever leaves the playlist: VOD and EVENT. Its keys stay as long as the stream.
+    /// Nothing ever leaves the playlist: it is VOD or EVENT, or has ended. Its keys stay as long
+    /// as the stream.
     #[serde(default, skip_serializing_if = "is_false")]
     pub kept: bool,
     /// The periods that the playlist lists.

@@ -52,6 +52,12 @@ pub enum EncryptorError {
     /// With `once`: some of it could not be published.
     #[error("not published: {}", .0.join("; "))]
     Unfinished(Vec<String>),
+    /// With `once`: all of it is published, and the server has not said that it keeps the keys.
+    #[error(
+        "all is published, but the key server has not taken note and would not keep the keys: run \
+         this again when it answers"
+    )]
+    Unnoted,
     /// The worker's own thread failed.
     #[error("the worker failed: {0}")]
     Worker(String),

@@ -2,6 +2,7 @@
 //!
 //! A report that fails never stops publishing. Must not know: playlists, files.
 
+mod parts;
 mod taken;
 
 use std::collections::{BTreeSet, HashMap};
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use self::parts::parts;
 use super::client::{Client, ClientError};
 use super::contact::{Contact, Tell};
 use super::place::Claims;
@@ -46,6 +48,8 @@ pub(super) struct Reporter {
     runs: watch::Sender<Arc<Runs>>,
     /// The highest segment whose mark the server has, by run and rendition.
     noted: Mutex<HashMap<(u64, Rendition), u64>>,
+    /// The listings that the server has last taken note of.
+    known: watch::Sender<Option<Vec<RenditionProgress>>>,
 }
 
 /// What became of the last report.
@@ -65,7 +69,11 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(500);
 /// What a run that ends gives its last report.
 const LAST: Duration = Duration::from_secs(2);
+/// What a run that is done gives the server to take note of it.
+const NOTE: Duration = Duration::from_secs(30);
+/// The server takes reports of 64 KiB.
 const MAX_ASKED: usize = 1000;
+const MAX_TAKEN: usize = 200;
 const MAX_KEPT: usize = 50_000;
 
 impl Reporter {
@@ -86,6 +94,7 @@ impl Reporter {
             tell,
             runs: watch::Sender::default(),
             noted: Mutex::default(),
+            known: watch::Sender::default(),
         }
     }
 
@@ -134,6 +143,15 @@ impl Reporter {
         }
     }
 
+    /// Waits until the server has taken note of all that is published now: only then are the keys
+    /// of a finished asset kept. `false` if it does not in time.
+    pub(super) async fn is_noted(&self) -> bool {
+        let published = self.progress.borrow().renditions.clone();
+        let mut known = self.known.subscribe();
+        let noted = known.wait_for(|known| known.as_ref() == Some(&published));
+        matches!(timeout(NOTE, noted).await, Ok(Ok(_)))
+    }
+
     /// The last report of a run that ends: it gives the lease up.
     pub(super) async fn finish(&self) -> Parting {
         let now = self.progress.borrow().clone();
@@ -177,30 +195,51 @@ impl Reporter {
         progress: &Progress,
         leaving: bool,
     ) -> Result<u64, ClientError> {
+        let mut parts = parts(&progress.renditions);
+        let last = parts.pop().unwrap_or_default();
+        for part in parts {
+            let report = self.listing(acknowledged, part);
+            self.client.progress(&report).await?;
+            self.term.heard();
+        }
         let open = self.open(&progress.claims);
         let report = ProgressReport {
-            instance: self.instance.clone(),
-            acknowledged,
-            renditions: progress.renditions.clone(),
             claims: open.into_iter().take(MAX_ASKED).collect(),
-            taken: self.taken_claims(MAX_ASKED),
+            taken: self.taken_claims(MAX_TAKEN),
             leaving,
             marks: progress
                 .source
                 .unnoted(&self.noted.lock().unwrap_or_else(PoisonError::into_inner)),
             restart: progress.source.restart.clone(),
             runs: self.asks(progress),
+            ..self.listing(acknowledged, last)
         };
         let reply = self.client.progress(&report).await?;
         self.term.heard();
         self.settle(&report.taken, &reply.claims);
         self.note(&report.marks);
+        self.known.send_replace(Some(progress.renditions.clone()));
         if let Some(runs) = reply.runs {
             let runs = Runs::new(progress.source.question, runs);
             self.runs.send_replace(Arc::new(runs));
         }
         crash::point("report.answered");
         Ok(reply.version)
+    }
+
+    /// A report that asks nothing.
+    fn listing(&self, acknowledged: u64, renditions: Vec<RenditionProgress>) -> ProgressReport {
+        ProgressReport {
+            instance: self.instance.clone(),
+            acknowledged,
+            renditions,
+            claims: Vec::new(),
+            taken: Vec::new(),
+            leaving: false,
+            marks: Vec::new(),
+            restart: None,
+            runs: false,
+        }
     }
 
     /// Whether the server is to say something of the source's numbering.

@@ -36,7 +36,7 @@ pub(super) struct SourceReport {
 }
 
 /// How many marks a report has at most.
-const MAX_MARKS: usize = 1000;
+const MAX_MARKS: usize = 100;
 /// How much of each end of a segment its fingerprint covers, besides its length.
 const ENDS: usize = 4096;
 

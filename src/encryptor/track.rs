@@ -322,7 +322,8 @@ impl Track {
             rendition: Text(self.name.clone()),
             last_time: last.and_then(|done| done.time).map(Text),
             duration_ms: u64::try_from(listed.longest.as_millis()).unwrap_or(u64::MAX),
-            kept: self.source.as_ref().is_some_and(|list| list.is_pinned()),
+            // A list that has ended is never swapped again, whatever its type says or does not.
+            kept: listed.ended || self.source.as_ref().is_some_and(|list| list.is_pinned()),
             periods,
         })
     }

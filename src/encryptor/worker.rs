@@ -220,8 +220,19 @@ impl Worker {
         }
         self.begin(tasks);
         loop {
-            if let Some(ended) = self.ended() {
-                return ended;
+            match self.ended() {
+                None => {}
+                Some(Err(error)) => return Err(error),
+                Some(Ok(())) => {
+                    return tokio::select! {
+                        biased;
+                        noted = self.reporter.is_noted() => match noted {
+                            true => Ok(()),
+                            false => Err(EncryptorError::Unnoted),
+                        },
+                        () = &mut shutdown => Err(EncryptorError::Unnoted),
+                    };
+                }
             }
             let next = async {
                 match outcome.busy {
