@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::api::Unreachable;
-use crate::domain::{Era, Holder, REFRESH, Schedule, StreamId};
+use crate::domain::{Boundary, Era, Holder, REFRESH, Schedule, StreamId};
 use crate::store::{Appended, Patience, Settled, StreamRow, Terms};
 
 use super::{Keys, KeysError};
@@ -38,7 +38,8 @@ impl Keys {
     }
 
     /// Makes the schedule's last era that of the stream. Gives who may not follow it, which with
-    /// [`Care::All`] is nobody; `None` if the stream has changed since it was read.
+    /// [`Care::All`] is nobody unless somebody else waived the wait; `None` if the stream has
+    /// changed since it was read.
     pub(super) async fn carry_through(
         &self,
         row: &StreamRow,
@@ -76,8 +77,8 @@ impl Keys {
             Care::All => Patience::ByClock,
             Care::Nobody => Patience::Waived,
         };
-        match self.settle(id, patience).await? {
-            (true, Some(Settled::TakenBack(missed))) => Err(unreachable(&missed)),
+        match self.settle(id, patience, None).await? {
+            Some(Settled::TakenBack(missed)) => Err(unreachable(&missed)),
             _ => Ok(()),
         }
     }
@@ -94,48 +95,43 @@ impl Keys {
         id: &StreamId,
         (version, era): (u64, &Era),
     ) -> Result<Option<Vec<Unreachable>>, KeysError> {
-        match self.settle(id, Patience::ByClock).await? {
-            (_, Some(Settled::TakenBack(missed))) => return Err(unreachable(&missed)),
-            (_, Some(Settled::Stands(missed))) => {
-                return Ok(Some(missed.iter().map(Into::into).collect()));
-            }
-            _ => {}
-        }
-        // Somebody else may have settled it.
-        let row = self.registered(id).await?;
-        if row.stream.schedule.eras().any(|one| one == era) {
-            return Ok(Some(Vec::new()));
-        }
-        match self.behind(id, version).await?.as_slice() {
-            [] => Ok(None),
-            missed => Err(unreachable(missed)),
+        let change = Some((version, era.start));
+        match self.settle(id, Patience::ByClock, change).await? {
+            Some(Settled::Stands(missed)) => Ok(Some(missed.iter().map(Into::into).collect())),
+            Some(Settled::TakenBack(missed)) if !missed.is_empty() => Err(unreachable(&missed)),
+            _ => Ok(None),
         }
     }
 
-    /// Waits for acknowledgements of what is announced, for as long as this process' own time says
-    /// too. Gives whether it had to wait.
+    /// Waits for acknowledgements of `change`, or of what is announced at the first look, for as
+    /// long as this process' own time says too. `None` if there was nothing to wait for.
     async fn settle(
         &self,
         id: &StreamId,
         mut patience: Patience,
-    ) -> Result<(bool, Option<Settled>), KeysError> {
+        mut change: Option<(u64, Boundary)>,
+    ) -> Result<Option<Settled>, KeysError> {
         let mut acks = self.acks.listen(id);
         let end = Instant::now() + PATIENCE;
-        let mut waiting: Option<(Option<u64>, Vec<Holder>)> = None;
+        let mut missed = Vec::new();
         loop {
-            let settled = self.store.settle(id, self.clock.now(), patience).await?;
-            self.tell(id, settled.as_ref());
-            let version = self.store.version(id).await?;
-            match (settled, waiting) {
-                (Some(Settled::Waiting(missed)), before) => {
-                    let version = before.map_or(version, |(version, _)| version);
-                    waiting = Some((version, missed));
-                }
-                // Somebody else took it back: only that counts the version up.
-                (None, Some((before, missed))) if version > before => {
-                    return Ok((true, Some(Settled::TakenBack(missed))));
-                }
-                (settled, before) => return Ok((before.is_some(), settled)),
+            let of = change.map(|(version, _)| version);
+            let now = self.clock.now();
+            let looked = self.store.settle(id, now, (patience, of)).await?;
+            self.tell(id, looked.as_ref().map(|looked| &looked.settled));
+            let looked = looked.filter(|looked| of.is_none_or(|own| own == looked.version));
+            match (looked, change) {
+                (Some(looked), _) => match (looked.settled, of) {
+                    (Settled::Waiting(behind), _) => {
+                        change = Some((looked.version, looked.start));
+                        missed = behind;
+                    }
+                    (settled, Some(_)) => return Ok(Some(settled)),
+                    (_, None) => return Ok(None),
+                },
+                (None, None) => return Ok(None),
+                // Another is announced, or none: somebody else has settled it.
+                (None, Some(change)) => return self.fate(id, change, missed).await.map(Some),
             }
             tokio::select! {
                 () = acks.heard() => {}
@@ -143,6 +139,25 @@ impl Keys {
                 () = sleep_until(end) => patience = Patience::RanOut,
             }
         }
+    }
+
+    /// What became of a change that somebody else has settled. Versions count up for other reasons
+    /// too: that its era is in the schedule says that it stands.
+    async fn fate(
+        &self,
+        id: &StreamId,
+        (version, start): (u64, Boundary),
+        mut missed: Vec<Holder>,
+    ) -> Result<Settled, KeysError> {
+        let row = self.registered(id).await?;
+        let behind = self.behind(id, version).await?;
+        if row.stream.schedule.eras().any(|era| era.start == start) {
+            return Ok(Settled::Stands(behind));
+        }
+        if missed.is_empty() {
+            missed = behind;
+        }
+        Ok(Settled::TakenBack(missed))
     }
 
     /// Who has not acknowledged `version`: the silent ones, and those that do not answer soon.
@@ -168,7 +183,11 @@ impl Keys {
     }
 
     /// Who holds a lease and has not acknowledged `version`.
-    async fn behind(&self, id: &StreamId, version: u64) -> Result<Vec<Holder>, KeysError> {
+    pub(super) async fn behind(
+        &self,
+        id: &StreamId,
+        version: u64,
+    ) -> Result<Vec<Holder>, KeysError> {
         let mut holders = self.store.holders(id, self.clock.now()).await?;
         holders.retain(|holder| holder.acknowledged < version);
         Ok(holders)
@@ -197,5 +216,7 @@ fn unreachable(missed: &[Holder]) -> KeysError {
     KeysError::Unreachable(missed.iter().map(Into::into).collect())
 }
 
+#[cfg(test)]
+mod races;
 #[cfg(test)]
 mod tests;

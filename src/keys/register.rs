@@ -88,6 +88,11 @@ impl Keys {
             self.quiet(id, Care::All).await?;
             match self.store.stream(id).await? {
                 Some(row) if row.stream.policy == policy => {
+                    // Somebody may have announced it just now, and may still take it back.
+                    self.quiet(id, Care::All).await?;
+                    if self.store.version(id).await? != Some(row.stream.version) {
+                        continue;
+                    }
                     let stream = row.stream;
                     return Ok(Registered { stream, created });
                 }

@@ -71,9 +71,13 @@ impl Keys {
                 if self.store.version(id).await? != Some(row.stream.version) {
                     continue;
                 }
+                // Whoever waived the wait for it may have missed some.
                 let unreachable = match care {
                     Care::Nobody => self.unheard(id, row.stream.version).await?,
-                    Care::All => Vec::new(),
+                    Care::All => {
+                        let behind = self.behind(id, row.stream.version).await?;
+                        behind.iter().map(Into::into).collect()
+                    }
                 };
                 return Ok(Rotated::new(row.stream, unreachable));
             }

@@ -36,17 +36,35 @@ pub enum Settled {
     TakenBack(Vec<Holder>),
 }
 
+/// An announced change, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The schedule's version with the change in it.
+    pub version: u64,
+    /// Where its era begins.
+    pub start: Boundary,
+    /// What became of it.
+    pub settled: Settled,
+}
+
 impl Store {
     /// Settles the stream's announced change, if there is one and it is time. `None` if there is
-    /// none.
+    /// none. The patience is with the change of version `of`, if one is
+    /// said; another is waited for by the clock.
     pub async fn settle(
         &self,
         stream: &StreamId,
         now: Timestamp,
-        patience: Patience,
-    ) -> Result<Option<Settled>, StoreError> {
+        (patience, of): (Patience, Option<u64>),
+    ) -> Result<Option<Looked>, StoreError> {
         let mut on = self.write(Lock::Stream(stream)).await?;
         heal(&mut on, stream, now).await?;
+        let version = open(&mut on, stream).await?.map(|change| change.version);
+        let start = last_start(&mut on, stream).await?;
+        let patience = match of.is_none() || of == version {
+            true => patience,
+            false => Patience::ByClock,
+        };
         let settled = settle(&mut on, stream, now, patience).await?;
         on.commit().await?;
         match settled {
@@ -54,7 +72,12 @@ impl Store {
             Some(Settled::TakenBack(_)) => crash::point("cut.withdrawn"),
             _ => {}
         }
-        Ok(settled)
+        let looked = version.zip(start).zip(settled);
+        Ok(looked.map(|((version, start), settled)| Looked {
+            version,
+            start,
+            settled,
+        }))
     }
 }
 
@@ -130,12 +153,7 @@ async fn is_reached(
     stream: &StreamId,
     announced: Timestamp,
 ) -> Result<bool, StoreError> {
-    let era = fetch_optional!(
-        on,
-        (String, i64),
-        "SELECT start_kind, start_at FROM eras WHERE stream = $1 ORDER BY seq DESC LIMIT 1",
-        stream.as_str()
-    )?;
+    let start = last_start(on, stream).await?;
     let reached = fetch_optional!(
         on,
         (Option<i64>, Option<i64>),
@@ -143,13 +161,23 @@ async fn is_reached(
         stream.as_str(),
         announced.millis()
     )?;
-    let start = era.and_then(|(kind, at)| boundary(&kind, at));
     let (segment, time) = reached.unwrap_or_default();
     Ok(match start {
         Some(Boundary::Segment(start)) => segment.is_some_and(|at| loaded(at) >= start),
         Some(Boundary::Time(start)) => time.is_some_and(|at| at >= start.millis()),
         None => false,
     })
+}
+
+/// Where the stream's last era begins, which is the announced one if any is.
+async fn last_start(on: &mut Tx, stream: &StreamId) -> Result<Option<Boundary>, StoreError> {
+    let era = fetch_optional!(
+        on,
+        (String, i64),
+        "SELECT start_kind, start_at FROM eras WHERE stream = $1 ORDER BY seq DESC LIMIT 1",
+        stream.as_str()
+    )?;
+    Ok(era.and_then(|(kind, at)| boundary(&kind, at)))
 }
 
 async fn forget(on: &mut Tx, stream: &StreamId) -> Result<(), StoreError> {

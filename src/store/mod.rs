@@ -29,7 +29,7 @@ mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use announced::{Patience, Settled};
+pub use announced::{Looked, Patience, Settled};
 pub use changes::{Change, Follower, News};
 pub use config::{Config, StoreConfigError};
 pub use credentials::CredentialRow;

@@ -21,7 +21,7 @@ use super::schema::last;
 /// What a SQLite URL begins with.
 pub(super) const SCHEME: &str = "sqlite:";
 /// Connections that read.
-const READERS: u32 = 4;
+pub(super) const READERS: u32 = 4;
 /// How long a statement waits for another process's lock, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 

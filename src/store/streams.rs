@@ -133,7 +133,7 @@ impl Store {
     }
 
     /// Gives the stream of that version another policy from its beginning on; `false` if it has
-    /// changed or a period was issued since, and then nothing is done.
+    /// changed, a change of it is announced, or a period was issued since, and then nothing is done.
     pub async fn replace_policy(
         &self,
         id: &StreamId,
@@ -142,6 +142,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut on = self.write(Lock::Stream(id)).await?;
+        // To take back what is announced would delete this policy's only era.
+        if announced::open(&mut on, id).await?.is_some() {
+            return Ok(false);
+        }
         let unused = execute!(
             on,
             "UPDATE streams SET key_scope = $2, iv = $3

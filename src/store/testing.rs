@@ -138,6 +138,17 @@ impl Store {
         }
     }
 
+    /// Every connection that reads and nothing else, so that reading waits until they are dropped.
+    pub(crate) async fn readers(&self) -> Vec<impl Sized + use<>> {
+        let mut all = Vec::new();
+        if let super::Backend::Sqlite(_) = &self.backend {
+            for _ in 0..super::sqlite::READERS {
+                all.push(self.read().await.unwrap());
+            }
+        }
+        all
+    }
+
     /// Lets rows be written that the schema forbids.
     pub(crate) async fn forget_checks(&self) {
         match &self.backend {
