@@ -109,6 +109,10 @@ async fn a_backup_is_private_says_what_it_lacks_and_replaces_nothing_unasked() {
     let refused = bench.refused(&["backup", &file]);
     assert!(refused.contains("--force"), "{refused}");
     assert_eq!(std::fs::read(&file).unwrap(), held);
+    let team = "[server.packagers]\nlisten = \"127.0.0.1:1\"\nclient_ca = \"certs/teams.pem\"\n\
+                certificate = \"certs/own.pem\"\nprivate_key = \"certs/own.key\"\n\
+                crl = \"certs/gone.pem\"\n[server.ops]";
+    bench.serve.amend("[server.ops]", team);
     let told = bench.printed(&["backup", "--force", &file]);
     let verified = bench.json(&["verify"]);
     let tag = verified["master_keys"][0]["tag"].as_str().unwrap();
@@ -117,6 +121,11 @@ async fn a_backup_is_private_says_what_it_lacks_and_replaces_nothing_unasked() {
         "keystore/master.key",
         "keystore/grant.key",
         "viewers.secret",
+        "certs/server.key",
+        "certs/teams.pem",
+        "certs/own.pem",
+        "certs/own.key",
+        "certs/gone.pem",
     ] {
         assert!(told.contains(named), "{named} is not named: {told}");
     }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use serde_json::json;
 
@@ -40,7 +40,7 @@ pub(super) async fn run(args: &BackupArgs) -> anyhow::Result<()> {
         path.display()
     );
     let masters = Masters::load(&config)?;
-    let store = Store::open(&config.store).await?;
+    let store = up_to_date(&config).await?;
     let contents = write(&store, &masters, args)
         .await
         .with_context(|| format!("{}: no backup was written", path.display()))?;
@@ -51,6 +51,27 @@ pub(super) async fn run(args: &BackupArgs) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// The store as it is: a backup migrates nothing. Servers of an older version may run on it.
+async fn up_to_date(config: &Config) -> anyhow::Result<Store> {
+    let place = config.store.place()?;
+    let Some(store) = Store::look(&config.store).await? else {
+        bail!("{place} does not exist: there is nothing to back up");
+    };
+    let schema = store.schema().await?;
+    let (pending, foreign) = (schema.pending(), schema.foreign());
+    ensure!(
+        foreign.is_empty(),
+        "{place} has migrations {foreign:?} of a newer hlskey: run that version"
+    );
+    ensure!(
+        pending.is_empty(),
+        "{place} is of an older hlskey: migrations {pending:?} are pending, and a backup applies \
+         none. Before you upgrade, stop its servers and copy the database file and its -wal, or \
+         `pg_dump` the database; after `hlskey keystore migrate` this makes the backups"
+    );
+    Ok(store)
 }
 
 /// Until it is whole it stands under another name, and goes with an error.
@@ -87,11 +108,12 @@ fn show(contents: &Contents, path: &Path, masters: &Masters, config: &Config) {
 /// What a server needs besides its store.
 fn apart(config: &Config) -> Vec<PathBuf> {
     let (mut keys, mut access) = (config.keys.clone(), config.access.clone());
-    let (mut store, tls) = (config.store.clone(), config.server.tls.clone());
-    let mut files = vec![config.path().to_owned()];
+    let (mut store, mut server) = (config.store.clone(), config.server.clone());
+    server.origin = None; // a folder of media
     let secrets = keys.paths_mut().into_iter().chain(access.paths_mut());
-    files.extend(secrets.chain(store.paths_mut()).map(|path| path.clone()));
-    files.extend([tls.certificate, tls.private_key]);
+    let others = store.paths_mut().into_iter().chain(server.paths_mut());
+    let mut files = vec![config.path().to_owned()];
+    files.extend(secrets.chain(others).map(|path| path.clone()));
     files
 }
 
