@@ -10,7 +10,7 @@ use super::bench::{BOTH, Bench, Kind, Served, write_secret};
 use crate::harness::chance::seeded;
 use crate::harness::database;
 use crate::harness::process::Process;
-use crate::harness::wait::seconds;
+use crate::harness::wait::{seconds, until};
 
 const SQLITE: &str = include_str!("../fixtures/store-0.1.0/sqlite.sql");
 const POSTGRES: &str = include_str!("../fixtures/store-0.1.0/postgres.sql");
@@ -58,6 +58,11 @@ async fn a_store_of_0_1_0_serves_what_it_served() {
         );
         let early = bench.refused(&["verify"]);
         assert!(early.contains("migrate --check"), "{early}");
+        let copy = bench.path("early.backup");
+        let early = bench.refused(&["backup", copy.to_str().unwrap()]);
+        assert!(early.contains("pg_dump") && !copy.exists(), "{early}");
+        let still = bench.refused(&["migrate", "--check"]);
+        assert_eq!(still, pending, "a backup migrates nothing");
         bench.serve.resume().await;
         bench.serves(&expected()).await;
         let viewer = bench.serve.viewer("**");
@@ -78,6 +83,35 @@ async fn a_store_of_0_1_0_serves_what_it_served() {
         let up_to_date = bench.printed(&["migrate", "--check"]);
         assert!(up_to_date.contains("up to date"), "{up_to_date}");
         bench.printed(&["verify"]);
+    }
+}
+
+/// Puts the fixture's times from the year 2100 back to 2020.
+const LONG_AGO: &str = "
+    UPDATE periods SET issued = issued - SPAN;
+    UPDATE periods SET boundary = boundary - SPAN WHERE boundary_kind = 'time';
+    UPDATE eras SET start_at = start_at - SPAN WHERE start_kind = 'time';
+    UPDATE usages SET last_listed = last_listed - SPAN;
+    UPDATE encryptors SET seen = seen - SPAN, time = time - SPAN, advanced = advanced - SPAN;
+    UPDATE claims SET time = time - SPAN, made = made - SPAN;";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_0_1_0_had_listed_is_kept_by_the_first_sweep() {
+    for kind in BOTH {
+        let mut bench = old(kind).await;
+        let long_ago = LONG_AGO.replace("SPAN", "2524608000000");
+        database::run(&bench.url, &long_ago).await;
+        let short = "[keys.retention]\ngrace = \"1s\"\nwindow = \"1s\"\nsweep = \"1s\"\n[grants]";
+        bench.serve.amend("[grants]", short);
+        bench.serve.resume().await;
+        let viewer = bench.serve.viewer("**");
+        until("what nobody listed is gone", seconds(20), async || {
+            (viewer.get(&path(2)).await.status == 410).then_some(())
+        })
+        .await;
+        for kept in [1, 4] {
+            viewer.get(&path(kept)).await.expect(200);
+        }
     }
 }
 

@@ -15,6 +15,9 @@ CREATE TABLE announced (
 -- The longest playlist that listed the key, in milliseconds, and whether one keeps it for good.
 ALTER TABLE usages ADD COLUMN duration INTEGER NOT NULL DEFAULT 0 CHECK (duration >= 0);
 ALTER TABLE usages ADD COLUMN kept INTEGER NOT NULL DEFAULT 0 CHECK (kept IN (0, 1));
+-- 0.1.0 reported neither: what its finished assets list cannot be told from the rest, and nobody
+-- would report it again.
+UPDATE usages SET kept = 1;
 
 -- Since when a key is in its present condition, as the sweep saw it: the period over, the key no
 -- longer delivered, destroyed. And until when the sweep need not look at it again.
