@@ -21,6 +21,11 @@ const NEXT: &str = "SELECT substr(sealed_key, 1, 5) FROM periods
 const COUNTED: &str = "SELECT substr(sealed_key, 1, 5), count(*) FROM periods
      WHERE sealed_key IS NOT NULL
      GROUP BY substr(sealed_key, 1, 5) ORDER BY substr(sealed_key, 1, 5)";
+/// Wiped keys stay long, and an index leaves them out.
+const OLDEST: &str = "SELECT kid, stream, state, sealed_key FROM periods
+     WHERE sealed_key IS NOT NULL ORDER BY issued LIMIT 1";
+const NEWEST: &str = "SELECT kid, stream, state, sealed_key FROM periods
+     WHERE sealed_key IS NOT NULL ORDER BY issued DESC LIMIT 1";
 
 /// Keys under one master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,18 +61,8 @@ impl Store {
     /// The oldest and the newest sealed key, with which a ring can show that it opens them.
     pub async fn sample_keys(&self) -> Result<Vec<KeyRow>, StoreError> {
         let mut on = self.read().await?;
-        let oldest = fetch_all!(
-            on,
-            KeyColumns,
-            "SELECT kid, stream, state, sealed_key FROM periods
-             WHERE sealed_key IS NOT NULL ORDER BY issued LIMIT 1"
-        )?;
-        let newest = fetch_all!(
-            on,
-            KeyColumns,
-            "SELECT kid, stream, state, sealed_key FROM periods
-             WHERE sealed_key IS NOT NULL ORDER BY issued DESC LIMIT 1"
-        )?;
+        let oldest = fetch_all!(on, KeyColumns, OLDEST)?;
+        let newest = fetch_all!(on, KeyColumns, NEWEST)?;
         oldest
             .into_iter()
             .chain(newest)
