@@ -26,6 +26,7 @@ mod testing;
 mod verify;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use backup::{BackupError, Contents, backup, check as check_backup, restore};
@@ -70,6 +71,8 @@ pub struct Keys {
     acks: Signals,
     allowance: Allowance,
     freshness: Freshness,
+    /// Told once: readiness is asked again and again.
+    is_damaged: AtomicBool,
 }
 
 impl Keys {
@@ -96,6 +99,7 @@ impl Keys {
             signals: Signals::default(),
             acks: Signals::default(),
             allowance: Allowance::new(config.issued_per_hour),
+            is_damaged: AtomicBool::new(false),
         }
     }
 
@@ -110,9 +114,23 @@ impl Keys {
 
     /// Whether the ring has every master key that the store needs, and one that may seal, and
     /// opens the oldest and the newest key. Quick, however many keys there are.
+    ///
+    /// A row that is damaged says nothing of the ring: it is logged, and the other keys are served.
     pub async fn verify_ring(&self) -> Result<(), KeysError> {
         self.masters.cover(&self.store).await?;
         self.masters.follow(&self.store).await?;
+        match self.open_samples().await {
+            Err(KeysError::Unavailable(error @ StoreError::Inconsistent { .. })) => {
+                if !self.is_damaged.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "a key is damaged: see `hlskey keystore verify`");
+                }
+                Ok(())
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_samples(&self) -> Result<(), KeysError> {
         for row in self.store.sample_keys().await? {
             self.unseal(row.facts.kid, row.sealed_key.as_deref())?;
         }
@@ -198,7 +216,7 @@ fn was_cut(schedule: &Schedule) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use testing::{Bench, every, policy};
+    use testing::{Bench, every, policy, segments};
 
     #[tokio::test]
     async fn a_long_poll_ends_with_a_change_here() {
@@ -224,6 +242,27 @@ mod tests {
             bench.hear().await.unwrap();
         };
         tokio::join!(bench.keys.changed(&stream, 1), heard);
+    }
+
+    #[tokio::test]
+    async fn one_damaged_key_keeps_no_server_from_the_others() {
+        let bench = Bench::new().await;
+        let stream = bench.register("live/a", segments(10)).await;
+        let periods = bench.lease(&stream, 0, 3).await.periods;
+        let kids: Vec<Kid> = periods.iter().map(|one| one.period.kid).collect();
+        let rows = bench.keys.store.sample_keys().await.unwrap();
+        for row in &rows {
+            bench.keys.store.spoil_key(row.facts.kid).await;
+        }
+        for server in [&bench, &bench.another().await] {
+            server.keys.ready().await.unwrap();
+            for kid in &kids {
+                let is_spoiled = rows.iter().any(|row| row.facts.kid == *kid);
+                assert_eq!(server.keys.content_key(*kid).await.is_err(), is_spoiled);
+            }
+        }
+        let wrong = bench.with_ring(&[8]).await;
+        assert!(matches!(wrong.keys.ready().await, Err(KeysError::Ring(_))));
     }
 
     #[test]
