@@ -89,25 +89,37 @@ impl Keys {
     pub async fn sweep(&self) -> Result<Swept, KeysError> {
         let (now, rules) = (self.clock.now(), self.retention);
         let at = self.store.reckon(now, 2 * rules.sweep).await?;
-        let mut swept = Swept::default();
+        let (mut swept, mut failed) = (Swept::default(), None);
         for _ in 0..BATCHES {
             let mut due = self.store.due(at, BATCH).await?;
             if due.is_empty() {
                 break;
             }
             due.sort_by(|a, b| a.stream.cmp(&b.stream));
-            let mut failed = None;
             for keys in due.chunk_by(|a, b| a.stream == b.stream) {
                 // One stream that cannot be read keeps no other's keys alive.
-                let done = self.sweep_stream(keys, at, &mut swept).await;
-                failed = failed.or(done.err());
-            }
-            if let Some(error) = failed {
-                return Err(error);
+                if let Err(error) = self.sweep_stream(keys, at, &mut swept).await {
+                    self.put_off(keys, at).await?;
+                    failed.get_or_insert(error);
+                }
             }
             tokio::task::yield_now().await;
         }
-        Ok(swept)
+        failed.map_or(Ok(swept), Err)
+    }
+
+    /// Keys of a stream that cannot be read make room for others.
+    async fn put_off(&self, keys: &[KeyLife], at: Timestamp) -> Result<(), KeysError> {
+        let Some(KeyLife { stream, .. }) = keys.first() else {
+            return Ok(());
+        };
+        let then = at.plus(10 * self.retention.sweep);
+        let steps = keys
+            .iter()
+            .map(|key| (key.clone(), look(key, key.since, then)));
+        let steps: Vec<_> = steps.collect();
+        self.store.apply(stream, &steps).await?;
+        Ok(())
     }
 
     /// The keys are all of one stream.

@@ -55,7 +55,7 @@ impl Store {
 
     /// Adds a credential; [`StoreError::Conflict`] if its id or its name is taken.
     pub async fn add_credential(&self, row: &CredentialRow) -> Result<(), StoreError> {
-        let mut on = self.write(Lock::All).await?;
+        let mut on = self.write(Lock::Rows).await?;
         try_execute!(
             on,
             "INSERT INTO credentials (id, name, digest, streams, actions, created, expires)
@@ -74,7 +74,7 @@ impl Store {
 
     /// Removes the credential of this name; `false` if there is none.
     pub async fn remove_credential(&self, name: &str) -> Result<bool, StoreError> {
-        let mut on = self.write(Lock::All).await?;
+        let mut on = self.write(Lock::Rows).await?;
         let removed = execute!(on, "DELETE FROM credentials WHERE name = $1", name)?;
         on.commit().await?;
         Ok(removed > 0)

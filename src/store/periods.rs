@@ -120,7 +120,8 @@ impl Store {
 
     /// Withdraws a key. `false` if there is none of that kid.
     pub async fn revoke(&self, kid: Kid) -> Result<bool, StoreError> {
-        let mut on = self.write(Lock::All).await?;
+        // No stream's lock: whoever holds one for long would put the revocation off.
+        let mut on = self.write(Lock::Rows).await?;
         let known = execute!(
             on,
             "UPDATE periods

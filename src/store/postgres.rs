@@ -243,6 +243,15 @@ fn pool() -> PoolOptions<Postgres> {
         .after_connect(|connection: &mut PgConnection, _| {
             Box::pin(async move { connection.execute(BEGIN).await.map(drop) })
         })
+        .after_release(|connection: &mut PgConnection, _| Box::pin(is_answering(connection)))
+}
+
+/// Whether a connection that comes back is still one. The driver asks too, and for as long as the
+/// network believes in a host that has vanished; meanwhile the connection's place is taken.
+async fn is_answering(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let answer = tokio::time::timeout(ACQUIRE, connection.ping()).await;
+    answer.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))?;
+    Ok(true)
 }
 
 /// On a connection of its own, since a migration may take longer than a statement may. Of several

@@ -63,6 +63,20 @@ pub enum Refusal {
     /// The user may not make or read tables.
     #[error("{0} does not let this user do that: it needs to own the database's schema")]
     Forbidden(String),
+    /// It follows another database and cannot be written.
+    #[error("{0} is a standby, or read-only: store.url has to name the primary")]
+    Standby(String),
+    /// A migration was begun and not finished by a database that cannot take it back.
+    #[error(
+        "{place} has migration {version} half done: restore the copy that was made before it into \
+         a new database"
+    )]
+    HalfMigrated {
+        /// The database.
+        place: String,
+        /// The migration.
+        version: i64,
+    },
     /// Nobody answers, or not in time.
     #[error("{place} does not answer: {cause}")]
     Away {
@@ -87,6 +101,7 @@ pub(super) fn explained(place: &str, error: sqlx::Error) -> StoreError {
         (_, "28P01" | "28000") => named(Refusal::Password),
         (_, "3D000") => named(Refusal::Absent),
         (_, "42501") => named(Refusal::Forbidden),
+        (_, "25006") => named(Refusal::Standby),
         _ => match error {
             sqlx::Error::Io(cause) => away(place, cause),
             sqlx::Error::PoolTimedOut => away(place, io::ErrorKind::TimedOut.into()),
@@ -120,6 +135,7 @@ pub(super) fn unmigrated(place: &str, error: MigrateError, known: i64) -> StoreE
         MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => {
             Refusal::Foreign(place).into()
         }
+        MigrateError::Dirty(version) => Refusal::HalfMigrated { place, version }.into(),
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             explained(&place, error)
         }

@@ -75,22 +75,30 @@ impl Store {
     /// Takes retention's time on to `now`, and gives it: never later than the clock, and never
     /// faster than it by more than `step` between two sweeps.
     pub async fn reckon(&self, now: Timestamp, step: Duration) -> Result<Timestamp, StoreError> {
-        let mut on = self.write(Lock::All).await?;
+        let mut on = self.write(Lock::Rows).await?;
         let before = fetch_optional!(on, (i64, i64), "SELECT reckoned, clock FROM sweeps")?;
         let reckoned = before.map_or(now, |(reckoned, clock)| {
             let passed = now.since(Timestamp::from_millis(clock)).min(step);
             Timestamp::from_millis(reckoned).plus(2 * passed).min(now)
         });
-        execute!(
+        let (was, clock) = before.unwrap_or((i64::MIN, i64::MIN));
+        let noted = execute!(
             on,
             "INSERT INTO sweeps (one, reckoned, clock) VALUES (1, $1, $2)
-             ON CONFLICT (one) DO UPDATE SET reckoned = excluded.reckoned, clock = excluded.clock",
+             ON CONFLICT (one) DO UPDATE SET reckoned = excluded.reckoned, clock = excluded.clock
+             WHERE sweeps.reckoned = $3 AND sweeps.clock = $4",
             reckoned.millis(),
-            now.millis()
+            now.millis(),
+            was,
+            clock
         )?;
         crash::point("sweep.reckoned");
         on.commit().await?;
-        Ok(reckoned)
+        // Another server that swept meanwhile has taken it on already.
+        Ok(match noted {
+            0 => Timestamp::from_millis(was).min(now),
+            _ => reckoned,
+        })
     }
 
     /// Keys that are to be looked at, `limit` at most, those first that have waited longest.
@@ -247,5 +255,39 @@ impl TryFrom<Row> for KeyLife {
             is_kept: row.kept.unwrap_or(0) > 0,
             look: row.look,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{cluster, scratch};
+
+    #[tokio::test]
+    async fn what_concerns_every_stream_waits_for_none() {
+        if cluster().is_none() {
+            return; // SQLite has one writer
+        }
+        let (_scratch, store) = scratch().await;
+        let (stream, now) = ("live/a".parse().unwrap(), Timestamp::from_millis(5000));
+        let slow = store.write(Lock::Stream(&stream)).await.unwrap();
+        let step = Duration::from_secs(1);
+        assert_eq!(store.reckon(now, step).await.unwrap(), now);
+        assert!(!store.revoke(Kid::from_bytes([7; 16])).await.unwrap());
+        assert!(!store.remove_credential("nobody").await.unwrap());
+        drop(slow);
+    }
+
+    #[tokio::test]
+    async fn servers_that_sweep_at_once_take_the_time_on_once() {
+        let (_scratch, store) = scratch().await;
+        let (at, step) = (Timestamp::from_millis, Duration::from_secs(10));
+        assert_eq!(store.reckon(at(0), step).await.unwrap(), at(0));
+        let later = at(100_000);
+        let all = (0..8).map(|_| store.reckon(later, step));
+        for reckoned in futures_util::future::join_all(all).await {
+            let reckoned = reckoned.unwrap();
+            assert!([at(0), at(20_000)].contains(&reckoned), "{reckoned}");
+        }
     }
 }

@@ -129,6 +129,8 @@ pub(crate) enum Traffic {
 pub(crate) struct Line {
     folder: TempDir,
     traffic: watch::Sender<Traffic>,
+    /// How often every connection of the time was lost.
+    lost: watch::Sender<u32>,
 }
 
 impl Line {
@@ -137,18 +139,30 @@ impl Line {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join(SOCKET)).unwrap();
         let (traffic, watched) = watch::channel(Traffic::Flows);
+        let (lost, losses) = watch::channel(0);
         let far = cluster.folder.join(SOCKET);
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(pass(near, far.clone(), watched.clone()));
+                let watched = (watched.clone(), losses.clone());
+                tokio::spawn(pass(near, far.clone(), watched));
             }
         });
-        Self { folder, traffic }
+        Self {
+            folder,
+            traffic,
+            lost,
+        }
     }
 
     /// The database at its other end, for `store.url`.
     pub(crate) fn url(&self) -> String {
         url("hlskey", self.folder.path())
+    }
+
+    /// The host behind it vanishes: connections stay open and carry nothing any more. New ones
+    /// reach the host that took its place.
+    pub(crate) fn lose(&self) {
+        self.lost.send_modify(|lost| *lost += 1);
     }
 
     /// Changes what becomes of bytes.
@@ -158,7 +172,12 @@ impl Line {
 }
 
 /// Carries one connection, until an end closes it or the line does.
-async fn pass(near: UnixStream, far: PathBuf, mut traffic: watch::Receiver<Traffic>) {
+async fn pass(
+    near: UnixStream,
+    far: PathBuf,
+    (mut traffic, mut losses): (watch::Receiver<Traffic>, watch::Receiver<u32>),
+) {
+    let born = *losses.borrow_and_update();
     let flows = traffic.clone();
     let both = async {
         until_flowing(&mut flows.clone()).await?;
@@ -169,7 +188,10 @@ async fn pass(near: UnixStream, far: PathBuf, mut traffic: watch::Receiver<Traff
             end = carry(back, to, flows.clone()) => end,
         }
     };
+    let lost = async { losses.wait_for(|lost| *lost != born).await.map(drop) };
     tokio::select! {
+        biased;
+        Ok(()) = lost => std::future::pending().await,
         _ = both => {}
         _ = traffic.wait_for(|traffic| *traffic == Traffic::Ends) => {}
     }

@@ -138,9 +138,7 @@ async fn a_database_that_is_full_or_locked_is_503_for_what_is_not_in_memory() {
     assert_eq!(status(&viewer, &kids[1]).await, 503);
     told_when(&one.get("/v1/streams/test/new/schedule").await.expect(503));
     assert_eq!(status(&viewer, &kids[0]).await, 200);
-    let end =
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'";
-    pair.cluster.sql(end);
+    pair.cluster.sql(UNLOCK);
     locked.wait().unwrap();
     until("the lock is gone", seconds(20), async || {
         (status(&viewer, &kids[1]).await == 200).then_some(())
@@ -148,6 +146,10 @@ async fn a_database_that_is_full_or_locked_is_503_for_what_is_not_in_memory() {
     .await;
     one.get("/v1/streams/test/new/schedule").await.expect(200);
 }
+
+/// Ends what [`lock`] began.
+const UNLOCK: &str =
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'";
 
 /// Somebody who holds the table of keys.
 fn lock(cluster: &Cluster) -> Child {
@@ -164,4 +166,36 @@ fn lock(cluster: &Cluster) -> Child {
         assert!(begun.elapsed() < seconds(10), "the table is not locked");
     }
     child
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_a_host_that_vanished_make_room_for_others() {
+    let cluster = Cluster::start();
+    let (direct, line) = (cluster.url(), Line::to(&cluster));
+    let pair = Pair::at(cluster, [&direct, &line.url()], "30s").await;
+    let ([one, _], [_, viewer]) = (pair.packagers(), pair.viewers());
+    let path = "/v1/streams/test/vanished/schedule?from=0&count=16";
+    let lease = one.get(path).await.expect(200).json();
+    let periods = lease["periods"].as_array().unwrap().iter();
+    let kids: Vec<&str> = periods.map(|one| one["kid"].as_str().unwrap()).collect();
+
+    let mut locked = lock(&pair.cluster);
+    let waiting = "SELECT count(*) FROM pg_locks
+                   WHERE relation = 'periods'::regclass AND NOT granted";
+    let asked = join_all(kids.iter().map(|kid| status(&viewer, kid)));
+    let lost = async {
+        until("all its connections are in use", seconds(5), async || {
+            (pair.cluster.sql(waiting) == "10").then_some(())
+        })
+        .await;
+        line.lose();
+        pair.cluster.sql(UNLOCK);
+        locked.wait().unwrap();
+    };
+    let (answers, ()) = tokio::join!(asked, lost);
+    assert!(answers.contains(&503), "{answers:?}");
+    until("it asks on new connections", seconds(15), async || {
+        (status(&viewer, kids[0]).await == 200).then_some(())
+    })
+    .await;
 }

@@ -366,3 +366,24 @@ async fn after_a_cut_what_the_old_grid_had_is_kept_for_old_leases() {
     skip(&bench, 1).await;
     assert_eq!(state(&bench, keys[1]).await, Some(PeriodState::Retired));
 }
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_read_keeps_no_others_keys_alive() {
+    let bench = Bench::new().await;
+    let good = bench.register("live/good", every(600)).await;
+    let bad = bench.register("live/bad", every(600)).await;
+    let wanted = kids(&bench, &good, -10, 10).await;
+    kids(&bench, &bad, 0, 420).await;
+    let store = &bench.keys.store;
+    store.forget_checks().await;
+    let spoiled = "UPDATE streams SET iv = 'none' WHERE stream = 'live/bad'";
+    store.put(spoiled).await;
+    bench.clock.advance_secs(40 * HOUR);
+    let reckoned = store.reckon(bench.keys.clock.now(), Duration::MAX / 8);
+    reckoned.await.unwrap();
+    let told = bench.keys.sweep().await.unwrap_err().to_string();
+    assert!(told.contains("live/bad"), "{told}");
+    for kid in wanted {
+        assert_eq!(state(&bench, kid).await, Some(PeriodState::Retired));
+    }
+}
