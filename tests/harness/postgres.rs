@@ -4,9 +4,11 @@
 //! Must not know: what lies in the database.
 
 use std::fs::Permissions;
+use std::future::pending;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -188,12 +190,22 @@ async fn pass(
             end = carry(back, to, flows.clone()) => end,
         }
     };
+    let mut both = pin!(both);
     let lost = async { losses.wait_for(|lost| *lost != born).await.map(drop) };
-    tokio::select! {
+    let over = async {
+        traffic
+            .wait_for(|traffic| *traffic == Traffic::Ends)
+            .await
+            .map(drop)
+    };
+    let is_lost = tokio::select! {
         biased;
-        Ok(()) = lost => std::future::pending().await,
-        _ = both => {}
-        _ = traffic.wait_for(|traffic| *traffic == Traffic::Ends) => {}
+        lost = lost => lost.is_ok(),
+        _ = &mut both => false,
+        _ = over => false,
+    };
+    if is_lost {
+        pending::<()>().await; // neither end is told
     }
 }
 
