@@ -50,7 +50,7 @@ impl Config {
 ///
 /// A key is served until no playlist that lists it can be in use, which is the length of the longest
 /// one after it listed the key last, and for `grace` more; a key that a VOD or EVENT playlist lists,
-/// until its stream is removed.
+/// or one that has ended, until its stream is removed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
