@@ -35,4 +35,4 @@ pub use listen::{Deps, Server, ServerError};
 pub use pages::Page;
 pub use proxy::{Network, NetworkError};
 pub use routes::{Listener, ROUTES, Route};
-pub use tls::TlsError;
+pub use tls::{PemFault, TlsError};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::harness::binary::run;
 use crate::harness::serve::Serve;
 use crate::harness::wait::{seconds, until};
 use crate::harness::wire::{Terms, Wire};
@@ -93,4 +94,34 @@ async fn half_a_pair_is_told_once_and_changes_nothing() {
     })
     .await;
     assert_eq!(measure(&serve, KEPT).await, 4);
+}
+
+/// A key pasted through a form field, or an environment variable, is one line.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_without_line_breaks_is_refused_and_not_quoted() {
+    let mut serve = Serve::start("\"never\"", "").await;
+    let before = shown(&serve);
+    let new = serve.authority.server(2039);
+    let mut damaged = new.clone();
+    damaged.key = new.key.replace('\n', " ");
+    damaged.write(&serve.certs());
+    serve.process.as_mut().unwrap().signal(Signal::HUP);
+    until("it is noticed", seconds(10), async || {
+        (measure(&serve, KEPT).await >= 1).then_some(())
+    })
+    .await;
+    assert_eq!(shown(&serve), before);
+    let log = serve.process.as_ref().unwrap().stderr.text();
+    serve.pause().await;
+    let start = run(&["serve", "--config", serve.config().to_str().unwrap()]);
+    let start = String::from_utf8_lossy(&start.stderr).into_owned();
+    for told in [log, start] {
+        assert!(told.contains("server.key"), "{told}");
+        let secret = new.key.lines().nth(1).unwrap().as_bytes();
+        for part in secret.windows(6) {
+            let numbers = part.iter().map(u8::to_string).collect::<Vec<_>>();
+            let quoted = [String::from_utf8_lossy(part).into(), numbers.join(", ")];
+            assert!(!quoted.iter().any(|it| told.contains(it)), "{told}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::TlsError;
 use crate::crypto::Sha256;
@@ -43,6 +43,49 @@ pub(super) struct Contents {
 
 /// SHA-256 over all bytes: equal where nothing changed.
 pub(super) type Stamp = [u8; 32];
+
+/// What is wrong with a PEM file, without a byte of it: the library's own errors quote the line that
+/// they stumble over, and that of a private key which lost its line breaks is the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PemFault {
+    /// A section has no end, or its end does not stand on a line of its own.
+    #[error("a section does not end with a line -----END …----- of its own")]
+    NoEnd,
+    /// A section's first line is something else.
+    #[error("a section does not begin with a line -----BEGIN …----- of its own")]
+    NoBegin,
+    /// What stands between is not base64.
+    #[error("a section is not base64")]
+    NotBase64,
+    /// There is nothing of what the file is for.
+    #[error("the file holds no such item")]
+    Nothing,
+    /// A section is longer than any should be.
+    #[error("a section is too long")]
+    TooLong,
+    /// Anything else.
+    #[error("the file is not PEM")]
+    Other,
+}
+
+impl From<pem::Error> for PemFault {
+    fn from(mut error: pem::Error) -> Self {
+        use pem::Error::{IllegalSectionStart, MissingSectionEnd};
+        if let MissingSectionEnd { end_marker: quoted } | IllegalSectionStart { line: quoted } =
+            &mut error
+        {
+            quoted.zeroize();
+        }
+        match error {
+            MissingSectionEnd { .. } => Self::NoEnd,
+            IllegalSectionStart { .. } => Self::NoBegin,
+            pem::Error::Base64Decode(_) => Self::NotBase64,
+            pem::Error::NoItemsFound => Self::Nothing,
+            pem::Error::SectionTooLarge => Self::TooLong,
+            _ => Self::Other,
+        }
+    }
+}
 
 /// The most bytes that are read of a file; lists of authorities and of the revoked can be long.
 const MOST: u64 = 8 << 20;
@@ -143,6 +186,6 @@ fn all<T: PemObject>(path: &Path, bytes: &[u8]) -> Result<Vec<T>, TlsError> {
 fn pem_error(path: &Path, source: pem::Error) -> TlsError {
     TlsError::Pem {
         path: path.to_owned(),
-        source,
+        source: source.into(),
     }
 }

@@ -11,10 +11,10 @@ mod terms;
 use std::io;
 use std::path::PathBuf;
 
-use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 
 pub(super) use clients::{Shown, TlsStream, shown};
+pub use files::PemFault;
 pub(super) use files::{ClientFiles, Files};
 pub(super) use renew::{Certificates, hangups, renew};
 
@@ -37,7 +37,7 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: pem::Error,
+        source: PemFault,
     },
     /// Certificate and private key do not belong together, or are of no kind we can use.
     #[error("{path}: {source}")]

@@ -123,6 +123,34 @@ fn a_wrong_pair_is_named() {
 }
 
 #[test]
+fn a_damaged_private_key_is_not_quoted() {
+    let (bench, good) = (Bench::new(), pair(2020, 2030));
+    let one_line = good.key.replace('\n', " ");
+    let without_end = one_line.replace("-----END", "END");
+    let certificates = bench.load().unwrap();
+    for damaged in [one_line, without_end, good.key.replacen("----\n", "\n", 1)] {
+        bench.put("k.pem", &damaged);
+        certificates.look();
+        let (_, said) = certificates.said.lock().unwrap().clone().unwrap();
+        let error = bench.load().err().unwrap();
+        for told in [said, error.to_string(), format!("{error:?}")] {
+            assert!(told.contains("k.pem"), "{told}");
+            assert!(!quotes(&told, &good.key), "{told}");
+        }
+    }
+}
+
+/// Whether `told` holds six characters in a row of the key's second line, as they are or as bytes
+/// in decimal.
+fn quotes(told: &str, key: &str) -> bool {
+    let line = key.lines().nth(1).unwrap().as_bytes();
+    line.windows(6).any(|part| {
+        let numbers = part.iter().map(u8::to_string).collect::<Vec<_>>();
+        told.contains(&*String::from_utf8_lossy(part)) || told.contains(&numbers.join(", "))
+    })
+}
+
+#[test]
 fn new_files_come_into_force_once() {
     let bench = Bench::new();
     let certificates = bench.load().unwrap();
