@@ -17,13 +17,15 @@ use crate::harness::wait::{seconds, until};
 const PLAYERS: u64 = 50;
 const STREAM: &str = "test/storm";
 
-/// A server of a stream that rotates every five seconds, where only alice may watch.
+/// A server of a stream that rotates every five seconds, where only alice may watch, and which
+/// takes five connections of one address.
 async fn serve() -> Serve {
     let mut serve = Serve::prepare("{ every = \"5s\" }", "");
     serve.amend(
         "source = \"allow\"",
         "source = \"static\"\n[[entitlement.viewers]]\nsubject = \"alice\"\nstreams = [\"test/*\"]",
     );
+    serve.amend("[server.tls]", "connections_per_address = 5\n[server.tls]");
     serve.resume().await;
     let packager = serve.credential("studio", "test/*", &[]);
     let registrar = remote(&serve, &packager);

@@ -5,14 +5,14 @@
 //! asked.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, HandshakeKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
@@ -37,6 +37,8 @@ pub(super) struct Destination {
 /// A connection that is made when it is needed, and again when the server has closed it.
 pub(super) struct Line {
     to: Arc<Destination>,
+    /// Whom it comes from; the system chooses where there is nothing to choose from.
+    source: Option<Ipv4Addr>,
     connector: TlsConnector,
     open: Option<TlsStream<TcpStream>>,
     /// How often it was made.
@@ -61,6 +63,8 @@ pub(super) struct Answer {
 pub(super) enum LineError {
     #[error("cannot connect: {0}")]
     Connect(io::Error),
+    #[error("the server ended the connection before TLS began: too many of one address?")]
+    TurnedAway,
     #[error("no TLS, `--ca FILE` trusts a CA of one's own: {0}")]
     Handshake(io::Error),
     #[error("the connection broke")]
@@ -74,6 +78,16 @@ const MOST_ANSWER: usize = 64 * 1024;
 /// What an answer with a key takes.
 const USUAL_ANSWER: usize = 1024;
 const MOST_FIELDS: usize = 48;
+/// The first player's address on this machine, where all of 127.0.0.0/8 is ours.
+const FIRST_PLAYER: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 0);
+
+impl Destination {
+    /// Whether players can have an address each, as they do in the world. A server counts the
+    /// connections of an address, and bounds them.
+    pub(super) fn tells_players_apart(&self) -> bool {
+        self.address.is_ipv4() && self.address.ip().is_loopback()
+    }
+}
 
 impl Line {
     pub(super) fn new(to: &Arc<Destination>) -> Self {
@@ -81,9 +95,19 @@ impl Line {
         tls.resumption = Resumption::in_memory_sessions(1);
         Self {
             to: Arc::clone(to),
+            source: None,
             connector: Arc::new(tls).into(),
             open: None,
             made: Made::default(),
+        }
+    }
+
+    /// A player's, from an address of its own where that can be.
+    pub(super) fn of_player(to: &Arc<Destination>, number: u32) -> Self {
+        let source = Ipv4Addr::from_bits(FIRST_PLAYER.to_bits() + number);
+        Self {
+            source: to.tells_players_apart().then_some(source),
+            ..Self::new(to)
         }
     }
 
@@ -124,17 +148,27 @@ impl Line {
     }
 
     async fn connect(&mut self) -> Result<TlsStream<TcpStream>, LineError> {
-        let socket = TcpStream::connect(self.to.address).await;
-        let socket = socket.map_err(LineError::Connect)?;
+        let socket = self.dial().await.map_err(LineError::Connect)?;
         // A request is one small packet that must not wait for the one before to be acknowledged.
         socket.set_nodelay(true).map_err(LineError::Connect)?;
         let secured = self.connector.connect(self.to.name.clone(), socket).await;
-        let secured = secured.map_err(LineError::Handshake)?;
+        let secured = secured.map_err(LineError::of_handshake)?;
         match secured.get_ref().1.handshake_kind() {
             Some(HandshakeKind::Resumed) => self.made.resumed += 1,
             _ => self.made.full += 1,
         }
         Ok(secured)
+    }
+
+    async fn dial(&self) -> io::Result<TcpStream> {
+        let socket = match self.to.address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if let Some(source) = self.source {
+            socket.bind((source, 0).into())?;
+        }
+        socket.connect(self.to.address).await
     }
 
     async fn exchange(
@@ -168,6 +202,17 @@ impl Line {
             status: head.status,
             body: got,
         })
+    }
+}
+
+impl LineError {
+    fn of_handshake(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe => Self::TurnedAway,
+            _ => Self::Handshake(error),
+        }
     }
 }
 
@@ -240,5 +285,48 @@ mod tests {
             let read = Head::read(bad.as_bytes());
             assert!(matches!(read, Err(LineError::Malformed)), "{bad:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_before_tls_is_told_from_a_bad_handshake() {
+        let door = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = door.local_addr().unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let to = Arc::new(Destination {
+            address,
+            name: "localhost".try_into().unwrap(),
+            authority: "localhost".to_owned(),
+            prefix: String::new(),
+            tls,
+        });
+        let (mut one, mut other) = (Line::of_player(&to, 1), Line::of_player(&to, 2));
+        let serve = async {
+            let (first, from) = door.accept().await.unwrap();
+            drop(first);
+            let (mut second, also_from) = door.accept().await.unwrap();
+            assert!(second.read(&mut [0; 4096]).await.unwrap() > 0);
+            second
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .await
+                .unwrap();
+            (from.ip(), also_from.ip())
+        };
+        let token = SecretText::new("x".to_owned());
+        let ask = async {
+            let first = one.ask("GET", "/", &token).await.err();
+            (first, other.ask("GET", "/", &token).await.err())
+        };
+        let ((from, also_from), (first, second)) = tokio::join!(serve, ask);
+        assert!(matches!(first, Some(LineError::TurnedAway)), "{first:?}");
+        assert!(
+            matches!(second, Some(LineError::Handshake(_))),
+            "{second:?}"
+        );
+        assert_ne!(from, also_from);
     }
 }

@@ -38,7 +38,8 @@ pub(super) struct StormArgs {
     /// Whose keys they want, where each rendition has its own.
     #[arg(long, value_name = "PATH")]
     rendition: Option<Rendition>,
-    /// How many players.
+    /// How many players. At a server on this machine each has an address of its own; elsewhere all
+    /// have this machine's, of which a server takes `server.connections_per_address`.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = value_parser!(u32).range(1..=MOST_PLAYERS))]
     players: u32,
     /// How often a player looks for new segments. A new key is wanted by all within so long, and

@@ -99,6 +99,7 @@ impl From<&LineError> for Cause {
     fn from(error: &LineError) -> Self {
         match error {
             LineError::Connect(_) => Self::NoConnection,
+            LineError::TurnedAway => Self::TurnedAway,
             LineError::Handshake(_) => Self::NoTls,
             LineError::Broken => Self::Broken,
             LineError::Malformed => Self::Malformed,

@@ -30,6 +30,8 @@ pub(super) enum Cause {
     /// No answer in time.
     Late,
     NoConnection,
+    /// The server ended the connection before TLS began.
+    TurnedAway,
     NoTls,
     Broken,
     Malformed,
@@ -49,6 +51,7 @@ impl fmt::Display for Cause {
             Self::WrongBytes => f.write_str("wrong bytes"),
             Self::Late => f.write_str("no answer"),
             Self::NoConnection => f.write_str("no connection"),
+            Self::TurnedAway => f.write_str("turned away"),
             Self::NoTls => f.write_str("no TLS"),
             Self::Broken => f.write_str("connection broken"),
             Self::Malformed => f.write_str("malformed answer"),
@@ -144,6 +147,11 @@ struct Connections {
     resumed: u64,
 }
 
+/// What a server that is elsewhere makes of a storm, and what to do about it.
+const TURNED_AWAY: &str = "turned away before TLS: all players come from this machine's address, and \
+     the server takes server.connections_per_address of one (1000 unless it says otherwise): raise \
+     that for the storm, or storm from several machines";
+
 impl Report {
     pub(super) fn new(args: &StormArgs, seed: u64, tally: &Tally, lookups: Option<u64>) -> Self {
         let by = tally.causes.iter();
@@ -229,6 +237,9 @@ impl fmt::Display for Report {
         for (cause, count) in &self.missed_by {
             writeln!(f, "missed: {count} by {cause}")?;
         }
+        if self.missed_by.contains_key(&Cause::TurnedAway.to_string()) {
+            writeln!(f, "{TURNED_AWAY}")?;
+        }
         Ok(())
     }
 }
@@ -273,6 +284,30 @@ mod tests {
         let first = Wave::new((&Moment::Wave(1), &all.moments[&Moment::Wave(1)]));
         assert_eq!((first.wanted, first.missed), (2, 1));
         assert_eq!(first.max_ms, Some(2.0));
+    }
+
+    #[test]
+    fn who_was_turned_away_reads_why() {
+        let report = |cause: Cause| Report {
+            stream: "live/a".to_owned(),
+            players: 2,
+            without_cache: 0,
+            target_duration_ms: 1000,
+            seed: 1,
+            requests: 2,
+            missed: 1,
+            missed_by: BTreeMap::from([(cause.to_string(), 1)]),
+            waves: Vec::new(),
+            connections: Connections {
+                full: 1,
+                resumed: 0,
+            },
+            entitlement_lookups: None,
+        };
+        let told = report(Cause::TurnedAway).to_string();
+        assert!(told.contains("connections_per_address"), "{told}");
+        let told = report(Cause::NoTls).to_string();
+        assert!(!told.contains("connections_per_address"), "{told}");
     }
 
     #[test]

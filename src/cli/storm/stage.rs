@@ -49,7 +49,7 @@ impl Stage {
         let mut players = JoinSet::new();
         for (number, token) in (0..args.players).zip(target.tokens.iter().cycle()) {
             let player = Player {
-                line: Line::new(&to),
+                line: Line::of_player(&to, number),
                 token: token.clone(),
                 caches: number >= forgetful,
                 first: begun + every.mul_f64(chance.random::<f64>()),

@@ -3,7 +3,7 @@
 //!
 //! Must not know: players.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,9 +134,9 @@ fn authorities(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
 /// The server of the configuration, at its own port whatever stands before it.
 fn here(config: &Config, tls: ClientConfig) -> anyhow::Result<Destination> {
     let listen = config.server.listen;
+    // `[::]` takes IPv4 too, of which this machine has addresses enough for all players.
     let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         ip => ip,
     };
     let url = https(&config.keys.public_url)?;
