@@ -4,6 +4,7 @@
 //! Must not know: how a bound is kept.
 
 mod crowds;
+mod floods;
 mod heads;
 mod slow;
 

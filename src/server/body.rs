@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use super::connect::Questions;
 use super::error::{Code, Failure};
 
 /// The largest body, in bytes.
@@ -24,7 +25,7 @@ pub(super) async fn json<T: DeserializeOwned>(
     body: Payload,
 ) -> Result<T, Failure> {
     check_type(request)?;
-    parse(&read(body).await?)
+    parse(&read(request, body).await?)
 }
 
 /// The body as a `T`; an empty one is the default.
@@ -32,7 +33,7 @@ pub(super) async fn json_or_default<T>(request: &HttpRequest, body: Payload) -> 
 where
     T: DeserializeOwned + Default,
 {
-    let bytes = read(body).await?;
+    let bytes = read(request, body).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }
@@ -53,7 +54,9 @@ fn check_type(request: &HttpRequest) -> Result<(), Failure> {
     }
 }
 
-async fn read(body: Payload) -> Result<BytesMut, Failure> {
+async fn read(request: &HttpRequest, body: Payload) -> Result<BytesMut, Failure> {
+    // Until somebody wants it, next to nothing of a body is taken from the connection.
+    let _reading = request.conn_data().map(Questions::read_body);
     let whole = timeout(PATIENCE, collect(body)).await;
     whole.unwrap_or_else(|_| Err(Failure::new(Code::Timeout)))
 }

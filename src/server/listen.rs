@@ -18,7 +18,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use super::config::{Config, ServerConfigError};
-use super::connect::{Addresses, Bounds, Door, raise_open_files};
+use super::connect::{Addresses, Bounds, Door, Told, raise_open_files};
 use super::cors::{OriginError, Origins};
 use super::envelope::Surroundings;
 use super::files::Root;
@@ -256,7 +256,7 @@ impl Build<'_> {
             proxy_protocol: self.config.proxy_protocol,
             addresses: Addresses::new(NonZeroUsize::new(self.config.connections_per_address)),
             measures,
-            told: false.into(),
+            told: Told::default(),
         };
         Ok(Entrance {
             socket,

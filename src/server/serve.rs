@@ -7,17 +7,21 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::{HttpService, Protocol};
-use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_http::{HttpService, Protocol, Request};
+use actix_service::{
+    IntoServiceFactory as _, Service, ServiceFactoryExt as _, apply_fn_factory, fn_service,
+    map_config,
+};
 use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, Error, HttpServer};
 
-use super::connect::{Connection, Door, HEAD_PATIENCE, Turned};
+use super::connect::{Connection, Door, HEAD_PATIENCE, Questions, Turned};
 use super::envelope::envelope;
 use super::listen::Wiring;
 use super::routes::Listener;
+use super::tls::TlsStream;
 
 /// What a listener leads to.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +52,8 @@ pub(super) fn serve_plain(socket: TcpListener, most: usize, wiring: Wiring) -> i
 
 /// HTTPS. What actix-web's own listener does too, except that a connection comes through `door`:
 /// PROXY header and bounds before TLS, and no limit on how many clients shake hands at once, which
-/// 256 silent ones would use up.
+/// 256 silent ones would use up. And it ends as [`Connection`] has it: actix's
+/// `client_disconnect_timeout` reads on for a while too, but not past the longest head.
 pub(super) fn serve_tls(
     socket: TcpListener,
     door: Door,
@@ -74,12 +79,16 @@ pub(super) fn serve_tls(
             })
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(HEAD_PATIENCE)
-            .on_connect_ext(|connection: &Connection, about| {
+            .on_connect_ext(|connection: &Connection<TlsStream>, about| {
+                about.insert(connection.questions());
                 if let Some(shown) = &connection.shown {
                     about.insert(shown.clone());
                 }
             })
-            .finish(map_config(app, |()| AppConfig::default()));
+            .finish(apply_fn_factory(
+                map_config(app, |()| AppConfig::default()),
+                answer,
+            ));
         let welcome = fn_service(move |socket| {
             let door = Arc::clone(&door);
             async move {
@@ -90,6 +99,20 @@ pub(super) fn serve_tls(
         welcome.and_then(http.map_err(Turned::Http))
     })?;
     Ok(server.run())
+}
+
+/// One request, told to its connection.
+fn answer<S: Service<Request>>(
+    request: Request,
+    app: &S,
+) -> impl Future<Output = Result<S::Response, S::Error>> + use<S> {
+    let pending = request.conn_data().map(Questions::begin);
+    let answered = app.call(request);
+    async move {
+        let answered = answered.await;
+        drop(pending);
+        answered
+    }
 }
 
 /// Every route of `listener` in its envelope.

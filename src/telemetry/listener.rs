@@ -19,14 +19,17 @@ pub enum Turned {
     Handshake,
     /// The client was waited for too long.
     Slow,
+    /// A request's head was too long.
+    Head,
 }
 
 impl Turned {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Address,
         Self::ProxyHeader,
         Self::Handshake,
         Self::Slow,
+        Self::Head,
     ];
 
     fn as_str(self) -> &'static str {
@@ -35,6 +38,7 @@ impl Turned {
             Self::ProxyHeader => "proxy_header",
             Self::Handshake => "handshake",
             Self::Slow => "slow",
+            Self::Head => "head",
         }
     }
 }
@@ -128,11 +132,11 @@ pub struct ListenerMeasures {
     pub taken: Counter,
     /// Changed files that did not.
     pub kept: Counter,
-    /// Connections after their handshake.
+    /// Connections, from their acceptance on.
     pub open: Gauge,
     /// The most connections that are accepted, those that shake hands included.
     pub most: Gauge,
-    turned: [Counter; 4],
+    turned: [Counter; 5],
 }
 
 impl ListenerMeasures {
@@ -161,6 +165,7 @@ mod tests {
             "hlskey_connections_turned_away_total{listener=\"players\",reason=\"proxy_header\"} 2",
             "hlskey_connections_turned_away_total{listener=\"players\",reason=\"handshake\"} 3",
             "hlskey_connections_turned_away_total{listener=\"players\",reason=\"slow\"} 4",
+            "hlskey_connections_turned_away_total{listener=\"players\",reason=\"head\"} 5",
             "hlskey_certificate_renewals_total{listener=\"players\",outcome=\"kept\"} 0",
             "hlskey_certificate_not_after_seconds{listener=\"players\"} 7",
             "hlskey_connections{listener=\"players\"} 0",

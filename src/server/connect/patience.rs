@@ -26,8 +26,10 @@ pub(super) struct Patience {
 
 /// What is waited for.
 struct Waiting {
-    /// Since when an answer is owed, or does not flow.
+    /// Since when an answer is owed.
     owed: Option<Instant>,
+    /// Since when what was written does not flow.
+    stalled: Option<Instant>,
     /// When a byte last came or went.
     active: Instant,
 }
@@ -57,6 +59,16 @@ impl Patience {
         self.waiting.stalled(Instant::now());
     }
 
+    /// Whatever was written went. Whether it had been held up before.
+    pub(super) fn flows(&mut self) -> bool {
+        self.waiting.flows()
+    }
+
+    /// Whether bytes do not go.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.waiting.stalled.is_some()
+    }
+
     /// Ready when the client was waited for too long. Asked whenever nothing else is to do.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let end = self.waiting.end();
@@ -78,6 +90,7 @@ impl Waiting {
     fn new(now: Instant) -> Self {
         Self {
             owed: None,
+            stalled: None,
             active: now,
         }
     }
@@ -90,17 +103,23 @@ impl Waiting {
     fn answered(&mut self, now: Instant) {
         self.active = now;
         self.owed = None;
+        self.stalled = None;
     }
 
     fn stalled(&mut self, now: Instant) {
-        self.owed.get_or_insert(now);
+        self.stalled.get_or_insert(now);
+    }
+
+    fn flows(&mut self) -> bool {
+        self.stalled.take().is_some()
     }
 
     /// When patience ends, if nothing comes in between.
     fn end(&self) -> Instant {
+        let waits = [self.owed, self.stalled].into_iter().flatten();
+        let first = waits.map(|since| since + ANSWER).min();
         let silence = self.active + SILENCE;
-        self.owed
-            .map_or(silence, |since| silence.min(since + ANSWER))
+        first.map_or(silence, |end| silence.min(end))
     }
 }
 
@@ -133,6 +152,18 @@ mod tests {
         waiting.answered(at(begun, 30));
         waiting.asked(at(begun, 40));
         assert_eq!(waiting.end(), at(begun, 40) + ANSWER);
+    }
+
+    #[test]
+    fn what_went_after_all_is_forgotten() {
+        let begun = Instant::now();
+        let mut waiting = Waiting::new(begun);
+        waiting.asked(begun);
+        waiting.answered(begun);
+        waiting.stalled(at(begun, 1));
+        assert_eq!(waiting.end(), at(begun, 1) + ANSWER);
+        assert!(waiting.flows() && !waiting.flows());
+        assert_eq!(waiting.end(), begun + SILENCE);
     }
 
     #[test]

@@ -1,91 +1,188 @@
-//! A connection on which HTTP is spoken: TLS with a client that is waited for with patience.
+//! A connection on which HTTP is spoken, with a client that is waited for with patience, heard in
+//! small pieces, and let finish its sentence at the end.
 //!
 //! Must not know: HTTP.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::bounds::Place;
+use super::intake::{Intake, May, Questions};
 use super::patience::Patience;
-use crate::server::tls::{Shown, TlsStream};
+use crate::server::tls::Shown;
 use crate::telemetry::{ListenerMeasures, Turned};
 
-/// The connection, which is counted and has its place as long as it lives.
-pub(in crate::server) struct Connection {
-    tls: TlsStream,
+/// The connection.
+pub(in crate::server) struct Connection<S> {
+    stream: S,
     patience: Patience,
+    intake: Intake,
     /// What the client showed, where it is asked.
     pub(in crate::server) shown: Option<Shown>,
-    measures: ListenerMeasures,
-    _place: Option<Place>,
+    guest: Guest,
+    parting: Option<Pin<Box<Sleep>>>,
 }
 
-impl Connection {
-    pub(super) fn new(
-        tls: TlsStream,
-        shown: Option<Shown>,
-        place: Option<Place>,
-        measures: ListenerMeasures,
-    ) -> Self {
-        measures.open.inc();
+/// A connection in the counts: of its listener, and of its address if that is known.
+pub(super) struct Guest {
+    measures: Option<ListenerMeasures>,
+    pub(super) place: Option<Place>,
+}
+
+/// How long a client may go on sending what nobody wants any more. Without it the system would
+/// answer the rest with a reset, upon which clients forget the answer that they have not read yet.
+const PARTING: Duration = Duration::from_secs(1);
+
+impl<S> Connection<S> {
+    pub(super) fn new(stream: S, shown: Option<Shown>, guest: Guest) -> Self {
         Self {
-            tls,
+            stream,
             patience: Patience::new(),
+            intake: Intake::default(),
             shown,
-            measures,
-            _place: place,
+            guest,
+            parting: None,
         }
+    }
+
+    /// For those who answer, to say when they begin and end.
+    pub(in crate::server) fn questions(&self) -> Questions {
+        self.intake.questions.clone()
     }
 
     /// What there is to say when nothing can be done now.
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.patience.poll(context).map(|()| {
-            self.measures.turned(Turned::Slow).inc();
+            self.guest.turned(Turned::Slow);
             Err(io::ErrorKind::TimedOut.into())
         })
     }
-}
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.measures.open.dec();
+    /// Bytes do not go.
+    fn stall<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.patience.stalled();
+        self.wait(context)
+    }
+
+    /// Bytes go, perhaps again.
+    fn flows(&mut self) {
+        if self.patience.flows() {
+            self.intake.questions.wake();
+        }
     }
 }
 
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl Guest {
+    /// Counted from now until it is dropped.
+    pub(super) fn new(measures: Option<ListenerMeasures>) -> Self {
+        if let Some(measures) = &measures {
+            measures.open.inc();
+        }
+        Self {
+            measures,
+            place: None,
+        }
+    }
+
+    fn turned(&self, why: Turned) {
+        if let Some(measures) = &self.measures {
+            measures.turned(why).inc();
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if let Some(measures) = &self.measures {
+            measures.open.dec();
+        }
+    }
+}
+
+impl<S: AsyncBufRead + Unpin> Connection<S> {
+    /// So many bytes at most. What waits for an answer is woken by it.
+    fn poll_some(
+        &mut self,
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
+        most: usize,
     ) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        match Pin::new(&mut self.tls).poll_read(context, into) {
-            Poll::Pending => self.wait(context),
-            ready => {
-                if into.filled().len() > before {
-                    self.patience.asked();
+        let Poll::Ready(found) = Pin::new(&mut self.stream).poll_fill_buf(context) else {
+            self.intake.drained();
+            if self.intake.is_busy(self.patience.is_stalled()) {
+                self.intake.questions.watch(context.waker());
+            }
+            return self.wait(context);
+        };
+        let found = found?;
+        let count = found.len().min(most).min(into.remaining());
+        into.put_slice(&found[..count]);
+        Pin::new(&mut self.stream).consume(count);
+        if count > 0 {
+            self.intake.took(count, self.patience.is_stalled());
+            self.patience.asked();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes what is still on its way and drops it, until the client ends too.
+    fn poll_part(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let parting = self.parting.get_or_insert_with(|| Box::pin(sleep(PARTING)));
+        if parting.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        loop {
+            match ready!(Pin::new(&mut self.stream).poll_fill_buf(context)) {
+                Ok(rest) if !rest.is_empty() => {
+                    let count = rest.len();
+                    Pin::new(&mut self.stream).consume(count);
                 }
-                ready
+                _ => return Poll::Ready(()),
             }
         }
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncBufRead + Unpin> AsyncRead for Connection<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let is_stalled = self.patience.is_stalled();
+        match self.intake.next(is_stalled) {
+            May::Read(most) => self.poll_some(context, into, most),
+            May::Yield => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            May::Wait => {
+                self.intake.questions.watch(context.waker());
+                self.wait(context)
+            }
+            May::End => {
+                self.guest.turned(Turned::Head);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+impl<S: AsyncBufRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.tls).poll_write(context, bytes) {
-            Poll::Pending => {
-                self.patience.stalled();
-                self.wait(context)
-            }
+        match Pin::new(&mut self.stream).poll_write(context, bytes) {
+            Poll::Pending => self.stall(context),
             ready => {
+                self.flows();
                 self.patience.answered();
                 ready
             }
@@ -93,22 +190,20 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.tls).poll_flush(context) {
-            Poll::Pending => {
-                self.patience.stalled();
-                self.wait(context)
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Pending => self.stall(context),
+            ready => {
+                self.flows();
+                ready
             }
-            ready => ready,
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.tls).poll_shutdown(context) {
-            Poll::Pending => {
-                self.patience.stalled();
-                self.wait(context)
-            }
-            ready => ready,
+        match Pin::new(&mut self.stream).poll_shutdown(context) {
+            Poll::Pending => self.stall(context),
+            Poll::Ready(Ok(())) => self.poll_part(context).map(Ok),
+            failed => failed,
         }
     }
 }

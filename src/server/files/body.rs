@@ -33,7 +33,7 @@ pub(crate) fn stream_or_head(request: &HttpRequest, file: File, range: Range<u64
 }
 
 /// Bytes read at once: few trips to the blocking threads, bounded memory for each connection.
-const CHUNK: u64 = 256 * 1024;
+const CHUNK: u64 = 64 * 1024;
 
 /// Reads the range chunk by chunk. A file that ends early ends the connection, so a short body
 /// never looks whole.

@@ -61,6 +61,11 @@ impl Certificates {
         self.current.load_full()
     }
 
+    /// Whether only holders of a certificate get in.
+    pub(in crate::server) fn asks_for_certificates(&self) -> bool {
+        self.files.clients.is_some()
+    }
+
     /// Whether a client's certificate is as good now as it was at its handshake. Under the terms
     /// of then it was; under others its chain is verified again.
     pub(in crate::server) fn still_accept(&self, shown: &Shown) -> bool {
