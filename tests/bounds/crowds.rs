@@ -30,6 +30,14 @@ async fn one_address_has_so_many_connections() {
         assert!(from(&serve, 2).is_none(), "one too many");
     }
     assert_eq!(measure(&serve, &turned("address")).await, 5);
+    let log = &serve.process.as_ref().unwrap().stderr;
+    let told = until("it is told", seconds(5), async || {
+        let mut told = log.all();
+        told.retain(|line| line.contains("connections_per_address"));
+        (!told.is_empty()).then_some(told)
+    })
+    .await;
+    assert!(told.len() == 1 && told[0].contains("127.0.0.2"), "{told:?}");
     for wire in &mut held {
         assert_eq!(wire.ask("GET", PATH, "").unwrap().status, 200);
     }
