@@ -119,3 +119,63 @@ fn the_environment_stands_over_the_file() {
     let bad = with("HLSKEY_SERVER__LISTEN", "nowhere");
     assert!(!bad.status.success() && said(&bad).contains("HLSKEY_SERVER__LISTEN"));
 }
+
+/// Makes something of a good server's files wrong.
+type Spoil<'a> = &'a dyn Fn(&Serve);
+
+#[test]
+fn certificates_are_looked_into() {
+    use std::fs::{Permissions, set_permissions, write};
+    use std::os::unix::fs::PermissionsExt as _;
+    let told = |spoil: Spoil<'_>| {
+        let (serve, config, _) = good();
+        spoil(&serve);
+        let output = check(&config);
+        (output.status.success(), said(&output))
+    };
+    let at = |serve: &Serve, name: &str| serve.certs().join(name);
+    let (is_good, said) = told(&|_| {});
+    assert!(is_good, "{said}");
+    let cases: [(Spoil<'_>, &str); 6] = [
+        (
+            &|serve| write(at(serve, "server.key"), &serve.authority.server(2039).key).unwrap(),
+            "server.pem",
+        ),
+        (
+            &|serve| {
+                set_permissions(at(serve, "server.key"), Permissions::from_mode(0o604)).unwrap();
+            },
+            "chmod 600",
+        ),
+        (
+            &|serve| serve.authority.server(2021).write(&serve.certs()),
+            "not now",
+        ),
+        (
+            &|serve| write(at(serve, "server.pem"), "garbage").unwrap(),
+            "server.pem",
+        ),
+        (
+            &|serve| {
+                let listener = "[server.packagers]\nlisten = \"127.0.0.1:1\"\n\
+                                client_ca = \"certs/ca.pem\"\ncrl = \"certs/no.crl\"\n[server.ops]";
+                serve.amend("[server.ops]", listener);
+                write(at(serve, "no.crl"), "garbage").unwrap();
+            },
+            "no.crl",
+        ),
+        (
+            &|serve| {
+                serve.amend(
+                    "[server.ops]\nlisten = \"127.0.0.1",
+                    "[server.ops]\nlisten = \"0.0.0.0",
+                );
+            },
+            "loopback",
+        ),
+    ];
+    for (spoil, word) in cases {
+        let (is_good, said) = told(spoil);
+        assert!(!is_good && said.contains(word), "{word}: {said}");
+    }
+}

@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use super::ConfigArg;
 use crate::config::{Config, DEFAULT};
+use crate::domain::{Clock as _, SystemClock};
 
 /// `hlskey config …`.
 #[derive(Debug, Subcommand)]
@@ -22,7 +23,7 @@ pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<()> {
     match command {
         ConfigCommand::Check(at) => {
             let config = Config::load(&at.config)?;
-            config.check()?;
+            config.check(SystemClock.now())?;
             println!("{}: no fault found", at.config.display());
         }
         ConfigCommand::Default => std::io::stdout().write_all(DEFAULT.as_bytes())?,

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::domain::Timestamp;
 use crate::telemetry::LogConfig;
 use crate::{access, keys, server, store};
 pub use error::ConfigError;
@@ -137,8 +138,8 @@ impl Config {
     }
 
     /// Looks at what the settings name: files that are missing or open to others, secrets that
-    /// are too short. Changes nothing.
-    pub fn check(&self) -> Result<(), ConfigError> {
+    /// are too short, certificates that are not good at `now`. Changes nothing.
+    pub fn check(&self, now: Timestamp) -> Result<(), ConfigError> {
         for path in self.clone().paths_mut() {
             if !path.exists() && Some(&*path) != self.server.origin.as_ref() {
                 return Err(self.source.missing(path));
@@ -147,6 +148,9 @@ impl Config {
         self.server
             .check()
             .map_err(|fault| self.source.wrong(fault.setting(), &fault))?;
+        self.server
+            .check_certificates(now)
+            .map_err(|fault| self.source.wrong("server.tls", &fault))?;
         if self.server.packagers.is_none() && !self.access.client_certificates.is_empty() {
             let fault =
                 "client_certificates needs [server.packagers]: no other listener asks for any";

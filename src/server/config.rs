@@ -10,8 +10,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::proxy::Network;
-use super::tls::{ClientFiles, Files};
+use super::tls::{self, ClientFiles, Files, TlsError};
 use crate::api::Text;
+use crate::domain::Timestamp;
 
 /// `[server]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -101,7 +102,16 @@ pub enum ServerConfigError {
         "server.proxy_protocol needs server.trusted_proxies: from others no header is believed"
     )]
     NoProxies,
+    /// The ops listener speaks plain HTTP and would be reachable from elsewhere.
+    #[error("server.ops.listen: {0} is not a loopback address, and this listener has no TLS")]
+    OpsNotLoopback(SocketAddr),
+    /// More threads than any machine has cores.
+    #[error("server.workers: at most {MOST_WORKERS}")]
+    TooManyWorkers,
 }
+
+/// The most that actix starts.
+const MOST_WORKERS: usize = 512;
 
 impl ServerConfigError {
     /// The setting that is wrong, as the file spells it.
@@ -109,6 +119,8 @@ impl ServerConfigError {
         match self {
             Self::HalfPair => "server.packagers",
             Self::NoProxies => "proxy_protocol",
+            Self::OpsNotLoopback(_) => "server.ops",
+            Self::TooManyWorkers => "workers",
         }
     }
 }
@@ -141,7 +153,24 @@ impl Config {
         if self.proxy_protocol && self.trusted_proxies.is_empty() {
             return Err(ServerConfigError::NoProxies);
         }
+        if !self.ops.listen.ip().is_loopback() {
+            return Err(ServerConfigError::OpsNotLoopback(self.ops.listen));
+        }
+        if self
+            .workers
+            .is_some_and(|workers| workers.get() > MOST_WORKERS)
+        {
+            return Err(ServerConfigError::TooManyWorkers);
+        }
         Ok(())
+    }
+
+    /// Whether each listener's certificate, key, authorities and lists are good at `now`.
+    pub fn check_certificates(&self, now: Timestamp) -> Result<(), TlsError> {
+        let packagers = self.packagers.as_ref();
+        let packagers = packagers.map(|packagers| packagers.files(&self.tls));
+        let mut listeners = [Some(self.tls.files()), packagers].into_iter().flatten();
+        listeners.try_for_each(|files| tls::check(&files, now))
     }
 }
 
@@ -246,6 +275,17 @@ mod tests {
         assert_eq!(config.check(), Err(ServerConfigError::NoProxies));
         let config = toml::from_str::<Config>(&format!("{text}trusted_proxies = ['::1']"));
         assert_eq!(config.unwrap().check(), Ok(()));
+    }
+
+    #[test]
+    fn what_cannot_be_served_is_refused() {
+        let with = |more: &str| toml::from_str::<Config>(&format!("{more}\n{LEAST}")).unwrap();
+        assert_eq!(with("workers = 512").check(), Ok(()));
+        let refused = with("workers = 513").check();
+        assert_eq!(refused, Err(ServerConfigError::TooManyWorkers));
+        assert_eq!(with("ops = { listen = '[::1]:1' }").check(), Ok(()));
+        let refused = with("ops = { listen = '0.0.0.0:1' }").check();
+        assert!(matches!(refused, Err(ServerConfigError::OpsNotLoopback(_))));
     }
 
     #[test]

@@ -66,6 +66,7 @@ struct ReasonLabels {
 pub(super) struct ListenerFamilies {
     not_after: Family<ListenerLabels, Gauge>,
     renewals: Family<OutcomeLabels, Counter>,
+    good: Family<ListenerLabels, Gauge>,
     open: Family<ListenerLabels, Gauge>,
     most: Family<ListenerLabels, Gauge>,
     turned: Family<ReasonLabels, Counter>,
@@ -83,6 +84,11 @@ impl ListenerFamilies {
             "certificate_renewals",
             "Changed certificate files: taken, or the ones before kept since these are not good",
             self.renewals.clone(),
+        );
+        registry.register(
+            "certificate_files_good",
+            "1 if the certificate files are those in force, 0 while they are not good",
+            self.good.clone(),
         );
         registry.register("connections", "Open connections", self.open.clone());
         registry.register(
@@ -114,6 +120,7 @@ impl ListenerFamilies {
             not_after: self.not_after.get_or_create_owned(&labels),
             taken: renewals("taken"),
             kept: renewals("kept"),
+            good: self.good.get_or_create_owned(&labels),
             open: self.open.get_or_create_owned(&labels),
             most: self.most.get_or_create_owned(&labels),
             turned: Turned::ALL.map(turned),
@@ -132,6 +139,8 @@ pub struct ListenerMeasures {
     pub taken: Counter,
     /// Changed files that did not.
     pub kept: Counter,
+    /// 1 while the files are those in force.
+    pub good: Gauge,
     /// Connections, from their acceptance on.
     pub open: Gauge,
     /// The most connections that are accepted, those that shake hands included.

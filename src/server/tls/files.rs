@@ -2,8 +2,9 @@
 //!
 //! Must not know: what is made of them.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::{self, PemObject};
@@ -87,8 +88,13 @@ impl From<pem::Error> for PemFault {
     }
 }
 
-/// The most bytes that are read of a file; lists of authorities and of the revoked can be long.
+/// The most bytes of a file.
 const MOST: u64 = 8 << 20;
+/// The same of a list of the revoked; the longest that are known have some ten million bytes.
+const MOST_REVOKED: u64 = 64 << 20;
+/// The mode's bits for those who are neither owner nor of the group. A private key's group is let
+/// in: servers of one machine often share a key by one, as Debian's `ssl-cert`.
+const OTHERS: u32 = 0o007;
 
 impl Files {
     /// Reads them all. Two that belong together may have been changed in between; then they do
@@ -97,10 +103,10 @@ impl Files {
         let clients = self.clients.as_ref();
         let crl = clients.and_then(|clients| clients.crl.as_ref());
         Ok(Contents {
-            certificate: read(&self.certificate)?,
-            private_key: Zeroizing::new(read(&self.private_key)?),
-            client_ca: clients.map(|clients| read(&clients.ca)).transpose()?,
-            crl: crl.map(|path| read(path)).transpose()?,
+            certificate: read(&self.certificate, MOST)?,
+            private_key: read_private(&self.private_key)?,
+            client_ca: clients.map(|clients| read(&clients.ca, MOST)).transpose()?,
+            crl: crl.map(|path| read(path, MOST_REVOKED)).transpose()?,
         })
     }
 
@@ -157,21 +163,54 @@ impl Contents {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let unreadable = |source| TlsError::Unreadable {
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, TlsError> {
+    read_open(path, open(path)?, most)
+}
+
+fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let file = open(path)?;
+    let about = file.metadata().map_err(unreadable(path))?;
+    if about.mode() & OTHERS != 0 {
+        return Err(TlsError::Exposed(path.to_owned()));
+    }
+    read_open(path, file, MOST).map(Zeroizing::new)
+}
+
+/// A pipe or a device would hold up every later look; opened so, a pipe does not even this one.
+fn open(path: &Path) -> Result<File, TlsError> {
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(path)
+        .map_err(unreadable(path))?;
+    match file.metadata().map_err(unreadable(path))?.is_file() {
+        true => Ok(file),
+        false => Err(TlsError::NotAFile(path.to_owned())),
+    }
+}
+
+fn read_open(path: &Path, file: File, most: u64) -> Result<Vec<u8>, TlsError> {
+    let length = file.metadata().map_err(unreadable(path))?.len();
+    // One buffer, of which no copy is left behind when it grows.
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(most) + 1).unwrap_or(0));
+    file.take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable(path))?;
+    match bytes.len() as u64 > most {
+        true => Err(TlsError::TooLong {
+            path: path.to_owned(),
+            most: most >> 20,
+        }),
+        false => Ok(bytes),
+    }
+}
+
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> TlsError {
+    |source| TlsError::Unreadable {
         path: path.to_owned(),
         source,
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    // A pipe or a device would hold up every later look.
-    if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err(unreadable(io::ErrorKind::InvalidInput.into()));
     }
-    let mut bytes = Vec::new();
-    file.take(MOST)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    Ok(bytes)
 }
 
 /// Every item of a kind, at least one.

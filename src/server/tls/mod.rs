@@ -16,7 +16,7 @@ use rustls::server::VerifierBuilderError;
 pub(super) use clients::{Shown, TlsStream, shown};
 pub use files::PemFault;
 pub(super) use files::{ClientFiles, Files};
-pub(super) use renew::{Certificates, hangups, renew};
+pub(super) use renew::{Certificates, check, hangups, renew};
 
 use crate::domain::Timestamp;
 
@@ -30,6 +30,20 @@ pub enum TlsError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// A directory, a pipe, a device.
+    #[error("{0} is no regular file")]
+    NotAFile(PathBuf),
+    /// A private key that anybody on the machine may read.
+    #[error("{0} is open to others: chmod 600 {0}")]
+    Exposed(PathBuf),
+    /// A file is longer than any of its kind should be.
+    #[error("{path} has more than {most} MiB")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// What it may have, in MiB.
+        most: u64,
     },
     /// A file is not PEM, or holds nothing of what it should.
     #[error("{path}: {source}")]

@@ -17,7 +17,7 @@ use super::TlsError;
 use super::clients::Shown;
 use super::files::{Contents, Files, Stamp};
 use super::terms::Terms;
-use crate::domain::Clock;
+use crate::domain::{Clock, Timestamp};
 use crate::telemetry::ListenerMeasures;
 
 /// How often the files are looked at. A link that was turned, a file that was written over and one
@@ -47,6 +47,7 @@ impl Certificates {
             tracing::warn!(listener = measures.listener, %error, "clients will refuse the certificate");
         }
         measures.not_after.set(terms.not_after.seconds());
+        measures.good.set(1);
         Ok(Self {
             files,
             clock,
@@ -66,12 +67,14 @@ impl Certificates {
         self.files.clients.is_some()
     }
 
-    /// Whether a client's certificate is as good now as it was at its handshake. Under the terms
-    /// of then it was; under others its chain is verified again.
+    /// Whether a client's certificate is as good now as it was at its handshake: not past its time,
+    /// and verified under these terms, which is done again if they are new.
     pub(in crate::server) fn still_accept(&self, shown: &Shown) -> bool {
         let current = self.current.load();
         let chain: &[CertificateDer<'_>] = &shown.chain;
-        Arc::ptr_eq(&current, &shown.under) || current.accept(chain, self.clock.now())
+        let now = self.clock.now();
+        now <= shown.certificate.expires
+            && (Arc::ptr_eq(&current, &shown.under) || current.accept(chain, now))
     }
 
     /// Takes what the files hold now, if that is new and good.
@@ -103,6 +106,7 @@ impl Certificates {
     }
 
     fn keep(&self, stamp: Option<Stamp>, error: &TlsError) {
+        self.measures.good.set(0);
         let what = Some((stamp, error.to_string()));
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if *said != what {
@@ -113,8 +117,14 @@ impl Certificates {
     }
 
     fn forget(&self) {
+        self.measures.good.set(1);
         *self.said.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
+}
+
+/// Whether a listener could start with what the files hold, and be believed at `now`.
+pub(in crate::server) fn check(files: &Files, now: Timestamp) -> Result<(), TlsError> {
+    Terms::new(files, &files.read()?)?.check_time(files, now)
 }
 
 /// SIGHUP, from now on. Before, it ends the process.

@@ -2,13 +2,14 @@
 //!
 //! Must not know: sockets.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::*;
-use crate::domain::Timestamp;
 use crate::server::tls::ClientFiles;
 use crate::telemetry::Metrics;
 
@@ -58,7 +59,9 @@ impl Bench {
     }
 
     fn put(&self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(path, Permissions::from_mode(0o640)).unwrap();
     }
 
     fn write(&self, pair: &Pair) {
@@ -195,6 +198,7 @@ fn what_is_not_good_changes_nothing_and_is_counted_once() {
         certificates.look();
         certificates.look();
         assert_eq!(counts(&certificates), (0, count as u64 + 1));
+        assert_eq!(certificates.measures.good.get(), 0);
         assert!(
             Arc::ptr_eq(&before, &certificates.current()),
             "step {count}"
@@ -206,6 +210,62 @@ fn what_is_not_good_changes_nothing_and_is_counted_once() {
     );
     certificates.look();
     assert_eq!(counts(&certificates), (1, 8), "its time has come");
+    assert_eq!(certificates.measures.good.get(), 1);
+}
+
+#[test]
+fn a_file_that_is_no_good_file_is_named_at_once() {
+    let bench = Bench::new();
+    let at = |name: &str| bench.folder.path().join(name);
+    let certificates = bench.load().unwrap();
+    std::fs::set_permissions(at("k.pem"), Permissions::from_mode(0o644)).unwrap();
+    let error = bench.load().err().unwrap().to_string();
+    assert!(error.contains("k.pem is open to others"), "{error}");
+    std::fs::set_permissions(at("k.pem"), Permissions::from_mode(0o600)).unwrap();
+    assert!(bench.load().is_ok());
+    let good = std::fs::read_to_string(at("c.pem")).unwrap();
+    bench.put("c.pem", &format!("{good}{}", "\n".repeat(8 << 20)));
+    let error = bench.load().err().unwrap().to_string();
+    assert!(error.contains("c.pem has more than 8 MiB"), "{error}");
+    // Nobody writes into the pipe: a look that waited for it would never end.
+    std::fs::remove_file(at("c.pem")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("c.pem"), rustix::fs::Mode::RUSR).unwrap();
+    certificates.look();
+    let error = bench.load().err().unwrap().to_string();
+    assert!(error.contains("c.pem is no regular file"), "{error}");
+}
+
+#[test]
+fn a_client_is_known_until_its_certificate_ends() {
+    use std::time::Duration;
+    let (bench, ca) = (Bench::new(), KeyPair::generate().unwrap());
+    let mut params = CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    bench.put("ca.pem", &params.self_signed(&ca).unwrap().pem());
+    let mut files = bench.files();
+    files.clients = Some(ClientFiles {
+        ca: bench.folder.path().join("ca.pem"),
+        crl: None,
+    });
+    let measures = bench.metrics.of_listener("packagers");
+    let mutual = Certificates::load(files, Arc::clone(&bench.clock) as _, measures).unwrap();
+    let shown = |end: Duration| Shown {
+        certificate: Arc::new(crate::access::ClientCertificate {
+            fingerprint: crate::access::Fingerprint([0; 32]),
+            dns: Vec::new(),
+            uris: Vec::new(),
+            expires: Timestamp::from_millis(NOW).plus(end),
+        }),
+        chain: Arc::new([]),
+        under: mutual.current(),
+    };
+    let (short, long) = (
+        shown(Duration::from_secs(1)),
+        shown(Duration::from_secs(60)),
+    );
+    assert!(mutual.still_accept(&short) && mutual.still_accept(&long));
+    bench.clock.0.store(NOW + 2000, Ordering::Relaxed);
+    assert!(!mutual.still_accept(&short) && mutual.still_accept(&long));
 }
 
 #[test]
