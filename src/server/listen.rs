@@ -67,9 +67,6 @@ pub enum ServerError {
     /// An allowed origin is none.
     #[error(transparent)]
     Origin(#[from] OriginError),
-    /// The ops listener speaks plain HTTP and would be reachable from elsewhere.
-    #[error("server.ops.listen: {0} is not a loopback address, and this listener has no TLS")]
-    OpsNotLoopback(SocketAddr),
     /// A listener ended by itself.
     #[error("the server ended: {0}")]
     Ended(#[from] io::Error),
@@ -102,14 +99,11 @@ const BACKLOG: i32 = 4096;
 impl Server {
     /// Loads the certificates and binds all listeners; connections wait until [`Self::run`].
     pub fn bind(config: &Config, deps: Deps) -> Result<Self, ServerError> {
-        if !config.ops.listen.ip().is_loopback() {
-            return Err(ServerError::OpsNotLoopback(config.ops.listen));
-        }
         config.check()?;
         let origins = Origins::new(&config.allowed_origins)?;
         let workers = config.workers.map_or_else(cores, NonZeroUsize::get);
         let open_files = raise_open_files();
-        let bounds = Bounds::within(open_files, workers);
+        let bounds = Bounds::within(open_files, workers, config.origin.is_some());
         let metrics = Arc::new(Metrics::with_lookups(deps.gate.entitlement_lookups()));
         let build = Build {
             config,

@@ -3,7 +3,7 @@
 //! Must not know: what is asked.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use actix_service::{
 use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::{App, Error, HttpServer};
+use actix_web::{App, Error};
+use tokio::io::{AsyncBufRead, AsyncWrite};
 
 use super::connect::{Connection, Door, HEAD_PATIENCE, Questions, Turned};
 use super::envelope::envelope;
 use super::listen::Wiring;
 use super::routes::Listener;
-use super::tls::TlsStream;
 
 /// What a listener leads to.
 #[derive(Debug, Clone, Copy)]
@@ -37,17 +37,27 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long open requests may take once the server stops, in seconds.
 const DRAIN: u64 = 5;
 
-/// Plain HTTP, for the operator.
+/// Plain HTTP, for the operator, whose clients are waited for no longer than others.
 pub(super) fn serve_plain(socket: TcpListener, most: usize, wiring: Wiring) -> io::Result<Server> {
-    let server = HttpServer::new(move || app(Listener::Ops, wiring.clone()))
+    let server = Server::build()
         .workers(1)
-        .max_connections(most)
-        .tcp_nodelay(true)
-        .client_request_timeout(HEAD_PATIENCE)
-        .keep_alive(KEEP_ALIVE)
+        .max_concurrent_connections(most)
         .shutdown_timeout(DRAIN)
         .disable_signals();
-    Ok(server.listen(socket)?.run())
+    let stopping = server.graceful_shutdown_signal();
+    let server = server.listen("ops", socket, move || {
+        let welcome = fn_service(async |socket| {
+            let (connection, client) = Connection::plain(socket).map_err(Turned::Gone)?;
+            Ok((connection, Protocol::Http1, Some(client)))
+        });
+        let stopping = stopping.clone();
+        let stopped = move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        };
+        welcome.and_then(http(Listener::Ops, wiring.clone(), stopped))
+    })?;
+    Ok(server.run())
 }
 
 /// HTTPS. What actix-web's own listener does too, except that a connection comes through `door`:
@@ -69,26 +79,7 @@ pub(super) fn serve_tls(
     let stopping = server.graceful_shutdown_signal();
     let name = door.measures.listener;
     let server = server.listen(name, socket, move || {
-        let (door, stopping) = (Arc::clone(&door), stopping.clone());
-        let app = app(hall.listener, wiring.clone()).into_factory();
-        let app = app.map_err(|error: Error| error.error_response());
-        let http = HttpService::build()
-            .graceful_shutdown_signal(move || {
-                let stopping = stopping.clone();
-                async move { stopping.notified().await }
-            })
-            .keep_alive(KEEP_ALIVE)
-            .client_request_timeout(HEAD_PATIENCE)
-            .on_connect_ext(|connection: &Connection<TlsStream>, about| {
-                about.insert(connection.questions());
-                if let Some(shown) = &connection.shown {
-                    about.insert(shown.clone());
-                }
-            })
-            .finish(apply_fn_factory(
-                map_config(app, |()| AppConfig::default()),
-                answer,
-            ));
+        let door = Arc::clone(&door);
         let welcome = fn_service(move |socket| {
             let door = Arc::clone(&door);
             async move {
@@ -96,9 +87,50 @@ pub(super) fn serve_tls(
                 Ok((connection, Protocol::Http1, Some(client)))
             }
         });
-        welcome.and_then(http.map_err(Turned::Http))
+        let stopping = stopping.clone();
+        let stopped = move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        };
+        welcome.and_then(http(hall.listener, wiring.clone(), stopped))
     })?;
     Ok(server.run())
+}
+
+/// HTTP/1.1 on connections of ours, with every route of `listener`, until `stopping` says that the
+/// server stops.
+fn http<S, F>(
+    listener: Listener,
+    wiring: Wiring,
+    stopping: impl Fn() -> F + 'static,
+) -> impl ServiceFactory<
+    (Connection<S>, Protocol, Option<SocketAddr>),
+    Config = (),
+    Response = (),
+    Error = Turned,
+    InitError = (),
+>
+where
+    S: AsyncBufRead + AsyncWrite + Unpin + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    let app = app(listener, wiring).into_factory();
+    let app = app.map_err(|error: Error| error.error_response());
+    HttpService::build()
+        .graceful_shutdown_signal(stopping)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_PATIENCE)
+        .on_connect_ext(|connection: &Connection<S>, about| {
+            about.insert(connection.questions());
+            if let Some(shown) = &connection.shown {
+                about.insert(shown.clone());
+            }
+        })
+        .finish(apply_fn_factory(
+            map_config(app, |()| AppConfig::default()),
+            answer,
+        ))
+        .map_err(Turned::Http)
 }
 
 /// One request, told to its connection.

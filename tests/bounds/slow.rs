@@ -2,7 +2,7 @@
 //!
 //! Must not know: the numbers of others.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
@@ -101,6 +101,29 @@ async fn no_head_and_no_body_lasts_for_ever() {
         let lasted = thread.join().unwrap();
         assert!(lasted > seconds(least), "{what}: {lasted:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_on_this_machine_keeps_the_operator_out() {
+    let serve = server("").await;
+    let whole = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let hold = |_| {
+        let mut stream = dial(local(1), serve.ops_port()).unwrap();
+        stream.write_all(whole).unwrap();
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        stream.write_all(b"G").unwrap();
+        stream
+    };
+    // As many as there may be, each in the midst of its second question.
+    let held: Vec<TcpStream> = (0..64).map(hold).collect();
+    until("the operator is let in", seconds(40), async || {
+        let asking = serve.ops();
+        let asking = asking.get("/readyz");
+        let answer = tokio::time::timeout(seconds(1), asking).await;
+        answer.ok().filter(|answer| answer.status == 200)
+    })
+    .await;
+    drop(held);
 }
 
 #[tokio::test(flavor = "multi_thread")]

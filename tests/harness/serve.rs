@@ -181,6 +181,11 @@ source = "allow"
         self.port
     }
 
+    /// Where its operator connects.
+    pub(crate) fn ops_port(&self) -> u16 {
+        self.ops
+    }
+
     /// The server's address.
     pub(crate) fn url(&self) -> String {
         format!("https://localhost:{}", self.port)

@@ -25,16 +25,18 @@ pub(in crate::server) struct Bounds {
 const MOST_PLAYERS: usize = 20_000;
 const MOST_PACKAGERS: usize = 2000;
 const OPS: usize = 64;
-/// What is kept for the database, files being served, logs and questions to others: an eighth of
+/// What is kept for the database, logs and questions to others: an eighth of
 /// what may be open, and at least so many.
 const LEAST_KEPT: usize = 64;
 
 impl Bounds {
-    /// So that a process that may have `open_files` files open never runs out of them.
-    pub(in crate::server) fn within(open_files: usize, workers: usize) -> Self {
+    /// So that a process that may have `open_files` files open never runs out of them. Where it is
+    /// an origin too, `serves_files`, a player's connection may have a file open besides itself.
+    pub(in crate::server) fn within(open_files: usize, workers: usize, serves_files: bool) -> Self {
         let free = open_files.saturating_sub((open_files / 8).max(LEAST_KEPT) + OPS);
         let packagers = (free / 8).clamp(1, MOST_PACKAGERS);
-        let players = free.saturating_sub(packagers) / workers.max(1);
+        let each = 1 + usize::from(serves_files);
+        let players = free.saturating_sub(packagers) / each / workers.max(1);
         Self {
             players: players.clamp(1, MOST_PLAYERS),
             packagers,
@@ -163,14 +165,17 @@ mod tests {
                 players,
                 packagers,
                 ops,
-            } = Bounds::within(files, workers);
+            } = Bounds::within(files, workers, false);
             let all = players * workers + packagers + ops;
             assert!(all + LEAST_KEPT <= files, "{all} of {files}");
+            let origin = Bounds::within(files, workers, true);
+            let all = 2 * origin.players * workers + packagers + ops;
+            assert!(all + LEAST_KEPT <= files, "{all} of {files} with files");
         }
-        assert_eq!(Bounds::within(1 << 20, 4).players, MOST_PLAYERS);
-        assert!(Bounds::within(20_000, 2).players >= 7000);
-        let scarce = Bounds::within(10, 4);
+        assert_eq!(Bounds::within(1 << 20, 4, true).players, MOST_PLAYERS);
+        assert!(Bounds::within(20_000, 2, false).players >= 7000);
+        let scarce = Bounds::within(10, 4, true);
         assert_eq!((scarce.players, scarce.packagers), (1, 1));
-        assert_eq!(Bounds::within(usize::MAX, 2).players, MOST_PLAYERS);
+        assert_eq!(Bounds::within(usize::MAX, 2, true).players, MOST_PLAYERS);
     }
 }

@@ -4,11 +4,13 @@
 //! Must not know: HTTP.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::bounds::Place;
@@ -74,6 +76,16 @@ impl<S> Connection<S> {
         if self.patience.flows() {
             self.intake.questions.wake();
         }
+    }
+}
+
+impl Connection<BufReader<TcpStream>> {
+    /// Without TLS, without a count: for those who come from this machine. And where from.
+    pub(in crate::server) fn plain(socket: TcpStream) -> io::Result<(Self, SocketAddr)> {
+        socket.set_nodelay(true)?;
+        let client = socket.peer_addr()?;
+        let stream = BufReader::new(socket);
+        Ok((Self::new(stream, None, Guest::new(None)), client))
     }
 }
 
