@@ -50,12 +50,14 @@ impl TrustedProxies {
     }
 }
 
-/// The client's address: the connection's, or what a chain of trusted proxies says.
+/// The client's address: the connection's, or what a chain of trusted proxies says. A proxy that
+/// does not say it, or says nonsense that its client wrote, is not itself the client: whoever acts
+/// upon the address would shut out everybody who comes through it.
 pub(super) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     let trusted = request.app_data::<Data<TrustedProxies>>();
     match trusted.filter(|trusted| trusted.has(peer)) {
-        Some(trusted) => Some(forwarded::client(request.headers(), trusted).unwrap_or(peer)),
+        Some(trusted) => forwarded::client(request.headers(), trusted),
         None => Some(peer),
     }
 }
