@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
+use super::memory::keep_private;
 use crate::crypto::{SecretText, sha256};
 use crate::domain::{StreamId, SystemClock, SystemEntropy};
 use crate::encryptor::{self, Event, OnLeaseEnd, Options, Severity, Sink, Source};
@@ -64,6 +65,7 @@ pub(super) struct EncryptArgs {
 }
 
 pub(super) async fn run(args: EncryptArgs) -> anyhow::Result<()> {
+    keep_private()?;
     init_logging(&LogConfig::default())?;
     let stop = shutdown_signal()?;
     let print = if args.json { print_json } else { print_text };

@@ -9,6 +9,7 @@ mod demo;
 mod encrypt;
 mod health;
 mod keystore;
+mod memory;
 mod serve;
 mod span;
 mod storm;

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::ConfigArg;
 use super::keystore::explained;
+use super::memory::keep_private;
 use crate::access::Gate;
 use crate::config::Config;
 use crate::crypto::KeyRing;
@@ -26,6 +27,7 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    keep_private()?;
     let path = &args.config.config;
     let config = Config::load(path)?;
     init_logging(&config.log)?;
