@@ -131,9 +131,10 @@ async fn storm(args: &StormArgs, target: &Target) -> anyhow::Result<report::Repo
     let tally = Stage::set(args, target, seed).await?.play().await?;
     // What was measured is told even if the server is gone by now.
     let after = target.lookups().await.unwrap_or_default();
+    // A server that was started again meanwhile counts from zero.
     let lookups = after
         .zip(before)
-        .map(|(after, before)| after.saturating_sub(before));
+        .and_then(|(after, before)| after.checked_sub(before));
     Ok(report::Report::new(args, seed, &tally, lookups))
 }
 

@@ -128,7 +128,8 @@ pub(super) struct Report {
     entitlement_lookups: Option<u64>,
 }
 
-/// What was wanted at one moment. Times are from the wish to the key, in milliseconds.
+/// What was wanted at one moment. Times are from the wish to the key, in milliseconds, of the keys
+/// that came.
 #[derive(Debug, Serialize)]
 struct Wave {
     /// `joining`, `rotation 1`, …, `again`.
@@ -224,6 +225,9 @@ impl fmt::Display for Report {
                 }
             }
             writeln!(f)?;
+        }
+        if self.missed > 0 {
+            writeln!(f, "Times are of keys that came; missed ones have none.")?;
         }
         let Connections { full, resumed } = self.connections;
         writeln!(

@@ -21,8 +21,9 @@ use crate::api::PeriodView;
 
 pub(super) struct Stage {
     schedule: Schedule,
-    /// The period that everybody sees.
+    /// The period that everybody sees, and since when.
     index: i64,
+    shown: Instant,
     scene: watch::Sender<Scene>,
     players: JoinSet<Tally>,
     target_duration: Duration,
@@ -61,6 +62,7 @@ impl Stage {
         Ok(Self {
             schedule,
             index,
+            shown: begun,
             scene,
             players,
             target_duration: every,
@@ -82,6 +84,12 @@ impl Stage {
             let left = left.unwrap_or_default();
             eprintln!("rotation {wave} of {} is awaited{left}", self.rotations);
             let period = self.schedule.begun(coming).await;
+            let lasted = self.shown.elapsed();
+            if lasted < self.target_duration {
+                eprintln!(
+                    "the key before was there for {lasted:.1?}, less than --target-duration: some never looked for it"
+                );
+            }
             self.show(period, wave);
         }
         let over = Instant::now() + self.target_duration;
@@ -108,6 +116,7 @@ impl Stage {
 
     fn show(&mut self, period: PeriodView, wave: u32) {
         self.index = period.index;
+        self.shown = Instant::now();
         self.scene.send_replace(scene(period, wave));
     }
 }
