@@ -11,6 +11,7 @@ use crate::harness::binary;
 use crate::harness::process::Process;
 use crate::harness::serve::Serve;
 use crate::harness::wait::{seconds, until};
+use crate::harness::wire::{Terms, Wire};
 
 /// What a service manager hears on its socket.
 struct Manager {
@@ -100,6 +101,57 @@ async fn a_drain_is_seen_before_the_door_closes() {
     let status = process.end(seconds(12)).await;
     assert!(status.success(), "{status}");
     assert!(viewer.try_ask("GET", &key, &[], None).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_is_brought_to_its_end() {
+    let mut serve = Serve::start("\"never\"", "").await;
+    let folder = serve.origin().join("test/big");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("a.ts"), vec![7; 24 << 20]).unwrap();
+    let terms = Terms::new(serve.authority.pem(), None);
+    let mut download = Wire::connect(serve.port(), &terms).unwrap();
+    let ask = b"GET /hls/test/big/a.ts HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    download.send(ask).unwrap();
+    download.take(1 << 20).unwrap();
+
+    let key = serve.credential("key", "test/**", &["register", "lease"]);
+    let key = std::fs::read_to_string(key).unwrap();
+    let key = format!("authorization: Bearer {}\r\n", key.trim());
+    let schedule = "/v1/streams/test/a/schedule";
+    let mut poll = Wire::connect(serve.port(), &terms).unwrap();
+    let now = poll.ask("GET", schedule, &key).unwrap();
+    let now: serde_json::Value = serde_json::from_slice(&now.body).unwrap();
+    let held = format!(
+        "GET {schedule}?known={}&wait=10 HTTP/1.1\r\nhost: localhost\r\n{key}\r\n",
+        now["version"]
+    );
+    poll.send(held.as_bytes()).unwrap();
+    let mut idle = Wire::connect(serve.port(), &terms).unwrap();
+    assert_eq!(idle.ask("GET", "/v1/openapi.json", "").unwrap().status, 200);
+    assert!(!poll.is_closed_within(seconds(1)), "it is held");
+
+    let mut process = serve.process.take().unwrap();
+    process.signal(Signal::TERM);
+    // The rest of the download comes after the end of everything else.
+    assert!(idle.is_closed_within(seconds(3)));
+    let answer = poll.answer().unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    assert!(answer.head.to_lowercase().contains("connection: close"));
+    download.take(23 << 20).unwrap();
+    assert!(download.is_closed_within(seconds(3)));
+    let status = process.end(seconds(3)).await;
+    assert!(status.success(), "{status}: {}", process.stderr.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_core_is_left_behind() {
+    let serve = Serve::start("\"never\"", "").await;
+    let pid = serve.process.as_ref().unwrap().pid();
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core"));
+    let most = core.unwrap().split_whitespace().skip(4).take(2);
+    assert!(most.eq(["0", "0"]), "{limits}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -107,6 +107,35 @@ async fn requests_that_are_sent_together_are_answered_one_by_one() {
     assert_eq!(eager.ask("GET", PATH, "").unwrap().status, 200);
 }
 
+/// The answer to the second of two requests comes at once, though the client has not acknowledged
+/// the first one: systems delay that by some 40 ms.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_waits_for_an_acknowledgement() {
+    let serve = server("").await;
+    let mut wire = connect(&serve);
+    // Long enough that the two are looked at one after the other.
+    let long = format!(
+        "GET /v1/keys/x HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n",
+        "y".repeat(2100)
+    );
+    let mut took = Vec::new();
+    for _ in 0..40 {
+        assert_eq!(wire.ask("GET", "/v1/keys/x", "").unwrap().status, 401);
+        let begun = std::time::Instant::now();
+        wire.send(long.repeat(2).as_bytes()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(wire.answer().unwrap().status, 401);
+        }
+        took.push(begun.elapsed());
+    }
+    took.sort();
+    println!(
+        "two answers: half within {:?}, all within {:?}",
+        took[20], took[39]
+    );
+    assert!(took[20] < Duration::from_millis(25), "{took:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_in_store_hold_little_memory() {
     let serve = server("").await;

@@ -41,8 +41,8 @@ impl Terms {
     }
 
     /// The same by TLS 1.2.
-    pub(crate) fn old(pem: &str) -> Self {
-        Self::of(pem, None, &[&rustls::version::TLS12])
+    pub(crate) fn old(pem: &str, client: Option<&Issued>) -> Self {
+        Self::of(pem, client, &[&rustls::version::TLS12])
     }
 
     fn of(

@@ -103,6 +103,15 @@ async fn only_holders_of_a_certificate_get_in_and_none_comes_back_by_a_ticket() 
         assert!(!wire.is_resumed());
         assert_eq!(wire.tickets(), 0);
     }
+    // By TLS 1.2 neither a ticket nor a session's name brings anybody back.
+    let old = Terms::old(house.serve.authority.pem(), Some(&client));
+    for _ in 0..2 {
+        let mut wire = Wire::connect(house.port, &old).unwrap();
+        assert_eq!(wire.ask("GET", "/nothing", "").unwrap().status, 404);
+        assert!(!wire.is_resumed());
+    }
+    let none = Terms::old(house.serve.authority.pem(), None);
+    assert!(Wire::connect(house.port, &none).is_err());
     // The players' listener gives the same client a ticket.
     let mut wire = Wire::connect(house.serve.port(), &terms).unwrap();
     wire.ask("GET", "/nothing", "").unwrap();

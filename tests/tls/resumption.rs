@@ -13,7 +13,7 @@ use crate::harness::wire::{Terms, Wire};
 async fn players_resume_by_either_version() {
     let serve = Serve::start("\"never\"", "").await;
     let pem = serve.authority.pem();
-    for terms in [Terms::new(pem, None), Terms::old(pem)] {
+    for terms in [Terms::new(pem, None), Terms::old(pem, None)] {
         let mut first = Wire::connect(serve.port(), &terms).unwrap();
         assert!(!first.is_resumed());
         assert_eq!(
