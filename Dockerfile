@@ -1,7 +1,9 @@
 # hlskey in a container: docker build -t hlskey .
 #
 #   docker run -p 8443:8443 -v "$PWD/etc:/etc/hlskey:ro" -v hlskey:/var/lib/hlskey \
-#       --read-only --cap-drop ALL --security-opt no-new-privileges hlskey
+#       --read-only --cap-drop ALL --security-opt no-new-privileges --stop-timeout 30 hlskey
+#
+# `docker stop` kills after 10 s unless --stop-timeout says otherwise: give it server.drain and 6 s.
 #
 # /etc/hlskey holds hlskey.toml, certificates and secrets, all readable by user 10001 alone;
 # /var/lib/hlskey the database. The encryptor runs from the same image, without the health check:
