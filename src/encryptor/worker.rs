@@ -318,7 +318,7 @@ impl Worker {
     fn pass_on(&self, outcome: &Outcome) {
         self.progress.send_if_modified(|progress| {
             let before = progress.clone();
-            progress.acknowledged = outcome.acknowledged;
+            progress.acknowledged = self.ledger.acknowledgeable(outcome.acknowledged);
             progress.claims.clone_from(&outcome.wants.claims);
             progress.source.clone_from(&outcome.source);
             if let Some(renditions) = &outcome.progress {
@@ -336,7 +336,7 @@ impl Worker {
     /// Waits until there may be something to do.
     async fn change(&self, waits: bool) {
         let (mut lease, mut claims) = (self.lease.clone(), self.claims.clone());
-        let mut runs = self.runs.clone();
+        let (mut runs, mut kept) = (self.runs.clone(), self.ledger.kept());
         let seen = async {
             match &self.watch {
                 Some(watch) => watch.changed().await,
@@ -348,6 +348,7 @@ impl Worker {
             _ = lease.changed() => {}
             _ = claims.changed() => {}
             _ = runs.changed() => {}
+            _ = kept.changed() => return,
             () = sleep(if waits { SOON } else { LATER }) => return,
         }
         sleep(BURST).await;

@@ -148,11 +148,12 @@ impl Folder {
         }
     }
 
-    /// Deletes a file; it may be gone already.
+    /// Deletes a file, durable when this returns; it may be gone already.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         match fs::remove_file(self.path.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => File::open(&self.path)?.sync_all(),
         }
     }
 }

@@ -11,6 +11,8 @@ mod notes;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use self::folder::Folder;
 use super::options::Options;
 use crate::crash;
@@ -30,6 +32,8 @@ pub(super) struct Ledger {
     header: String,
     /// Whether the lease is given up: nothing is noted any more.
     is_closed: Mutex<bool>,
+    /// The schedule version that another run would go on from; `None` if from none.
+    kept: watch::Sender<Option<u64>>,
 }
 
 /// Why a ledger cannot be gone on from.
@@ -70,6 +74,7 @@ impl Ledger {
             entropy,
             header,
             is_closed: Mutex::new(false),
+            kept: watch::Sender::new(None),
         })
     }
 
@@ -86,6 +91,9 @@ impl Ledger {
         if read.is_err() {
             let _ = self.folder.rename(LEDGER, ASIDE);
         }
+        let notes = read.as_ref().ok().and_then(Option::as_ref);
+        self.kept
+            .send_replace(notes.map(|notes| notes.lease.version()));
         read
     }
 
@@ -105,17 +113,49 @@ impl Ledger {
         notes::decode(&plain).map(Some).ok_or(Refusal::Malformed)
     }
 
-    /// Notes `plain`, sealed; durable when this returns.
-    fn write(&self, plain: &[u8]) -> io::Result<()> {
+    /// The newest version up to `followed` that this run may say it follows. Who has acknowledged
+    /// a cut is held to it, so another run must not go on from what was before the cut.
+    pub(super) fn acknowledgeable(&self, followed: Option<u64>) -> Option<u64> {
+        let kept = self.kept.borrow().unwrap_or(u64::MAX);
+        followed.map(|followed| followed.min(kept))
+    }
+
+    /// Changes when another version is acknowledgeable.
+    pub(super) fn kept(&self) -> watch::Receiver<Option<u64>> {
+        self.kept.subscribe()
+    }
+
+    /// Notes `plain`, the lease at `version`, sealed; durable when this returns. Where that fails,
+    /// what was noted of another version is deleted, which works on a full disk too.
+    fn write(&self, version: u64, plain: &[u8]) -> io::Result<()> {
         let is_closed = self.is_closed();
         if *is_closed {
             return Ok(());
         }
         let sealed = self.ring.seal(self.place(), plain, self.entropy.as_ref());
         let bytes = [self.header.as_bytes(), &sealed].concat();
-        self.folder.replace(LEDGER, &bytes)?;
-        crash::point("ledger.noted");
-        Ok(())
+        let noted = self.folder.replace(LEDGER, &bytes);
+        match &noted {
+            Ok(()) => {
+                crash::point("ledger.noted");
+                self.keeps(Some(version));
+            }
+            Err(_) if *self.kept.borrow() == Some(version) => {}
+            Err(_) => {
+                if self.folder.remove(LEDGER).is_ok() {
+                    self.keeps(None);
+                }
+            }
+        }
+        noted
+    }
+
+    fn keeps(&self, version: Option<u64>) {
+        self.kept.send_if_modified(|kept| {
+            let differs = *kept != version;
+            *kept = version;
+            differs
+        });
     }
 
     /// The lease is about to be given up: from now on no run may go on from it.

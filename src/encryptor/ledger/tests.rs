@@ -12,7 +12,7 @@ use crate::encryptor::OnLeaseEnd;
 use crate::encryptor::lease::{KeyFault, Lease};
 use crate::encryptor::place::Claims;
 use crate::encryptor::term::Noted;
-use crate::encryptor::tests::{BY_THREE, lease, unserved};
+use crate::encryptor::tests::{BY_THREE, lease, served, unserved, view};
 
 fn options(state: &Path) -> Options {
     Options {
@@ -37,7 +37,14 @@ fn open(options: &Options) -> Result<Ledger, StateError> {
 fn note(ledger: &Ledger, lease: &Lease) {
     let none = Claims::new();
     let plain = notes::encode((lease, None), None, (&none, &none));
-    ledger.write(&plain).unwrap();
+    ledger.write(lease.version(), &plain).unwrap();
+}
+
+/// A lease under the schedule of that version.
+fn version(version: u64) -> Lease {
+    let mut view = view(BY_THREE, 0..5);
+    view["version"] = version.into();
+    served(view)
 }
 
 /// The key of the segment, its bytes.
@@ -70,7 +77,7 @@ fn another_run_finds_what_was_noted() {
     let ledger = open(&options).unwrap();
     assert!(ledger.read().unwrap().is_none(), "nothing noted yet");
     let plain = notes::encode((&before, Some(1)), Some(term), (&claims, &taken));
-    ledger.write(&plain).unwrap();
+    ledger.write(before.version(), &plain).unwrap();
     drop(ledger);
     let notes = open(&options).unwrap().read().unwrap().unwrap();
     assert_eq!(
@@ -212,6 +219,49 @@ fn a_lease_that_was_given_up_is_gone_on_from_only_if_the_server_was_not_told() {
     );
     let left: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "the key alone: {left:?}");
+}
+
+#[test]
+fn a_version_is_acknowledged_once_no_other_run_would_go_on_from_an_older_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let ledger = open(&options).unwrap();
+    assert_eq!(ledger.acknowledgeable(None), None);
+    assert_eq!(ledger.acknowledgeable(Some(7)), Some(7), "nothing is noted");
+    note(&ledger, &version(7));
+    assert_eq!(ledger.acknowledgeable(Some(8)), Some(7));
+    note(&ledger, &version(8));
+    assert_eq!(ledger.acknowledgeable(Some(8)), Some(8));
+    drop(ledger);
+    let ledger = open(&options).unwrap();
+    assert!(ledger.read().unwrap().is_some());
+    assert_eq!(
+        ledger.acknowledgeable(Some(9)),
+        Some(8),
+        "a run before noted it"
+    );
+    let fails = |version: u64| {
+        let none = Claims::new();
+        let plain = notes::encode((&lease(BY_THREE, 0..1), None), None, (&none, &none));
+        assert!(ledger.write(version, &plain).is_err());
+    };
+    let (path, in_the_way) = (dir.path().join(LEDGER), dir.path().join("ledger.new"));
+    fs::create_dir(&in_the_way).unwrap();
+    fails(8);
+    assert!(path.exists(), "it is as good as before");
+    fails(9);
+    assert!(!path.exists(), "nobody goes on from it");
+    assert_eq!(ledger.acknowledgeable(Some(9)), Some(9));
+    fs::remove_dir(&in_the_way).unwrap();
+    note(&ledger, &version(9));
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    fails(10);
+    assert_eq!(
+        ledger.acknowledgeable(Some(10)),
+        Some(9),
+        "it cannot be deleted"
+    );
 }
 
 #[test]
