@@ -310,10 +310,23 @@ impl Lease {
 
     /// Where the last leased period of `scope` begins.
     pub(super) fn horizon(&self, scope: Option<&Rendition>) -> Option<Boundary> {
+        let last = self.scheduled(scope).max_by_key(|(_, held)| held.index);
+        last.map(|(boundary, _)| *boundary)
+    }
+
+    /// The periods held of `scope` that the schedule has. After a cut those of the grid before it
+    /// are held on, and their indices are others' by then.
+    fn scheduled(
+        &self,
+        scope: Option<&Rendition>,
+    ) -> impl Iterator<Item = (&Boundary, &Arc<HeldKey>)> {
         let scope = self.scope(scope);
-        let own = self.held.iter().filter(|((whose, _), _)| *whose == scope);
-        let last = own.max_by_key(|(_, held)| held.index);
-        last.map(|((_, boundary), _)| *boundary)
+        let is_own = move |((whose, boundary), held): &(&Place, &Arc<HeldKey>)| {
+            let slot = self.schedule.slot(held.index);
+            *whose == scope && slot.is_some_and(|slot| slot.boundary == *boundary)
+        };
+        let own = self.held.iter().filter(is_own);
+        own.map(|((_, boundary), held)| (boundary, held))
     }
 
     fn hold(&mut self, view: PeriodView, scope: Option<Rendition>) -> Result<(), LeaseError> {

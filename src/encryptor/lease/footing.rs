@@ -42,11 +42,6 @@ impl Lease {
     }
 
     fn own(&self, rendition: &Rendition) -> impl Iterator<Item = &Arc<HeldKey>> {
-        let scope = self.scope(Some(rendition));
-        let own = self
-            .held
-            .iter()
-            .filter(move |((whose, _), _)| *whose == scope);
-        own.map(|(_, held)| held)
+        self.scheduled(Some(rendition)).map(|(_, held)| held)
     }
 }

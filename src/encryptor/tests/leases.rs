@@ -61,6 +61,51 @@ fn keys_that_are_not_needed_yet_are_spares() {
 }
 
 #[test]
+fn after_a_cut_no_key_of_the_grid_before_it_is_held_over() {
+    let rendition: Rendition = "i.m3u8".parse().unwrap();
+    for _ in 0..20 {
+        // the map of keys is in another order each time
+        let mut lease = lease(EVERY_TEN, 0..10);
+        let time = |seconds: u64| json!({"time": second(seconds).to_string()});
+        let mut cut = view(EVERY_TEN, 30..32);
+        cut["version"] = json!(2);
+        let era = json!({"start": time(25), "base": 3, "rotation": {"every": "10s"}});
+        cut["eras"].as_array_mut().unwrap().push(era);
+        for (at, period) in cut["periods"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .enumerate()
+        {
+            period["index"] = json!(3 + at);
+            period["boundary"] = time(25 + 10 * at as u64);
+        }
+        let cut = serde_json::from_value(cut).unwrap();
+        lease.renew(cut, &"live/a".parse().unwrap(), None).unwrap();
+        while let Some(probe) = lease.spare(&HashSet::new()) {
+            let key = key_of(probe.uri.rsplit('/').next().unwrap());
+            lease.served(&probe, &key);
+        }
+        let at = |seconds| {
+            let time = Some(second(seconds));
+            lease.slot_at(Position { segment: 0, time }).unwrap()
+        };
+        let horizon = Some(crate::domain::Boundary::Time(second(35)));
+        assert_eq!(lease.horizon(None), horizon);
+        for footing in [Footing::Held, Footing::HeldPastKeys] {
+            let held = lease.key_on(&rendition, at(46), footing).ok().unwrap();
+            assert!(held.uri.ends_with("1f"), "{}", held.uri);
+            let own = lease.key_on(&rendition, at(26), footing).ok().unwrap();
+            assert!(own.uri.ends_with("1e"), "{}", own.uri);
+        }
+    }
+}
+
+fn second(at: u64) -> Timestamp {
+    Timestamp::from_millis(i64::try_from(at).unwrap() * 1000)
+}
+
+#[test]
 fn a_lease_that_contradicts_itself_is_refused() {
     let mut lease = unserved(BY_THREE, 0..2);
     let refused = renewed(&mut lease, |view| view["stream"] = json!("live/b"));
