@@ -46,7 +46,9 @@ fn patience(reason: StallReason, live: Duration) -> Duration {
             FILE + live
         }
         R::Shortened => FILE + live,
-        R::Unclaimed | R::LeaseEnded | R::NoKey | R::KeyNotServed | R::Sink => SERVER,
+        R::Unclaimed | R::Restarted | R::LeaseEnded | R::NoKey | R::KeyNotServed | R::Sink => {
+            SERVER
+        }
         _ => Duration::ZERO,
     }
 }
@@ -57,4 +59,38 @@ fn sentences(standing: &Standing) -> Vec<String> {
         None => format!("{subject}: {}", stall.detail),
     };
     standing.stalls.iter().map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_is_given_time_to_number_a_restarted_source() {
+        let begun = Timestamp::from_millis(0);
+        let standing = |reason| {
+            let detail = String::new();
+            let msn = None;
+            let stall = Stall {
+                msn,
+                reason,
+                detail,
+            };
+            Standing {
+                found: 1,
+                complete: false,
+                stalls: vec![("i.m3u8".to_owned(), stall, begun)],
+                under_way: 0,
+                live_patience: Duration::ZERO,
+            }
+        };
+        let ended = |reason, after| {
+            let now = begun.plus(after);
+            ended(&standing(reason), Path::new("/in"), now).is_some()
+        };
+        let almost = SERVER.saturating_sub(Duration::from_millis(1));
+        assert!(!ended(StallReason::Restarted, almost));
+        assert!(ended(StallReason::Restarted, SERVER));
+        assert!(ended(StallReason::Finished, Duration::ZERO));
+    }
 }
