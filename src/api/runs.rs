@@ -50,6 +50,10 @@ pub struct Restart {
     pub discontinuities: u64,
     /// By what others know the run; at least one and at most 1000.
     pub marks: Vec<Mark>,
+    /// Whether other renditions of the source go on as before. What they publish is not to change
+    /// before every encryptor has heard of it, so no period begins with the run.
+    #[serde(default)]
+    pub partial: bool,
 }
 
 /// A run as the server decided it; it never changes.

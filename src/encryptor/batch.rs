@@ -38,6 +38,7 @@ impl Engine {
             for gap in gaps {
                 self.events.extend(note_gap(track, &gap));
             }
+            let stall = stall.or_else(|| track.behind());
             stalls.extend(stall.map(|stall| (at.clone(), stall)));
             queues.push((at.clone(), ready.into()));
         }

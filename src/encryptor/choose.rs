@@ -122,7 +122,7 @@ pub(super) fn choose(
     context: &Context<'_>,
 ) -> Choice {
     let mut choice = Choice::default();
-    let Some(list) = track.source.clone() else {
+    let Some(list) = track.source.clone().filter(|_| !track.is_between_runs()) else {
         return choice;
     };
     let mut chooser = Chooser {

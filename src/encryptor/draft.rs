@@ -41,7 +41,10 @@ impl Track {
             .collect();
         let opens = self.is_later_run() && segments[first].msn == self.floor();
         let before = self.listed.as_ref().filter(|_| opens);
-        let before = before.and_then(|before| Remains::of(before, self.floor(), list, cut - first));
+        let before = match before {
+            Some(before) => Remains::of(before, self.floor(), list, cut - first)?,
+            None => None,
+        };
         let text = list.encrypt(&Listing {
             first,
             entries: &entries,

@@ -15,12 +15,21 @@ enum Likeness {
     Same,
     /// It is another.
     Other,
-    /// There is none, and the playlist goes on where the marks end, or there are no marks.
+    /// There is none, and the playlist goes on where the marks end.
     Later,
+    /// The run has no marks of the rendition, and the playlist may be in it.
+    Unmarked,
     /// There is none, and the playlist is behind.
     Earlier,
     /// The file cannot be compared yet.
     Open,
+}
+
+/// A run that a playlist is in.
+pub(super) struct Found {
+    pub(super) run: Run,
+    /// Whether that shows in a segment that both have. It is a guess else: the newest run.
+    pub(super) is_proved: bool,
 }
 
 /// A file that would tell is being written.
@@ -38,17 +47,29 @@ impl Engine {
         runs: &Runs,
         after: Option<u64>,
         now: Timestamp,
-    ) -> Result<Option<Run>, Open> {
-        let mut newest = None;
+    ) -> Result<Option<Found>, Open> {
+        let (mut newest, mut own) = (None, None);
         for known in runs.after(after) {
+            let run = known.run;
+            let is_newest = run.ordinal == runs.newest();
             match self.likeness(at, list, known, now) {
-                Likeness::Same => return Ok(Some(known.run)),
+                Likeness::Same => {
+                    let is_proved = true;
+                    return Ok(Some(Found { run, is_proved }));
+                }
                 Likeness::Open => return Err(Open),
-                Likeness::Later if known.run.ordinal == runs.newest() => newest = Some(known.run),
-                Likeness::Later | Likeness::Other | Likeness::Earlier => {}
+                Likeness::Later if is_newest => own = Some(run),
+                // Others restarted since, and it goes on where it was.
+                Likeness::Later if after.is_none() => own = own.or(Some(run)),
+                Likeness::Unmarked if is_newest => newest = Some(run),
+                _ => {}
             }
         }
-        Ok(newest)
+        let guess = |run| Found {
+            run,
+            is_proved: false,
+        };
+        Ok(own.or(newest).map(guess))
     }
 
     fn likeness(
@@ -65,7 +86,7 @@ impl Engine {
         let Some(marks) = known.marks(&track.name) else {
             let is_in = last.is_some_and(|last| last.msn >= known.run.first);
             return if is_in {
-                Likeness::Later
+                Likeness::Unmarked
             } else {
                 Likeness::Earlier
             };
@@ -103,7 +124,7 @@ impl Engine {
             let Some(stamp) = self.source.stamp(&path) else {
                 continue;
             };
-            if newest.is_none_or(|newest| stamp.modified > newest) {
+            if newest.is_before(stamp.modified, now) {
                 let found = self.fingerprint_at(at, list, index, now)?;
                 if let Some(fingerprint) = found {
                     return Some((index, fingerprint));

@@ -19,6 +19,7 @@ mod likeness;
 mod lost;
 mod multivariant;
 mod names;
+mod newest;
 mod notices;
 mod open;
 mod options;

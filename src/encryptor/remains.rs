@@ -1,12 +1,12 @@
 //! What of an earlier run stays listed while the next one begins.
 //!
 //! The list keeps its length: for each segment of the new run one of the old goes, as long as the
-//! two adjoin. Must not know: how the source restarted.
+//! two adjoin; an EVENT list loses nothing (§6.2.1). Must not know: how the source restarted.
 
 use std::time::Duration;
 
 use super::track::Listed;
-use crate::playlist::{Earlier, MediaPlaylist, Playlist};
+use crate::playlist::{Earlier, MediaPlaylist, Playlist, RewriteError};
 
 /// Segments of the published playlist that are of an earlier run.
 pub(super) struct Remains {
@@ -18,6 +18,8 @@ pub(super) struct Remains {
 
 /// Numbers that are listed as gaps; where more are missing, nothing of the earlier run stays.
 const MAX_GAPS: u64 = 16;
+/// The same of a list that may lose nothing, which is not published where more are missing.
+const MAX_PINNED: u64 = 10_000;
 
 impl Remains {
     /// What stays of `listed` before the segment `floor`, the first of `new` segments of `list`.
@@ -26,24 +28,35 @@ impl Remains {
         floor: u64,
         list: &MediaPlaylist,
         new: usize,
-    ) -> Option<Self> {
-        let published = listed.read()?;
+    ) -> Result<Option<Self>, RewriteError> {
+        let Some(published) = listed.read() else {
+            return Ok(None);
+        };
         let segments = published.segments();
         let end = segments.partition_point(|segment| segment.msn < floor);
-        let last = segments[..end].last()?.msn;
-        let gaps = floor - last - 1;
-        let room = match list.is_pinned() {
-            true => end,
-            false => segments.len().saturating_sub(new),
+        let Some(last) = segments[..end].last() else {
+            return Ok(None);
         };
-        let room = room.saturating_sub(usize::try_from(gaps).ok()?).min(end);
-        let first = end - room;
-        (room > 0 && gaps <= MAX_GAPS).then_some(Self {
+        let gaps = floor - last.msn - 1;
+        let is_pinned = list.is_pinned();
+        if is_pinned && gaps > MAX_PINNED {
+            return Err(RewriteError::Apart { missing: gaps });
+        }
+        let room = match is_pinned {
+            true => end,
+            false => {
+                let gaps = usize::try_from(gaps).unwrap_or(usize::MAX);
+                let room = segments.len().saturating_sub(new);
+                room.saturating_sub(gaps).min(end)
+            }
+        };
+        let stays = room > 0 && (is_pinned || gaps <= MAX_GAPS);
+        Ok(stays.then_some(Self {
+            first: end - room,
             list: published,
-            first,
             end,
             gaps,
-        })
+        }))
     }
 
     /// The same for the rewrite.

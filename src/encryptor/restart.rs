@@ -8,14 +8,14 @@ use super::choose::Context;
 use super::continuity::Break;
 use super::engine::Engine;
 use super::event::{Event, StallReason};
-use super::likeness::Open;
+use super::likeness::{Found, Open};
 use super::notices::Stall;
 use super::path::Beneath;
 use super::runs::{Runs, SourceReport, mark};
 use super::track::{Track, patience};
 use crate::api::{Restart, Text};
 use crate::domain::{Fingerprint, Run, Timestamp};
-use crate::playlist::MediaPlaylist;
+use crate::playlist::{MediaPlaylist, Segment};
 
 /// The source of a rendition has begun anew.
 #[derive(Debug, Clone)]
@@ -31,6 +31,11 @@ impl Restarted {
     /// The clock was set back to `now`.
     pub(super) fn set_back(&mut self, now: Timestamp) {
         self.since = self.since.min(now);
+    }
+
+    /// Whether a new run is asked for.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.claim.is_some()
     }
 }
 
@@ -58,8 +63,14 @@ impl Engine {
             return Ok(Run::INITIAL);
         };
         if let Some(run) = track.run {
-            return Ok(run);
+            if !track.may_be_later(runs) {
+                return Ok(run);
+            }
+            self.with(at, Track::reopen);
         }
+        let Some(track) = self.tracks.get(at) else {
+            return Ok(Run::INITIAL);
+        };
         let question = track.question.unwrap_or_else(|| self.ask());
         self.with(at, |track| track.question = Some(question));
         if runs.answered < question {
@@ -67,9 +78,16 @@ impl Engine {
             self.with(at, |track| track.begin(run));
             return Ok(run);
         }
+        if self.is_early(at, list, runs, now) {
+            return Err(beside());
+        }
         match self.find(at, list, runs, None, now)? {
-            Some(run) => {
-                self.with(at, |track| track.begin(run));
+            Some(Found { run, is_proved }) => {
+                let guessed = (!is_proved).then(|| runs.newest());
+                self.with(at, |track| {
+                    track.begin(run);
+                    track.guessed = guessed;
+                });
                 if run.ordinal > 0 {
                     self.remember(&run);
                 }
@@ -80,6 +98,26 @@ impl Engine {
                 self.claim(at, list, runs, how, now)
             }
         }
+    }
+
+    /// Whether a rendition that nobody knows yet is seen before the others, which are about to
+    /// begin anew with it: it is in the run to come.
+    fn is_early(&self, at: &Beneath, list: &MediaPlaylist, runs: &Runs, now: Timestamp) -> bool {
+        let Some(track) = self.tracks.get(at) else {
+            return false;
+        };
+        if track.listed.is_some() || runs.know(&track.name) {
+            return false;
+        }
+        let is_young = now.since(track.found) < patience(list);
+        let number = |last: &Segment| runs.newest_run()?.number(last.msn);
+        let last = list.segments().last().and_then(number);
+        let is_ahead = |other: &Track| {
+            let first = other.listed.as_ref().map(|listed| listed.first);
+            last < first
+        };
+        let mut others = self.tracks.values().filter(|other| other.is_live());
+        others.any(|other| other.restarted.is_some() || is_young && is_ahead(other))
     }
 
     /// The run that begins with `list`, which breaks with what is published; an error while there
@@ -96,9 +134,10 @@ impl Engine {
             return Err(stall(broken));
         };
         let is_live = self.tracks.get(at).is_some_and(Track::is_live_list);
-        if !is_live || self.opening(at, list, now).is_none() {
+        let opening = self.opening(at, list, now).filter(|_| is_live);
+        let Some((index, _)) = opening else {
             return Err(stall(broken));
-        }
+        };
         let track = self.tracks.get(at);
         let known = track.and_then(|track| track.restarted.as_ref());
         let known = known.map(|known| known.question);
@@ -111,10 +150,21 @@ impl Engine {
         if runs.answered < question {
             return Err(restarted(how));
         }
+        let begins = list.segments()[index].msn;
         match self.find(at, list, runs, after, now)? {
-            Some(run) => Ok(run),
-            None => self.claim(at, list, runs, how, now),
+            // A run that others began long ago numbers this one among what is published.
+            Some(found) if found.is_proved || self.is_after(at, found.run.number(begins)) => {
+                Ok(found.run)
+            }
+            _ => self.claim(at, list, runs, how, now),
         }
+    }
+
+    /// Whether a segment of that number follows on what is published of the rendition.
+    fn is_after(&self, at: &Beneath, number: Option<u64>) -> bool {
+        let track = self.tracks.get(at);
+        let listed = track.and_then(|track| track.listed.as_ref());
+        number.is_some_and(|number| listed.is_none_or(|listed| number > listed.last))
     }
 
     fn note(&mut self, at: &Beneath, how: &str, question: u64, now: Timestamp) {
@@ -216,11 +266,9 @@ impl Engine {
         if waits && !claims.iter().any(is_over) {
             return None;
         }
-        let listed = self
-            .tracks
-            .values()
-            .filter_map(|track| track.listed.as_ref());
-        let next = listed.map(|listed| listed.last.saturating_add(1)).max();
+        let others = self.tracks.values().filter(|track| !is_ready(track));
+        let next = self.tracks.values().map(Track::next).max();
+        let discontinuities = claims.iter().map(|(.., claim)| claim.discontinuities);
         let marks = claims.iter();
         let marks =
             marks.map(|(track, _, claim)| mark(&track.name, claim.first, claim.fingerprint));
@@ -229,9 +277,39 @@ impl Engine {
             first: first.first,
             next: next.unwrap_or(0),
             time: first.time.map(Text),
-            discontinuities: first.discontinuities,
+            discontinuities: discontinuities.max().unwrap_or(0),
             marks: marks.collect(),
+            partial: others.into_iter().any(|track| track.goes_on(runs)),
         })
+    }
+}
+
+impl Track {
+    /// What it waits for while all that its source lists has numbers that are used already.
+    pub(super) fn behind(&self) -> Option<Stall> {
+        let last = self.source.as_ref()?.segments().last()?.msn;
+        let floor = self.floor();
+        (last < floor).then(|| Stall {
+            msn: None,
+            reason: StallReason::Restarted,
+            detail: format!("it lists up to {last}, and is published from {floor} on"),
+        })
+    }
+}
+
+impl Track {
+    /// Whether somebody may be publishing it, and more is to come.
+    fn goes_on(&self, runs: &Runs) -> bool {
+        let is_known = self.run.is_some() || self.listed.is_some() || runs.know(&self.name);
+        let is_ended = self.source.as_ref().is_some_and(|list| list.is_ended());
+        is_known && self.is_live_list() && !is_ended
+    }
+
+    /// Whether the source began anew since its run was guessed, and nothing was made of it: it may
+    /// be in the newer one.
+    fn may_be_later(&self, runs: &Runs) -> bool {
+        let is_untouched = self.listed.is_none() && self.done.is_empty();
+        is_untouched && self.guessed.is_some_and(|newest| newest < runs.newest())
     }
 }
 
@@ -246,6 +324,13 @@ fn restarted(how: &str) -> Stall {
 impl From<Open> for Stall {
     fn from(_: Open) -> Self {
         unclaimed()
+    }
+}
+
+fn beside() -> Stall {
+    Stall {
+        detail: "the others are beginning anew, and it may be with them".to_owned(),
+        ..unclaimed()
     }
 }
 

@@ -56,6 +56,17 @@ impl Runs {
         self.known.iter().filter(is_later)
     }
 
+    /// The newest run.
+    pub(super) fn newest_run(&self) -> Option<Run> {
+        self.known.first().map(|known| known.run)
+    }
+
+    /// Whether somebody has published the rendition.
+    pub(super) fn know(&self, rendition: &Rendition) -> bool {
+        let mut runs = self.known.iter();
+        runs.any(|known| known.marks(rendition).is_some())
+    }
+
     /// The newest run's ordinal.
     pub(super) fn newest(&self) -> u64 {
         self.known.first().map_or(0, |known| known.run.ordinal)

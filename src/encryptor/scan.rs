@@ -180,7 +180,8 @@ impl Engine {
         let Some(track) = self.tracks.get(at) else {
             return Ok(Ok(()));
         };
-        if track.is_ahead(&numbered) && written <= track.newest {
+        let is_written = written.is_some_and(|at| track.newest.is_before(at, now));
+        if track.is_ahead(&numbered) && !is_written {
             let how = "it is ahead of the last one, and its files are not newer".to_owned();
             return Ok(Err(Break::Shortened(how)));
         }
@@ -191,8 +192,8 @@ impl Engine {
             return Ok(Ok(()));
         };
         let taken = track.accept(numbered);
-        if taken.is_ok() {
-            track.newest = track.newest.max(written);
+        if let (Ok(()), Some(written)) = (&taken, written) {
+            track.newest.take(written, now);
         }
         Ok(taken)
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::continuity::{self, Break};
+use super::newest::Newest;
 use super::path::Beneath;
 use super::place::Timeline;
 use super::restart::Restarted;
@@ -47,8 +48,10 @@ pub(super) struct Track {
     pub(super) question: Option<u64>,
     /// How the source began anew, while it is not known how it is numbered on.
     pub(super) restarted: Option<Restarted>,
-    /// When the last file of the newest playlist was written, in milliseconds since the epoch.
-    pub(super) newest: Option<i64>,
+    /// When the last file of the newest playlist was written.
+    pub(super) newest: Newest,
+    /// The newest run when `run` was found out by nothing but its being the newest.
+    pub(super) guessed: Option<u64>,
     /// The run's first number that may be published: lower ones belong to runs before.
     floor: u64,
 }
@@ -126,7 +129,8 @@ impl Track {
             run: None,
             question: None,
             restarted: None,
-            newest: None,
+            newest: Newest::default(),
+            guessed: None,
             floor: 0,
         }
     }
@@ -155,6 +159,13 @@ impl Track {
             done.date = done.date.map(put_off);
             done.time = done.time.map(put_off);
         }
+    }
+
+    /// It is open again in which run the rendition is; nothing was made of it yet.
+    pub(super) fn reopen(&mut self) {
+        (self.run, self.guessed, self.question) = (None, None, None);
+        (self.source, self.start) = (None, None);
+        self.absent.clear();
     }
 
     /// The rendition goes on with `run`. Gives what was made of the run before and not published,
@@ -221,6 +232,7 @@ impl Track {
     /// The clock was set back to `now`.
     pub(super) fn set_back(&mut self, now: Timestamp) {
         self.found = self.found.min(now);
+        self.newest.set_back(now);
         if let Some(restarted) = &mut self.restarted {
             restarted.set_back(now);
         }
@@ -232,6 +244,20 @@ impl Track {
     /// The first number of the run that may be published.
     pub(super) fn floor(&self) -> u64 {
         self.floor
+    }
+
+    /// The lowest number that nothing was made of yet.
+    pub(super) fn next(&self) -> u64 {
+        let listed = self.listed.as_ref().map(|listed| listed.last);
+        let done = self.done.last_key_value().map(|(last, _)| *last);
+        listed.max(done).map_or(0, |last| last.saturating_add(1))
+    }
+
+    /// Whether its source began anew and a number to go on with is asked for: what the next run
+    /// takes must not be used up meanwhile.
+    pub(super) fn is_between_runs(&self) -> bool {
+        let restarted = self.restarted.as_ref();
+        restarted.is_some_and(Restarted::is_claimed)
     }
 
     /// Whether it is known where its source stands, and more is to come.

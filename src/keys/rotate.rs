@@ -174,7 +174,7 @@ fn first_slot(era: &Era) -> Slot {
 
 /// Two refreshes ahead of the clock and of everything reported; if acknowledgements must come
 /// first, two refreshes after they have.
-fn ahead(reach: Reach, now: Timestamp, is_leased: bool) -> Position {
+pub(super) fn ahead(reach: Reach, now: Timestamp, is_leased: bool) -> Position {
     let wait = if is_leased { PATIENCE } else { Duration::ZERO };
     let segment = reach.segment.unwrap_or(0);
     let here = Position {

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::api::{Mark, ProgressReport, Restart, RunMarks, RunView, Text};
 use crate::domain::{Era, Position, Run, Schedule, StreamId, Timestamp};
-use crate::store::{NewMark, NewRun, Reach, RunRow};
+use crate::store::{Appended, NewMark, NewRun, Reach, RunRow, Terms};
 
-use super::rotate::{FURTHEST, cut};
+use super::announce::PATIENCE;
+use super::rotate::{FURTHEST, ahead, cut};
 use super::{ATTEMPTS, Keys, KeysError};
 
 /// The most marks of one report.
@@ -85,7 +86,10 @@ impl Keys {
                 shift: times.shift,
                 version: row.stream.version,
             };
-            let era = new_era(id, schedule, at, reach, now);
+            let era = match restart.partial {
+                true => None,
+                false => new_era(id, schedule, at, reach, now),
+            };
             let marks: Vec<_> = restart
                 .marks
                 .iter()
@@ -102,10 +106,55 @@ impl Keys {
                 self.signals.send(id);
                 let (run, first) = (run.ordinal, run.first);
                 tracing::info!(stream = %id, subject, run, first, output, "source restarted");
+                if restart.partial {
+                    self.cut_beside(id, at).await;
+                }
                 return Ok(());
             }
         }
         Err(KeysError::Busy)
+    }
+
+    /// A cut for a run that begins while other renditions go on: announced as any is, so that it
+    /// takes effect where every encryptor knows of it, or not at all. Nobody waits for it here:
+    /// the one that asks is among those who must acknowledge it.
+    async fn cut_beside(&self, id: &StreamId, begun: Position) {
+        match self.announce_cut(id, begun).await {
+            Ok(true) => self.signals.send(id),
+            Ok(false) => {
+                tracing::warn!(stream = %id, "some renditions restarted, and it keeps its period");
+            }
+            Err(error) => {
+                tracing::warn!(stream = %id, %error, "some renditions restarted, and it keeps its period");
+            }
+        }
+    }
+
+    /// Ahead of where the run has begun. Says whether it is announced.
+    async fn announce_cut(&self, id: &StreamId, begun: Position) -> Result<bool, KeysError> {
+        let row = self.registered(id).await?;
+        let (stream, now) = (&row.stream, self.clock.now());
+        let is_leased = self.is_leased(id).await?;
+        let reported = self.store.reach(id, self.lease).await?;
+        let reach = Reach {
+            segment: reported.segment.max(Some(begun.segment)),
+            time: reported
+                .time
+                .map(|time| begun.time.map_or(time, |begun| begun.max(time))),
+            ..reported
+        };
+        let (schedule, at) = (&stream.schedule, ahead(reach, now, is_leased));
+        let cut = cut(schedule, at, schedule.rule(), (reach, now))?;
+        let terms = match is_leased {
+            true => Terms::Acknowledged {
+                by: now.plus(PATIENCE),
+            },
+            false => Terms::Unleased,
+        };
+        let appended = self
+            .store
+            .append_era(id, stream.version, cut.last(), (terms, now));
+        Ok(matches!(appended.await?, Appended::Yes))
     }
 
     /// The first number that nobody is known to have published.

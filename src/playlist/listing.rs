@@ -72,6 +72,12 @@ pub enum RewriteError {
         /// The tag's line.
         line: usize,
     },
+    /// An EVENT playlist goes on too far from where it was.
+    #[error("EXT-X-PLAYLIST-TYPE lets nothing be dropped, and {missing} numbers are missing")]
+    Apart {
+        /// How many numbers were never published.
+        missing: u64,
+    },
     /// Some player would misread the key's URI.
     #[error("entry {entry}: the key's URI is not safe in a playlist")]
     KeyUri {
@@ -119,8 +125,10 @@ impl Listing<'_> {
         if end.is_none_or(|end| end > segments) {
             return Err(RewriteError::OutOfRange { segments });
         }
+        // What stays of an earlier run is where such a list begins.
+        let drops = self.first > 0 && self.earlier.is_none();
         match list.header.fixed {
-            Some(fixed) if self.first > 0 => Err(RewriteError::Pinned { line: fixed.line }),
+            Some(fixed) if drops => Err(RewriteError::Pinned { line: fixed.line }),
             _ => check_entries(self.entries),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Must not know: HTTP. What the tests expect of the sink they compute from the source.
 
+mod apart;
 mod ended;
 mod faults;
 mod finished;

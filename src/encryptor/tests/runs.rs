@@ -1,23 +1,28 @@
 //! A source that begins its numbering anew: detected for certain, numbered on as the server says,
 //! never mixed up with a playlist that is merely old.
 
+use std::time::UNIX_EPOCH;
+
 use super::*;
 use crate::api::RunView;
 use crate::domain::Run;
 use crate::encryptor::runs::SourceReport;
 
-const LIST: &str = "v0/i.m3u8";
+/// Files of a run are newer than those of the run before, however coarse the disk's clock is.
+const APART: Duration = Duration::from_millis(100);
+
+pub(super) const LIST: &str = "v0/i.m3u8";
 
 /// What a server would answer: the first that asks decides.
 #[derive(Clone)]
-struct Server(Vec<RunView>, u64);
+pub(super) struct Server(pub(super) Vec<RunView>, pub(super) u64);
 
 impl Server {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(vec![RunView::from(&Run::INITIAL)], 0)
     }
 
-    fn answer(&mut self, report: &SourceReport) -> Runs {
+    pub(super) fn answer(&mut self, report: &SourceReport) -> Runs {
         for (run, marks) in &report.marks {
             let known = self.0.iter_mut().find(|known| known.run == *run).unwrap();
             let new = |mark: &&crate::api::Mark| {
@@ -54,7 +59,7 @@ impl Server {
 
 impl Bench {
     /// Works with the server until neither has anything to say.
-    fn work(&mut self, server: &mut Server) {
+    pub(super) fn work(&mut self, server: &mut Server) {
         for _ in 0..6 {
             let outcome = self.settle();
             let listed = self.listed(LIST);
@@ -64,18 +69,26 @@ impl Bench {
     }
 
     /// Writes segments of the source's run `run`, over those of earlier ones, and the playlist.
-    fn write_run(&self, list: &str, run: u64, numbers: std::ops::RangeInclusive<u64>) {
+    pub(super) fn write_run(&self, list: &str, run: u64, numbers: std::ops::RangeInclusive<u64>) {
         let folder = list.rsplit_once('/').unwrap().0;
         for msn in numbers.clone() {
             let (path, bytes) = (format!("{folder}/s{msn}.ts"), segment(1000 * run + msn));
             if fs::read(self.source(&path)).ok().as_ref() != Some(&bytes) {
                 self.write(&path, bytes);
+                self.touch(&path, SystemClock.now().plus(APART * run as u32));
             }
         }
         self.write(list, undated(numbers, ""));
     }
 
-    fn restarts(&self) -> usize {
+    /// Has the source's file written at a time.
+    pub(super) fn touch(&self, path: &str, at: Timestamp) {
+        let since = Duration::from_millis(u64::try_from(at.millis()).unwrap());
+        let file = fs::File::options().write(true).open(self.source(path));
+        file.unwrap().set_modified(UNIX_EPOCH + since).unwrap();
+    }
+
+    pub(super) fn restarts(&self) -> usize {
         let told = |event: &&Event| matches!(event, Event::SourceRestarted { .. });
         self.events.iter().filter(told).count()
     }
@@ -86,7 +99,7 @@ impl Bench {
 }
 
 /// The seed of what is published as a number, by the first numbers of the runs after the first.
-fn made(starts: &'static [(u64, u64)]) -> impl Fn(u64) -> u64 {
+pub(super) fn made(starts: &'static [(u64, u64)]) -> impl Fn(u64) -> u64 {
     move |msn| {
         let run = starts.iter().rposition(|(output, _)| msn >= *output);
         run.map_or(msn, |run| {

@@ -23,6 +23,7 @@ fn restart(after: u64, byte: u8) -> Restart {
         time: None,
         discontinuities: 1,
         marks: vec![mark("v0/index.m3u8", 0, byte)],
+        partial: false,
     }
 }
 
@@ -156,6 +157,54 @@ async fn a_run_without_dates_begins_a_period_at_a_time_that_is_claimed() {
     bench.clock.advance_secs(60);
     assert_eq!(claim(runs[0].output).await, begins);
     assert_eq!(claim(105).await, before);
+}
+
+#[tokio::test]
+async fn a_run_beside_renditions_that_go_on_waits_for_an_announced_cut() {
+    let bench = Bench::new().await;
+    let stream = bench.register("live/a", segments(1000)).await;
+    for instance in ["a", "b"] {
+        bench.hold(&stream, instance, None).await;
+        bench.hold(&stream, instance, Some(1)).await;
+    }
+    let kid = bench.lease(&stream, 0, 1).await.periods[0].period.kid;
+    bench.report(&stream, kid, 100, None).await;
+    let partial = |after| Restart {
+        partial: true,
+        ..restart(after, 1)
+    };
+    let runs = ask(&bench, &stream, partial(0)).await.unwrap();
+    assert_eq!((runs[0].run, runs[0].output, runs[0].version), (1, 106, 2));
+    let all = eras(&bench, &stream).await;
+    let Boundary::Segment(cut) = all[1].start else {
+        panic!("{all:?}")
+    };
+    assert!(all.len() == 2 && cut > 106 + 1, "ahead of the run: {cut}");
+    let settle = async || {
+        let now = bench.clock.now();
+        let patience = crate::store::Patience::ByClock;
+        bench
+            .keys
+            .store
+            .settle(&stream, now, patience)
+            .await
+            .unwrap()
+    };
+    assert!(matches!(
+        settle().await,
+        Some(crate::store::Settled::Waiting(_))
+    ));
+    bench.hold(&stream, "a", Some(3)).await;
+    bench.clock.advance_secs(6);
+    let settled = settle().await;
+    assert!(
+        matches!(settled, Some(crate::store::Settled::TakenBack(_))),
+        "{settled:?}"
+    );
+    assert_eq!(eras(&bench, &stream).await.len(), 1, "b never heard of it");
+    let whole = ask(&bench, &stream, restart(1, 2)).await.unwrap();
+    let begins = eras(&bench, &stream).await[1].start;
+    assert_eq!(begins, Boundary::Segment(whole[0].output), "all began anew");
 }
 
 #[tokio::test]
