@@ -256,17 +256,14 @@ impl Engine {
         let claims: Vec<_> = all.filter(is_current).collect();
         let (_, _, first) = claims.iter().min_by_key(|(_, _, claim)| claim.first)?;
         let is_ready = |track: &Track| claims.iter().any(|(ready, ..)| ready.at == track.at);
-        let waits = self
-            .tracks
-            .values()
-            .any(|track| track.is_live() && !is_ready(track));
+        let mut others = self.tracks.values().filter(|track| !is_ready(track));
+        let waits = others.any(|track| track.goes_on(runs));
         let is_over = |(_, restarted, claim): &(&Track, &Restarted, &Claim)| {
             now.since(restarted.since) >= claim.patience
         };
         if waits && !claims.iter().any(is_over) {
             return None;
         }
-        let others = self.tracks.values().filter(|track| !is_ready(track));
         let next = self.tracks.values().map(Track::next).max();
         let discontinuities = claims.iter().map(|(.., claim)| claim.discontinuities);
         let marks = claims.iter();
@@ -279,7 +276,7 @@ impl Engine {
             time: first.time.map(Text),
             discontinuities: discontinuities.max().unwrap_or(0),
             marks: marks.collect(),
-            partial: others.into_iter().any(|track| track.goes_on(runs)),
+            partial: waits,
         })
     }
 }
