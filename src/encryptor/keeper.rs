@@ -50,8 +50,11 @@ const AHEAD: i64 = 16;
 const MAX_PERIODS: i64 = 1000;
 /// What a run that has a lease already gives the server to answer, before it begins.
 const BRIEF: Duration = Duration::from_secs(2);
-/// Keys that are not needed yet are tried this far apart.
+/// Keys that are not needed yet are tried this far apart…
 const LEISURE: Duration = Duration::from_secs(1);
+/// … or closer where there are many, so that all are within an eighth of the lease; but not closer
+/// than this.
+const HASTE: Duration = Duration::from_millis(20);
 
 impl Keeper {
     /// A keeper without a lease yet.
@@ -209,7 +212,7 @@ impl Keeper {
                 }
                 continue;
             };
-            leisure = Instant::now() + LEISURE;
+            leisure = Instant::now() + self.leisure();
             let pause = match self.client.served_key(&probe.uri, &probe.token).await {
                 Ok(key) => {
                     self.change(|lease| lease.served(&probe, &key));
@@ -234,6 +237,17 @@ impl Keeper {
             };
             sleep(pause).await;
         }
+    }
+
+    fn leisure(&self) -> Duration {
+        let spares = self
+            .lease
+            .borrow()
+            .as_ref()
+            .map_or(0, |lease| lease.spares());
+        let spares = u32::try_from(spares).unwrap_or(u32::MAX).max(1);
+        let span = self.term.span();
+        span.map_or(LEISURE, |span| (span / 8 / spares).clamp(HASTE, LEISURE))
     }
 
     /// A probe that opens nothing any more is asked for anew with the lease.

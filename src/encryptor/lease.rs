@@ -263,6 +263,12 @@ impl Lease {
         first.and_then(|(place, _)| self.probe(place.clone()))
     }
 
+    /// How many of all periods held were not seen served yet.
+    pub(super) fn spares(&self) -> usize {
+        let is_spare = |held: &&Arc<HeldKey>| matches!(held.standing, Standing::Unchecked { .. });
+        self.held.values().filter(is_spare).count()
+    }
+
     fn probe(&self, place: Place) -> Option<Probe> {
         let held = self.held.get(&place)?;
         match &held.standing {

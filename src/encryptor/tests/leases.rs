@@ -54,6 +54,7 @@ fn keys_that_are_not_needed_yet_are_spares() {
     assert!(first.uri.ends_with("01"), "before all others");
     lease.served(&first, &key_of(first.uri.rsplit('/').next().unwrap()));
     assert!(lease.unchecked(&wanted, &none).is_none());
+    assert_eq!(lease.spares(), 2);
     let spare = lease.spare(&none).unwrap();
     assert!(spare.uri.ends_with("00"));
     none.insert(spare.place);
