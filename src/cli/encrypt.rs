@@ -133,16 +133,27 @@ pub(super) fn read_credential(path: &Path) -> anyhow::Result<SecretText> {
     Ok(SecretText::new(line.to_owned()))
 }
 
+/// How much of a stream's name a state folder's has.
+const MAX_NAME: usize = 200;
+
 /// A folder of the user's own for each stream and sink: who restarts the same job finds it again.
 fn default_state(stream: &StreamId, Sink::Dir(sink): &Sink) -> anyhow::Result<PathBuf> {
     let home = std::env::home_dir().filter(|home| home.is_absolute());
     let home =
         home.context("there is no home folder: say where to keep the ledger with --state")?;
-    let sink = std::path::absolute(sink)?;
-    let [a, b, c, d, ..] = sha256(sink.as_os_str().as_bytes());
+    let sink = encryptor::resolved(sink).with_context(|| sink.display().to_string())?;
+    let folder = folder_of(stream, &sink);
+    Ok(home.join(".local/state/hlskey/encrypt").join(folder))
+}
+
+/// The stream's name, as far as a file's name holds it, and what tells it and the sink from others.
+fn folder_of(stream: &StreamId, sink: &Path) -> String {
+    let plain = stream.as_str().replace('/', "+");
+    let name: String = plain.chars().take(MAX_NAME).collect();
+    let rest = &plain.as_bytes()[name.len()..];
+    let [a, b, c, d, ..] = sha256(&[sink.as_os_str().as_bytes(), rest].concat());
     let digits = u32::from_be_bytes([a, b, c, d]);
-    let name = format!("{}-{digits:08x}", stream.as_str().replace('/', "+"));
-    Ok(home.join(".local/state/hlskey/encrypt").join(name))
+    format!("{name}-{digits:08x}")
 }
 
 /// What matters to an operator stands in the log as well, where alerts are made of it.
@@ -188,6 +199,35 @@ mod tests {
         let name = one.file_name().unwrap().to_str().unwrap();
         assert!(name.starts_with("live+a-") && name.len() == 15, "{name}");
         assert!(one.is_absolute());
+        let long = [
+            "a".repeat(64),
+            "b".repeat(64),
+            "c".repeat(64),
+            "d".repeat(64),
+        ]
+        .join("/");
+        let [one, two] = ["e", "f"].map(|last| state(&format!("{long}/{last}"), "/out/a"));
+        assert!(
+            one.file_name().unwrap().len() <= 255 && one != two,
+            "{one:?}"
+        );
+    }
+
+    #[test]
+    fn a_sink_has_one_state_folder_however_it_is_spelt() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("real")).unwrap();
+        std::os::unix::fs::symlink("real", dir.path().join("link")).unwrap();
+        let state = |sink: &str| {
+            let sink = Sink::Dir(dir.path().join(sink));
+            default_state(&"live/a".parse().unwrap(), &sink).unwrap()
+        };
+        let before = state("real/out");
+        std::fs::create_dir(dir.path().join("real/out")).unwrap();
+        for spelt in ["real/out", "link/out", "real/../link/./out/"] {
+            assert_eq!(state(spelt), before, "{spelt}");
+        }
+        assert_ne!(state("link"), before);
     }
 
     #[test]

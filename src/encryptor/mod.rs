@@ -52,5 +52,6 @@ pub use client::ClientError;
 pub use error::{EncryptorError, Summary};
 pub use event::{Event, Severity, StallReason};
 pub use ledger::StateError;
+pub use open::resolved;
 pub use options::{OnLeaseEnd, OnLeaseEndError, Options, PlaceError, Sink, Source};
 pub use worker::run;

@@ -75,7 +75,7 @@ fn no_sink(path: &Path, source: io::Error) -> EncryptorError {
 }
 
 /// The path with its links resolved, as far as it exists.
-fn resolved(path: &Path) -> io::Result<PathBuf> {
+pub fn resolved(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let mut known: &Path = &path;
     loop {
