@@ -32,6 +32,8 @@ mod independent;
 #[cfg(test)]
 mod keystore;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod layering;
 #[cfg(test)]
 mod lease;

@@ -16,16 +16,20 @@ use crate::harness::wait::{seconds, throughout, until};
 use crate::live::packager;
 
 /// A stream under way: its packager, its encryptor, and who looks at what they do.
-struct Show {
+pub(crate) struct Show {
     serve: Serve,
-    job: Encrypt,
-    packager: Packager,
+    pub(crate) job: Encrypt,
+    pub(crate) packager: Packager,
     seen: Collector,
     _folders: [tempfile::TempDir; 2],
 }
 
 impl Show {
-    async fn begin(rotation: &str, name: &str, make: fn(&std::path::Path) -> Packager) -> Self {
+    pub(crate) async fn begin(
+        rotation: &str,
+        name: &str,
+        make: fn(&std::path::Path) -> Packager,
+    ) -> Self {
         let serve = Serve::start(rotation, "").await;
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let [source, sink] = [folders[0].path(), folders[1].path()];
@@ -42,7 +46,7 @@ impl Show {
         }
     }
 
-    async fn follow(&mut self, count: u64) {
+    pub(crate) async fn follow(&mut self, count: u64) {
         for _ in 0..count {
             self.packager.run(1).await;
             self.seen.look(&self.packager.renditions).await;
@@ -50,7 +54,7 @@ impl Show {
     }
 
     /// Waits until what the packager wrote last is published in every rendition.
-    async fn caught_up(&mut self, worker: &mut Process) {
+    pub(crate) async fn caught_up(&mut self, worker: &mut Process) {
         let run = self.packager.runs.len() as u64;
         let last = self.packager.next - 1;
         let told = until("the run is numbered", seconds(20), async || {
@@ -73,7 +77,7 @@ impl Show {
     }
 
     /// Looks for a while.
-    async fn follow_on(&mut self, span: std::time::Duration) {
+    pub(crate) async fn follow_on(&mut self, span: std::time::Duration) {
         throughout("somebody looks", span, async || {
             self.seen.look(&self.packager.renditions).await;
             true
@@ -81,12 +85,12 @@ impl Show {
         .await;
     }
 
-    fn packager_actor(&self) -> Actor {
+    pub(crate) fn packager_actor(&self) -> Actor {
         let credential = std::fs::read_to_string(&self.job.credential).unwrap();
         self.serve.stranger().with(credential.trim())
     }
 
-    async fn judge(mut self, segments: usize, keys: usize) {
+    pub(crate) async fn judge(mut self, segments: usize, keys: usize) {
         let told = runs(&self.packager_actor(), &self.job.stream).await;
         let seen = &mut self.seen;
         finish(seen, &self.serve, &self.job, &self.packager, &told).await;
