@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::heads::resident;
 use super::{OPEN, PATH, fresh, measure, server, terms, turned};
 use crate::harness::serve::Serve;
-use crate::harness::wait::{seconds, until};
+use crate::harness::wait::{seconds, throughout, until};
 use crate::harness::wire::{Terms, Wire, dial, local};
 
 /// A connection from 127.0.0.n, if it comes to a handshake.
@@ -80,6 +80,31 @@ async fn clients_behind_a_proxy_are_counted_one_by_one_if_it_names_them() {
     assert!(held.iter().all(Option::is_some));
     assert!(via(1).is_none());
     assert!(via(2).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_are_let_in_than_there_are_files_for() {
+    let mut serve = Serve::prepare("\"never\"", "");
+    serve.amend("[server.tls]", "workers = 1\n[server.tls]");
+    let plain = serve.command();
+    let mut scarce = std::process::Command::new("sh");
+    scarce.args(["-c", "ulimit -n 256 && exec \"$0\" \"$@\""]);
+    scarce.arg(plain.get_program()).args(plain.get_args());
+    serve.resume_as(scarce).await;
+    let held: Vec<_> = (0..200)
+        .map(|_| dial(local(2), serve.port()).unwrap())
+        .collect();
+    // Half of what is left besides the reserve, packagers and operator: each may have a file open.
+    until("the house is full", seconds(5), async || {
+        (measure(&serve, OPEN).await >= 56).then_some(())
+    })
+    .await;
+    throughout("no fuller", seconds(1), async || {
+        measure(&serve, OPEN).await <= 57
+    })
+    .await;
+    drop(held);
+    assert!(fresh(&serve) < seconds(3));
 }
 
 /// Every player's connection may have a file open besides: without an origin there are twice as many.
