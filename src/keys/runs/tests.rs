@@ -186,9 +186,10 @@ async fn a_run_beside_renditions_that_go_on_waits_for_an_announced_cut() {
         bench
             .keys
             .store
-            .settle(&stream, now, patience)
+            .settle(&stream, now, (patience, None))
             .await
             .unwrap()
+            .map(|looked| looked.settled)
     };
     assert!(matches!(
         settle().await,
