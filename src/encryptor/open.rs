@@ -85,7 +85,7 @@ pub fn resolved(path: &Path) -> io::Result<PathBuf> {
             }
             (found, _) => {
                 let rest = path.strip_prefix(known).unwrap_or(Path::new(""));
-                return Ok(found?.join(rest));
+                return Ok(found?.join(rest).components().collect()); // no slash at the end
             }
         }
     }
