@@ -89,7 +89,8 @@ http {{
     ssl_protocols TLSv1.3;
     ssl_certificate {1};
     ssl_certificate_key {2};
-    ssl_session_cache shared:tls:10m;
+    ssl_session_cache off;
+    ssl_conf_command NumTickets 1;
     ssl_buffer_size 4k;
     server {{
         listen {address} ssl backlog=4096;
