@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::str::FromStr as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -17,6 +18,7 @@ use sqlx::{
     Acquire as _, ConnectOptions as _, Connection as _, Executor as _, PgConnection, Postgres,
     Transaction,
 };
+use tokio::time::Instant;
 
 use super::config::StoreConfigError;
 use super::refusal::{explained, unmigrated};
@@ -59,6 +61,8 @@ const BEGIN: &str = "DO $do$ BEGIN
      SET idle_in_transaction_session_timeout = '15s';
      SELECT set_config('synchronous_commit', 'on', false)
      WHERE current_setting('synchronous_commit') = 'off'";
+/// How long after a silence of the database its connections are asked before they are kept.
+const SUSPICION: Duration = Duration::from_secs(60);
 /// The advisory lock that [`Lock::All`] takes alone and [`Lock::Stream`] shares: "hlskey", 1.
 const ALL: i64 = 0x686c_736b_6579_0001;
 /// The advisory lock of those that write news: "hlskey", 2.
@@ -229,10 +233,19 @@ pub(super) async fn at_leisure(on: &mut PgConnection) -> Result<(), sqlx::Error>
 pub(super) async fn bounded<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
-    let late = |_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
+    let late = |_| {
+        *hung() = Some(Instant::now());
+        Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))
+    };
     tokio::time::timeout(PATIENCE, work)
         .await
         .unwrap_or_else(late)
+}
+
+/// When the database last did not answer at all, for every pool of this process.
+fn hung() -> MutexGuard<'static, Option<Instant>> {
+    static HUNG: Mutex<Option<Instant>> = Mutex::new(None);
+    HUNG.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn pool() -> PoolOptions<Postgres> {
@@ -247,8 +260,14 @@ fn pool() -> PoolOptions<Postgres> {
 }
 
 /// Whether a connection that comes back is still one. The driver asks too, and for as long as the
-/// network believes in a host that has vanished; meanwhile the connection's place is taken.
+/// network believes in a host that has vanished; meanwhile the connection's place is taken. Asked
+/// only after such a silence: who comes back late is not there for the next, and another
+/// connection is made, which the database may not allow.
 async fn is_answering(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let last = *hung();
+    if last.is_none_or(|at| at.elapsed() > SUSPICION) {
+        return Ok(true);
+    }
     let answer = tokio::time::timeout(ACQUIRE, connection.ping()).await;
     answer.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))?;
     Ok(true)
