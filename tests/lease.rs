@@ -220,7 +220,7 @@ async fn a_lease_that_cannot_be_noted_is_told_and_stops_nothing() {
     let failed = |_: &OnAir| told(&worker, "ledger_failed") == 1;
     stage.on_air("a failure is told", seconds(20), failed).await;
     let before = stage.published();
-    let goes_on = |stage: &OnAir| stage.keeps_up() && stage.published() > before + 4;
+    let goes_on = |stage: &OnAir| stage.keeps_up() && stage.published() > before + 6;
     stage.on_air("it goes on", seconds(20), goes_on).await;
     std::fs::remove_dir(&in_the_way).unwrap();
     let recovered = |_: &OnAir| told(&worker, "ledger_recovered") == 1;
