@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::errands::Errands;
 use super::picture::Picture;
 use crate::harness::actor::Actor;
 use crate::harness::binary::mint;
@@ -44,6 +45,7 @@ async fn clocks(mut serve: Serve) {
     let mut undated = Live::at(&serve, "test/undated", &encryptor, true);
     tokio::join!(dated.rotates(), undated.rotates());
     let viewers = Viewers::at(&serve, &dated.picture);
+    let mut errands = Errands::at(&serve);
     for (clock, is_server) in [(&server, true), (&encryptor, false)] {
         for offset in JUMPS {
             clock.set(offset);
@@ -51,9 +53,11 @@ async fn clocks(mut serve: Serve) {
             if is_server {
                 viewers.are_judged_at(offset).await;
             }
+            errands.run().await.unwrap();
+            errands.verify(u64::MAX).await;
+            dated.picture.judge().await;
+            undated.picture.judge().await;
         }
-        dated.picture.judge().await;
-        undated.picture.judge().await;
     }
     for mut live in [dated, undated] {
         live.picture.catches_up(&mut live.worker).await;

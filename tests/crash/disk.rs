@@ -1,11 +1,12 @@
 //! The disk of the server's store full: 503 for what must be written, all else goes on, nothing is
-//! half done, and no restart is needed when there is room again.
+//! half done, and no restart is needed when there is room again. A picture goes on through all of it.
 //!
 //! Must not know: what is written when.
 
 use std::os::unix::fs::{MetadataExt as _, chown};
 
 use super::errands::{Errands, Step};
+use super::picture::Picture;
 use crate::harness::postgres::Cluster;
 use crate::harness::serve::Serve;
 use crate::harness::small_disk::SmallDisk;
@@ -53,7 +54,10 @@ async fn fills_up(mut serve: Serve, small: &SmallDisk) {
     for _ in 0..STREAMS {
         errands.run().await.unwrap();
     }
+    let mut picture = Picture::ladder(&serve, "test/live", 100);
+    let mut worker = picture.job.start();
     for _ in 0..2 {
+        picture.goes_on(&mut worker, 5).await;
         errands.lay_in(SPARES).await.unwrap();
         small.fill();
         for step in [Step::Register, Step::Lease, Step::Claim, Step::Rotate] {
@@ -63,12 +67,18 @@ async fn fills_up(mut serve: Serve, small: &SmallDisk) {
             }
         }
         errands.are_served(STREAMS).await;
+        picture.goes_on(&mut worker, 5).await;
+        picture.audit_at_rest().await;
         small.empty();
         until("all goes on by itself", seconds(10), async || {
             errands.run().await.ok()
         })
         .await;
         errands.verify(u64::MAX).await;
+        picture.goes_on(&mut worker, 5).await;
+        picture.judge().await;
     }
+    picture.catches_up(&mut worker).await;
+    picture.judge_all(3).await;
     drop(serve);
 }

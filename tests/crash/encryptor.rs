@@ -1,4 +1,4 @@
-//! The encryptor, killed at every one of its fail points, twice at each.
+//! The encryptor, killed at every one of its fail points, twice at each, on each store.
 //!
 //! Must not know: where the points stand.
 
@@ -12,6 +12,7 @@ use super::picture::Picture;
 use super::points;
 use crate::harness::binary::armed;
 use crate::harness::chance::seeded;
+use crate::harness::postgres::Cluster;
 use crate::harness::process::Process;
 use crate::harness::serve::Serve;
 
@@ -19,13 +20,27 @@ use crate::harness::serve::Serve;
 const BESIDE: usize = 4;
 /// Segments in a list, and published after each start.
 const WINDOW: u64 = 6;
+/// How often keys change.
+const ROTATION: &str = "{ segments = 3 }";
 /// A point after which a half-written file is left.
 const LEFTOVER: &str = "segment.written";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kill_at_any_step_leaves_nothing_clear_broken_or_changed() {
+async fn on_sqlite_a_kill_at_any_step_leaves_nothing_clear_broken_or_changed() {
+    kills(Serve::prepare(ROTATION, "")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_a_kill_at_any_step_leaves_nothing_clear_broken_or_changed() {
+    let cluster = Cluster::start();
+    let serve = Serve::prepare(ROTATION, "");
+    serve.amend("sqlite:keystore/hlskey.db", &cluster.database("postgres"));
+    kills(serve).await;
+}
+
+async fn kills(mut serve: Serve) {
     let mut random = seeded();
-    let serve = Serve::start("{ segments = 3 }", "").await;
+    serve.resume().await;
     let points = points::all().encryptor;
     assert!(points.contains(LEFTOVER));
     let cases: Vec<Case> = points

@@ -18,8 +18,8 @@ use crate::harness::serve::Serve;
 
 /// Kills on each store.
 const KILLS: u32 = 100;
-/// How many kills lie between two audits.
-const AUDITED: u32 = 10;
+/// How many kills lie between two looks at what goes on in peace.
+const SETTLED: u32 = 10;
 /// Milliseconds from one kill to the next.
 const APART: std::ops::Range<u64> = 5..500;
 /// Segments in a list: more than pass while anybody is down.
@@ -61,11 +61,12 @@ async fn kills(mut serve: Serve, undated: bool) {
                 life.kill_worker().await;
             }
         }
-        if number % AUDITED == 0 {
+        if number % SETTLED == 0 {
             life.picture.goes_on(life.worker.as_mut().unwrap(), 5).await;
             life.errands.verify(5).await;
-            life.picture.judge().await;
         }
+        life.errands.verify(1).await;
+        life.picture.judge().await;
     }
     life.ends().await;
     println!("{} files were looked at", watching.end());

@@ -201,10 +201,10 @@ source = "allow"
         Actor::new(&format!("http://127.0.0.1:{}", self.ops), &self.ca())
     }
 
-    /// A viewer of `stream`.
+    /// A viewer of `stream`, for longer than any test sets a clock ahead.
     pub(crate) fn viewer(&self, stream: &str) -> Actor {
         self.stranger()
-            .with(&binary::mint(&self.config(), stream, "1h"))
+            .with(&binary::mint(&self.config(), stream, "3h"))
     }
 
     /// A new credential in a file.
