@@ -5,6 +5,7 @@
 pub mod cbc;
 mod digest;
 mod iv;
+mod legacy;
 mod mac;
 pub mod private_file;
 mod ring;
@@ -12,6 +13,7 @@ mod secret;
 
 pub use digest::{Sha256, TokenDigest, hmac_sha256, sha256};
 pub use iv::Iv;
+pub use legacy::{LegacyHash, LegacyMac, md5, sha384, sha512};
 pub use mac::MacKey;
 pub use private_file::{PrivateFileError, read_private};
 pub use ring::{KeyRing, KeyTag, MasterKey, Place, RingError, SEALED_HEADER};

@@ -50,7 +50,7 @@ impl fmt::Debug for ContentKey {
 }
 
 /// A secret text: a token, an API key, a shared secret.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct SecretText(Zeroizing<String>);
 
 impl SecretText {
