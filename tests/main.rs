@@ -65,3 +65,5 @@ mod storm;
 mod tidy;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod token;

@@ -163,11 +163,11 @@ impl KeyServer {
     /// Signed with the key of `scheme`.
     fn token(&self, scheme: &str, subject: &str) -> anyhow::Result<String> {
         let mut config = Config::load(&self.files.config)?;
-        config.access.schemes.retain(|name, _| name == scheme);
+        config.access.schemes.only(scheme);
         let now = SystemClock.now();
         let expires = now.plus(std::time::Duration::from_secs(3600));
         let streams = [STREAM.parse()?];
-        let token = mint::viewer_token(&config.access, &streams, subject, now, expires)?;
+        let token = mint::viewer_token(&config.access.schemes, &streams, subject, now, expires)?;
         Ok(token.expose().to_owned())
     }
 

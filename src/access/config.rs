@@ -2,13 +2,12 @@
 //!
 //! Must not know: where the file lies; paths are absolute when they come here.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::certificate::{CertificateConfig, CertificateFault};
-use super::scheme::{SchemeConfig, SchemeFault};
+use super::scheme::{SchemeFault, SchemesConfig};
 use crate::api::Text;
 use crate::crypto::PrivateFileError;
 use crate::domain::StreamPattern;
@@ -20,7 +19,7 @@ pub struct Config {
     /// `[schemes.NAME]`: instances by name, tried in the order of their names. Default: none, so
     /// that API keys and grants alone are admitted.
     #[serde(default)]
-    pub schemes: BTreeMap<String, SchemeConfig>,
+    pub schemes: SchemesConfig,
     /// `[[client_certificates]]`: what the clients of `[server.packagers]` may do by their
     /// certificate alone. Default: nothing.
     #[serde(default)]
@@ -117,7 +116,7 @@ impl AccessConfigError {
 impl Config {
     /// Every path of the section, for resolving relative ones.
     pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
-        let schemes = self.schemes.values_mut().flat_map(SchemeConfig::paths_mut);
+        let schemes = self.schemes.paths_mut();
         schemes.chain(&mut self.grants.key_files).collect()
     }
 }

@@ -25,6 +25,10 @@ pub struct Credential {
     pub basic: Option<(String, SecretText)>,
     /// The query's parameters, decoded, in their order.
     pub query: Vec<(String, SecretText)>,
+    /// The query as received, for schemes that sign parts of it; empty if there is none.
+    pub query_text: SecretText,
+    /// Every `Cookie` header as received.
+    pub cookie_texts: Vec<SecretText>,
     /// Cookies by name, in their order.
     pub cookies: Vec<(String, SecretText)>,
     /// The certificate that the client's connection was made with, where the listener asks for one.
@@ -156,6 +160,8 @@ mod tests {
                 referer: Some("https://example.org/?token=hush-referer".to_owned()),
                 ..ClientFacts::default()
             },
+            query_text: secret("token=hush-query"),
+            cookie_texts: vec![secret("hlskey_session=hush-cookie")],
             certificate: None,
             path: "/v1/keys/hush-path".to_owned(),
         };

@@ -12,12 +12,17 @@ use super::credential::Credential;
 use super::entitlement::Entitlement;
 use super::grant::{Grants, end_of};
 use super::permit::{Act, Admitted, Deliver, Operate, Permit, Play, StreamAction, Viewing};
-use super::scheme::{Fault, Schemes, certificate, jwt};
+use super::scheme::request::{Purpose, Request};
+use super::scheme::{self, Fault, Schemes, certificate};
+use crate::crypto::SecretText;
 use crate::domain::{Clock, Denied, KeyFacts, Principal, PrincipalKind, StreamId, Timestamp};
 use crate::store::Store;
 
 /// Shows that a permit comes from here: nobody else can make one.
 pub(super) struct Seal(());
+
+/// No stream's path; nothing signs it.
+const NO_CONTENT: &str = "-/-";
 
 /// How long the grants of a credential without an end last at least. Their text changes as often.
 const ENDLESS_GRANT: Duration = Duration::from_secs(24 * 3600);
@@ -54,7 +59,7 @@ impl Gate {
     /// Whether a gate could be made of `config`: reads the secret files and forgets them.
     pub fn check(config: &Config) -> Result<(), AccessConfigError> {
         Grants::load(&config.grants.key_files)?;
-        jwt::load(&config.schemes)?;
+        scheme::check(&config.schemes)?;
         certificate::check(&config.client_certificates)?;
         Entitlement::new(&config.entitlement).map(drop)
     }
@@ -67,6 +72,42 @@ impl Gate {
     pub async fn admit(&self, credential: &Credential) -> Result<Admitted, Denied> {
         let principal = self.schemes.verify(credential, self.clock.now()).await?;
         Ok(Admitted::new(Seal(()), principal))
+    }
+
+    /// Whether a scheme is configured that verifies a request for one content alone, and something
+    /// was presented that it might look at.
+    pub fn may_sign(&self, credential: &Credential) -> bool {
+        let shows =
+            !credential.query_text.expose().is_empty() || !credential.cookie_texts.is_empty();
+        shows && self.schemes.sign_requests()
+    }
+
+    /// Verifies a request for the content of one stream; `None` where there is none, which is
+    /// judged like one that the token is not for.
+    ///
+    /// Refuses with [`Denied::NoCredential`] or [`Denied::BadCredential`].
+    pub fn admit_to(
+        &self,
+        credential: &Credential,
+        stream: Option<&StreamId>,
+    ) -> Result<Admitted, Denied> {
+        let cookies: Vec<_> = credential
+            .cookie_texts
+            .iter()
+            .map(SecretText::expose)
+            .collect();
+        let request = Request {
+            content: stream.map_or(NO_CONTENT, StreamId::as_str),
+            query: credential.query_text.expose(),
+            cookie_headers: &cookies,
+            ip: credential.client.ip,
+            purpose: Purpose::Play,
+        };
+        match self.schemes.verify_request(&request, self.clock.now()) {
+            Some(Ok(principal)) => Ok(Admitted::new(Seal(()), principal)),
+            Some(Err(fault)) => Err(fault.into()),
+            None => Err(Denied::NoCredential),
+        }
     }
 
     /// Leave to hand out a key; `key` is `None` if no key has the kid asked for.

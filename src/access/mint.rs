@@ -2,9 +2,9 @@
 //!
 //! Must not know: the command line, or whether a stream exists.
 
-use super::config::{AccessConfigError, Config};
+use super::config::AccessConfigError;
 use super::scheme::jwt::{self, Jwt, Order};
-use super::scheme::{Fault, SchemeFault};
+use super::scheme::{Fault, SchemeConfig, SchemeFault, SchemesConfig};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Principal, StreamPattern, Timestamp};
 
@@ -30,7 +30,7 @@ pub enum MintError {
 /// A token with which `subject` may watch exactly `streams`, signed by the first instance that
 /// can. An `expires` before `issued` makes an expired one. Times are cut to whole seconds.
 pub fn viewer_token(
-    config: &Config,
+    schemes: &SchemesConfig,
     streams: &[StreamPattern],
     subject: &str,
     issued: Timestamp,
@@ -42,10 +42,13 @@ pub fn viewer_token(
         issued,
         expires,
     };
-    let instances = jwt::load(&config.schemes)?;
+    let instances = jwt::load(schemes)?;
     let mut reason = MintError::NoSigner;
-    for (name, scheme) in &config.schemes {
-        let signed = jwt::sign(scheme, order).map_err(|fault| in_scheme(name, fault))?;
+    for (name, scheme) in &schemes.0 {
+        let SchemeConfig::Jwt(scheme) = scheme else {
+            continue;
+        };
+        let signed = jwt::sign(scheme, order).map_err(|fault| in_scheme(name, fault.into()))?;
         let Some(token) = signed else { continue };
         match check(&instances, &token, order) {
             Ok(()) => return Ok(token),

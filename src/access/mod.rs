@@ -4,6 +4,7 @@
 
 mod api_key;
 mod certificate;
+pub mod check;
 mod config;
 mod credential;
 mod entitlement;
@@ -29,4 +30,8 @@ pub use permit::{
     Act, Admitted, Deliver, Lease, Operate, Permit, Play, Progress, Read, Register, Rotate,
     StreamAction, Viewing,
 };
-pub use scheme::{SchemeConfig, SchemeFault, SchemeKind};
+pub use scheme::{
+    EdgeAuthConfig, EdgeAuthFault, HashAlgorithm, HdntsConfig, JwtConfig, JwtFault, MacAlgorithm,
+    SchemeConfig, SchemeFault, SchemesConfig, SecretsFault, SectionError, SecureTokenConfig,
+    UrlParamsConfig, UrlParamsFault, WmsAuthConfig,
+};

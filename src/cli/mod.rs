@@ -79,7 +79,7 @@ struct ConfigArg {
 /// led to it, and is exit code 1; wrong usage is 2.
 pub fn run() -> ExitCode {
     match dispatch(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("hlskey: {}", told(&error));
             ExitCode::FAILURE
@@ -107,13 +107,14 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-fn dispatch(command: Command) -> anyhow::Result<()> {
-    match command {
+/// Almost everything that does not fail ends with 0.
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    let done = match command {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Serve(args) => block_on(serve::run(args)),
         Command::Encrypt(args) => block_on(encrypt::run(args)),
         Command::Stream(command) => block_on(stream::run(command)),
-        Command::Token(command) => token::run(&command),
+        Command::Token(command) => return token::run(&command),
         Command::Credential(command) => block_on(credential::run(command)),
         Command::Keystore(command) => block_on(keystore::run(command)),
         Command::Config(command) => config::run(&command),
@@ -123,7 +124,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
             completions::run(&args);
             Ok(())
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

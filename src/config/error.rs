@@ -53,6 +53,12 @@ impl Source {
             .span()
             .map(|span| locate::of_offset(&self.text, span.start));
         let mut what = fault.message().trim().to_owned();
+        // A table that is read as a whole is told with its head; the message names the setting.
+        let named = what.split('`').nth(1).unwrap_or_default();
+        let location = location.map(|at| match locate::line_text(&self.text, at) {
+            head if head.starts_with('[') => locate::in_table(&self.text, at, named),
+            _ => at,
+        });
         // A message may quote the value, but of an unknown field it quotes the name.
         let quotes_value = !what.starts_with("unknown field");
         let holds_secret = |at| is_secret(locate::line_text(&self.text, at));

@@ -30,6 +30,18 @@ pub(super) fn of_value(text: &str, value: &str) -> Option<Location> {
     })
 }
 
+/// Where the setting `name` stands below the head of a table; the head itself if it does not.
+pub(super) fn in_table(text: &str, head: Location, name: &str) -> Location {
+    let below = text.lines().enumerate().skip(head.line);
+    let mut table = below.take_while(|(_, line)| !line.starts_with('['));
+    let is_it = |line: &str| line.split('=').next().is_some_and(|own| own.trim() == name);
+    let found = table.find(|(_, line)| is_it(line));
+    found.map_or(head, |(at, _)| Location {
+        line: at + 1,
+        column: 1,
+    })
+}
+
 /// That line's text, trimmed at its end.
 pub(super) fn line_text(text: &str, location: Location) -> &str {
     text.lines()
@@ -56,5 +68,8 @@ mod tests {
             "file = \"x.key\""
         );
         assert_eq!(of_offset(text, 9999).line, 4);
+        let head = Location { line: 2, column: 1 };
+        assert_eq!(in_table(text, head, "file").line, 3);
+        assert_eq!(in_table(text, head, "fil"), head);
     }
 }

@@ -7,7 +7,6 @@ mod environment;
 mod error;
 mod locate;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -55,22 +54,49 @@ struct File {
     store: store::Config,
     keys: keys::Config,
     #[serde(default)]
-    schemes: BTreeMap<String, access::SchemeConfig>,
+    schemes: access::SchemesConfig,
     #[serde(default)]
     client_certificates: Vec<access::CertificateConfig>,
     grants: access::GrantsConfig,
     entitlement: access::EntitlementConfig,
 }
 
-impl Config {
-    /// Reads `path` and lays the environment over it.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+/// The sections `[schemes.NAME]` of a file that may have nothing else, paths resolved.
+pub fn schemes(path: &Path) -> Result<access::SchemesConfig, ConfigError> {
+    #[derive(Deserialize)]
+    struct Schemes {
+        #[serde(default)]
+        schemes: access::SchemesConfig,
+    }
+    let source = Source::load(path)?;
+    let file: Schemes = toml::from_str(&source.text).map_err(|fault| source.fault(&fault))?;
+    let mut schemes = file.schemes;
+    for path in schemes.paths_mut() {
+        *path = source.folder().join(&*path);
+    }
+    Ok(schemes)
+}
+
+impl Source {
+    fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
             path: path.to_owned(),
             cause,
         })?;
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Self::read(Source { path, text }, std::env::vars())
+        Ok(Self { path, text })
+    }
+
+    /// What relative paths resolve against.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+}
+
+impl Config {
+    /// Reads `path` and lays the environment over it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::read(Source::load(path)?, std::env::vars())
     }
 
     fn read(
@@ -111,12 +137,7 @@ impl Config {
             access,
             source,
         };
-        let folder = config
-            .source
-            .path
-            .parent()
-            .unwrap_or(Path::new("/"))
-            .to_owned();
+        let folder = config.source.folder().to_owned();
         for path in config.paths_mut() {
             *path = folder.join(&*path);
         }

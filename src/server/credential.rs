@@ -23,6 +23,10 @@ pub(super) fn presented(request: &HttpRequest) -> Credential {
         bearer: authorization.and_then(bearer),
         basic: authorization.and_then(basic),
         query: query(request),
+        query_text: SecretText::new(request.query_string().to_owned()),
+        cookie_texts: cookie_texts(request)
+            .map(|text| SecretText::new(text.to_owned()))
+            .collect(),
         cookies: cookies(request),
         certificate: request
             .conn_data::<Shown>()
@@ -46,9 +50,7 @@ fn query(request: &HttpRequest) -> Vec<(String, SecretText)> {
 
 /// RFC 6265 §4.2: `name=value` between semicolons.
 fn cookies(request: &HttpRequest) -> Vec<(String, SecretText)> {
-    let headers = request.headers().get_all(header::COOKIE);
-    let texts = headers.filter_map(|value| value.to_str().ok());
-    let pairs = texts
+    let pairs = cookie_texts(request)
         .flat_map(|text| text.split(';'))
         .filter_map(|pair| pair.split_once('='));
     let owned = |(name, value): (&str, &str)| {
@@ -58,6 +60,11 @@ fn cookies(request: &HttpRequest) -> Vec<(String, SecretText)> {
         )
     };
     pairs.map(owned).take(MOST_PAIRS).collect()
+}
+
+fn cookie_texts(request: &HttpRequest) -> impl Iterator<Item = &str> {
+    let headers = request.headers().get_all(header::COOKIE);
+    headers.filter_map(|value| value.to_str().ok())
 }
 
 fn client(request: &HttpRequest) -> ClientFacts {

@@ -114,7 +114,7 @@ fn viewer(config: &Config) -> String {
     let now = SystemClock.now();
     let expires = now.plus(std::time::Duration::from_secs(3600));
     let streams = [STREAM.parse().unwrap()];
-    let token = mint::viewer_token(&config.access, &streams, "viewer", now, expires);
+    let token = mint::viewer_token(&config.access.schemes, &streams, "viewer", now, expires);
     token.unwrap().expose().to_owned()
 }
 

@@ -22,7 +22,7 @@ const MINIMAL: &str = "[grants]\nkey_files = [\"/k\"]\n[entitlement]\nsource = \
 
 #[test]
 fn nothing_is_open_by_default() {
-    assert!(parse(MINIMAL).unwrap().schemes.is_empty());
+    assert!(parse(MINIMAL).unwrap().schemes.0.is_empty());
     for incomplete in [
         "",
         "[grants]\nkey_files = [\"/k\"]",
@@ -159,8 +159,7 @@ async fn keys_are_refused_by_name() {
     ];
     for (toml, expected) in cases {
         let mut config = bench.config.clone();
-        let scheme = toml::from_str(&toml).unwrap();
-        config.schemes.insert("jwt".to_owned(), scheme);
+        config.schemes = toml::from_str(&format!("[jwt]\n{toml}")).unwrap();
         let found = refusal(&bench, &config);
         let as_expected = match (&found, expected) {
             (Some(found), Some(text)) => found.starts_with("schemes.jwt: ") && found.contains(text),
@@ -178,11 +177,14 @@ async fn the_rest_is_refused_by_name() {
         change(&mut config);
         refusal(&bench, &config).unwrap_or_default()
     };
-    let scheme: SchemeConfig = toml::from_str(&format!("secret = {:?}", fake_secret('a'))).unwrap();
-    let named = |config: &mut Config| {
-        config.schemes.insert("team".to_owned(), scheme.clone());
-    };
-    assert!(refused(&named).contains("schemes.team: the name is no kind"));
+    let named = format!("[team]\nsecret = {:?}", fake_secret('a'));
+    let fault = toml::from_str::<SchemesConfig>(&named).unwrap_err();
+    assert!(
+        fault
+            .message()
+            .contains("schemes.team: the name is no kind"),
+        "{fault}"
+    );
     let viewer = ViewerConfig {
         subject: "alice".to_owned(),
         streams: Vec::new(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256};
 
 use super::*;
-use crate::access::scheme::SchemeConfig;
+use crate::access::scheme::{JwtConfig, SchemeConfig, SchemesConfig};
 use crate::access::testing::{Bench, START, fake_secret, private_file};
 use crate::domain::{Denied, StreamId};
 
@@ -26,7 +26,13 @@ fn patterns(texts: &[&str]) -> Vec<StreamPattern> {
 
 fn mint(bench: &Bench, streams: &[&str]) -> Result<SecretText, MintError> {
     let end = START.plus(Duration::from_secs(3600));
-    viewer_token(&bench.config, &patterns(streams), "alice", START, end)
+    viewer_token(
+        &bench.config.schemes,
+        &patterns(streams),
+        "alice",
+        START,
+        end,
+    )
 }
 
 #[tokio::test]
@@ -46,7 +52,7 @@ async fn a_token_may_be_minted_expired() {
     let bench = Bench::new(&(scheme("jwt", 'a', "") + ALLOW)).await;
     let before = START.minus(Duration::from_secs(3600));
     let streams = patterns(&["live/a"]);
-    let token = viewer_token(&bench.config, &streams, "alice", START, before).unwrap();
+    let token = viewer_token(&bench.config.schemes, &streams, "alice", START, before).unwrap();
     let found = bench.admit(&token).await.unwrap_err();
     assert_eq!(found, Denied::BadCredential("it has expired"));
 }
@@ -104,24 +110,25 @@ async fn private_keys_sign_for_public_ones() {
         let pair = KeyPair::generate_for(algorithm).unwrap();
         let stranger = KeyPair::generate_for(algorithm).unwrap();
         let file = |name, pem: &str| private_file(bench.dir.path(), name, pem);
-        let scheme = |signing| SchemeConfig {
+        let scheme = |signing| JwtConfig {
             public_key_file: Some(file("public.pem", &pair.public_key_pem())),
             signing_key_file: signing,
-            ..SchemeConfig::default()
+            ..JwtConfig::default()
         };
         let own = scheme(Some(file("own.pem", &pair.serialize_pem())));
         let other = scheme(Some(file("other.pem", &stranger.serialize_pem())));
         let silent = scheme(None);
 
         let mut mint_with = |scheme| {
-            bench.config.schemes = BTreeMap::from([("jwt".to_owned(), scheme)]);
+            let scheme = SchemeConfig::Jwt(Box::new(scheme));
+            bench.config.schemes = SchemesConfig(BTreeMap::from([("jwt".to_owned(), scheme)]));
             mint(&bench, &["live/a"])
         };
         assert!(mint_with(own).is_ok());
         assert!(matches!(mint_with(other), Err(MintError::Refused(_))));
         assert!(matches!(mint_with(silent), Err(MintError::NoSigner)));
     }
-    bench.config.schemes.clear();
+    bench.config.schemes = SchemesConfig::default();
     assert!(matches!(
         mint(&bench, &["live/a"]),
         Err(MintError::NoSigner)

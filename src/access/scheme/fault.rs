@@ -10,6 +10,8 @@ use crate::domain::Denied;
 pub(in crate::access) enum Fault {
     /// No entry is for the client's certificate.
     Certificate,
+    /// The request shows nothing that the scheme looks at.
+    None,
     /// No scheme knows the form.
     Form,
     /// An API key in a URL.
@@ -22,8 +24,34 @@ pub(in crate::access) enum Fault {
     Extension,
     /// No key of the instance is for this algorithm.
     Algorithm,
+    /// The token is not of the scheme's form, or a field of it is not.
+    Malformed,
+    /// The path is one in disguise, or not what the token is for.
+    Path,
+    /// A parameter or field stands there twice.
+    Twice,
+    /// A time parameter under a name that the scheme does not read.
+    UnknownTime,
+    /// A time in milliseconds.
+    Milliseconds,
+    /// The hash is hexadecimal.
+    HashHex,
+    /// The hash is the base64 of hexadecimal digits.
+    HashNotRaw,
+    /// The hash has the standard alphabet of base64.
+    HashAlphabet,
+    /// The hash has another length.
+    HashLength,
+    /// The token names no stream where it must.
+    NoStream,
+    /// The fields can be read in two ways.
+    Ambiguous,
     /// No key of the instance made it.
     Signature,
+    /// None of the secrets, with what is known of the request, gives the hash.
+    Hash,
+    /// The client's address is another, unknown, or hashed on one side only.
+    Address,
     /// The payload is no JSON object.
     Payload,
     /// `iss` is missing or another.
@@ -40,6 +68,8 @@ pub(in crate::access) enum Fault {
     Life,
     /// The claim that names one key is malformed.
     Kid,
+    /// It is for other streams.
+    Stream,
     /// Its time has not come.
     NotYet,
     /// Its time is over.
@@ -53,13 +83,28 @@ impl Fault {
     pub(in crate::access) fn reason(self) -> &'static str {
         match self {
             Self::Certificate => "no entry of client_certificates is for the client's certificate",
+            Self::None => "the request has no token of this scheme",
+            Self::Stream => "it is for other streams",
             Self::Form => "it has the form of no configured scheme",
             Self::Place => "an API key belongs in a header, not in a URL",
             Self::TooLong => "the token is too long",
             Self::Header => "the header is malformed or names no algorithm",
             Self::Extension => "the header demands an extension",
             Self::Algorithm => "the algorithm is not one of the scheme's",
+            Self::Malformed => "the token is malformed",
+            Self::Path => "the path is not the token's",
+            Self::Twice => "a parameter stands there twice",
+            Self::UnknownTime => "a time parameter has a name that is not read",
+            Self::Milliseconds => "a time is in milliseconds",
+            Self::HashHex => "the hash is hexadecimal where base64 is wanted",
+            Self::HashNotRaw => "the hash is the base64 of hexadecimal digits, not of the digest",
+            Self::HashAlphabet => "the hash has + or / where - and _ are wanted",
+            Self::HashLength => "the hash has another length",
+            Self::NoStream => "the token names no stream",
+            Self::Ambiguous => "the id could be the end of another address",
             Self::Signature => "the signature or secret is wrong",
+            Self::Hash => "the hash is another",
+            Self::Address => "the client's address is not the token's",
             Self::Payload => "the payload is malformed",
             Self::Issuer => "the issuer is not the scheme's",
             Self::Audience => "the audience is not the scheme's",
@@ -71,6 +116,45 @@ impl Fault {
             Self::NotYet => "it is not valid yet",
             Self::Expired => "it has expired",
             Self::StoreAway => "the store of API keys does not answer",
+        }
+    }
+}
+
+impl Fault {
+    /// The same for programs, as `token verify --json` and `explain` print it.
+    pub(in crate::access) fn code(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::None => "no_token",
+            Self::Stream => "stream",
+            Self::Form => "unknown_form",
+            Self::Place => "place",
+            Self::TooLong => "too_long",
+            Self::Header => "header",
+            Self::Extension => "extension",
+            Self::Algorithm => "algorithm",
+            Self::Path => "path",
+            Self::Twice => "duplicate_param",
+            Self::UnknownTime => "unknown_time_param",
+            Self::Milliseconds => "milliseconds",
+            Self::HashHex | Self::HashNotRaw | Self::HashLength => "hash_length",
+            Self::HashAlphabet => "hash_alphabet",
+            Self::NoStream => "no_stream",
+            Self::Ambiguous => "ambiguous",
+            Self::Signature => "signature",
+            Self::Hash => "hash_mismatch",
+            Self::Address => "ip",
+            Self::Malformed | Self::Payload => "malformed",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Subject => "subject",
+            Self::Expiry => "no_expiry",
+            Self::Times => "time",
+            Self::Life => "life",
+            Self::Kid => "kid",
+            Self::NotYet => "not_yet",
+            Self::Expired => "expired",
+            Self::StoreAway => "undecided",
         }
     }
 }

@@ -1,21 +1,44 @@
 //! Schemes: each turns a token of its own form into a principal, one file for each kind.
 //!
-//! A new scheme is a file beside `jwt`, a variant of [`Scheme`] and a [`SchemeKind`].
+//! A new scheme is a file beside `jwt`, a variant of [`SchemeConfig`], and of
+//! [`Scheme`] or, where it signs parts of the request, of `signed::Scheme`.
 //!
 //! Must not know: what the principal then asks for.
 
 mod api_key;
 pub(super) mod certificate;
+mod config;
+pub(super) mod edgeauth;
 mod fault;
 mod grant;
+pub(super) mod hdnts;
 pub(super) mod jwt;
+pub(super) mod order;
+pub(super) mod request;
+mod scope;
+mod seconds;
+mod secrets;
+pub(super) mod securetoken;
+pub(super) mod signed;
+mod tilde;
+pub(super) mod urlparams;
 mod verified;
+mod vouched;
+pub(super) mod wmsauth;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use config::{SchemeConfig, SchemeFault, SchemesConfig, SectionError};
+pub use edgeauth::{EdgeAuthConfig, EdgeAuthFault, MacAlgorithm};
 pub(super) use fault::Fault;
-pub use jwt::{SchemeConfig, SchemeFault, SchemeKind};
+pub use hdnts::HdntsConfig;
+pub use jwt::{JwtConfig, JwtFault};
+pub use secrets::SecretsFault;
+pub use securetoken::{HashAlgorithm, SecureTokenConfig};
+pub use urlparams::{UrlParamsConfig, UrlParamsFault};
+pub(super) use verified::Verified;
+pub(super) use vouched::LAST_SECOND;
+pub use wmsauth::WmsAuthConfig;
 
 use super::certificate::CertificateConfig;
 use super::config::AccessConfigError;
@@ -26,11 +49,15 @@ use crate::store::Store;
 use api_key::ApiKeys;
 use certificate::Certificates;
 use jwt::Jwt;
-use verified::{Verified, VerifiedTokens};
+use request::Request;
+use signed::SignedRequests;
+use verified::VerifiedTokens;
 
 /// Every configured instance, and the tokens that lately verified.
 pub(super) struct Schemes {
     schemes: Vec<Scheme>,
+    /// Those that sign parts of a request, and so verify it for one content alone.
+    signed: Vec<SignedRequests>,
     certificates: Certificates,
     cache: VerifiedTokens,
 }
@@ -42,9 +69,15 @@ enum Scheme {
     Jwt(Box<Jwt>),
 }
 
+/// Whether every instance can be loaded.
+pub(super) fn check(config: &SchemesConfig) -> Result<(), AccessConfigError> {
+    jwt::load(config)?;
+    signed::load(config).map(drop)
+}
+
 impl Schemes {
     pub(super) fn new(
-        config: &BTreeMap<String, SchemeConfig>,
+        config: &SchemesConfig,
         certificates: &[CertificateConfig],
         grants: Arc<Grants>,
         store: Store,
@@ -52,6 +85,7 @@ impl Schemes {
         let ours = [Scheme::Grant(grants), Scheme::ApiKey(ApiKeys::new(store))];
         let jwts = jwt::load(config)?.into_iter();
         Ok(Self {
+            signed: signed::load(config)?,
             schemes: ours
                 .into_iter()
                 .chain(jwts.map(|jwt| Scheme::Jwt(Box::new(jwt))))
@@ -81,6 +115,30 @@ impl Schemes {
             None => {}
         }
         Err(deepest.map_or(Denied::NoCredential, Denied::from))
+    }
+
+    /// Whether any instance signs parts of requests.
+    pub(super) fn sign_requests(&self) -> bool {
+        !self.signed.is_empty()
+    }
+
+    /// Tries the schemes that sign parts of a request, in their order. `None` if it shows nothing
+    /// of any.
+    pub(super) fn verify_request(
+        &self,
+        request: &Request<'_>,
+        now: Timestamp,
+    ) -> Option<Result<Arc<Principal>, Fault>> {
+        let mut deepest = None;
+        for instance in &self.signed {
+            let outcome = instance.verify(request);
+            match outcome.map(|it| it.and_then(|it| it.check_time(now).map(|()| it))) {
+                Some(Ok(verified)) => return Some(Ok(verified.principal)),
+                Some(Err(fault)) => deepest = deepest.max(Some(fault)),
+                None => {}
+            }
+        }
+        deepest.map(Err)
     }
 
     /// Tries every scheme on one token. A cached verification saves the signature, never the

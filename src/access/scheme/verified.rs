@@ -23,7 +23,7 @@ pub(in crate::access) struct Verified {
 impl Verified {
     /// Good from `not_before`, that instant included, to the expiry, that instant excluded
     /// (RFC 7519 §4.1.4 and §4.1.5).
-    pub(super) fn check_time(&self, now: Timestamp) -> Result<(), Fault> {
+    pub(in crate::access) fn check_time(&self, now: Timestamp) -> Result<(), Fault> {
         if !self.principal.is_live(now) {
             return Err(Fault::Expired);
         }

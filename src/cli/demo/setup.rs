@@ -92,7 +92,8 @@ impl Setup {
         }
         let opened = patterns(&OPEN)?;
         let expires = now.plus(TOKEN_LIFE);
-        let token = mint::viewer_token(&config.access, &opened, "demo-viewer", now, expires)?;
+        let token =
+            mint::viewer_token(&config.access.schemes, &opened, "demo-viewer", now, expires)?;
         let state = dir.join("source.epoch");
         Ok(Self {
             config,

@@ -193,7 +193,8 @@ fn minted(args: &StormArgs, config: &Config) -> anyhow::Result<Vec<SecretText>> 
     let streams = [StreamPattern::from(&args.stream)];
     let now = SystemClock.now();
     let expires = now.plus(*args.at_most + SLACK);
-    let sign = |subject: &str| mint::viewer_token(&config.access, &streams, subject, now, expires);
+    let sign =
+        |subject: &str| mint::viewer_token(&config.access.schemes, &streams, subject, now, expires);
     Ok(match &args.subject {
         Some(subject) => vec![sign(subject)?],
         None => (1..=args.players)

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::config::{SchemeConfig, SchemeFault};
+use super::config::{JwtConfig, JwtFault};
 use crate::access::scheme::Fault;
 use crate::access::scheme::verified::Verified;
 use crate::crypto::sha256;
@@ -44,13 +44,13 @@ pub(super) struct ClaimRules {
 }
 
 impl ClaimRules {
-    pub(super) fn new(config: &SchemeConfig) -> Result<Self, SchemeFault> {
+    pub(super) fn new(config: &JwtConfig) -> Result<Self, JwtFault> {
         check_names(config)?;
         if config.actions.iter().any(|a| a.0 == Action::Operate) {
-            return Err(SchemeFault::Operate);
+            return Err(JwtFault::Operate);
         }
         if *config.leeway.0 > MAX_LEEWAY {
-            return Err(SchemeFault::Leeway);
+            return Err(JwtFault::Leeway);
         }
         Ok(Self {
             within: config.streams.iter().map(|text| text.0.clone()).collect(),
@@ -147,19 +147,19 @@ impl ClaimRules {
     }
 }
 
-fn check_names(config: &SchemeConfig) -> Result<(), SchemeFault> {
+fn check_names(config: &JwtConfig) -> Result<(), JwtFault> {
     let names = [
         ("stream_claim", &config.stream_claim),
         ("subject_claim", &config.subject_claim),
     ];
     for (option, name) in names {
         if RESERVED.contains(&name.as_str()) {
-            return Err(SchemeFault::Claim(option, name.clone()));
+            return Err(JwtFault::Claim(option, name.clone()));
         }
     }
     if config.stream_claim == config.subject_claim {
         let name = config.stream_claim.clone();
-        return Err(SchemeFault::Claim("stream_claim", name));
+        return Err(JwtFault::Claim("stream_claim", name));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::api::Text;
 use crate::crypto::{PrivateFileError, SecretText};
@@ -15,9 +16,9 @@ use crate::domain::{Action, StreamPattern};
 /// One instance of a scheme.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct SchemeConfig {
-    /// Which scheme it is. Default: the instance's name, so that `[schemes.jwt]` needs none.
-    pub kind: Option<SchemeKind>,
+pub struct JwtConfig {
+    /// `"jwt"`; not needed where the instance has that name.
+    pub kind: Option<IgnoredAny>,
     /// The streams it may speak for, whatever its tokens name. Default `["**"]`.
     pub streams: Vec<Text<StreamPattern>>,
     /// The most that a token may do; a token without the claim `actions` may do what viewers do.
@@ -57,15 +58,7 @@ pub struct SchemeConfig {
     pub max_life: Option<Text<humantime::Duration>>,
 }
 
-/// The kinds of schemes that can be configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SchemeKind {
-    /// JSON Web Tokens, RFC 7519.
-    Jwt,
-}
-
-impl Default for SchemeConfig {
+impl Default for JwtConfig {
     fn default() -> Self {
         Self {
             kind: None,
@@ -89,7 +82,7 @@ impl Default for SchemeConfig {
     }
 }
 
-impl SchemeConfig {
+impl JwtConfig {
     /// Every path of the section, for resolving relative ones.
     pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         [
@@ -107,10 +100,7 @@ impl SchemeConfig {
 
 /// What is wrong with an instance. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
-pub enum SchemeFault {
-    /// Its name is not a kind, and it names none.
-    #[error("the name is no kind of scheme: add kind = \"jwt\"")]
-    Kind,
+pub enum JwtFault {
     /// Nothing to verify with.
     #[error("one of secret, secret_file and public_key_file is needed")]
     NoKey,

@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use zeroize::Zeroizing;
 
-use super::config::{SchemeConfig, SchemeFault};
+use super::config::{JwtConfig, JwtFault};
 use crate::crypto::{SecretText, read_private};
 
 /// The shortest shared secret, in bytes (RFC 7518 §3.2 for HS256).
@@ -34,17 +34,17 @@ struct Named {
 }
 
 /// The instance's key, and the alternate if there is one.
-pub(super) fn load(config: &SchemeConfig) -> Result<Vec<VerifyingKey>, SchemeFault> {
+pub(super) fn load(config: &JwtConfig) -> Result<Vec<VerifyingKey>, JwtFault> {
     let named = [primary(config)?, alternate(config)?];
     if named[0].is_none() {
-        return Err(SchemeFault::NoKey);
+        return Err(JwtFault::NoKey);
     }
     let idle = config.algorithms.iter().find(|algorithm| {
         let mut keys = named.iter().flatten();
         !keys.any(|named| named.is_for(**algorithm))
     });
     if let Some(idle) = idle {
-        return Err(SchemeFault::IdleAlgorithm(*idle));
+        return Err(JwtFault::IdleAlgorithm(*idle));
     }
     let keys = named.into_iter().flatten();
     keys.map(|named| named.with_algorithms(&config.algorithms))
@@ -52,18 +52,16 @@ pub(super) fn load(config: &SchemeConfig) -> Result<Vec<VerifyingKey>, SchemeFau
 }
 
 /// The instance's shared secret, if it has one.
-pub(super) fn shared_secret(
-    config: &SchemeConfig,
-) -> Result<Option<Zeroizing<Vec<u8>>>, SchemeFault> {
+pub(super) fn shared_secret(config: &JwtConfig) -> Result<Option<Zeroizing<Vec<u8>>>, JwtFault> {
     match (&config.secret, &config.secret_file) {
-        (Some(_), Some(_)) => Err(SchemeFault::TwoKeys("secret", "secret_file")),
+        (Some(_), Some(_)) => Err(JwtFault::TwoKeys("secret", "secret_file")),
         (Some(text), None) => secret("secret", text.expose()).map(Some),
         (None, Some(path)) => secret_from("secret_file", path).map(Some),
         (None, None) => Ok(None),
     }
 }
 
-fn primary(config: &SchemeConfig) -> Result<Option<Named>, SchemeFault> {
+fn primary(config: &JwtConfig) -> Result<Option<Named>, JwtFault> {
     one_of(
         ("secret", &config.secret),
         ("secret_file", config.secret_file.as_deref()),
@@ -71,7 +69,7 @@ fn primary(config: &SchemeConfig) -> Result<Option<Named>, SchemeFault> {
     )
 }
 
-fn alternate(config: &SchemeConfig) -> Result<Option<Named>, SchemeFault> {
+fn alternate(config: &JwtConfig) -> Result<Option<Named>, JwtFault> {
     one_of(
         ("alternate_secret", &config.alternate_secret),
         (
@@ -89,19 +87,19 @@ fn one_of(
     (text_option, text): (&'static str, &Option<SecretText>),
     (file_option, file): (&'static str, Option<&Path>),
     (public_option, public): (&'static str, Option<&Path>),
-) -> Result<Option<Named>, SchemeFault> {
+) -> Result<Option<Named>, JwtFault> {
     match (text, file, public) {
         (None, None, None) => Ok(None),
         (Some(text), None, None) => hmac(text_option, &secret(text_option, text.expose())?),
         (None, Some(path), None) => hmac(file_option, &secret_from(file_option, path)?),
         (None, None, Some(path)) => public_key(public_option, path).map(Some),
-        (Some(_), Some(_), _) => Err(SchemeFault::TwoKeys(text_option, file_option)),
-        (Some(_), _, Some(_)) => Err(SchemeFault::TwoKeys(text_option, public_option)),
-        (_, Some(_), Some(_)) => Err(SchemeFault::TwoKeys(file_option, public_option)),
+        (Some(_), Some(_), _) => Err(JwtFault::TwoKeys(text_option, file_option)),
+        (Some(_), _, Some(_)) => Err(JwtFault::TwoKeys(text_option, public_option)),
+        (_, Some(_), Some(_)) => Err(JwtFault::TwoKeys(file_option, public_option)),
     }
 }
 
-fn hmac(option: &'static str, secret: &[u8]) -> Result<Option<Named>, SchemeFault> {
+fn hmac(option: &'static str, secret: &[u8]) -> Result<Option<Named>, JwtFault> {
     Ok(Some(Named {
         option,
         key: DecodingKey::from_secret(secret),
@@ -109,27 +107,27 @@ fn hmac(option: &'static str, secret: &[u8]) -> Result<Option<Named>, SchemeFaul
     }))
 }
 
-fn secret_from(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, SchemeFault> {
-    let text = read_private(path).map_err(|error| SchemeFault::File(option, error))?;
+fn secret_from(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, JwtFault> {
+    let text = read_private(path).map_err(|error| JwtFault::File(option, error))?;
     secret(option, text.trim())
 }
 
-fn secret(option: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, SchemeFault> {
+fn secret(option: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, JwtFault> {
     if text.contains("-----BEGIN") {
-        return Err(SchemeFault::PemSecret(option));
+        return Err(JwtFault::PemSecret(option));
     }
     if text.len() < MIN_SECRET {
-        return Err(SchemeFault::ShortSecret(option, text.len()));
+        return Err(JwtFault::ShortSecret(option, text.len()));
     }
     Ok(Zeroizing::new(text.as_bytes().to_vec()))
 }
 
-fn public_key(option: &'static str, path: &Path) -> Result<Named, SchemeFault> {
+fn public_key(option: &'static str, path: &Path) -> Result<Named, JwtFault> {
     let pem = std::fs::read(path)
-        .map_err(|error| SchemeFault::Unreadable(option, path.to_owned(), error))?;
+        .map_err(|error| JwtFault::Unreadable(option, path.to_owned(), error))?;
     let found =
         parse_public(&pem).and_then(|(key, usual)| is_usable(&key, usual).then_some((key, usual)));
-    let (key, usual) = found.ok_or_else(|| SchemeFault::PublicKey(option, path.to_owned()))?;
+    let (key, usual) = found.ok_or_else(|| JwtFault::PublicKey(option, path.to_owned()))?;
     Ok(Named { option, key, usual })
 }
 
@@ -179,13 +177,13 @@ impl Named {
         }
     }
 
-    fn with_algorithms(self, configured: &[Algorithm]) -> Result<VerifyingKey, SchemeFault> {
+    fn with_algorithms(self, configured: &[Algorithm]) -> Result<VerifyingKey, JwtFault> {
         let algorithms: Vec<_> = match configured {
             [] => vec![self.usual],
             some => some.iter().copied().filter(|a| self.is_for(*a)).collect(),
         };
         if algorithms.is_empty() {
-            return Err(SchemeFault::NoAlgorithm(self.option));
+            return Err(JwtFault::NoAlgorithm(self.option));
         }
         Ok(VerifyingKey {
             key: self.key,

@@ -10,19 +10,18 @@ mod config;
 mod key;
 mod sign;
 
-use std::collections::BTreeMap;
-
 use jsonwebtoken::{Header, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
 use super::Fault;
+use super::config::{SchemeConfig, SchemesConfig};
 use super::verified::Verified;
 use crate::access::config::AccessConfigError;
 use crate::crypto::SecretText;
 use claims::ClaimRules;
 use key::VerifyingKey;
 
-pub use config::{SchemeConfig, SchemeFault, SchemeKind};
+pub use config::{JwtConfig, JwtFault};
 pub(in crate::access) use sign::{Order, sign};
 
 /// The longest token looked at, in bytes.
@@ -35,23 +34,22 @@ pub(in crate::access) struct Jwt {
 }
 
 /// Every JWT instance, in the order of their names.
-pub(in crate::access) fn load(
-    config: &BTreeMap<String, SchemeConfig>,
-) -> Result<Vec<Jwt>, AccessConfigError> {
-    let instance = |(name, config): (&String, &SchemeConfig)| {
-        Jwt::new(name, config).map_err(|fault| AccessConfigError::Scheme {
+pub(in crate::access) fn load(config: &SchemesConfig) -> Result<Vec<Jwt>, AccessConfigError> {
+    let jwts = config.0.iter().filter_map(|(name, config)| match config {
+        SchemeConfig::Jwt(config) => Some((name, config)),
+        _ => None,
+    });
+    jwts.map(|(name, config)| {
+        Jwt::new(config).map_err(|fault| AccessConfigError::Scheme {
             name: name.clone(),
-            fault,
+            fault: fault.into(),
         })
-    };
-    config.iter().map(instance).collect()
+    })
+    .collect()
 }
 
 impl Jwt {
-    fn new(name: &str, config: &SchemeConfig) -> Result<Self, SchemeFault> {
-        if config.kind.is_none() && name != "jwt" {
-            return Err(SchemeFault::Kind);
-        }
+    pub(in crate::access) fn new(config: &JwtConfig) -> Result<Self, JwtFault> {
         Ok(Self {
             keys: key::load(config)?,
             rules: ClaimRules::new(config)?,

@@ -7,7 +7,7 @@ use std::path::Path;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, EncodingKey, Header, encode};
 use serde_json::{Map, Value};
 
-use super::config::{SchemeConfig, SchemeFault};
+use super::config::{JwtConfig, JwtFault};
 use super::key;
 use crate::crypto::{SecretText, read_private};
 use crate::domain::{StreamPattern, Timestamp};
@@ -23,9 +23,9 @@ pub(in crate::access) struct Order<'a> {
 
 /// A viewer's token of the instance; `None` if it has no key that signs.
 pub(in crate::access) fn sign(
-    config: &SchemeConfig,
+    config: &JwtConfig,
     order: Order<'_>,
-) -> Result<Option<SecretText>, SchemeFault> {
+) -> Result<Option<SecretText>, JwtFault> {
     let keys = key::load(config)?;
     let algorithm = keys[0].algorithms[0];
     let key = match (key::shared_secret(config)?, &config.signing_key_file) {
@@ -34,22 +34,22 @@ pub(in crate::access) fn sign(
         (None, None) => return Ok(None),
     };
     let token = encode(&Header::new(algorithm), &claims(config, order), &key);
-    let token = token.map_err(|_| SchemeFault::SigningKey)?;
+    let token = token.map_err(|_| JwtFault::SigningKey)?;
     Ok(Some(SecretText::new(token)))
 }
 
-fn private_key(path: &Path, algorithm: Algorithm) -> Result<EncodingKey, SchemeFault> {
-    let pem = read_private(path).map_err(|error| SchemeFault::File("signing_key_file", error))?;
+fn private_key(path: &Path, algorithm: Algorithm) -> Result<EncodingKey, JwtFault> {
+    let pem = read_private(path).map_err(|error| JwtFault::File("signing_key_file", error))?;
     let key = match algorithm.family() {
         AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(pem.as_bytes()),
         AlgorithmFamily::Ec => EncodingKey::from_ec_pem(pem.as_bytes()),
         AlgorithmFamily::Ed => EncodingKey::from_ed_pem(pem.as_bytes()),
-        AlgorithmFamily::Hmac => return Err(SchemeFault::SigningKey),
+        AlgorithmFamily::Hmac => return Err(JwtFault::SigningKey),
     };
-    key.map_err(|_| SchemeFault::SigningKey)
+    key.map_err(|_| JwtFault::SigningKey)
 }
 
-fn claims(config: &SchemeConfig, order: Order<'_>) -> Map<String, Value> {
+fn claims(config: &JwtConfig, order: Order<'_>) -> Map<String, Value> {
     let streams: Vec<_> = order.streams.iter().map(StreamPattern::as_str).collect();
     let mut claims = Map::new();
     claims.insert(config.stream_claim.clone(), streams.into());

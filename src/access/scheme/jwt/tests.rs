@@ -21,8 +21,8 @@ fn instance(toml: &str) -> Jwt {
     configured(toml).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-fn configured(toml: &str) -> Result<Jwt, SchemeFault> {
-    Jwt::new("jwt", &toml::from_str(toml).unwrap())
+fn configured(toml: &str) -> Result<Jwt, JwtFault> {
+    Jwt::new(&toml::from_str(toml).unwrap())
 }
 
 fn hs256(options: &str) -> Jwt {

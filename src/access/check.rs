@@ -1,0 +1,228 @@
+//! One instance alone: judging a URL as the server would, and making a query that it takes.
+//!
+//! Must not know: the command line, sessions, or entitlement.
+
+use std::net::IpAddr;
+
+use super::config::AccessConfigError;
+use super::scheme::jwt::Jwt;
+use super::scheme::order::Order;
+use super::scheme::request::Request;
+use super::scheme::signed::SignedRequests;
+use super::scheme::{Fault, LAST_SECOND, SchemeConfig, SchemesConfig, Verified};
+use crate::crypto::SecretText;
+use crate::domain::{StreamId, StreamPattern, Timestamp};
+
+pub use super::scheme::request::Purpose;
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The playlist's URL path, as the viewer has it, and its query.
+    pub path: &'a str,
+    /// Everything after `?`.
+    pub query: &'a str,
+    /// Headers by name.
+    pub headers: &'a [(String, String)],
+    /// The client's address.
+    pub ip: Option<IpAddr>,
+    /// The request's method.
+    pub method: &'a str,
+    /// What it wants.
+    pub purpose: Purpose,
+}
+
+/// What the instance says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It opens the URL.
+    Allow {
+        /// The viewer.
+        subject: String,
+        /// What the token opens.
+        streams: Vec<StreamPattern>,
+        /// When it is over.
+        expires: Option<Timestamp>,
+    },
+    /// It does not, for this reason: a word for programs, and a sentence.
+    Deny(&'static str, &'static str),
+}
+
+/// One instance, loaded.
+pub enum Instance {
+    /// Its tokens stand for themselves.
+    Token(Box<TokenInstance>),
+    /// It signs parts of the request.
+    Request(Box<RequestInstance>),
+}
+
+/// Opaque: JWT.
+pub struct TokenInstance(Jwt);
+/// Opaque: every other kind.
+pub struct RequestInstance(SignedRequests);
+
+/// Why there is no instance to ask.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// None has this name or is of this kind.
+    #[error("the configuration has no [schemes.{0}], and none of that kind")]
+    None(String),
+    /// It is misconfigured.
+    #[error(transparent)]
+    Config(#[from] AccessConfigError),
+}
+
+impl Instance {
+    /// The instance `name`, or the first one of that kind.
+    pub fn load(config: &SchemesConfig, name: &str) -> Result<Self, InstanceError> {
+        let by_kind = || config.0.iter().find(|(_, config)| config.kind() == name);
+        let found = config.0.get_key_value(name).or_else(by_kind);
+        let (name, config) = found.ok_or_else(|| InstanceError::None(name.to_owned()))?;
+        let wrong = |fault| AccessConfigError::Scheme {
+            name: name.clone(),
+            fault,
+        };
+        if let SchemeConfig::Jwt(config) = config {
+            let jwt = Jwt::new(config).map_err(|fault| wrong(fault.into()))?;
+            return Ok(Self::Token(Box::new(TokenInstance(jwt))));
+        }
+        let signed = SignedRequests::load(config).map_err(wrong)?;
+        let signed = signed.ok_or_else(|| InstanceError::None(name.clone()))?;
+        Ok(Self::Request(Box::new(RequestInstance(signed))))
+    }
+
+    /// The verdict at `now`.
+    pub fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Verdict {
+        let outcome = match self {
+            Self::Token(instance) => instance.verify(asked),
+            Self::Request(instance) => instance.verify(asked),
+        };
+        let outcome = outcome.unwrap_or(Err(Fault::None));
+        let outcome = outcome.and_then(|it| it.check_time(now).map(|()| it));
+        match outcome.and_then(|it| check_content(&it, asked).map(|()| it)) {
+            Ok(verified) => Verdict::Allow {
+                subject: verified.principal.subject.clone(),
+                streams: verified.principal.streams.clone(),
+                expires: self.last_instant(&verified),
+            },
+            Err(fault) => Verdict::Deny(fault.code(), fault.reason()),
+        }
+    }
+}
+
+/// A query to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The stream: `live/news`.
+    pub stream: &'a str,
+    /// The viewer, where the scheme has a place for one.
+    pub subject: &'a str,
+    /// The client's address, if the token shall be bound to it.
+    pub ip: Option<IpAddr>,
+    /// From when.
+    pub start: Timestamp,
+    /// Until when, in whole seconds.
+    pub end: Timestamp,
+}
+
+impl Instance {
+    /// Whether its tokens are a URL's query, signed with parts of the request.
+    pub fn signs_requests(&self) -> bool {
+        matches!(self, Self::Request(_))
+    }
+
+    /// The query to put behind a playlist's URL, without `?`; `None` for a kind whose tokens stand
+    /// for themselves, which [`super::mint`] makes, and where nothing can be signed.
+    pub fn sign(&self, wanted: Wanted<'_>) -> Option<SecretText> {
+        let Self::Request(instance) = self else {
+            return None;
+        };
+        let order = Order {
+            content: wanted.stream,
+            subject: wanted.subject,
+            ip: wanted.ip,
+            start: wanted.start,
+            end: wanted.end,
+        };
+        instance.0.sign(order).map(SecretText::new)
+    }
+
+    /// A legacy token's last second counts whole.
+    fn last_instant(&self, verified: &Verified) -> Option<Timestamp> {
+        let expires = verified.principal.expires;
+        match self {
+            Self::Token(_) => expires,
+            Self::Request(_) => expires.map(|end| end.minus(LAST_SECOND)),
+        }
+    }
+}
+
+impl TokenInstance {
+    fn verify(&self, asked: Asked<'_>) -> Option<Result<Verified, Fault>> {
+        let mut deepest = None;
+        for token in asked.tokens() {
+            match self.0.verify(&SecretText::new(token)) {
+                Some(Ok(verified)) => return Some(Ok(verified)),
+                Some(Err(fault)) => deepest = deepest.max(Some(fault)),
+                None => deepest = deepest.max(Some(Fault::Form)),
+            }
+        }
+        deepest.map(Err)
+    }
+}
+
+impl RequestInstance {
+    fn verify(&self, asked: Asked<'_>) -> Option<Result<Verified, Fault>> {
+        let cookies: Vec<&str> = asked.header("cookie").collect();
+        let request = Request {
+            content: content(asked.path),
+            query: asked.query,
+            cookie_headers: &cookies,
+            ip: asked.ip,
+            purpose: asked.purpose,
+        };
+        self.0.verify(&request)
+    }
+}
+
+impl<'a> Asked<'a> {
+    fn header(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
+        let all = self.headers.iter();
+        all.filter(move |(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// What may be a token: bearers, and the parameter `token`.
+    fn tokens(&self) -> impl Iterator<Item = String> {
+        let bearers = self.header("authorization").filter_map(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme
+                .eq_ignore_ascii_case("bearer")
+                .then(|| token.trim().to_owned())
+        });
+        let pairs = super::scheme::request::pairs(self.query);
+        let named = pairs.filter(|(name, _)| *name == super::TOKEN_PARAMETER);
+        bearers.chain(named.map(|(_, value)| value.to_owned()))
+    }
+}
+
+/// The content's path, without what our own server puts before it.
+fn content(path: &str) -> &str {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let ours = ["v1/play/", "hls/"]
+        .into_iter()
+        .find_map(|prefix| path.strip_prefix(prefix));
+    ours.unwrap_or(path)
+}
+
+/// Whether the stream of the URL, which is some of its first parts, is one that the token opens.
+fn check_content(verified: &Verified, asked: Asked<'_>) -> Result<(), Fault> {
+    let path = content(asked.path);
+    let ends = path
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .chain([path.len()]);
+    let mut streams = ends.filter_map(|end| path[..end].parse::<StreamId>().ok());
+    let opens = streams.any(|stream| verified.principal.covers(&stream));
+    opens.then_some(()).ok_or(Fault::Stream)
+}

@@ -1,0 +1,180 @@
+//! The sections `[schemes.NAME]`: which kind each instance is, and its settings.
+//!
+//! Must not know: what a kind makes of its settings.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Table;
+
+use super::edgeauth::{EdgeAuthConfig, EdgeAuthFault};
+use super::hdnts::HdntsConfig;
+use super::jwt::{JwtConfig, JwtFault};
+use super::secrets::SecretsFault;
+use super::securetoken::SecureTokenConfig;
+use super::urlparams::{UrlParamsConfig, UrlParamsFault};
+use super::wmsauth::WmsAuthConfig;
+
+/// Every instance by its name; they are tried in the order of their names.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(try_from = "BTreeMap<String, Table>")]
+pub struct SchemesConfig(pub(in crate::access) BTreeMap<String, SchemeConfig>);
+
+/// One instance, by its `kind`; without one the instance's name is the kind.
+#[derive(Debug, Clone)]
+pub enum SchemeConfig {
+    /// JSON Web Tokens, RFC 7519.
+    Jwt(Box<JwtConfig>),
+    /// Wowza's SecureToken version 2.
+    SecureToken(SecureTokenConfig),
+    /// `WMSAuth` of WMSPanel and Nimble Streamer.
+    WmsAuth(WmsAuthConfig),
+    /// Wowza's CDN on Fastly.
+    Hdnts(HdntsConfig),
+    /// Akamai's EdgeAuth 2.0.
+    EdgeAuth(EdgeAuthConfig),
+    /// Wowza's ModuleSecureURLParams.
+    UrlParams(UrlParamsConfig),
+}
+
+/// The kinds, as the configuration spells them.
+const KINDS: &str = "jwt, securetoken, wmsauth, hdnts, edgeauth, urlparams";
+
+/// What the names of settings have in them whose values may not be quoted.
+const SECRET: [&str; 4] = ["secret", "salt", "play", "publish"];
+
+/// What is wrong with an instance. No variant holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemeFault {
+    /// Of a JWT instance.
+    #[error(transparent)]
+    Jwt(#[from] JwtFault),
+    /// The shared secrets.
+    #[error(transparent)]
+    Secrets(#[from] SecretsFault),
+    /// Of an EdgeAuth instance.
+    #[error(transparent)]
+    EdgeAuth(#[from] EdgeAuthFault),
+    /// Of a `urlparams` instance.
+    #[error(transparent)]
+    UrlParams(#[from] UrlParamsFault),
+}
+
+/// Why a section is none. No message quotes a value: it may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SectionError {
+    /// Its name is not a kind, and it names none, or one that does not exist.
+    #[error("schemes.{0}: the name is no kind of scheme: add kind = one of {KINDS}")]
+    Kind(String),
+    /// A name that the kind does not have.
+    #[error("{0}")]
+    Field(String),
+    /// A value of the wrong form.
+    #[error("`{setting}` of schemes.{name}: {fault}")]
+    Form {
+        /// The instance.
+        name: String,
+        /// Its setting.
+        setting: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+}
+
+impl TryFrom<BTreeMap<String, Table>> for SchemesConfig {
+    type Error = SectionError;
+
+    fn try_from(sections: BTreeMap<String, Table>) -> Result<Self, SectionError> {
+        let one = |(name, table): (String, Table)| {
+            let section = SchemeConfig::read(&name, &table)?;
+            Ok((name, section))
+        };
+        sections
+            .into_iter()
+            .map(one)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+impl SchemesConfig {
+    /// Every path of the sections, for resolving relative ones.
+    pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        self.0.values_mut().flat_map(SchemeConfig::paths_mut)
+    }
+
+    /// Leaves the instance `name` alone.
+    pub fn only(&mut self, name: &str) {
+        self.0.retain(|found, _| found == name);
+    }
+}
+
+impl SchemeConfig {
+    /// The section `name`.
+    pub(in crate::access) fn read(name: &str, table: &Table) -> Result<Self, SectionError> {
+        let kind = table.get("kind").map_or(Some(name), toml::Value::as_str);
+        match kind {
+            Some("jwt") => section(name, table).map(|it| Self::Jwt(Box::new(it))),
+            Some("securetoken") => section(name, table).map(Self::SecureToken),
+            Some("wmsauth") => section(name, table).map(Self::WmsAuth),
+            Some("hdnts") => section(name, table).map(Self::Hdnts),
+            Some("edgeauth") => section(name, table).map(Self::EdgeAuth),
+            Some("urlparams") => section(name, table).map(Self::UrlParams),
+            _ => Err(SectionError::Kind(name.to_owned())),
+        }
+    }
+
+    /// The kind, as the configuration spells it.
+    pub(in crate::access) fn kind(&self) -> &'static str {
+        match self {
+            Self::Jwt(_) => "jwt",
+            Self::SecureToken(_) => "securetoken",
+            Self::WmsAuth(_) => "wmsauth",
+            Self::Hdnts(_) => "hdnts",
+            Self::EdgeAuth(_) => "edgeauth",
+            Self::UrlParams(_) => "urlparams",
+        }
+    }
+
+    /// Every path of the section, for resolving relative ones.
+    pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Jwt(jwt) => jwt.paths_mut(),
+            Self::SecureToken(config) => config.secrets_file.iter_mut().collect(),
+            Self::WmsAuth(config) => config.secrets_file.iter_mut().collect(),
+            Self::Hdnts(config) => config.secrets_file.iter_mut().collect(),
+            Self::EdgeAuth(_) | Self::UrlParams(_) => Vec::new(),
+        }
+    }
+}
+
+fn section<T: DeserializeOwned>(name: &str, table: &Table) -> Result<T, SectionError> {
+    T::deserialize(table.clone()).map_err(|fault| {
+        let message = fault.message().trim().to_owned();
+        if message.starts_with("unknown field") {
+            return SectionError::Field(message);
+        }
+        let setting = culprit::<T>(table).unwrap_or_default();
+        let fault = match SECRET.iter().any(|part| setting.contains(part)) {
+            true => "a secret is text in quotes, secrets are a list of such".to_owned(),
+            false => message,
+        };
+        SectionError::Form {
+            name: name.to_owned(),
+            setting,
+            fault,
+        }
+    })
+}
+
+/// The setting that is wrong: the one that is so alone. Every setting has a default.
+fn culprit<T: DeserializeOwned>(table: &Table) -> Option<String> {
+    let mut settings = table.iter();
+    let is_wrong = |(name, value): &(&String, &toml::Value)| {
+        let alone = Table::from_iter([((*name).clone(), (*value).clone())]);
+        T::deserialize(alone).is_err()
+    };
+    settings.find(is_wrong).map(|(name, _)| name.clone())
+}

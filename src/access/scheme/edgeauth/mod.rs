@@ -1,0 +1,110 @@
+//! The scheme `edgeauth`: Akamai's EdgeAuth 2.0 (its published generators), and the long-lived
+//! `hdntl` token that a short one is exchanged for.
+//!
+//! Must not know: the other schemes, or the clock; the caller checks the time.
+
+mod acl;
+mod config;
+mod escape;
+mod sign;
+
+use std::borrow::Cow;
+
+use super::Fault;
+use super::hdnts::{check_address, time};
+use super::request::{Repeated, Request, decoded, is_plain_path, only, stream_path};
+use super::tilde::{Token, judged};
+use super::vouched::{Vouched, name_of};
+use crate::crypto::LegacyMac;
+
+pub use config::{EdgeAuthConfig, EdgeAuthFault, MacAlgorithm};
+pub(super) use sign::sign;
+
+/// The fields, in the order in which both generators write them.
+const FIELDS: [&str; 6] = ["ip", "st", "exp", "acl", "id", "data"];
+/// Where players show the long-lived token.
+const LONG_LIVED: &str = "hdntl";
+
+/// One instance.
+pub(in crate::access) struct EdgeAuth {
+    keys: Vec<LegacyMac>,
+    salt: Option<crate::crypto::SecretText>,
+    escape_early: bool,
+    /// The parameter and cookie names that are looked at; the first is written.
+    names: Vec<String>,
+}
+
+impl EdgeAuth {
+    /// `None` if the request has no such parameter and no such cookie.
+    pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
+        let mut deepest = None;
+        for name in self.names.iter().map(String::as_str).chain([LONG_LIVED]) {
+            let in_query = match only(request.query, name) {
+                Err(Repeated) => return Some(Err(Fault::Twice)),
+                Ok(value) => value,
+            };
+            for received in in_query.into_iter().chain(request.cookies(name)) {
+                match self.judge(request, received) {
+                    Ok(vouched) => return Some(Ok(vouched)),
+                    Err(fault) => deepest = deepest.max(Some(fault)),
+                }
+            }
+        }
+        deepest.map(Err)
+    }
+
+    fn judge(&self, request: &Request<'_>, received: &str) -> Result<Vouched, Fault> {
+        if !is_plain_path(request.content) {
+            return Err(Fault::Path);
+        }
+        judged(received, |text| self.judge_reading(request, text))
+    }
+
+    fn judge_reading(&self, request: &Request<'_>, text: &str) -> Result<Vouched, Fault> {
+        let token = Token::read(text, &FIELDS)?;
+        let acl = token.field("acl");
+        if !self.is_signed(request, &token, acl.is_none()) {
+            return Err(Fault::Hash);
+        }
+        if acl.is_some_and(|acl| !acl::covers(acl, request.content)) {
+            return Err(Fault::Path);
+        }
+        check_address(request, token.field("ip").map(plain).as_deref())?;
+        let start = token.field("st").map(time).transpose()?;
+        let end = time(token.field("exp").ok_or(Fault::Expiry)?)?;
+        let id = token.field("id").map(plain);
+        let vouched = Vouched::for_content(stream_path(request.content), name_of(text));
+        Ok(vouched
+            .speaking_for(id.as_deref())
+            .between(start, Some(end)))
+    }
+
+    /// A token without an ACL is for one URL, which is hashed and does not stand in it.
+    fn is_signed(&self, request: &Request<'_>, token: &Token<'_>, is_url_token: bool) -> bool {
+        let salt = self.salt.as_ref().map_or("", |salt| salt.expose());
+        let mut texts = Vec::new();
+        if is_url_token {
+            for url in escape::urls(&format!("/{}", request.content)) {
+                texts.push(format!("{}~url={url}", token.signed));
+            }
+        } else {
+            texts.push(token.signed.to_owned());
+        }
+        let mut found = false;
+        for text in &mut texts {
+            if !salt.is_empty() {
+                text.push_str("~salt=");
+                text.push_str(salt);
+            }
+            for key in &self.keys {
+                found |= key.verify(text.as_bytes(), &token.hmac);
+            }
+        }
+        found
+    }
+}
+
+/// A value that may have been escaped before it was signed.
+fn plain(value: &str) -> Cow<'_, str> {
+    decoded(value).unwrap_or(Cow::Borrowed(value))
+}

@@ -1,0 +1,154 @@
+//! The scheme `hdnts`: tokens of Wowza's CDN on Fastly (its published generators).
+//!
+//! Not Akamai's scheme of the same parameter name, which is `edgeauth`: here the secret is taken as
+//! text, and the stream's id is hashed without standing in the token. Must not know: the other
+//! schemes, or the clock; the caller checks the time.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use subtle::ConstantTimeEq as _;
+
+use super::Fault;
+use super::order::Order;
+use super::request::{Repeated, Request, is_plain_path, only, stream_path};
+use super::scope::Scope;
+use super::seconds::{SecondsFault, seconds};
+use super::secrets::{SecretsFault, secrets};
+use super::tilde::{Token, hex_of, judged};
+use super::vouched::{Vouched, name_of};
+use crate::api::Text;
+use crate::crypto::{SecretText, hmac_sha256};
+use crate::domain::{StreamPattern, Timestamp};
+
+/// The query parameter.
+const PARAMETER: &str = "hdnts";
+/// The fields, in the order in which they are signed.
+const FIELDS: [&str; 4] = ["ip", "st", "vod", "exp"];
+
+/// The section `[schemes.NAME]` of an instance.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HdntsConfig {
+    /// `"hdnts"`; not needed where the instance has that name.
+    pub kind: Option<IgnoredAny>,
+    /// The streams it may speak for, whatever its tokens name. Default `["**"]`.
+    pub streams: Vec<Text<StreamPattern>>,
+    /// The shared secrets, as text; any of them verifies, the first signs.
+    pub secrets: Vec<SecretText>,
+    /// A file with more of them, one in a line, mode 0600.
+    pub secrets_file: Option<PathBuf>,
+}
+
+impl Default for HdntsConfig {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            streams: vec![Text(StreamPattern::any())],
+            secrets: Vec::new(),
+            secrets_file: None,
+        }
+    }
+}
+
+impl HdntsConfig {
+    pub(in crate::access) fn load(&self) -> Result<(Hdnts, Scope), SecretsFault> {
+        let scheme = Hdnts {
+            secrets: secrets(&self.secrets, self.secrets_file.as_deref())?,
+        };
+        Ok((scheme, Scope::viewers(&self.streams)))
+    }
+}
+
+/// One instance.
+pub(in crate::access) struct Hdnts {
+    secrets: Vec<SecretText>,
+}
+
+impl Hdnts {
+    /// `None` if the request has no such parameter.
+    pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
+        match only(request.query, PARAMETER) {
+            Err(Repeated) => Some(Err(Fault::Twice)),
+            Ok(received) => received.map(|received| self.judge(request, received)),
+        }
+    }
+
+    fn judge(&self, request: &Request<'_>, received: &str) -> Result<Vouched, Fault> {
+        if !is_plain_path(request.content) {
+            return Err(Fault::Path);
+        }
+        judged(received, |text| self.judge_reading(request, text))
+    }
+
+    fn judge_reading(&self, request: &Request<'_>, text: &str) -> Result<Vouched, Fault> {
+        let token = Token::read(text, &FIELDS)?;
+        let stream = stream_id(request.content).ok_or(Fault::Path)?;
+        let signed = format!("{}~stream_id={stream}", token.signed);
+        if !self.is_signed(&signed, &token.hmac) {
+            return Err(Fault::Hash);
+        }
+        check_address(request, token.field("ip"))?;
+        if token
+            .field("vod")
+            .is_some_and(|vod| Some(vod) != video(request.content))
+        {
+            return Err(Fault::Path);
+        }
+        let start = token.field("st").map(time).transpose()?;
+        let end = time(token.field("exp").ok_or(Fault::Expiry)?)?;
+        let vouched = Vouched::for_content(stream_path(request.content), name_of(text));
+        Ok(vouched.between(start, Some(end)))
+    }
+
+    fn is_signed(&self, text: &str, hmac: &[u8]) -> bool {
+        let is_of = |secret: &SecretText| -> bool {
+            let key = secret.expose().as_bytes();
+            hmac_sha256(key, &[text.as_bytes()]).ct_eq(hmac).into()
+        };
+        self.secrets
+            .iter()
+            .fold(false, |found, secret| found | is_of(secret))
+    }
+}
+
+/// The id that the CDN gives a stream: the second part of its path.
+fn stream_id(content: &str) -> Option<&str> {
+    content.split('/').nth(1)
+}
+
+/// The video's id: the third part from the end.
+fn video(content: &str) -> Option<&str> {
+    content.rsplit('/').nth(2)
+}
+
+/// The address that the token names, if it names one.
+pub(super) fn check_address(request: &Request<'_>, named: Option<&str>) -> Result<(), Fault> {
+    let Some(named) = named else { return Ok(()) };
+    let known = request.ip.map(|ip| ip.to_canonical().to_string());
+    let is_it = known.as_deref() == Some(named);
+    is_it.then_some(()).ok_or(Fault::Address)
+}
+
+pub(super) fn time(text: &str) -> Result<Timestamp, Fault> {
+    seconds(text).map_err(|fault| match fault {
+        SecondsFault::Milliseconds => Fault::Milliseconds,
+        SecondsFault::Form => Fault::Times,
+    })
+}
+
+/// The query to put behind the URL, without `?`.
+pub(super) fn sign(scheme: &Hdnts, order: Order<'_>) -> Option<String> {
+    let secret = scheme.secrets.first()?.expose();
+    let ip = order.address().map(|ip| format!("ip={ip}~"));
+    let signed = format!(
+        "{}st={}~exp={}",
+        ip.unwrap_or_default(),
+        order.start.seconds(),
+        order.end.seconds()
+    );
+    let text = format!("{signed}~stream_id={}", stream_id(order.content)?);
+    let hmac = hex_of(&hmac_sha256(secret.as_bytes(), &[text.as_bytes()]));
+    Some(format!("{PARAMETER}={signed}~hmac={hmac}"))
+}

@@ -1,0 +1,166 @@
+//! A request as a scheme looks at it that signs parts of it: undecoded, free of HTTP.
+//!
+//! Must not know: any scheme.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use percent_encoding::percent_decode_str;
+
+/// What is asked, by whom, and with what beside it.
+#[derive(Clone, Copy)]
+pub(in crate::access) struct Request<'a> {
+    /// The content's path as the URL has it, percent-encoded, no slash before it: a playlist's
+    /// (`live/news/playlist.m3u8`), or on a key request that of the key's stream (`live/news`).
+    pub(in crate::access) content: &'a str,
+    /// Everything after `?`, as received.
+    pub(in crate::access) query: &'a str,
+    /// Every `Cookie` header, as received.
+    pub(in crate::access) cookie_headers: &'a [&'a str],
+    /// The client's address, behind trusted proxies.
+    pub(in crate::access) ip: Option<IpAddr>,
+    /// Whether the content is watched or published.
+    pub(in crate::access) purpose: Purpose,
+}
+
+impl<'a> Request<'a> {
+    /// The values of the cookie `name` (RFC 6265 §4.2).
+    pub(super) fn cookies(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let pairs = self
+            .cookie_headers
+            .iter()
+            .flat_map(|header| header.split(';'));
+        let pairs = pairs
+            .filter_map(|pair| pair.split_once('='))
+            .take(MOST_PAIRS);
+        let named = pairs.filter(move |(found, _)| found.trim() == name);
+        named.map(|(_, value)| value.trim())
+    }
+}
+
+/// What a request wants with the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To watch it.
+    Play,
+    /// To send it.
+    Publish,
+}
+
+/// The most query pairs that are read; a player sends a handful.
+const MOST_PAIRS: usize = 64;
+
+/// The pairs of a query, undecoded, in their order.
+pub(in crate::access) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let some = query.split('&').filter(|pair| !pair.is_empty());
+    some.take(MOST_PAIRS)
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// The one value of `name`; `Err` if it stands there twice, where nobody can say which one counts.
+pub(super) fn only<'a>(query: &'a str, name: &str) -> Result<Option<&'a str>, Repeated> {
+    let mut values = pairs(query).filter(|(found, _)| *found == name);
+    let first = values.next().map(|(_, value)| value);
+    match values.next() {
+        Some(_) => Err(Repeated),
+        None => Ok(first),
+    }
+}
+
+/// A parameter stands in the query more than once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Repeated;
+
+/// Percent-decoded once; `None` if that is no text. A plus stays one.
+pub(super) fn decoded(text: &str) -> Option<Cow<'_, str>> {
+    percent_decode_str(text).decode_utf8().ok()
+}
+
+/// A path that means the same to everybody who reads it: no way up, no empty part, no separator
+/// or control byte in disguise.
+pub(super) fn is_plain_path(path: &str) -> bool {
+    let Some(decoded) = decoded(path) else {
+        return false;
+    };
+    let hides = |c: char| c.is_control() || matches!(c, '\\' | '?' | '#');
+    let is_step = |part: &str| part.is_empty() || part == "." || part == "..";
+    let separators = |text: &str| text.matches('/').count();
+    !decoded.contains(hides)
+        && !decoded.split('/').any(is_step)
+        && separators(&decoded) == separators(path)
+}
+
+/// What a media server's HTTP front answers below a stream's name besides playlists, and which no
+/// signer of the stream's path includes.
+const FRONT_FILES: [&str; 4] = ["manifest.mpd", "Manifest", "manifest.f4m", "media.ts"];
+/// The same, with a session and a bit rate in the name.
+const FRONT_PREFIXES: [&str; 3] = ["chunklist_", "media_", "manifest_"];
+
+/// The content's path without what stands behind the stream's name.
+pub(super) fn stream_path(content: &str) -> &str {
+    match content.rsplit_once('/') {
+        Some((stream, file)) if is_front_file(file) => stream,
+        _ => content,
+    }
+}
+
+fn is_front_file(file: &str) -> bool {
+    let has_session = FRONT_PREFIXES.iter().any(|known| file.starts_with(known));
+    file.ends_with(".m3u8") || FRONT_FILES.contains(&file) || has_session
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_not_decoded_and_not_split_twice() {
+        let found: Vec<_> = pairs("a=1&b=%26c=2&&flag&=x").collect();
+        assert_eq!(
+            found,
+            [("a", "1"), ("b", "%26c=2"), ("flag", ""), ("", "x")]
+        );
+        assert_eq!(only("a=1&b=2", "b"), Ok(Some("2")));
+        assert_eq!(only("a=1&b=2", "c"), Ok(None));
+        assert_eq!(only("b=2&b=2", "b"), Err(Repeated));
+    }
+
+    #[test]
+    fn a_path_in_disguise_is_seen() {
+        for plain in ["live/news", "vod/_definst_/mp4:a%20b.mp4/playlist.m3u8"] {
+            assert!(is_plain_path(plain), "{plain}");
+        }
+        for bad in [
+            "",
+            "live//news",
+            "live/../vod/x",
+            "live/%2e%2e/vod/x",
+            "live/./x",
+            "live%2fx",
+            "live/a%00b",
+            "live/a%5cb",
+            "live/a%3fb",
+            "live/%ff",
+            "live/",
+        ] {
+            assert!(!is_plain_path(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_a_front_adds_is_cut() {
+        let cases = [
+            ("live/a/playlist.m3u8", "live/a"),
+            ("live/a/chunklist_w1_b2.m3u8", "live/a"),
+            ("live/a/media_1.ts", "live/a"),
+            ("vod/smil:x.smil/manifest.mpd", "vod/smil:x.smil"),
+            ("live/a/Manifest", "live/a"),
+            ("live/a", "live/a"),
+            ("vod/mp4:sample.mp4", "vod/mp4:sample.mp4"),
+            ("live/a/index.m3u8", "live/a"),
+        ];
+        for (content, stream) in cases {
+            assert_eq!(stream_path(content), stream);
+        }
+    }
+}

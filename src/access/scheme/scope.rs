@@ -1,0 +1,46 @@
+//! What an instance's tokens may open at most, whatever they say.
+//!
+//! Must not know: any scheme.
+
+use std::sync::Arc;
+
+use super::verified::Verified;
+use super::vouched::Vouched;
+use crate::api::Text;
+use crate::domain::{Action, Principal, PrincipalKind, StreamPattern};
+
+/// Streams and actions of one instance.
+#[derive(Debug, Clone)]
+pub(in crate::access) struct Scope {
+    within: Vec<StreamPattern>,
+    actions: Vec<Action>,
+}
+
+impl Scope {
+    /// What viewers do, with `streams`.
+    pub(super) fn viewers(streams: &[Text<StreamPattern>]) -> Self {
+        Self {
+            within: streams.iter().map(|text| text.0.clone()).collect(),
+            actions: Action::VIEWER.to_vec(),
+        }
+    }
+
+    /// The principal of a token.
+    pub(super) fn admit(&self, vouched: Vouched) -> Verified {
+        let expires = vouched.expires();
+        let principal = Principal {
+            kind: PrincipalKind::Viewer,
+            subject: vouched.subject,
+            session: vouched.session,
+            streams: vouched.streams,
+            within: self.within.clone(),
+            actions: self.actions.clone(),
+            kid: None,
+            expires,
+        };
+        Verified {
+            principal: Arc::new(principal),
+            not_before: vouched.start,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The text that Wowza's SecureToken hashes: path, `?`, and the sorted items.
+//!
+//! What is sorted how, and whether values are hashed as received or decoded, no publication says;
+//! so the few readings that generators in use have are all tried, and none that would let one
+//! parameter pass for two.
+//!
+//! Must not know: the clock, or which hash.
+
+use std::borrow::Cow;
+
+use crate::access::scheme::request::{decoded, is_plain_path, pairs, stream_path};
+
+/// One parameter of the token: the whole name, the value as received.
+pub(super) type Parameter<'a> = (&'a str, &'a str);
+
+/// The parameters whose names begin with `prefix`, and the value of `{prefix}hash`.
+#[derive(Debug, PartialEq)]
+pub(super) struct Token<'a> {
+    pub(super) parameters: Vec<Parameter<'a>>,
+    pub(super) hash: &'a str,
+}
+
+/// A parameter stands there twice: nobody can say which one counts.
+#[derive(Debug, PartialEq)]
+pub(super) struct Twice;
+
+impl<'a> Token<'a> {
+    /// `None` if no parameter has the prefix.
+    pub(super) fn find(query: &'a str, prefix: &str) -> Result<Option<Self>, Twice> {
+        let mut token = Self {
+            parameters: Vec::new(),
+            hash: "",
+        };
+        let mut seen: Vec<&str> = Vec::new();
+        for (name, value) in pairs(query).filter(|(name, _)| name.starts_with(prefix)) {
+            if seen.contains(&name) {
+                return Err(Twice);
+            }
+            seen.push(name);
+            match &name[prefix.len()..] {
+                "hash" => token.hash = value,
+                _ => token.parameters.push((name, value)),
+            }
+        }
+        Ok((!seen.is_empty()).then_some(token))
+    }
+
+    /// The value of `{prefix}{name}`.
+    pub(super) fn value(&self, prefix: &str, name: &str) -> Option<&'a str> {
+        let is_it = |(found, _): &&Parameter<'_>| found.strip_prefix(prefix) == Some(name);
+        self.parameters.iter().find(is_it).map(|(_, value)| *value)
+    }
+}
+
+/// The texts that a signer may have hashed for `content`; the first is the usual one.
+///
+/// `bare` are the items without a name: the shared secret, and the client's address if it counts.
+pub(super) fn texts(
+    content: &str,
+    bare: &[&str],
+    parameters: &[Parameter<'_>],
+) -> impl Iterator<Item = String> {
+    let paths = paths(content);
+    let mut texts: Vec<String> = Vec::new();
+    for values in readings(parameters) {
+        for items in [by_item(bare, &values), by_name(bare, &values)] {
+            let items = items.join("&");
+            for path in &paths {
+                let text = format!("{path}?{items}");
+                if !texts.contains(&text) {
+                    texts.push(text);
+                }
+            }
+        }
+    }
+    texts.into_iter()
+}
+
+/// The path as received, and decoded where that hides nothing. The load balancer's application
+/// `redirect` is not part of it.
+fn paths(content: &str) -> Vec<Cow<'_, str>> {
+    let path = stream_path(content);
+    let path = match path.strip_prefix("redirect/") {
+        Some(rest) if rest.contains('/') => rest,
+        _ => path,
+    };
+    let mut paths = vec![Cow::Borrowed(path)];
+    if let Some(plain) = decoded(path).filter(|plain| plain != path && is_plain_path(path)) {
+        paths.push(plain);
+    }
+    paths
+}
+
+/// The values as received, and decoded once (with a plus as itself, and as the space of a form)
+/// where that neither ends a value nor brings a second one.
+fn readings<'a>(parameters: &[Parameter<'a>]) -> Vec<Vec<(&'a str, Cow<'a, str>)>> {
+    let received = parameters
+        .iter()
+        .map(|(name, value)| (*name, Cow::Borrowed(*value)));
+    let mut readings = vec![received.collect::<Vec<_>>()];
+    for plus in ["+", " "] {
+        let reading = parameters.iter().map(|(name, value)| {
+            let value = harmless(&value.replace('+', plus))?;
+            Some((*name, Cow::Owned(value)))
+        });
+        if let Some(reading) = reading.collect::<Option<Vec<_>>>()
+            && !readings.contains(&reading)
+        {
+            readings.push(reading);
+        }
+    }
+    readings
+}
+
+fn harmless(value: &str) -> Option<String> {
+    let plain = decoded(value)?;
+    let is_harmful = |c: char| c.is_control() || matches!(c, '&' | '?' | '#');
+    (!plain.contains(is_harmful)).then(|| plain.into_owned())
+}
+
+/// Whole items in the order of their bytes, as the Perl, Python and Ruby examples have it.
+fn by_item(bare: &[&str], values: &[(&str, Cow<'_, str>)]) -> Vec<String> {
+    let mut items = items(bare, values);
+    items.sort_unstable_by(|(_, a), (_, b)| a.cmp(b));
+    items.into_iter().map(|(_, item)| item).collect()
+}
+
+/// In the order of the names, as PHP's `ksort` has it: another one where a name continues another
+/// with a byte that sorts before `=`.
+fn by_name(bare: &[&str], values: &[(&str, Cow<'_, str>)]) -> Vec<String> {
+    let mut items = items(bare, values);
+    items.sort_unstable();
+    items.into_iter().map(|(_, item)| item).collect()
+}
+
+/// Each with what it is sorted by; a bare item is its own name.
+fn items(bare: &[&str], values: &[(&str, Cow<'_, str>)]) -> Vec<(String, String)> {
+    let bare = bare
+        .iter()
+        .map(|item| ((*item).to_owned(), (*item).to_owned()));
+    let named = values
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), format!("{name}={value}")));
+    bare.chain(named).collect()
+}

@@ -1,0 +1,183 @@
+//! The scheme `securetoken`: Wowza's SecureToken version 2 (research: the published examples and
+//! the generators in use).
+//!
+//! Legacy: a hash keyed by concatenation, whose text has no room for what is not in the URL. Where
+//! a choice is free, `jwt` or `edgeauth` is the better one.
+//!
+//! The token is judged as a whole on every request, so a pause inside its life changes nothing, and
+//! no session can be lost. Must not know: the other schemes, or the clock; the caller checks the
+//! time.
+
+mod canonical;
+mod chunklist;
+mod config;
+mod hash;
+mod sign;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::Fault;
+use super::request::{Request, is_plain_path, stream_path};
+use super::seconds::{SecondsFault, seconds};
+use super::vouched::{Vouched, name_of};
+use crate::crypto::SecretText;
+use crate::domain::Timestamp;
+use canonical::Token;
+use hash::HashFault;
+
+pub use config::SecureTokenConfig;
+pub use hash::HashAlgorithm;
+pub(super) use sign::sign;
+
+/// One instance.
+pub(in crate::access) struct SecureToken {
+    secrets: Vec<SecretText>,
+    prefix: String,
+    hash: HashAlgorithm,
+    include_ip: bool,
+    require_end: bool,
+    max_life: Option<Duration>,
+    subject_parameter: Option<String>,
+}
+
+/// When a token is good, both ends included.
+struct Span {
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+}
+
+impl SecureToken {
+    /// `None` if the request has no parameter with the prefix, neither in its query nor in a
+    /// chunklist's name.
+    pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
+        let query = self.query(request)?;
+        match Token::find(&query, &self.prefix) {
+            Ok(token) => token.map(|token| self.judge(request, &token)),
+            Err(canonical::Twice) => Some(Err(Fault::Twice)),
+        }
+    }
+
+    /// The query that holds the token. Wowza writes it into the names of its chunklists, where it
+    /// stands even if a player drops the query.
+    fn query<'a>(&self, request: &Request<'a>) -> Option<Cow<'a, str>> {
+        if request.query.contains(&self.prefix) {
+            return Some(Cow::Borrowed(request.query));
+        }
+        chunklist::query_in(request.content).map(Cow::Owned)
+    }
+
+    fn judge(&self, request: &Request<'_>, token: &Token<'_>) -> Result<Vouched, Fault> {
+        if !is_plain_path(request.content) {
+            return Err(Fault::Path);
+        }
+        let span = self.span(token)?;
+        self.check_hash(request, token)?;
+        let named = self.subject_parameter.as_deref();
+        let subject = named.map(|name| token.value(&self.prefix, name).unwrap_or_default());
+        if subject == Some("") {
+            return Err(Fault::Subject);
+        }
+        Ok(
+            Vouched::for_content(stream_path(request.content), name_of(token.hash))
+                .speaking_for(subject)
+                .between(span.start, span.end),
+        )
+    }
+
+    /// The times of a token, and whether the instance allows such.
+    fn span(&self, token: &Token<'_>) -> Result<Span, Fault> {
+        let has_strange = token
+            .parameters
+            .iter()
+            .any(|(name, _)| self.is_strange_time(name));
+        if has_strange {
+            return Err(Fault::UnknownTime);
+        }
+        let time = |name| match token.value(&self.prefix, name) {
+            None | Some("0") => Ok(None),
+            Some(text) => seconds(text).map(Some).map_err(|fault| match fault {
+                SecondsFault::Milliseconds => Fault::Milliseconds,
+                SecondsFault::Form => Fault::Times,
+            }),
+        };
+        let span = Span {
+            start: time("starttime")?,
+            end: time("endtime")?,
+        };
+        if self.require_end && span.end.is_none() {
+            return Err(Fault::Expiry);
+        }
+        let life = match (span.start, span.end) {
+            (Some(start), Some(end)) => Some(end.since(start)),
+            _ => None,
+        };
+        match (self.max_life, life) {
+            (Some(_), None) => Err(Fault::Life),
+            (Some(most), Some(life)) if life > most => Err(Fault::Life),
+            _ => Ok(span),
+        }
+    }
+
+    /// `start_time`, `endTime` and the like: a generator's own names, which Wowza does not know, so
+    /// that its tokens never end.
+    fn is_strange_time(&self, name: &str) -> bool {
+        let own = &name[self.prefix.len()..];
+        let letters = own.chars().filter(char::is_ascii_alphabetic);
+        let plain: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+        let is_time = ["starttime", "endtime"].contains(&plain.as_str());
+        is_time && own != plain
+    }
+
+    fn check_hash(&self, request: &Request<'_>, token: &Token<'_>) -> Result<(), Fault> {
+        let hash = self.hash.read(token.hash).map_err(|fault| match fault {
+            HashFault::Hex => Fault::HashHex,
+            HashFault::HexInside => Fault::HashNotRaw,
+            HashFault::Alphabet => Fault::HashAlphabet,
+            HashFault::Length => Fault::HashLength,
+        })?;
+        let address = request.ip.map(|ip| ip.to_canonical().to_string());
+        let address = match (self.include_ip, address.as_deref()) {
+            (true, None) => return Err(Fault::Address),
+            (true, known) => known,
+            (false, _) => None,
+        };
+        if self.is_signed(request, token, &hash, address) {
+            return Ok(());
+        }
+        // Said apart, for whoever changed the switch on one side only.
+        let other = match address {
+            Some(_) => None,
+            None => request.ip.map(|ip| ip.to_canonical().to_string()),
+        };
+        let is_other_switch = (self.include_ip || other.is_some())
+            && self.is_signed(request, token, &hash, other.as_deref());
+        Err(if is_other_switch {
+            Fault::Address
+        } else {
+            Fault::Hash
+        })
+    }
+
+    /// Whether one of the secrets made the hash, in one of the readings. All are tried, whichever
+    /// fits, so that the time tells nothing about the secrets.
+    fn is_signed(
+        &self,
+        request: &Request<'_>,
+        token: &Token<'_>,
+        hash: &[u8],
+        address: Option<&str>,
+    ) -> bool {
+        let of_secret = |secret: &SecretText| {
+            let bare: Vec<&str> = [Some(secret.expose()), address]
+                .into_iter()
+                .flatten()
+                .collect();
+            let texts = canonical::texts(request.content, &bare, &token.parameters);
+            texts.fold(false, |found, text| found | self.hash.is_of(&text, hash))
+        };
+        self.secrets
+            .iter()
+            .fold(false, |found, secret| found | of_secret(secret))
+    }
+}

@@ -1,0 +1,89 @@
+//! The schemes that sign parts of a request, as one: each instance with what it may open.
+//!
+//! Must not know: the clock; the caller checks the time.
+
+use super::Fault;
+use super::config::{SchemeConfig, SchemeFault, SchemesConfig};
+use super::edgeauth::{self, EdgeAuth};
+use super::hdnts::{self, Hdnts};
+use super::order::Order;
+use super::request::{Purpose, Request};
+use super::scope::Scope;
+use super::securetoken::{self, SecureToken};
+use super::urlparams::{self, UrlParams};
+use super::verified::Verified;
+use super::wmsauth::{self, WmsAuth};
+use crate::access::config::AccessConfigError;
+
+/// One instance.
+pub(in crate::access) struct SignedRequests {
+    scheme: Scheme,
+    scope: Scope,
+}
+
+enum Scheme {
+    SecureToken(SecureToken),
+    WmsAuth(WmsAuth),
+    Hdnts(Hdnts),
+    EdgeAuth(EdgeAuth),
+    UrlParams(UrlParams),
+}
+
+/// Every such instance, in the order of their names.
+pub(super) fn load(config: &SchemesConfig) -> Result<Vec<SignedRequests>, AccessConfigError> {
+    let loaded = config.0.iter().map(|(name, config)| {
+        SignedRequests::load(config).map_err(|fault| AccessConfigError::Scheme {
+            name: name.clone(),
+            fault,
+        })
+    });
+    loaded.filter_map(Result::transpose).collect()
+}
+
+impl SignedRequests {
+    /// `None` for a kind whose tokens stand for themselves.
+    pub(in crate::access) fn load(config: &SchemeConfig) -> Result<Option<Self>, SchemeFault> {
+        let (scheme, scope) = match config {
+            SchemeConfig::Jwt(_) => return Ok(None),
+            SchemeConfig::SecureToken(config) => wrap(Scheme::SecureToken, config.load()?),
+            SchemeConfig::WmsAuth(config) => wrap(Scheme::WmsAuth, config.load()?),
+            SchemeConfig::Hdnts(config) => wrap(Scheme::Hdnts, config.load()?),
+            SchemeConfig::EdgeAuth(config) => wrap(Scheme::EdgeAuth, config.load()?),
+            SchemeConfig::UrlParams(config) => wrap(Scheme::UrlParams, config.load()?),
+        };
+        Ok(Some(Self { scheme, scope }))
+    }
+
+    /// `None` if the request shows nothing of this scheme.
+    pub(in crate::access) fn verify(
+        &self,
+        request: &Request<'_>,
+    ) -> Option<Result<Verified, Fault>> {
+        let outcome = match &self.scheme {
+            Scheme::UrlParams(scheme) => scheme.verify(request),
+            _ if request.purpose == Purpose::Publish => None,
+            Scheme::SecureToken(scheme) => scheme.verify(request),
+            Scheme::WmsAuth(scheme) => scheme.verify(request),
+            Scheme::Hdnts(scheme) => scheme.verify(request),
+            Scheme::EdgeAuth(scheme) => scheme.verify(request),
+        };
+        outcome.map(|outcome| outcome.map(|vouched| self.scope.admit(vouched)))
+    }
+}
+
+impl SignedRequests {
+    /// A query that this instance will take; `None` where the order cannot be signed.
+    pub(in crate::access) fn sign(&self, order: Order<'_>) -> Option<String> {
+        match &self.scheme {
+            Scheme::SecureToken(scheme) => securetoken::sign(scheme, order),
+            Scheme::WmsAuth(scheme) => wmsauth::sign(scheme, order),
+            Scheme::Hdnts(scheme) => hdnts::sign(scheme, order),
+            Scheme::EdgeAuth(scheme) => edgeauth::sign(scheme, order),
+            Scheme::UrlParams(scheme) => urlparams::sign(scheme),
+        }
+    }
+}
+
+fn wrap<T>(of: fn(T) -> Scheme, (scheme, scope): (T, Scope)) -> (Scheme, Scope) {
+    (of(scheme), scope)
+}

@@ -1,0 +1,139 @@
+//! The scheme `urlparams`: Wowza's ModuleSecureURLParams, a word in the URL for each action.
+//!
+//! Legacy: one static word opens everything, for ever, and stands in every log on its way. It is
+//! here for players that have nothing else. Where no word is configured for an action, nobody may
+//! do it (the module let everybody). Must not know: the other schemes, or any file: a parameter is
+//! never a path.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use subtle::{Choice, ConstantTimeEq as _};
+
+use super::Fault;
+use super::request::{Purpose, Request, decoded, is_plain_path, pairs, stream_path};
+use super::scope::Scope;
+use super::vouched::{Vouched, name_of};
+use crate::api::Text;
+use crate::crypto::SecretText;
+use crate::domain::StreamPattern;
+
+/// The section `[schemes.NAME]` of an instance.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UrlParamsConfig {
+    /// `"urlparams"`; not needed where the instance has that name.
+    pub kind: Option<IgnoredAny>,
+    /// The streams it may speak for. Default `["**"]`.
+    pub streams: Vec<Text<StreamPattern>>,
+    /// Who may watch: `VALUE.NAME` for the parameter `NAME=VALUE`; any of them is enough.
+    pub play: Vec<SecretText>,
+    /// Who may publish, spelled alike.
+    pub publish: Vec<SecretText>,
+}
+
+impl Default for UrlParamsConfig {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            streams: vec![Text(StreamPattern::any())],
+            play: Vec::new(),
+            publish: Vec::new(),
+        }
+    }
+}
+
+/// Why an instance lets nobody in.
+#[derive(Debug, thiserror::Error)]
+pub enum UrlParamsFault {
+    /// Neither list has an entry.
+    #[error("play and publish are empty: write VALUE.NAME into one of them")]
+    None,
+    /// Without a value or a name.
+    #[error("play and publish have entries of the form VALUE.NAME")]
+    Entry,
+}
+
+impl UrlParamsConfig {
+    pub(in crate::access) fn load(&self) -> Result<(UrlParams, Scope), UrlParamsFault> {
+        let scheme = UrlParams {
+            play: entries(&self.play)?,
+            publish: entries(&self.publish)?,
+        };
+        if scheme.play.is_empty() && scheme.publish.is_empty() {
+            return Err(UrlParamsFault::None);
+        }
+        Ok((scheme, Scope::viewers(&self.streams)))
+    }
+}
+
+/// One instance.
+pub(in crate::access) struct UrlParams {
+    play: Vec<Entry>,
+    publish: Vec<Entry>,
+}
+
+/// A parameter that opens.
+struct Entry {
+    name: String,
+    value: SecretText,
+}
+
+/// A list may also come as one text with commas, as Wowza's property has it.
+fn entries(texts: &[SecretText]) -> Result<Vec<Entry>, UrlParamsFault> {
+    let each = texts.iter().flat_map(|text| text.expose().split(','));
+    let entry = |text: &str| {
+        let (value, name) = text.trim().rsplit_once('.').ok_or(UrlParamsFault::Entry)?;
+        let is_whole = !value.is_empty() && !name.is_empty();
+        is_whole
+            .then(|| Entry {
+                name: name.to_owned(),
+                value: SecretText::new(value.to_owned()),
+            })
+            .ok_or(UrlParamsFault::Entry)
+    };
+    each.map(entry).collect()
+}
+
+impl UrlParams {
+    /// `None` if the request has no parameter of such a name.
+    pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
+        let entries = match request.purpose {
+            Purpose::Play => &self.play,
+            Purpose::Publish => &self.publish,
+        };
+        let mut seen = false;
+        let mut opens = Choice::from(0);
+        for (name, value) in pairs(request.query) {
+            let (Some(name), Some(value)) = (form(name), form(value)) else {
+                continue;
+            };
+            for entry in entries.iter().filter(|entry| entry.name == name) {
+                seen = true;
+                opens |= entry.value.expose().as_bytes().ct_eq(value.as_bytes());
+            }
+        }
+        seen.then(|| self.judge(request, opens.into()))
+    }
+
+    fn judge(&self, request: &Request<'_>, opens: bool) -> Result<Vouched, Fault> {
+        if !is_plain_path(request.content) {
+            return Err(Fault::Path);
+        }
+        // The word is everybody's, so the query tells no viewer from another.
+        let stream = stream_path(request.content);
+        let vouched = Vouched::for_content(stream, name_of(stream));
+        opens.then_some(vouched).ok_or(Fault::Signature)
+    }
+}
+
+/// Decoded as forms are.
+fn form(text: &str) -> Option<String> {
+    decoded(&text.replace('+', " ")).map(std::borrow::Cow::into_owned)
+}
+
+/// The query to put behind a viewer's URL, without `?`. The word is everybody's: it names nobody and
+/// does not end.
+pub(super) fn sign(scheme: &UrlParams) -> Option<String> {
+    let entry = scheme.play.first()?;
+    Some(format!("{}={}", entry.name, entry.value.expose()))
+}

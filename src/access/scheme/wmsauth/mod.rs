@@ -1,0 +1,138 @@
+//! The scheme `wmsauth`: `WMSAuth` of WMSPanel and Nimble Streamer (research: Softvelum's samples).
+//!
+//! Legacy: MD5 keyed by concatenation, without separators, and a basic token names no stream; give
+//! `require_stream = true` wherever the signer can. Must not know: the other schemes, or the
+//! clock; the caller checks the time.
+
+mod ambiguity;
+mod config;
+mod date;
+mod sign;
+mod token;
+
+use std::time::Duration;
+
+use subtle::ConstantTimeEq as _;
+
+use super::Fault;
+use super::request::{Repeated, Request, is_plain_path, only, stream_path};
+use super::vouched::{Vouched, name_of};
+use crate::crypto::{SecretText, md5};
+use crate::domain::{StreamPattern, Timestamp};
+use token::{Token, TokenFault};
+
+pub use config::WmsAuthConfig;
+pub(super) use sign::sign;
+
+/// The query parameter.
+const PARAMETER: &str = "wmsAuthSign";
+
+/// One instance.
+pub(in crate::access) struct WmsAuth {
+    secrets: Vec<SecretText>,
+    tolerance: Duration,
+    require_stream: bool,
+}
+
+impl WmsAuth {
+    /// `None` if the request has no such parameter.
+    pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
+        match only(request.query, PARAMETER) {
+            Err(Repeated) => Some(Err(Fault::Twice)),
+            Ok(received) => received.map(|received| self.judge(request, received)),
+        }
+    }
+
+    fn judge(&self, request: &Request<'_>, received: &str) -> Result<Vouched, Fault> {
+        let token = Token::read(received).map_err(|fault| match fault {
+            TokenFault::Form => Fault::Malformed,
+            TokenFault::Twice => Fault::Twice,
+        })?;
+        let issued = date::read(&token.server_time).ok_or(Fault::Times)?;
+        let signed = self.signed_path(request, &token)?;
+        let who = who(request, &token)?;
+        if token.hash.len() != 16 {
+            return Err(Fault::HashLength);
+        }
+        let is_of = |secret: &SecretText| is_of(&token, &who, secret, signed);
+        if !self
+            .secrets
+            .iter()
+            .fold(false, |found, secret| found | is_of(secret))
+        {
+            return Err(Fault::Hash);
+        }
+        Ok(self.vouched(request, &token, issued, signed, name_of(received)))
+    }
+
+    /// The part of the path that the token names; empty if it names none.
+    fn signed_path<'a>(&self, request: &Request<'a>, token: &Token) -> Result<&'a str, Fault> {
+        if !is_plain_path(request.content) {
+            return Err(Fault::Path);
+        }
+        if token.signed_length == 0 && self.require_stream {
+            return Err(Fault::NoStream);
+        }
+        let path = request.content;
+        let signed = path.get(..token.signed_length).ok_or(Fault::Path)?;
+        let rest = &path[signed.len()..];
+        let is_whole = signed.is_empty() || signed.ends_with('/') || rest.starts_with('/');
+        let is_known = is_whole || rest.is_empty();
+        let is_sound = is_known && ambiguity::is_apart(signed);
+        is_sound.then_some(signed).ok_or(Fault::Path)
+    }
+
+    /// Good from the time of the issuer's clock on, which may be `tolerance` ahead of ours, and
+    /// for the minutes that it names, the last one included.
+    fn vouched(
+        &self,
+        request: &Request<'_>,
+        token: &Token,
+        issued: Timestamp,
+        signed: &str,
+        session: String,
+    ) -> Vouched {
+        let vouched = match signed.strip_suffix('/') {
+            Some(folder) => Vouched::for_streams(below(folder), session),
+            None if signed.is_empty() => {
+                Vouched::for_content(stream_path(request.content), session)
+            }
+            None => Vouched::for_content(stream_path(signed), session),
+        };
+        let viewer = token.viewer.as_ref().map(|viewer| viewer.id.as_str());
+        let (start, end) = (issued.minus(self.tolerance), issued.plus(token.life()));
+        vouched.speaking_for(viewer).between(Some(start), Some(end))
+    }
+}
+
+/// Every stream in a folder.
+fn below(folder: &str) -> Vec<StreamPattern> {
+    format!("{folder}/**").parse().into_iter().collect()
+}
+
+/// The address, the id, or both, as they are hashed.
+fn who(request: &Request<'_>, token: &Token) -> Result<String, Fault> {
+    let address = request.ip.map(|ip| ip.to_canonical().to_string());
+    let Some(viewer) = &token.viewer else {
+        return address.ok_or(Fault::Address);
+    };
+    let address = match viewer.check_ip {
+        true => Some(address.ok_or(Fault::Address)?),
+        false => None,
+    };
+    if !ambiguity::is_certain(viewer, address.as_deref()) {
+        return Err(Fault::Ambiguous);
+    }
+    Ok(format!("{}{}", address.unwrap_or_default(), viewer.id))
+}
+
+fn is_of(token: &Token, who: &str, secret: &SecretText, signed: &str) -> bool {
+    let parts = [
+        who,
+        secret.expose(),
+        &token.server_time,
+        &token.minutes,
+        signed,
+    ];
+    md5(&parts.map(str::as_bytes)).ct_eq(&token.hash).into()
+}

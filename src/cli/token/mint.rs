@@ -1,0 +1,102 @@
+//! `hlskey token mint`: viewers' tokens for testing and for small sites without an issuer.
+//!
+//! Must not know: token formats; `access` signs.
+
+use std::net::IpAddr;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use crate::access::check::{Instance, Wanted};
+use crate::access::{SchemesConfig, mint};
+use crate::cli::ConfigArg;
+use crate::cli::span::SignedSpan;
+use crate::config;
+use crate::crypto::SecretText;
+use crate::domain::{Clock as _, StreamId, StreamPattern, SystemClock, Timestamp};
+
+/// `hlskey token mint`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MintArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The stream, or a pattern; may be given several times.
+    #[arg(long = "stream", value_name = "STREAM", required = true)]
+    streams: Vec<StreamPattern>,
+    /// The instance, `[schemes.NAME]`, or a kind. Default: the first JWT instance that can sign.
+    #[arg(long, value_name = "NAME")]
+    scheme: Option<String>,
+    /// The client's address, for schemes that bind a token to it.
+    #[arg(long)]
+    ip: Option<IpAddr>,
+    /// The viewer.
+    #[arg(long, value_name = "NAME", default_value = "viewer")]
+    subject: String,
+    /// How long it lasts; a negative span makes an expired one.
+    #[arg(
+        long,
+        value_name = "SPAN",
+        default_value = "1h",
+        allow_hyphen_values = true
+    )]
+    ttl: SignedSpan,
+}
+
+pub(super) fn run(args: &MintArgs) -> anyhow::Result<()> {
+    let mut schemes = config::schemes(&args.config.config)?;
+    let now = SystemClock.now();
+    let end = args.ttl.from(now);
+    let start = now.min(end);
+    let token = match args.instance(&schemes)? {
+        Some(instance) => args.query(&instance, start, end)?,
+        None => {
+            if let Some(name) = &args.scheme {
+                schemes.only(name);
+            }
+            mint::viewer_token(&schemes, &args.streams, &args.subject, start, end)
+                .with_context(|| args.file())?
+        }
+    };
+    println!("{}", token.expose());
+    Ok(())
+}
+
+impl MintArgs {
+    /// The instance named, if its tokens are a URL's query.
+    fn instance(&self, schemes: &SchemesConfig) -> anyhow::Result<Option<Instance>> {
+        let Some(name) = &self.scheme else {
+            return Ok(None);
+        };
+        let instance = Instance::load(schemes, name).with_context(|| self.file())?;
+        Ok(instance.signs_requests().then_some(instance))
+    }
+
+    /// The query for one stream.
+    fn query(
+        &self,
+        instance: &Instance,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> anyhow::Result<SecretText> {
+        let [stream] = self.streams.as_slice() else {
+            bail!("a URL is signed for one stream: give --stream once");
+        };
+        let stream: StreamId = stream
+            .as_str()
+            .parse()
+            .context("a URL is signed for one stream, not for a pattern")?;
+        let wanted = Wanted {
+            stream: stream.as_str(),
+            subject: &self.subject,
+            ip: self.ip,
+            start,
+            end,
+        };
+        let signed = instance.sign(wanted);
+        signed.context("the scheme has nothing to sign that stream with")
+    }
+
+    fn file(&self) -> String {
+        self.config.config.display().to_string()
+    }
+}

@@ -1,0 +1,185 @@
+//! `hlskey token verify`: judges one URL by one scheme, for whoever cannot reproduce a hash.
+//!
+//! Must not know: token formats; `access` judges.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::access::check::{Asked, Instance, Purpose, Verdict};
+use crate::config;
+use crate::domain::{Clock as _, SystemClock, Timestamp};
+
+/// `hlskey token verify`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct VerifyArgs {
+    /// The instance, `[schemes.NAME]`, or a kind.
+    #[arg(long, value_name = "NAME")]
+    scheme: String,
+    /// The configuration; a file with that section alone is enough.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HLSKEY_CONFIG",
+        default_value = "hlskey.toml"
+    )]
+    config: PathBuf,
+    /// The playlist's URL, as the viewer has it.
+    #[arg(long)]
+    url: String,
+    /// A header of the request, `Name: value`; may be given several times.
+    #[arg(long = "header", value_name = "HEADER", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// A cookie of the request, `name=value`; may be given several times.
+    #[arg(long = "cookie", value_name = "COOKIE", value_parser = cookie)]
+    cookies: Vec<String>,
+    /// The client's address.
+    #[arg(long)]
+    ip: Option<IpAddr>,
+    /// When it is asked, in seconds since 1970. Default: now.
+    #[arg(long, value_name = "UNIXTIME", allow_hyphen_values = true)]
+    at: Option<i64>,
+    /// The request's method.
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// What the request wants.
+    #[arg(long, value_enum, default_value_t = Action::Play)]
+    action: Action,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Action {
+    Play,
+    Publish,
+}
+
+/// What is printed with `--json`.
+#[derive(Serialize)]
+struct View {
+    verdict: &'static str,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+    subject: Option<String>,
+    streams: Vec<String>,
+    expires: Option<String>,
+}
+
+pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    let schemes = config::schemes(&args.config)?;
+    let file = || args.config.display().to_string();
+    let instance = Instance::load(&schemes, &args.scheme).with_context(file)?;
+    let (path, query) = parts(&args.url);
+    let cookies = args
+        .cookies
+        .iter()
+        .map(|cookie| ("cookie".to_owned(), cookie.clone()));
+    let headers: Vec<_> = args.headers.iter().cloned().chain(cookies).collect();
+    let asked = Asked {
+        path,
+        query,
+        headers: &headers,
+        ip: args.ip,
+        method: &args.method,
+        purpose: match args.action {
+            Action::Play => Purpose::Play,
+            Action::Publish => Purpose::Publish,
+        },
+    };
+    let at = args
+        .at
+        .map(|at| Timestamp::from_millis(at.saturating_mul(1000)));
+    let verdict = instance.verify(asked, at.unwrap_or_else(|| SystemClock.now()));
+    let is_allowed = matches!(verdict, Verdict::Allow { .. });
+    print(&view(verdict), args.json)?;
+    Ok(if is_allowed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn view(verdict: Verdict) -> View {
+    match verdict {
+        Verdict::Allow {
+            subject,
+            streams,
+            expires,
+        } => View {
+            verdict: "allow",
+            reason: "ok",
+            detail: None,
+            subject: Some(subject),
+            streams: streams.iter().map(ToString::to_string).collect(),
+            expires: expires.map(|at| at.to_string()),
+        },
+        Verdict::Deny(reason, detail) => View {
+            verdict: "deny",
+            reason,
+            detail: Some(detail),
+            subject: None,
+            streams: Vec::new(),
+            expires: None,
+        },
+    }
+}
+
+fn print(view: &View, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(view)?);
+        return Ok(());
+    }
+    match view.detail {
+        Some(detail) => println!("deny: {detail} ({})", view.reason),
+        None => {
+            let subject = view.subject.as_deref().unwrap_or_default();
+            let until = view.expires.as_deref().unwrap_or("for ever");
+            println!(
+                "allow: {subject}, {}, until {until}",
+                view.streams.join(" ")
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Path and query; a URL may come without its host.
+fn parts(url: &str) -> (&str, &str) {
+    let url = url.split('#').next().unwrap_or_default();
+    let after_host = url.split_once("://").map_or(url, |(_, rest)| {
+        rest.find(['/', '?']).map_or("", |at| &rest[at..])
+    });
+    after_host.split_once('?').unwrap_or((after_host, ""))
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is `Name: value`")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn cookie(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((name, _)) if !name.trim().is_empty() => Ok(text.to_owned()),
+        _ => Err("a cookie is `name=value`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_has_a_path_and_a_query() {
+        assert_eq!(parts("https://h:1/a/b?x=1?2#f"), ("/a/b", "x=1?2"));
+        assert_eq!(parts("/a/b"), ("/a/b", ""));
+        assert_eq!(parts("http://h?x=1"), ("", "x=1"));
+        assert_eq!(parts("rtmp://h/live/a?x"), ("/live/a", "x"));
+    }
+}

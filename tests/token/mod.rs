@@ -1,0 +1,12 @@
+//! `hlskey token verify`: every published and generated vector, and every attack, one URL each.
+//!
+//! Must not know: the server.
+
+mod documented;
+mod edgeauth;
+mod hdnts;
+mod securetoken;
+mod served;
+mod urlparams;
+mod verdict;
+mod wmsauth;

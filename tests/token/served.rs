@@ -1,0 +1,122 @@
+//! Keys and playlists by the tokens of every scheme that signs a request, at a running server.
+//!
+//! Must not know: any scheme's form.
+
+use crate::harness::binary::printed;
+use crate::harness::serve::Serve;
+
+/// Two teams, each with an instance of its own for each kind.
+const SCHEMES: &str = r#"
+[schemes.securetoken]
+streams = ["test/**"]
+secrets = ["obviously-a-fake-secret"]
+[schemes.wmsauth]
+streams = ["test/**"]
+secrets = ["obviously-a-fake-secret"]
+[schemes.hdnts]
+streams = ["test/**"]
+secrets = ["obviously-a-fake-secret"]
+[schemes.edgeauth]
+streams = ["test/**"]
+secrets_hex = ["0123456789abcdef"]
+[schemes.urlparams]
+streams = ["test/words/**"]
+play = ["obviously-a-fake-word.watch"]
+"#;
+
+/// A key's URI of `stream`.
+async fn key(serve: &Serve, stream: &str) -> String {
+    let file = serve.credential(&stream.replace('/', "-"), stream, &[]);
+    let credential = std::fs::read_to_string(file).unwrap();
+    let packager = serve.stranger().with(credential.trim());
+    let path = format!("/v1/streams/{stream}/schedule");
+    let lease = packager.get(&path).await.expect(200).json();
+    lease["periods"][0]["uri"].as_str().unwrap().to_owned()
+}
+
+fn signed(serve: &Serve, scheme: &str, stream: &str, ttl: &str) -> String {
+    let config = serve.config();
+    let config = config.to_str().unwrap();
+    printed(&[
+        "token", "mint", "--config", config, "--scheme", scheme, "--stream", stream, "--ttl", ttl,
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_opens_its_own_streams_key_and_no_other() {
+    let serve = Serve::start("\"never\"", SCHEMES).await;
+    let (own, other) = (
+        key(&serve, "test/own").await,
+        key(&serve, "test/other").await,
+    );
+    let nobody = serve.stranger();
+    let unknown = "/v1/keys/00000000-0000-4000-8000-000000000000";
+    for scheme in ["securetoken", "wmsauth", "hdnts", "edgeauth"] {
+        let token = signed(&serve, scheme, "test/own", "1h");
+        let ask = async |key: &str, query: &str| nobody.get(&format!("{key}?{query}")).await;
+        let answer = ask(&own, &token).await.expect(200);
+        assert_eq!(answer.body.len(), 16, "{scheme}");
+        ask(&own, &format!("_HLS_msn=7&{token}&wowzasessionid=1"))
+            .await
+            .expect(200);
+        // Whether the other key exists, or that one does not, a stranger to it is told the same.
+        ask(&other, &token).await.expect(401);
+        ask(unknown, &token).await.expect(401);
+        ask(&own, &signed(&serve, scheme, "test/own", "-1h"))
+            .await
+            .expect(401);
+        let broken = token.replace(['a', 'b', 'c', 'A'], "d");
+        ask(&own, &broken).await.expect(401);
+    }
+    nobody.get(&own).await.expect(401);
+    nobody.get(&format!("{own}?x=y")).await.expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_opens_the_streams_of_its_instance() {
+    let serve = Serve::start("\"never\"", SCHEMES).await;
+    let (word, own) = (
+        key(&serve, "test/words/a").await,
+        key(&serve, "test/own").await,
+    );
+    let nobody = serve.stranger();
+    let query = "watch=obviously-a-fake-word";
+    nobody.get(&format!("{word}?{query}")).await.expect(200);
+    nobody.get(&format!("{own}?{query}")).await.expect(404);
+    nobody
+        .get(&format!("{word}?watch=another"))
+        .await
+        .expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playlist_carries_the_viewer_on_to_its_keys() {
+    let serve = Serve::start("\"never\"", SCHEMES).await;
+    let uri = key(&serve, "test/own").await;
+    let folder = serve.origin().join("test/own");
+    std::fs::create_dir_all(&folder).unwrap();
+    let iv = format!("0x{:032x}", 1);
+    let list = format!(
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n\
+         #EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\",IV={iv}\n#EXTINF:6.0,\n0.ts\n#EXT-X-ENDLIST\n"
+    );
+    std::fs::write(folder.join("index.m3u8"), list).unwrap();
+    let token = signed(&serve, "securetoken", "test/own", "1h");
+    let nobody = serve.stranger();
+    let play = |query: &str| format!("/v1/play/test/own/index.m3u8?{query}");
+    let text = nobody.get(&play(&token)).await.expect(200).text();
+    assert!(!text.contains("wowzatoken"), "{text}");
+    let granted = text
+        .split("URI=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    assert!(
+        granted.starts_with(&uri) && granted.contains("?token="),
+        "{granted}"
+    );
+    nobody.get(granted).await.expect(200);
+    nobody.get(&play("wowzatokenhash=x")).await.expect(401);
+}

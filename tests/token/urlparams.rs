@@ -1,0 +1,44 @@
+//! Wowza's ModuleSecureURLParams.
+//!
+//! Must not know: how the server compares.
+
+use super::verdict::Judge;
+
+fn judge(settings: &str, action: &str) -> Judge {
+    Judge::new("urlparams", settings).with(&["--action", action])
+}
+
+fn url(query: &str) -> String {
+    format!("rtmp://h/live/news?{query}")
+}
+
+#[test]
+fn a_word_opens_its_own_action_alone() {
+    let settings = "publish = [\"123.doPublish, 456.doPublish\"]\nplay = [\"a.b.doPlay\"]";
+    for query in [
+        "doPublish=123",
+        "doPublish=456",
+        "x=1&doPublish=12%33",
+        "doPublish=9&doPublish=123",
+    ] {
+        judge(settings, "publish").allows(&url(query));
+        judge(settings, "play").denies(&url(query), "no_token");
+    }
+    judge(settings, "play").allows(&url("doPlay=a.b"));
+    judge(settings, "play").denies(&url("doPlay=a"), "signature");
+    judge(settings, "publish").denies(&url("dopublish=123"), "no_token");
+    judge(settings, "publish").denies(&url("doPublish=1234"), "signature");
+}
+
+#[test]
+fn where_nothing_is_configured_nobody_is_let_in() {
+    judge("publish = [\"1.a\"]", "play").denies(&url("a=1"), "no_token");
+    judge("publish = [\"1.a\"]", "play").denies(&url(""), "no_token");
+}
+
+#[test]
+fn a_parameter_is_never_a_path() {
+    let judge = judge("publish = [\"123.doPublish\"]", "publish");
+    judge.denies(&url("xml=..%2F..%2F..%2F..%2Fconf%2FServer"), "no_token");
+    judge.denies(&url("toml=..%2Fhlskey"), "no_token");
+}

@@ -1,0 +1,112 @@
+//! Asks the built program for its verdict on a URL.
+//!
+//! Must not know: any scheme.
+
+use std::io::Write as _;
+
+use serde_json::Value;
+use tempfile::NamedTempFile;
+
+use crate::harness::binary::run;
+
+/// A configuration with one scheme alone, and a moment.
+pub(super) struct Judge {
+    scheme: &'static str,
+    config: NamedTempFile,
+    at: i64,
+    ip: Option<String>,
+    more: Vec<String>,
+}
+
+/// What was said.
+#[derive(Debug, PartialEq)]
+pub(super) struct Verdict {
+    pub(super) allow: bool,
+    pub(super) reason: String,
+    pub(super) subject: Option<String>,
+    pub(super) streams: Vec<String>,
+    pub(super) expires: Option<String>,
+}
+
+impl Judge {
+    /// `settings` are the lines below `[schemes.NAME]`.
+    pub(super) fn new(scheme: &'static str, settings: &str) -> Self {
+        let mut config = NamedTempFile::new().unwrap();
+        write!(config, "[schemes.{scheme}]\n{settings}\n").unwrap();
+        Self {
+            scheme,
+            config,
+            at: 1_704_067_200,
+            ip: None,
+            more: Vec::new(),
+        }
+    }
+
+    pub(super) fn at(mut self, unix: i64) -> Self {
+        self.at = unix;
+        self
+    }
+
+    pub(super) fn ip(mut self, ip: &str) -> Self {
+        self.ip = Some(ip.to_owned());
+        self
+    }
+
+    /// More of the command line.
+    pub(super) fn with(mut self, args: &[&str]) -> Self {
+        self.more = args.iter().map(|arg| (*arg).to_owned()).collect();
+        self
+    }
+
+    pub(super) fn verdict(&self, url: &str) -> Verdict {
+        let (config, at) = (self.config.path().to_str().unwrap(), self.at.to_string());
+        let mut args = vec![
+            "token",
+            "verify",
+            "--scheme",
+            self.scheme,
+            "--config",
+            config,
+        ];
+        args.extend(["--url", url, "--at", &at, "--json"]);
+        if let Some(ip) = &self.ip {
+            args.extend(["--ip", ip]);
+        }
+        args.extend(self.more.iter().map(String::as_str));
+        let output = run(&args);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let view: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{url}: no verdict, but {errors}"));
+        let text = |name: &str| view[name].as_str().map(str::to_owned);
+        let allow = match view["verdict"].as_str() {
+            Some("allow") => true,
+            Some("deny") => false,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(output.status.code(), Some(i32::from(!allow)), "{view}");
+        let streams = view["streams"].as_array().unwrap().iter();
+        Verdict {
+            allow,
+            reason: text("reason").unwrap(),
+            subject: text("subject"),
+            streams: streams.map(|it| it.as_str().unwrap().to_owned()).collect(),
+            expires: text("expires"),
+        }
+    }
+
+    /// The verdict is yes.
+    #[track_caller]
+    pub(super) fn allows(&self, url: &str) -> Verdict {
+        let verdict = self.verdict(url);
+        assert!(verdict.allow, "{url}: {verdict:?}");
+        verdict
+    }
+
+    /// The verdict is no, for this reason.
+    #[track_caller]
+    pub(super) fn denies(&self, url: &str, reason: &str) {
+        let verdict = self.verdict(url);
+        assert!(!verdict.allow, "{url}: {verdict:?}");
+        assert_eq!(verdict.reason, reason, "{url}");
+    }
+}

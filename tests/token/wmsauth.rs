@@ -1,0 +1,171 @@
+//! `WMSAuth` of WMSPanel and Nimble Streamer.
+//!
+//! Must not know: how the server hashes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::verdict::Judge;
+
+const VECTORS: &str = include_str!("vectors/wmsauth.json");
+
+fn vectors(list: &str) -> Vec<Value> {
+    let all: Value = serde_json::from_str(VECTORS).unwrap();
+    all[list].as_array().unwrap().clone()
+}
+
+fn vector(name: &str) -> Value {
+    let all = vectors("generated")
+        .into_iter()
+        .chain(vectors("date_formats"));
+    all.into_iter()
+        .find(|vector| vector["name"] == name)
+        .unwrap()
+}
+
+fn sign_of(name: &str) -> String {
+    vector(name)["wmsAuthSign"].as_str().unwrap().to_owned()
+}
+
+fn judge(settings: &str) -> Judge {
+    Judge::new(
+        "wmsauth",
+        &format!("secrets = [\"defaultpassword\"]\n{settings}"),
+    )
+    .ip("192.0.2.10")
+}
+
+fn url(sign: &str) -> String {
+    format!("http://h:8081/live/stream/playlist.m3u8?wmsAuthSign={sign}")
+}
+
+fn inner(text: &str) -> String {
+    url(&STANDARD.encode(text))
+}
+
+#[test]
+fn every_generated_token_and_every_spelling_of_its_date_verifies() {
+    for vector in vectors("generated")
+        .into_iter()
+        .chain(vectors("date_formats"))
+    {
+        let at = vector["unix_time"].as_i64().unwrap_or(1_704_067_200);
+        let ip = match vector["note"].as_str().unwrap() {
+            "ipv6" => "2001:db8::1",
+            _ => "192.0.2.10",
+        };
+        let url = url(vector["wmsAuthSign"].as_str().unwrap());
+        let verdict = judge("").at(at).ip(ip).allows(&url);
+        assert_eq!(verdict.streams, ["live/stream"]);
+        let stranger = judge("").at(at).ip("198.51.100.7").verdict(&url);
+        let is_bound = !vector["name"].as_str().unwrap().eq("ppv");
+        assert_eq!(stranger.allow, !is_bound, "{vector}");
+        let other = Judge::new("wmsauth", "secrets = [\"another\"]")
+            .at(at)
+            .ip(ip);
+        other.denies(&url, "hash_mismatch");
+    }
+}
+
+#[test]
+fn the_issuers_clock_may_be_ahead_and_the_last_minute_counts_whole() {
+    let basic = url(&sign_of("basic"));
+    let cases = [
+        (1_704_067_200, None),
+        (1_704_067_110, None),
+        (1_704_067_109, Some("not_yet")),
+        (1_704_068_400, None),
+        (1_704_068_401, Some("expired")),
+    ];
+    for (at, reason) in cases {
+        match reason {
+            None => drop(judge("tolerance = 90").at(at).allows(&basic)),
+            Some(reason) => judge("tolerance = 90").at(at).denies(&basic, reason),
+        }
+    }
+    judge("tolerance = 0")
+        .at(1_704_067_199)
+        .denies(&basic, "not_yet");
+}
+
+#[test]
+fn a_token_names_its_stream_and_a_viewer() {
+    judge("require_stream = true").denies(&url(&sign_of("basic")), "no_stream");
+    judge("require_stream = true").allows(&url(&sign_of("strm")));
+    let elsewhere = |path: &str| {
+        format!(
+            "http://h/{path}/playlist.m3u8?wmsAuthSign={}",
+            sign_of("strm")
+        )
+    };
+    judge("").denies(&elsewhere("live/streamer"), "path");
+    judge("").denies(&elsewhere("live/other1"), "hash_mismatch");
+    judge("").denies(&elsewhere("live/s"), "path");
+    assert_eq!(
+        judge("").allows(&url(&sign_of("ppv"))).subject.as_deref(),
+        Some("5")
+    );
+}
+
+#[test]
+fn fields_are_read_by_name_and_once() {
+    let hash = vector("strm")["hash_value"].as_str().unwrap().to_owned();
+    let fields = [
+        "strm_len=11".to_owned(),
+        "validminutes=20".to_owned(),
+        format!("hash_value={hash}"),
+        "server_time=1/1/2024 12:00:00 AM".to_owned(),
+    ];
+    judge("").allows(&inner(&fields.join("&")));
+    judge("").allows(&url(sign_of("strm").trim_end_matches('=')));
+    judge("").denies(
+        &inner(&format!("{}&validminutes=9999", fields.join("&"))),
+        "duplicate_param",
+    );
+    for broken in [
+        "validminutes=+20",
+        "validminutes=020",
+        "validminutes=0",
+        "validminutes=",
+        "validminutes=20.5",
+    ] {
+        let text = fields.join("&").replace("validminutes=20", broken);
+        judge("").denies(&inner(&text), "malformed");
+    }
+    let text = fields.join("&").replace("strm_len=11", "strm_len=999");
+    judge("").denies(&inner(&text), "path");
+    let sign = sign_of("strm");
+    judge("").denies(
+        &url(&format!("{sign}&wmsAuthSign={sign}")),
+        "duplicate_param",
+    );
+    judge("").denies(&url("%00"), "malformed");
+    judge("").denies(&url(&"A".repeat(4000)), "malformed");
+    judge("").denies("http://h/live/stream/playlist.m3u8", "no_token");
+}
+
+#[test]
+fn a_token_passes_for_no_other() {
+    let time = "server_time=1/1/2024 12:00:00 AM";
+    // The address's last digit moved into the id, and back.
+    let hash = "r0CsnCdkdc5zp0Rr4s7kzQ==";
+    let moved = format!("{time}&hash_value={hash}&validminutes=240&id=05&checkip=true");
+    judge("")
+        .ip("192.0.2.1")
+        .denies(&inner(&moved), "ambiguous");
+    // A basic token's address as an id that no address is checked for.
+    let hash = vector("basic")["hash_value"].as_str().unwrap().to_owned();
+    let unbound = format!("{time}&hash_value={hash}&validminutes=20&id=192.0.2.10");
+    judge("")
+        .ip("198.51.100.7")
+        .denies(&inner(&unbound), "ambiguous");
+    // The minutes' last digit as the path's first: 20 and live hash as 2 and 0live.
+    let hash = vector("strm")["hash_value"].as_str().unwrap().to_owned();
+    let shifted = format!("{time}&hash_value={hash}&validminutes=2&strm_len=12");
+    let url = format!(
+        "http://h/0live/stream/playlist.m3u8?wmsAuthSign={}",
+        STANDARD.encode(shifted)
+    );
+    judge("").denies(&url, "path");
+}
