@@ -267,8 +267,12 @@ async fn the_next_rotate_settles_what_a_killed_server_left() {
     announce_and_die(&bench, &stream).await;
     bench.clock.advance_secs(7);
     let encryptors = async {
-        assert_eq!(hear(&bench, &stream, 2).await, 3, "taken back");
-        assert_eq!(hear(&bench, &stream, 3).await, 4, "announced");
+        // Taken back is 3, announced 4; who is slow hears of both at once.
+        let mut heard = 2;
+        while heard < 4 {
+            heard = hear(&bench, &stream, heard).await;
+        }
+        assert_eq!(heard, 4);
         for instance in ["a", "b"] {
             bench.hold(&stream, instance, Some(4)).await;
         }
