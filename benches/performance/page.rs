@@ -95,9 +95,10 @@ of hlskey to a named peer on the same machine in the same run, the two by turns:
 rounds, and in brackets the lowest and the highest round. Absolute figures stand behind them.
 
 ## How it was measured
-The program is built as it ships (profile `dist`). The server has one core and one worker, the client the other core. Before and after the load it is
-checked that both give the right sixteen bytes for the same requests, and that hlskey refuses a
-broken token with 401 and a stranger with 403; `wrk` fails the run on any other answer than 200.
+The program is built as it ships (profile `dist`). The server has one core and one worker, the client
+the other core. Before and after the load it is checked that both give the right sixteen bytes for the
+same requests, and that hlskey refuses a broken token with 401 and a stranger with 403; `wrk` fails the
+run on any other answer than 200.
 
 ";
 
