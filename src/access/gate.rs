@@ -74,12 +74,10 @@ impl Gate {
         Ok(Admitted::new(Seal(()), principal))
     }
 
-    /// Whether a scheme is configured that verifies a request for one content alone, and something
-    /// was presented that it might look at.
+    /// Whether something was presented that a scheme reads which verifies a request for one content
+    /// alone. For others nobody need look up what is asked for.
     pub fn may_sign(&self, credential: &Credential) -> bool {
-        let shows =
-            !credential.query_text.expose().is_empty() || !credential.cookie_texts.is_empty();
-        shows && self.schemes.sign_requests()
+        !matches!(self.admit_to(credential, None), Err(Denied::NoCredential))
     }
 
     /// Verifies a request for the content of one stream; `None` where there is none, which is

@@ -117,11 +117,6 @@ impl Schemes {
         Err(deepest.map_or(Denied::NoCredential, Denied::from))
     }
 
-    /// Whether any instance signs parts of requests.
-    pub(super) fn sign_requests(&self) -> bool {
-        !self.signed.is_empty()
-    }
-
     /// Tries the schemes that sign parts of a request, in their order. `None` if it shows nothing
     /// of any.
     pub(super) fn verify_request(
