@@ -61,7 +61,8 @@ struct File {
     entitlement: access::EntitlementConfig,
 }
 
-/// The sections `[schemes.NAME]` of a file that may have nothing else, paths resolved.
+/// The sections `[schemes.NAME]` of a file that may have nothing else, under the environment, paths
+/// resolved.
 pub fn schemes(path: &Path) -> Result<access::SchemesConfig, ConfigError> {
     #[derive(Deserialize)]
     struct Schemes {
@@ -69,12 +70,30 @@ pub fn schemes(path: &Path) -> Result<access::SchemesConfig, ConfigError> {
         schemes: access::SchemesConfig,
     }
     let source = Source::load(path)?;
-    let file: Schemes = toml::from_str(&source.text).map_err(|fault| source.fault(&fault))?;
+    let mut settings = environment::settings(std::env::vars());
+    settings.retain(|(_, path, _)| path.first().is_some_and(|first| first == "schemes"));
+    let file: Schemes = match settings.is_empty() {
+        true => toml::from_str(&source.text),
+        false => Schemes::deserialize(under(&source, settings)?),
+    }
+    .map_err(|fault| source.fault(&fault))?;
     let mut schemes = file.schemes;
     for path in schemes.paths_mut() {
         *path = source.folder().join(&*path);
     }
     Ok(schemes)
+}
+
+/// The file's text as a table, with the variables laid over it.
+fn under(
+    source: &Source,
+    settings: Vec<(String, Vec<String>, Value)>,
+) -> Result<Table, ConfigError> {
+    let mut table: Table = toml::from_str(&source.text).map_err(|fault| source.fault(&fault))?;
+    for (name, path, value) in settings {
+        environment::lay_over(&mut table, &name, &path, value)?;
+    }
+    Ok(table)
 }
 
 impl Source {
