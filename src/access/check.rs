@@ -11,7 +11,7 @@ use super::scheme::request::Request;
 use super::scheme::signed::SignedRequests;
 use super::scheme::{Fault, LAST_SECOND, SchemeConfig, SchemesConfig, Verified};
 use crate::crypto::SecretText;
-use crate::domain::{StreamId, StreamPattern, Timestamp};
+use crate::domain::{Action, StreamId, StreamPattern, Timestamp};
 
 pub use super::scheme::request::Purpose;
 
@@ -162,7 +162,8 @@ impl TokenInstance {
         let mut deepest = None;
         for token in asked.tokens() {
             match self.0.verify(&SecretText::new(token)) {
-                Some(Ok(verified)) => return Some(Ok(verified)),
+                Some(Ok(verified)) if asked.is_allowed(&verified) => return Some(Ok(verified)),
+                Some(Ok(_)) => deepest = deepest.max(Some(Fault::Action)),
                 Some(Err(fault)) => deepest = deepest.max(Some(fault)),
                 None => deepest = deepest.max(Some(Fault::Form)),
             }
@@ -190,6 +191,16 @@ impl<'a> Asked<'a> {
         let all = self.headers.iter();
         all.filter(move |(found, _)| found.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a token's actions are what this asks for: an encryptor publishes.
+    fn is_allowed(&self, verified: &Verified) -> bool {
+        let wanted = match self.purpose {
+            Purpose::Play => Action::Play,
+            Purpose::Publish => Action::Lease,
+        };
+        let is_for_one_key = verified.principal.kid.is_some();
+        verified.principal.may(wanted) || (is_for_one_key && self.purpose == Purpose::Play)
     }
 
     /// What may be a token: bearers, and the parameter `token`.

@@ -5,6 +5,7 @@
 mod documented;
 mod edgeauth;
 mod hdnts;
+mod jwt;
 mod securetoken;
 mod served;
 mod urlparams;

@@ -13,7 +13,7 @@ use crate::harness::binary::run;
 pub(super) struct Judge {
     scheme: &'static str,
     config: NamedTempFile,
-    at: i64,
+    at: Option<i64>,
     ip: Option<String>,
     more: Vec<String>,
 }
@@ -36,15 +36,26 @@ impl Judge {
         Self {
             scheme,
             config,
-            at: 1_704_067_200,
+            at: Some(1_704_067_200),
             ip: None,
             more: Vec::new(),
         }
     }
 
     pub(super) fn at(mut self, unix: i64) -> Self {
-        self.at = unix;
+        self.at = Some(unix);
         self
+    }
+
+    /// By the clock.
+    pub(super) fn now(mut self) -> Self {
+        self.at = None;
+        self
+    }
+
+    /// The configuration.
+    pub(super) fn file(&self) -> &str {
+        self.config.path().to_str().unwrap()
     }
 
     pub(super) fn ip(mut self, ip: &str) -> Self {
@@ -59,7 +70,8 @@ impl Judge {
     }
 
     pub(super) fn verdict(&self, url: &str) -> Verdict {
-        let (config, at) = (self.config.path().to_str().unwrap(), self.at.to_string());
+        let config = self.file();
+        let at = self.at.map(|at| at.to_string());
         let mut args = vec![
             "token",
             "verify",
@@ -68,7 +80,10 @@ impl Judge {
             "--config",
             config,
         ];
-        args.extend(["--url", url, "--at", &at, "--json"]);
+        args.extend(["--url", url, "--json"]);
+        if let Some(at) = &at {
+            args.extend(["--at", at]);
+        }
         if let Some(ip) = &self.ip {
             args.extend(["--ip", ip]);
         }

@@ -68,6 +68,8 @@ pub(in crate::access) enum Fault {
     Life,
     /// The claim that names one key is malformed.
     Kid,
+    /// It may do something else.
+    Action,
     /// It is for other streams.
     Stream,
     /// Its time has not come.
@@ -84,6 +86,7 @@ impl Fault {
         match self {
             Self::Certificate => "no entry of client_certificates is for the client's certificate",
             Self::None => "the request has no token of this scheme",
+            Self::Action => "it may do something else",
             Self::Stream => "it is for other streams",
             Self::Form => "it has the form of no configured scheme",
             Self::Place => "an API key belongs in a header, not in a URL",
@@ -126,6 +129,7 @@ impl Fault {
         match self {
             Self::Certificate => "certificate",
             Self::None => "no_token",
+            Self::Action => "action",
             Self::Stream => "stream",
             Self::Form => "unknown_form",
             Self::Place => "place",
