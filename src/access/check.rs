@@ -13,19 +13,21 @@ use super::scheme::{Fault, LAST_SECOND, SchemeConfig, SchemesConfig, Verified};
 use crate::crypto::SecretText;
 use crate::domain::{Action, StreamId, StreamPattern, Timestamp};
 
-pub use super::scheme::request::Purpose;
+pub use super::scheme::request::{Headers, Purpose, Target};
 
 /// What is asked.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
-    /// The playlist's URL path, as the viewer has it, and its query.
-    pub path: &'a str,
+    /// The playlist's URL, as the viewer has it.
+    pub target: Target<'a>,
     /// Everything after `?`.
     pub query: &'a str,
     /// Headers by name.
-    pub headers: &'a [(String, String)],
+    pub headers: &'a dyn Headers,
     /// The client's address.
     pub ip: Option<IpAddr>,
+    /// What the TLS handshake agreed on.
+    pub alpn: Option<&'a str>,
     /// The request's method.
     pub method: &'a str,
     /// What it wants.
@@ -83,10 +85,10 @@ impl Instance {
             fault,
         };
         if let SchemeConfig::Jwt(config) = config {
-            let jwt = Jwt::new(config).map_err(|fault| wrong(fault.into()))?;
+            let jwt = Jwt::new(name, config).map_err(|fault| wrong(fault.into()))?;
             return Ok(Self::Token(Box::new(TokenInstance(jwt))));
         }
-        let signed = SignedRequests::load(config).map_err(wrong)?;
+        let signed = SignedRequests::load(name, config).map_err(wrong)?;
         let signed = signed.ok_or_else(|| InstanceError::None(name.clone()))?;
         Ok(Self::Request(Box::new(RequestInstance(signed))))
     }
@@ -161,7 +163,7 @@ impl TokenInstance {
     fn verify(&self, asked: Asked<'_>) -> Option<Result<Verified, Fault>> {
         let mut deepest = None;
         for token in asked.tokens() {
-            match self.0.verify(&SecretText::new(token)) {
+            match self.0.verify(&token) {
                 Some(Ok(verified)) if asked.is_allowed(&verified) => return Some(Ok(verified)),
                 Some(Ok(_)) => deepest = deepest.max(Some(Fault::Action)),
                 Some(Err(fault)) => deepest = deepest.max(Some(fault)),
@@ -174,11 +176,13 @@ impl TokenInstance {
 
 impl RequestInstance {
     fn verify(&self, asked: Asked<'_>) -> Option<Result<Verified, Fault>> {
-        let cookies: Vec<&str> = asked.header("cookie").collect();
         let request = Request {
-            content: content(asked.path),
+            content: content(asked.target.path),
             query: asked.query,
-            cookie_headers: &cookies,
+            headers: asked.headers,
+            method: asked.method,
+            target: asked.target,
+            alpn: asked.alpn,
             ip: asked.ip,
             purpose: asked.purpose,
         };
@@ -188,9 +192,7 @@ impl RequestInstance {
 
 impl<'a> Asked<'a> {
     fn header(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
-        let all = self.headers.iter();
-        all.filter(move |(found, _)| found.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.values(name)
     }
 
     /// Whether a token's actions are what this asks for: an encryptor publishes.
@@ -228,7 +230,7 @@ fn content(path: &str) -> &str {
 
 /// Whether the stream of the URL, which is some of its first parts, is one that the token opens.
 fn check_content(verified: &Verified, asked: Asked<'_>) -> Result<(), Fault> {
-    let path = content(asked.path);
+    let path = content(asked.target.path);
     let ends = path
         .match_indices('/')
         .map(|(at, _)| at)

@@ -1,67 +1,69 @@
-//! What a request presents, free of HTTP.
+//! What a request presents, borrowed from it and free of HTTP's types.
 //!
 //! Must not know: which of it is any good.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+
 use super::certificate::ClientCertificate;
+use super::scheme::request::pairs;
 use crate::crypto::SecretText;
+
+pub use super::scheme::request::{Headers, Target};
 
 /// The query parameter that holds a token.
 pub const TOKEN_PARAMETER: &str = "token";
+
+/// The cookie that holds a session.
+pub const SESSION_COOKIE: &str = "hlskey_session";
 
 /// The most tokens of one request that are tried. One is usual; so many are an attempt to keep
 /// the server busy.
 const MAX_PRESENTED: usize = 8;
 
-/// Everything of a request that may speak for its sender.
-#[derive(Clone, Default)]
-pub struct Credential {
-    /// `Authorization: Bearer`.
-    pub bearer: Option<SecretText>,
-    /// `Authorization: Basic`: user and password.
-    pub basic: Option<(String, SecretText)>,
-    /// The query's parameters, decoded, in their order.
-    pub query: Vec<(String, SecretText)>,
-    /// The query as received, for schemes that sign parts of it; empty if there is none.
-    pub query_text: SecretText,
-    /// Every `Cookie` header as received.
-    pub cookie_texts: Vec<SecretText>,
-    /// Cookies by name, in their order.
-    pub cookies: Vec<(String, SecretText)>,
-    /// The certificate that the client's connection was made with, where the listener asks for one.
-    pub certificate: Option<Arc<ClientCertificate>>,
-    /// What is known of the client.
-    pub client: ClientFacts,
-    /// The path asked for, without the query.
-    pub path: String,
-}
+/// The most cookies that are read; a player sends a handful.
+const MOST_COOKIES: usize = 64;
 
-/// What is known of a client besides what it presents.
-#[derive(Clone, Default)]
-pub struct ClientFacts {
-    /// Its address, behind trusted proxies.
+/// Everything of a request that may speak for its sender.
+#[derive(Clone, Copy)]
+pub struct Credential<'a> {
+    /// Its headers: `Authorization`, `Cookie`, `Origin`, `Referer`, and those of schemes.
+    pub headers: &'a dyn Headers,
+    /// Everything after `?`, as received; empty if there is none.
+    pub query: &'a str,
+    /// The method, in capitals.
+    pub method: &'a str,
+    /// The URL asked for.
+    pub target: Target<'a>,
+    /// What the TLS handshake agreed on (RFC 7301): `http/1.1`.
+    pub alpn: Option<&'a str>,
+    /// The client's address, behind trusted proxies.
     pub ip: Option<IpAddr>,
-    /// `Origin`.
-    pub origin: Option<String>,
-    /// `Referer`.
-    pub referer: Option<String>,
-    /// `User-Agent`.
-    pub user_agent: Option<String>,
+    /// The certificate that the client's connection was made with, where the listener asks for one.
+    pub certificate: Option<&'a Arc<ClientCertificate>>,
 }
 
 /// One token out of a request.
-///
-/// A scheme that signs the whole request (path, address, several parameters) will find the
-/// [`Credential`] presented as a place of its own.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Presented<'a> {
     /// Where it stood.
     pub(super) place: Place,
     /// The token.
-    pub(super) text: &'a SecretText,
+    pub(super) text: Token<'a>,
+}
+
+/// A token's text, wiped where it is a copy.
+pub(super) enum Token<'a> {
+    /// As it stands in the request.
+    Borrowed(&'a str),
+    /// Decoded.
+    Owned(SecretText),
 }
 
 /// Where a token stood in the request.
@@ -69,103 +71,159 @@ pub(super) struct Presented<'a> {
 pub(super) enum Place {
     /// In a header, as bearer or as basic's password: it is seldom logged on its way.
     Header,
+    /// In our own cookie, which a browser sends whatever page made it ask.
+    Cookie,
     /// In the URL.
     Query,
 }
 
-impl Credential {
-    /// Every token presented, in the order in which they are tried: bearer, basic, query.
-    pub(super) fn presented(&self) -> impl Iterator<Item = Presented<'_>> {
+impl<'a> Credential<'a> {
+    /// The first header of that name, in lower case.
+    pub(super) fn header(&self, name: &'a str) -> Option<&'a str> {
+        self.headers.values(name).next()
+    }
+
+    /// Every token presented, in the order in which they are tried: bearer, basic, session, query.
+    pub(super) fn presented(&self) -> impl Iterator<Item = Presented<'a>> {
+        let authorization = self.header("authorization");
+        let bearer = authorization.and_then(bearer).map(Token::Borrowed);
+        let basic = authorization.and_then(password).map(Token::Owned);
         let at = |place| move |text| Presented { place, text };
-        let basic = self.basic.iter().map(|(_, password)| password);
-        let headers = self.bearer.iter().chain(basic).map(at(Place::Header));
-        let tokens = self
-            .query
-            .iter()
-            .filter(|(name, _)| name == TOKEN_PARAMETER);
-        let query = tokens.map(|(_, value)| value).map(at(Place::Query));
-        headers.chain(query).take(MAX_PRESENTED)
+        let headers = bearer.into_iter().chain(basic).map(at(Place::Header));
+        let cookies = self.cookies(SESSION_COOKIE).map(Token::Borrowed);
+        let named = pairs(self.query).filter(|(name, _)| *name == TOKEN_PARAMETER);
+        let query = named.filter_map(|(_, value)| decoded(value));
+        headers
+            .chain(cookies.map(at(Place::Cookie)))
+            .chain(query.map(at(Place::Query)))
+            .take(MAX_PRESENTED)
+    }
+
+    /// The values of the cookie `name` (RFC 6265 §4.2).
+    fn cookies(&self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        cookies(self.headers, name)
     }
 }
 
-impl fmt::Debug for Credential {
-    /// Says what was presented, never a text that might hold a secret (a user name may be one).
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fn names(pairs: &[(String, SecretText)]) -> Vec<&str> {
-            pairs.iter().map(|(name, _)| name.as_str()).collect()
+/// The values of the cookie `name` (RFC 6265 §4.2).
+pub(super) fn cookies<'a>(
+    headers: &'a dyn Headers,
+    name: &'a str,
+) -> impl Iterator<Item = &'a str> {
+    let pairs = headers.values("cookie").flat_map(|text| text.split(';'));
+    let pairs = pairs.filter_map(|pair| pair.split_once('='));
+    let named = pairs.take(MOST_COOKIES);
+    named
+        .filter(move |(found, _)| found.trim() == name)
+        .map(|(_, value)| value.trim())
+}
+
+/// RFC 6750 §2.1.
+fn bearer(authorization: &str) -> Option<&str> {
+    after_scheme(authorization, "bearer").filter(|token| !token.is_empty())
+}
+
+/// RFC 7617: the password of base64's `user:password`.
+fn password(authorization: &str) -> Option<SecretText> {
+    let decoded = STANDARD
+        .decode(after_scheme(authorization, "basic")?)
+        .ok()?;
+    let pair = SecretText::new(String::from_utf8(decoded).ok()?);
+    let (_, password) = pair.expose().split_once(':')?;
+    Some(SecretText::new(password.to_owned()))
+}
+
+fn after_scheme<'a>(authorization: &'a str, scheme: &str) -> Option<&'a str> {
+    let (name, rest) = authorization.split_once(' ')?;
+    name.eq_ignore_ascii_case(scheme).then_some(rest.trim())
+}
+
+/// A parameter's value, decoded as forms are.
+fn decoded(value: &str) -> Option<Token<'_>> {
+    if !value.contains(['%', '+']) {
+        return Some(Token::Borrowed(value));
+    }
+    let spaced = SecretText::new(value.replace('+', " "));
+    let text: Cow<'_, str> = percent_decode_str(spaced.expose()).decode_utf8().ok()?;
+    Some(Token::Owned(SecretText::new(text.into_owned())))
+}
+
+impl Token<'_> {
+    pub(super) fn expose(&self) -> &str {
+        match self {
+            Self::Borrowed(text) => text,
+            Self::Owned(text) => text.expose(),
         }
-        f.debug_struct("Credential")
-            .field("bearer", &self.bearer.is_some())
-            .field("basic", &self.basic.is_some())
-            .field("query", &names(&self.query))
-            .field("cookies", &names(&self.cookies))
-            .field("certificate", &self.certificate)
-            .field("client", &self.client)
-            .finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for ClientFacts {
-    /// Leaves out the referrer, which may hold a token in its query.
+impl fmt::Debug for Token<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientFacts")
+        f.write_str("Token")
+    }
+}
+
+impl fmt::Debug for Credential<'_> {
+    /// Says what was presented, never a text that might hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places: Vec<_> = self.presented().map(|presented| presented.place).collect();
+        f.debug_struct("Credential")
+            .field("presented", &places)
+            .field("certificate", &self.certificate)
             .field("ip", &self.ip)
-            .field("origin", &self.origin)
-            .field("user_agent", &self.user_agent)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::Sent;
     use super::*;
-
-    fn secret(text: &str) -> SecretText {
-        SecretText::new(text.to_owned())
-    }
 
     #[test]
     fn tokens_are_tried_in_order_and_other_parameters_are_none() {
-        let credential = Credential {
-            bearer: Some(secret("1")),
-            basic: Some(("anyone".to_owned(), secret("2"))),
-            query: vec![
-                ("other".to_owned(), secret("x")),
-                ("token".to_owned(), secret("3")),
-                ("token".to_owned(), secret("4")),
-            ],
-            ..Credential::default()
-        };
-        let order: Vec<_> = credential.presented().map(|p| p.text.expose()).collect();
-        assert_eq!(order, ["1", "2", "3", "4"]);
+        let sent = Sent::query("other=x&token=3&token=%2B+4")
+            .with("authorization", "bEaReR 1")
+            .with("cookie", "a=b; hlskey_session=2=; broken");
+        let texts: Vec<_> = sent
+            .shown()
+            .presented()
+            .map(|p| p.text.expose().to_owned())
+            .collect();
+        assert_eq!(texts, ["1", "2=", "3", "+ 4"]);
+    }
+
+    #[test]
+    fn basic_is_user_and_password() {
+        let header = format!("Basic {}", STANDARD.encode("any:hlskey_id_obviously:fake"));
+        assert_eq!(
+            password(&header).unwrap().expose(),
+            "hlskey_id_obviously:fake"
+        );
+        for bad in [
+            "Basic",
+            "Basic !!",
+            "Basic YQ==",
+            "Bearer YTpi",
+            "Basic /w==",
+        ] {
+            assert!(password(bad).is_none(), "{bad}");
+        }
     }
 
     #[test]
     fn only_so_many_are_tried() {
-        let credential = Credential {
-            query: vec![("token".to_owned(), secret("x")); 100],
-            ..Credential::default()
-        };
-        assert_eq!(credential.presented().count(), MAX_PRESENTED);
+        let sent = Sent::query(&"token=x&".repeat(100));
+        assert_eq!(sent.shown().presented().count(), MAX_PRESENTED);
     }
 
     #[test]
     fn debug_shows_no_secret() {
-        let credential = Credential {
-            bearer: Some(secret("hush-bearer")),
-            basic: Some(("hush-user".to_owned(), secret("hush-password"))),
-            query: vec![("token".to_owned(), secret("hush-query"))],
-            cookies: vec![("hlskey_session".to_owned(), secret("hush-cookie"))],
-            client: ClientFacts {
-                referer: Some("https://example.org/?token=hush-referer".to_owned()),
-                ..ClientFacts::default()
-            },
-            query_text: secret("token=hush-query"),
-            cookie_texts: vec![secret("hlskey_session=hush-cookie")],
-            certificate: None,
-            path: "/v1/keys/hush-path".to_owned(),
-        };
-        let shown = format!("{credential:?}");
+        let sent = Sent::query("token=hush-query")
+            .with("authorization", "Bearer hush-bearer")
+            .with("cookie", "hlskey_session=hush-cookie")
+            .with("referer", "https://example.org/?token=hush-referer");
+        let shown = format!("{:?}", sent.shown());
         assert!(!shown.contains("hush"), "{shown}");
     }
 }

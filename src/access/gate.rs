@@ -69,14 +69,20 @@ impl Gate {
     ///
     /// Refuses with [`Denied::NoCredential`], [`Denied::BadCredential`] naming the last check
     /// that one of them came to, or [`Denied::Undecided`] if a source was away.
-    pub async fn admit(&self, credential: &Credential) -> Result<Admitted, Denied> {
+    pub async fn admit(&self, credential: &Credential<'_>) -> Result<Admitted, Denied> {
         let principal = self.schemes.verify(credential, self.clock.now()).await?;
+        Ok(Admitted::new(Seal(()), principal))
+    }
+
+    /// As [`Self::admit`], of one token alone.
+    pub async fn admit_bearer(&self, token: &SecretText) -> Result<Admitted, Denied> {
+        let principal = self.schemes.verify_bearer(token, self.clock.now()).await?;
         Ok(Admitted::new(Seal(()), principal))
     }
 
     /// Whether something was presented that a scheme reads which verifies a request for one content
     /// alone. For others nobody need look up what is asked for.
-    pub fn may_sign(&self, credential: &Credential) -> bool {
+    pub fn may_sign(&self, credential: &Credential<'_>) -> bool {
         !matches!(self.admit_to(credential, None), Err(Denied::NoCredential))
     }
 
@@ -86,19 +92,17 @@ impl Gate {
     /// Refuses with [`Denied::NoCredential`] or [`Denied::BadCredential`].
     pub fn admit_to(
         &self,
-        credential: &Credential,
+        credential: &Credential<'_>,
         stream: Option<&StreamId>,
     ) -> Result<Admitted, Denied> {
-        let cookies: Vec<_> = credential
-            .cookie_texts
-            .iter()
-            .map(SecretText::expose)
-            .collect();
         let request = Request {
             content: stream.map_or(NO_CONTENT, StreamId::as_str),
-            query: credential.query_text.expose(),
-            cookie_headers: &cookies,
-            ip: credential.client.ip,
+            query: credential.query,
+            headers: credential.headers,
+            method: credential.method,
+            target: credential.target,
+            alpn: credential.alpn,
+            ip: credential.ip,
             purpose: Purpose::Play,
         };
         match self.schemes.verify_request(&request, self.clock.now()) {

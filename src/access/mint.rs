@@ -70,7 +70,7 @@ fn in_scheme(name: &str, fault: SchemeFault) -> AccessConfigError {
 fn check(instances: &[Jwt], token: &SecretText, order: Order<'_>) -> Result<(), MintError> {
     let mut deepest = Fault::Form;
     for instance in instances {
-        match instance.verify(token) {
+        match instance.verify(token.expose()) {
             Some(Ok(verified)) if opens(&verified.principal, order) => return Ok(()),
             Some(Ok(_)) => return Err(MintError::NotCovered),
             Some(Err(fault)) => deepest = deepest.max(fault),

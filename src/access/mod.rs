@@ -23,7 +23,7 @@ pub use certificate::{
 pub use config::{
     AccessConfigError, Config, EntitlementConfig, EntitlementSource, GrantsConfig, ViewerConfig,
 };
-pub use credential::{ClientFacts, Credential, TOKEN_PARAMETER};
+pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target};
 pub use gate::Gate;
 pub use grant::Grants;
 pub use permit::{

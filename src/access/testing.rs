@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::{Admitted, ApiKey, Config, Credential, Gate};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Admitted, ApiKey, ClientCertificate, Config, Credential, Gate, Target};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock, Denied, SystemEntropy, Timestamp};
 use crate::store::testing::{Scratch, scratch};
@@ -92,24 +95,63 @@ impl Bench {
 
     /// Presents one token as bearer.
     pub(crate) async fn admit(&self, token: &SecretText) -> Result<Admitted, Denied> {
-        self.gate.admit(&bearer(token)).await
+        self.gate.admit(&bearer(token).shown()).await
+    }
+}
+
+/// A request as it was sent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sent {
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) query: String,
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
+}
+
+impl Sent {
+    pub(crate) fn query(query: &str) -> Self {
+        Self {
+            query: query.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a parameter `token`.
+    pub(crate) fn token(mut self, token: &SecretText) -> Self {
+        self.query = format!("{}&token={}", self.query, token.expose());
+        self
+    }
+
+    pub(crate) fn basic(self, token: &SecretText) -> Self {
+        let pair = STANDARD.encode(format!("anyone:{}", token.expose()));
+        self.with("authorization", &format!("Basic {pair}"))
+    }
+
+    pub(crate) fn shown(&self) -> Credential<'_> {
+        Credential {
+            headers: &self.headers,
+            query: &self.query,
+            method: "GET",
+            target: Target::default(),
+            alpn: None,
+            ip: Some("192.0.2.7".parse().unwrap()),
+            certificate: self.certificate.as_ref(),
+        }
     }
 }
 
 /// A request with this bearer and nothing else.
-pub(crate) fn bearer(token: &SecretText) -> Credential {
-    Credential {
-        bearer: Some(token.clone()),
-        ..Credential::default()
-    }
+pub(crate) fn bearer(token: &SecretText) -> Sent {
+    Sent::default().with("authorization", &format!("Bearer {}", token.expose()))
 }
 
 /// A request with this token in its URL and nothing else.
-pub(crate) fn in_query(token: &SecretText) -> Credential {
-    Credential {
-        query: vec![("token".to_owned(), token.clone())],
-        ..Credential::default()
-    }
+pub(crate) fn in_query(token: &SecretText) -> Sent {
+    Sent::default().token(token)
 }
 
 /// Writes a file that only its owner may read.

@@ -63,12 +63,17 @@ impl SecretText {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Whether `text` is the same. Constant-time in the content; lengths may be told apart.
+    pub fn is(&self, text: &str) -> bool {
+        self.0.as_bytes().ct_eq(text.as_bytes()).into()
+    }
 }
 
 impl PartialEq for SecretText {
-    /// Constant-time in the content; lengths may be told apart.
+    /// As [`Self::is`].
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        self.is(&other.0)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Must not know: how it was verified.
 
+use std::sync::Arc;
+
 use super::{Action, Kid, StreamId, StreamPattern, Timestamp};
 
 /// What sort of credential it was, where rules differ.
@@ -22,11 +24,15 @@ pub enum PrincipalKind {
 pub struct Principal {
     /// What sort it is.
     pub kind: PrincipalKind,
+    /// Which scheme vouches: the NAME of `[schemes.NAME]`, or one of ours.
+    pub scheme: Arc<str>,
     /// Who: a viewer's id, or a credential's name.
     pub subject: String,
     /// The viewing session it belongs to, by a name that is no secret; the grants made from one
     /// session have one text.
     pub session: String,
+    /// The credential's own name, which is no secret: what a revocation calls it by.
+    pub token: String,
     /// Which streams the credential names.
     pub streams: Vec<StreamPattern>,
     /// Which streams its issuer may speak for. A stream must be in both lists: a team's scheme
@@ -36,6 +42,10 @@ pub struct Principal {
     pub actions: Vec<Action>,
     /// The one key it opens, if it is that narrow.
     pub kid: Option<Kid>,
+    /// When it was issued, where it says so.
+    pub issued: Option<Timestamp>,
+    /// How many keys it may fetch at most.
+    pub uses: Option<u32>,
     /// When it ends; it is checked on every use, also when the verification was cached.
     pub expires: Option<Timestamp>,
 }

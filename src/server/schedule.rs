@@ -6,11 +6,10 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use actix_web::web::Data;
+use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use tokio::time::timeout;
 
-use super::credential::pairs;
 use super::envelope::Surroundings;
 use super::error::Failure;
 use super::guard::Permitted;
@@ -54,7 +53,8 @@ const MOST_PERIODS: u32 = 1000;
 impl Ask {
     /// Other names are left alone: a credential may be among them.
     fn parse(query: &str) -> Result<Self, Failure> {
-        let pairs = pairs(query);
+        let pairs = Query::<Vec<(String, String)>>::from_query(query);
+        let pairs = pairs.map_or_else(|_| Vec::new(), Query::into_inner);
         let ask = Self {
             lease: LeaseRequest {
                 from: value(&pairs, "from")?,

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hlskey::access::{ApiKey, Credential, Gate, Lease, Permit, mint};
+use hlskey::access::{ApiKey, Gate, Lease, Permit, mint};
 use hlskey::config::Config;
 use hlskey::crypto::{KeyRing, SecretText};
 use hlskey::domain::{Action, Clock as _, Kid, StreamId, SystemClock, SystemEntropy};
@@ -84,7 +84,7 @@ async fn issued(store: &Store, gate: &Gate, keys: &Keys) -> Kid {
         expires: None,
     };
     store.add_credential(&row).await.unwrap();
-    let who = gate.admit(&bearer(token)).await.unwrap();
+    let who = gate.admit_bearer(&token).await.unwrap();
     let permit: Permit<Lease> = gate.manage(&who, &stream()).unwrap();
     let ask = LeaseRequest::default();
     let holding = keys.hold(&permit, &ask).await.unwrap();
@@ -94,16 +94,9 @@ async fn issued(store: &Store, gate: &Gate, keys: &Keys) -> Kid {
 
 async fn grant(gate: &Gate, token: &str, kid: Kid) -> String {
     let token = SecretText::new(token.to_owned());
-    let who = gate.admit(&bearer(token)).await.unwrap();
+    let who = gate.admit_bearer(&token).await.unwrap();
     let permit = gate.play(&who, &stream()).await.unwrap();
     gate.grants().for_key(&permit, kid).expose().to_owned()
-}
-
-fn bearer(token: SecretText) -> Credential {
-    Credential {
-        bearer: Some(token),
-        ..Credential::default()
-    }
 }
 
 fn stream() -> StreamId {

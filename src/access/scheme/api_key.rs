@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use super::Fault;
 use super::verified::Verified;
+use super::{API_KEY, Fault};
 use crate::access::api_key::ApiKey;
 use crate::access::credential::{Place, Presented};
 use crate::crypto::TokenDigest;
@@ -54,14 +54,14 @@ impl ApiKeys {
 
     pub(super) async fn verify(
         &self,
-        presented: Presented<'_>,
+        presented: &Presented<'_>,
         now: Timestamp,
     ) -> Option<Result<Verified, Fault>> {
         let text = presented.text.expose();
         if !ApiKey::is_meant(text) {
             return None;
         }
-        if presented.place == Place::Query {
+        if presented.place != Place::Header {
             return Some(Err(Fault::Place));
         }
         // Boxed: viewers' requests, which are most, must not carry the store's future about.
@@ -115,12 +115,16 @@ impl From<CredentialRow> for Found {
     fn from(row: CredentialRow) -> Self {
         let principal = Principal {
             kind: PrincipalKind::Machine,
+            scheme: API_KEY.into(),
             subject: row.name,
+            token: row.id.clone(),
             session: row.id,
             within: row.streams.clone(),
             streams: row.streams,
             actions: row.actions,
             kid: None,
+            issued: Some(row.created),
+            uses: None,
             expires: row.expires,
         };
         Self {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::Fault;
+use super::{CERTIFICATE, Fault};
 use crate::access::certificate::{CertificateConfig, ClientCertificate};
 use crate::access::config::AccessConfigError;
 use crate::access::credential::Credential;
@@ -42,7 +42,7 @@ impl Certificates {
         now: Timestamp,
     ) -> Option<Result<Arc<Principal>, Fault>> {
         let shown = credential.certificate.as_deref();
-        let shown = shown.filter(|_| credential.client.origin.is_none())?;
+        let shown = shown.filter(|_| credential.header("origin").is_none())?;
         Some(self.principal(shown, now))
     }
 
@@ -56,12 +56,16 @@ impl Certificates {
         let streams: Vec<_> = entry.streams.iter().map(|Text(p)| p.clone()).collect();
         let principal = Principal {
             kind: PrincipalKind::Machine,
+            scheme: CERTIFICATE.into(),
             subject: entry.name.clone(),
+            token: shown.fingerprint.to_string(),
             session: shown.fingerprint.to_string(),
             within: streams.clone(),
             streams,
             actions: entry.actions.iter().map(|Text(action)| *action).collect(),
             kid: None,
+            issued: None,
+            uses: None,
             expires: Some(shown.expires),
         };
         // The handshake looked at the end too; its connection may have outlived it.

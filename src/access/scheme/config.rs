@@ -16,6 +16,7 @@ use super::secrets::SecretsFault;
 use super::securetoken::SecureTokenConfig;
 use super::urlparams::{UrlParamsConfig, UrlParamsFault};
 use super::wmsauth::WmsAuthConfig;
+use super::{API_KEY, CERTIFICATE, GRANT, SESSION};
 
 /// Every instance by its name; they are tried in the order of their names.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -68,6 +69,9 @@ pub enum SectionError {
     /// Its name is not a kind, and it names none, or one that does not exist.
     #[error("schemes.{0}: the name is no kind of scheme: add kind = one of {KINDS}")]
     Kind(String),
+    /// A name that means a scheme of ours in policies and the audit trail.
+    #[error("schemes.{0}: the name is one of our own schemes': take another")]
+    Ours(String),
     /// A name that the kind does not have.
     #[error("{0}")]
     Field(String),
@@ -88,6 +92,9 @@ impl TryFrom<BTreeMap<String, Table>> for SchemesConfig {
 
     fn try_from(sections: BTreeMap<String, Table>) -> Result<Self, SectionError> {
         let one = |(name, table): (String, Table)| {
+            if [GRANT, API_KEY, CERTIFICATE, SESSION].contains(&name.as_str()) {
+                return Err(SectionError::Ours(name));
+            }
             let section = SchemeConfig::read(&name, &table)?;
             Ok((name, section))
         };

@@ -4,13 +4,16 @@
 
 use std::sync::Arc;
 
-use super::Fault;
 use super::verified::Verified;
+use super::{Fault, GRANT};
 use crate::access::credential::Presented;
 use crate::access::grant::{Grant, GrantFault, GrantKind, Grants};
 use crate::domain::{Action, Principal, PrincipalKind, StreamPattern};
 
-pub(super) fn verify(grants: &Grants, presented: Presented<'_>) -> Option<Result<Verified, Fault>> {
+pub(super) fn verify(
+    grants: &Grants,
+    presented: &Presented<'_>,
+) -> Option<Result<Verified, Fault>> {
     match grants.open(presented.text.expose()) {
         Ok(grant) => Some(Ok(verified(grant))),
         Err(GrantFault::Mac) => Some(Err(Fault::Signature)),
@@ -28,12 +31,16 @@ fn verified(grant: Grant) -> Verified {
     let stream = StreamPattern::from(&grant.stream);
     let principal = Principal {
         kind,
+        scheme: GRANT.into(),
         subject: grant.subject,
+        token: grant.session.clone(),
         session: grant.session,
         streams: vec![stream.clone()],
         within: vec![stream],
         actions: vec![action],
         kid,
+        issued: None,
+        uses: None,
         expires: Some(grant.expires),
     };
     Verified {

@@ -53,11 +53,11 @@ impl Default for HdntsConfig {
 }
 
 impl HdntsConfig {
-    pub(in crate::access) fn load(&self) -> Result<(Hdnts, Scope), SecretsFault> {
+    pub(in crate::access) fn load(&self, name: &str) -> Result<(Hdnts, Scope), SecretsFault> {
         let scheme = Hdnts {
             secrets: secrets(&self.secrets, self.secrets_file.as_deref())?,
         };
-        Ok((scheme, Scope::viewers(&self.streams)))
+        Ok((scheme, Scope::viewers(name, &self.streams)))
     }
 }
 

@@ -42,8 +42,9 @@ pub use wmsauth::WmsAuthConfig;
 
 use super::certificate::CertificateConfig;
 use super::config::AccessConfigError;
-use super::credential::{Credential, Presented};
+use super::credential::{Credential, Place, Presented, Token};
 use super::grant::Grants;
+use crate::crypto::SecretText;
 use crate::domain::{Denied, Principal, Timestamp};
 use crate::store::Store;
 use api_key::ApiKeys;
@@ -52,6 +53,12 @@ use jwt::Jwt;
 use request::Request;
 use signed::SignedRequests;
 use verified::VerifiedTokens;
+
+/// The names of our own schemes, which no instance may have.
+const GRANT: &str = "grant";
+const API_KEY: &str = "api_key";
+const CERTIFICATE: &str = "certificate";
+const SESSION: &str = "session";
 
 /// Every configured instance, and the tokens that lately verified.
 pub(super) struct Schemes {
@@ -99,12 +106,12 @@ impl Schemes {
     /// decides. If none does, the reason is the last check that any of them came to.
     pub(super) async fn verify(
         &self,
-        credential: &Credential,
+        credential: &Credential<'_>,
         now: Timestamp,
     ) -> Result<Arc<Principal>, Denied> {
         let mut deepest = None;
         for presented in credential.presented() {
-            match self.verify_one(presented, now).await {
+            match self.verify_one(&presented, now).await {
                 Ok(principal) => return Ok(principal),
                 Err(fault) => deepest = deepest.max(Some(fault)),
             }
@@ -115,6 +122,17 @@ impl Schemes {
             None => {}
         }
         Err(deepest.map_or(Denied::NoCredential, Denied::from))
+    }
+
+    /// Tries one token that nobody sent over HTTP.
+    pub(super) async fn verify_bearer(
+        &self,
+        token: &SecretText,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Denied> {
+        let (place, text) = (Place::Header, Token::Borrowed(token.expose()));
+        let verified = self.verify_one(&Presented { place, text }, now).await;
+        verified.map_err(Denied::from)
     }
 
     /// Tries the schemes that sign parts of a request, in their order. `None` if it shows nothing
@@ -140,10 +158,10 @@ impl Schemes {
     /// look at the time.
     async fn verify_one(
         &self,
-        presented: Presented<'_>,
+        presented: &Presented<'_>,
         now: Timestamp,
     ) -> Result<Arc<Principal>, Fault> {
-        let cached = self.cache.find(presented.text);
+        let cached = self.cache.find(presented.text.expose());
         if let Some(verified) = cached.filter(|verified| verified.check_time(now).is_ok()) {
             return Ok(verified.principal);
         }
@@ -155,7 +173,7 @@ impl Schemes {
             match outcome.and_then(|verified| verified.check_time(now).map(|()| verified)) {
                 Ok(verified) => {
                     if scheme.is_costly() {
-                        self.cache.keep(presented.text, &verified, now);
+                        self.cache.keep(presented.text.expose(), &verified, now);
                     }
                     return Ok(verified.principal);
                 }
@@ -170,13 +188,13 @@ impl Scheme {
     /// `None` if the token does not have this scheme's form. The time is the caller's to check.
     async fn verify(
         &self,
-        presented: Presented<'_>,
+        presented: &Presented<'_>,
         now: Timestamp,
     ) -> Option<Result<Verified, Fault>> {
         match self {
             Self::Grant(grants) => grant::verify(grants, presented),
             Self::ApiKey(keys) => keys.verify(presented, now).await,
-            Self::Jwt(jwt) => jwt.verify(presented.text),
+            Self::Jwt(jwt) => jwt.verify(presented.text.expose()),
         }
     }
 

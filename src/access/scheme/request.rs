@@ -7,6 +7,8 @@ use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
 
+use crate::access::credential::cookies;
+
 /// What is asked, by whom, and with what beside it.
 #[derive(Clone, Copy)]
 pub(in crate::access) struct Request<'a> {
@@ -15,8 +17,14 @@ pub(in crate::access) struct Request<'a> {
     pub(in crate::access) content: &'a str,
     /// Everything after `?`, as received.
     pub(in crate::access) query: &'a str,
-    /// Every `Cookie` header, as received.
-    pub(in crate::access) cookie_headers: &'a [&'a str],
+    /// Every header, `Cookie` too, as received.
+    pub(in crate::access) headers: &'a dyn Headers,
+    /// The method, in capitals.
+    pub(in crate::access) method: &'a str,
+    /// The URL asked for, whose path may be another than the content's.
+    pub(in crate::access) target: Target<'a>,
+    /// What the TLS handshake agreed on (RFC 7301), where there was one: `http/1.1`.
+    pub(in crate::access) alpn: Option<&'a str>,
     /// The client's address, behind trusted proxies.
     pub(in crate::access) ip: Option<IpAddr>,
     /// Whether the content is watched or published.
@@ -25,17 +33,36 @@ pub(in crate::access) struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// The values of the cookie `name` (RFC 6265 §4.2).
-    pub(super) fn cookies(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        let pairs = self
-            .cookie_headers
-            .iter()
-            .flat_map(|header| header.split(';'));
-        let pairs = pairs
-            .filter_map(|pair| pair.split_once('='))
-            .take(MOST_PAIRS);
-        let named = pairs.filter(move |(found, _)| found.trim() == name);
-        named.map(|(_, value)| value.trim())
+    pub(super) fn cookies<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b str> {
+        cookies(self.headers, name)
     }
+}
+
+/// A request's headers.
+pub trait Headers {
+    /// The values of the headers of that name, in lower case, in their order.
+    fn values<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a>;
+}
+
+/// A list is one for the command line and for tests. Names are compared without their case.
+impl Headers for Vec<(String, String)> {
+    fn values<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+        let named = self
+            .iter()
+            .filter(move |(found, _)| found.eq_ignore_ascii_case(name));
+        Box::new(named.map(|(_, value)| value.as_str()))
+    }
+}
+
+/// The URL that is asked for, as the client has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Target<'a> {
+    /// `https`.
+    pub scheme: &'a str,
+    /// The host, and the port if the URL names one: `keys.example.com:8443`.
+    pub authority: &'a str,
+    /// The path, percent-encoded, with the slash before it.
+    pub path: &'a str,
 }
 
 /// What a request wants with the content.

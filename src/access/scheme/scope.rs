@@ -12,14 +12,16 @@ use crate::domain::{Action, Principal, PrincipalKind, StreamPattern};
 /// Streams and actions of one instance.
 #[derive(Debug, Clone)]
 pub(in crate::access) struct Scope {
+    scheme: Arc<str>,
     within: Vec<StreamPattern>,
     actions: Vec<Action>,
 }
 
 impl Scope {
-    /// What viewers do, with `streams`.
-    pub(super) fn viewers(streams: &[Text<StreamPattern>]) -> Self {
+    /// What viewers do, with `streams`, by the instance `scheme`.
+    pub(super) fn viewers(scheme: &str, streams: &[Text<StreamPattern>]) -> Self {
         Self {
+            scheme: scheme.into(),
             within: streams.iter().map(|text| text.0.clone()).collect(),
             actions: Action::VIEWER.to_vec(),
         }
@@ -30,12 +32,16 @@ impl Scope {
         let expires = vouched.expires();
         let principal = Principal {
             kind: PrincipalKind::Viewer,
+            scheme: Arc::clone(&self.scheme),
             subject: vouched.subject,
+            token: vouched.session.clone(),
             session: vouched.session,
             streams: vouched.streams,
             within: self.within.clone(),
             actions: self.actions.clone(),
             kid: None,
+            issued: None,
+            uses: None,
             expires,
         };
         Verified {

@@ -32,7 +32,7 @@ enum Scheme {
 /// Every such instance, in the order of their names.
 pub(super) fn load(config: &SchemesConfig) -> Result<Vec<SignedRequests>, AccessConfigError> {
     let loaded = config.0.iter().map(|(name, config)| {
-        SignedRequests::load(config).map_err(|fault| AccessConfigError::Scheme {
+        SignedRequests::load(name, config).map_err(|fault| AccessConfigError::Scheme {
             name: name.clone(),
             fault,
         })
@@ -42,14 +42,17 @@ pub(super) fn load(config: &SchemesConfig) -> Result<Vec<SignedRequests>, Access
 
 impl SignedRequests {
     /// `None` for a kind whose tokens stand for themselves.
-    pub(in crate::access) fn load(config: &SchemeConfig) -> Result<Option<Self>, SchemeFault> {
+    pub(in crate::access) fn load(
+        name: &str,
+        config: &SchemeConfig,
+    ) -> Result<Option<Self>, SchemeFault> {
         let (scheme, scope) = match config {
             SchemeConfig::Jwt(_) => return Ok(None),
-            SchemeConfig::SecureToken(config) => wrap(Scheme::SecureToken, config.load()?),
-            SchemeConfig::WmsAuth(config) => wrap(Scheme::WmsAuth, config.load()?),
-            SchemeConfig::Hdnts(config) => wrap(Scheme::Hdnts, config.load()?),
-            SchemeConfig::EdgeAuth(config) => wrap(Scheme::EdgeAuth, config.load()?),
-            SchemeConfig::UrlParams(config) => wrap(Scheme::UrlParams, config.load()?),
+            SchemeConfig::SecureToken(config) => wrap(Scheme::SecureToken, config.load(name)?),
+            SchemeConfig::WmsAuth(config) => wrap(Scheme::WmsAuth, config.load(name)?),
+            SchemeConfig::Hdnts(config) => wrap(Scheme::Hdnts, config.load(name)?),
+            SchemeConfig::EdgeAuth(config) => wrap(Scheme::EdgeAuth, config.load(name)?),
+            SchemeConfig::UrlParams(config) => wrap(Scheme::UrlParams, config.load(name)?),
         };
         Ok(Some(Self { scheme, scope }))
     }

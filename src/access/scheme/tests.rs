@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::access::testing::{Bench, START, bearer, fake_secret, in_query};
-use crate::access::{ApiKey, Credential};
+use crate::access::ApiKey;
+use crate::access::testing::{Bench, START, Sent, bearer, fake_secret, in_query};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock as _, Denied, StreamId, SystemEntropy};
 
@@ -46,8 +46,8 @@ fn stream(text: &str) -> StreamId {
     text.parse().unwrap()
 }
 
-async fn subject(bench: &Bench, credential: Credential) -> Result<String, Denied> {
-    let admitted = bench.gate.admit(&credential).await?;
+async fn subject(bench: &Bench, sent: Sent) -> Result<String, Denied> {
+    let admitted = bench.gate.admit(&sent.shown()).await?;
     Ok(admitted.principal().subject.clone())
 }
 
@@ -75,56 +75,18 @@ async fn no_team_opens_anothers_streams() {
 async fn every_token_is_tried_and_the_first_good_one_decides() {
     let bench = teams().await;
     let (alice, bob) = (viewer('a', "alice"), viewer('b', "bob"));
-    let query = |tokens: &[&SecretText]| {
-        let named = tokens
-            .iter()
-            .map(|token| ("token".to_owned(), (*token).clone()));
-        named.collect::<Vec<_>>()
-    };
-    let basic = |token: &SecretText| Some(("anyone".to_owned(), token.clone()));
+    let none = Sent::default;
     let cases = [
         (in_query(&alice), Ok("alice")),
+        (bearer(&alice).token(&bob), Ok("alice")),
+        (bearer(&garbage()).token(&bob), Ok("bob")),
+        (bearer(&alice).token(&garbage()), Ok("alice")),
+        (none().basic(&bob), Ok("bob")),
+        (none().basic(&bob).token(&garbage()), Ok("bob")),
+        (in_query(&garbage()).token(&bob), Ok("bob")),
+        (none(), Err(Denied::NoCredential)),
         (
-            Credential {
-                query: query(&[&bob]),
-                ..bearer(&alice)
-            },
-            Ok("alice"),
-        ),
-        (
-            Credential {
-                query: query(&[&bob]),
-                ..bearer(&garbage())
-            },
-            Ok("bob"),
-        ),
-        (
-            Credential {
-                query: query(&[&garbage()]),
-                ..bearer(&alice)
-            },
-            Ok("alice"),
-        ),
-        (
-            Credential {
-                basic: basic(&bob),
-                ..bearer(&garbage())
-            },
-            Ok("bob"),
-        ),
-        (
-            Credential {
-                query: query(&[&garbage(), &bob]),
-                ..Credential::default()
-            },
-            Ok("bob"),
-        ),
-        (Credential::default(), Err(Denied::NoCredential)),
-        (
-            Credential {
-                query: vec![("other".to_owned(), alice.clone())],
-                ..Credential::default()
-            },
+            Sent::query(&format!("other={}", alice.expose())),
             Err(Denied::NoCredential),
         ),
         (
@@ -132,16 +94,13 @@ async fn every_token_is_tried_and_the_first_good_one_decides() {
             Err(bad("it has the form of no configured scheme")),
         ),
         (
-            Credential {
-                query: query(&[&viewer('c', "carol")]),
-                ..bearer(&garbage())
-            },
+            bearer(&garbage()).token(&viewer('c', "carol")),
             Err(bad("the signature or secret is wrong")),
         ),
     ];
-    for (credential, expected) in cases {
-        let found = subject(&bench, credential.clone()).await;
-        assert_eq!(found, expected.map(str::to_owned), "{credential:?}");
+    for (sent, expected) in cases {
+        let found = subject(&bench, sent.clone()).await;
+        assert_eq!(found, expected.map(str::to_owned), "{sent:?}");
     }
 }
 
@@ -177,10 +136,7 @@ async fn a_token_is_remembered_as_a_whole() {
 async fn api_keys_come_in_headers() {
     let bench = Bench::open().await;
     let key = bench.api_key("packager", "live/*", &Action::PACKAGER).await;
-    let basic = Credential {
-        basic: Some(("whoever".to_owned(), key.clone())),
-        ..Credential::default()
-    };
+    let basic = Sent::default().basic(&key);
     assert_eq!(
         subject(&bench, bearer(&key)).await,
         Ok("packager".to_owned())
@@ -257,9 +213,6 @@ async fn a_store_that_is_away_refuses_nobody_for_good() {
     bench.store.close().await;
     let found = bench.admit(&key).await.unwrap_err();
     assert!(matches!(found, Denied::Undecided(_)), "{found}");
-    let both = Credential {
-        query: vec![("token".to_owned(), viewer('a', "alice"))],
-        ..bearer(&key)
-    };
+    let both = bearer(&key).token(&viewer('a', "alice"));
     assert_eq!(subject(&bench, both).await, Ok("alice".to_owned()));
 }

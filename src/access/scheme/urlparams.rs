@@ -54,7 +54,7 @@ pub enum UrlParamsFault {
 }
 
 impl UrlParamsConfig {
-    pub(in crate::access) fn load(&self) -> Result<(UrlParams, Scope), UrlParamsFault> {
+    pub(in crate::access) fn load(&self, name: &str) -> Result<(UrlParams, Scope), UrlParamsFault> {
         let scheme = UrlParams {
             play: entries(&self.play)?,
             publish: entries(&self.publish)?,
@@ -62,7 +62,7 @@ impl UrlParamsConfig {
         if scheme.play.is_empty() && scheme.publish.is_empty() {
             return Err(UrlParamsFault::None);
         }
-        Ok((scheme, Scope::viewers(&self.streams)))
+        Ok((scheme, Scope::viewers(name, &self.streams)))
     }
 }
 

@@ -62,19 +62,19 @@ impl VerifiedTokens {
         Self(cache)
     }
 
-    pub(super) fn find(&self, token: &SecretText) -> Option<Verified> {
-        let kept = self.0.get(&sha256(token.expose().as_bytes()))?;
-        (kept.token == *token).then_some(kept.verified)
+    pub(super) fn find(&self, token: &str) -> Option<Verified> {
+        let kept = self.0.get(&sha256(token.as_bytes()))?;
+        kept.token.is(token).then_some(kept.verified)
     }
 
-    pub(super) fn keep(&self, token: &SecretText, verified: &Verified, now: Timestamp) {
+    pub(super) fn keep(&self, token: &str, verified: &Verified, now: Timestamp) {
         let expires = verified.principal.expires;
         let kept = Kept {
-            token: token.clone(),
+            token: SecretText::new(token.to_owned()),
             verified: verified.clone(),
             life: expires.map_or(MAX_LIFE, |end| end.since(now).min(MAX_LIFE)),
         };
-        self.0.insert(sha256(token.expose().as_bytes()), kept);
+        self.0.insert(sha256(token.as_bytes()), kept);
     }
 }
 

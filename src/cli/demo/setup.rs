@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 
 use super::certificate::DevCertificates;
 use super::{MASTER, STREAM, page};
-use crate::access::{Credential, Gate, mint};
+use crate::access::{Gate, mint};
 use crate::cli::credential;
 use crate::cli::encrypt::read_credential;
 use crate::cli::keystore::ensure_secret;
@@ -149,11 +149,7 @@ impl Setup {
     /// Registers the stream as its packager would, so that another `--rotate` than the last
     /// run's takes effect.
     pub(super) async fn register(&self, gate: &Gate, keys: &Keys) -> anyhow::Result<Stream> {
-        let packager = Credential {
-            bearer: Some(read_credential(&self.packager)?),
-            ..Credential::default()
-        };
-        let who = gate.admit(&packager).await?;
+        let who = gate.admit_bearer(&read_credential(&self.packager)?).await?;
         let permit = gate.manage(&who, &super::stream()?)?;
         let policy = StreamPolicy {
             rotation: Rotation::every(self.rotate)?,

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::access::check::{Asked, Instance, Purpose, Verdict};
+use crate::access::check::{Asked, Instance, Purpose, Target, Verdict};
 use crate::config;
 use crate::domain::{Clock as _, SystemClock, Timestamp};
 
@@ -46,6 +46,9 @@ pub(in crate::cli) struct VerifyArgs {
     /// The request's method.
     #[arg(long, default_value = "GET")]
     method: String,
+    /// What the TLS handshake agreed on, such as http/1.1.
+    #[arg(long, value_name = "PROTOCOL")]
+    alpn: Option<String>,
     /// What the request wants.
     #[arg(long, value_enum, default_value_t = Action::Play)]
     action: Action,
@@ -76,17 +79,18 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let schemes = config::schemes(&args.config)?;
     let file = || args.config.display().to_string();
     let instance = Instance::load(&schemes, &args.scheme).with_context(file)?;
-    let (path, query) = parts(&args.url);
+    let (target, query) = parts(&args.url);
     let cookies = args
         .cookies
         .iter()
         .map(|cookie| ("cookie".to_owned(), cookie.clone()));
     let headers: Vec<_> = args.headers.iter().cloned().chain(cookies).collect();
     let asked = Asked {
-        path,
+        target,
         query,
         headers: &headers,
         ip: args.ip,
+        alpn: args.alpn.as_deref(),
         method: &args.method,
         purpose: match args.action {
             Action::Play => Purpose::Play,
@@ -150,13 +154,22 @@ fn print(view: &View, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Path and query; a URL may come without its host.
-fn parts(url: &str) -> (&str, &str) {
+/// The URL's parts and its query; one may come without its host.
+fn parts(url: &str) -> (Target<'_>, &str) {
     let url = url.split('#').next().unwrap_or_default();
-    let after_host = url.split_once("://").map_or(url, |(_, rest)| {
-        rest.find(['/', '?']).map_or("", |at| &rest[at..])
-    });
-    after_host.split_once('?').unwrap_or((after_host, ""))
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let end = match scheme {
+        "" => 0,
+        _ => rest.find(['/', '?']).unwrap_or(rest.len()),
+    };
+    let (authority, rest) = rest.split_at(end);
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let target = Target {
+        scheme,
+        authority,
+        path,
+    };
+    (target, query)
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -177,9 +190,15 @@ mod tests {
 
     #[test]
     fn a_url_has_a_path_and_a_query() {
-        assert_eq!(parts("https://h:1/a/b?x=1?2#f"), ("/a/b", "x=1?2"));
-        assert_eq!(parts("/a/b"), ("/a/b", ""));
-        assert_eq!(parts("http://h?x=1"), ("", "x=1"));
-        assert_eq!(parts("rtmp://h/live/a?x"), ("/live/a", "x"));
+        for (url, expected) in [
+            ("https://h:1/a/b?x=1?2#f", ("https", "h:1", "/a/b", "x=1?2")),
+            ("/a/b", ("", "", "/a/b", "")),
+            ("http://h?x=1", ("http", "h", "", "x=1")),
+            ("rtmp://h/live/a?x", ("rtmp", "h", "/live/a", "x")),
+        ] {
+            let (target, query) = parts(url);
+            let found = (target.scheme, target.authority, target.path, query);
+            assert_eq!(found, expected);
+        }
     }
 }

@@ -72,7 +72,7 @@ impl Default for EdgeAuthConfig {
 }
 
 impl EdgeAuthConfig {
-    pub(in crate::access) fn load(&self) -> Result<(EdgeAuth, Scope), EdgeAuthFault> {
+    pub(in crate::access) fn load(&self, name: &str) -> Result<(EdgeAuth, Scope), EdgeAuthFault> {
         let hash = match self.hash {
             MacAlgorithm::Sha256 => LegacyHash::Sha256,
             MacAlgorithm::Sha1 => LegacyHash::Sha1,
@@ -91,6 +91,6 @@ impl EdgeAuthConfig {
             escape_early: self.escape_early,
             names: self.name.clone().map_or_else(usual, |name| vec![name]),
         };
-        Ok((scheme, Scope::viewers(&self.streams)))
+        Ok((scheme, Scope::viewers(name, &self.streams)))
     }
 }

@@ -33,6 +33,7 @@ const RESERVED: [&str; 7] = ["iss", "aud", "exp", "nbf", "iat", "actions", "kid"
 
 /// What an instance demands of claims.
 pub(super) struct ClaimRules {
+    scheme: Arc<str>,
     within: Vec<StreamPattern>,
     actions: Vec<Action>,
     issuer: Option<String>,
@@ -44,7 +45,7 @@ pub(super) struct ClaimRules {
 }
 
 impl ClaimRules {
-    pub(super) fn new(config: &JwtConfig) -> Result<Self, JwtFault> {
+    pub(super) fn new(scheme: &str, config: &JwtConfig) -> Result<Self, JwtFault> {
         check_names(config)?;
         if config.actions.iter().any(|a| a.0 == Action::Operate) {
             return Err(JwtFault::Operate);
@@ -53,6 +54,7 @@ impl ClaimRules {
             return Err(JwtFault::Leeway);
         }
         Ok(Self {
+            scheme: scheme.into(),
             within: config.streams.iter().map(|text| text.0.clone()).collect(),
             actions: config.actions.iter().map(|text| text.0).collect(),
             issuer: config.issuer.clone(),
@@ -75,12 +77,16 @@ impl ClaimRules {
         let actions = self.actions(claims, kid);
         let principal = Principal {
             kind: kind(&actions),
+            scheme: Arc::clone(&self.scheme),
             subject: subject.ok_or(Fault::Subject)?,
             session: session(token, claims),
+            token: token_name(token, claims),
             streams: streams(claims.get(&self.stream_claim)),
             within: self.within.clone(),
             actions,
             kid,
+            issued: claims.get("iat").and_then(numeric_date),
+            uses: None,
             expires: Some(expires.plus(self.leeway)),
         };
         Ok(Verified {
@@ -175,9 +181,14 @@ fn kind(actions: &[Action]) -> PrincipalKind {
 
 /// The session that the token names, else one of the token's own.
 fn session(token: &str, claims: &Claims) -> String {
-    let named = ["sid", "jti"].iter().find_map(|key| claims.get(*key));
-    let own = || URL_SAFE_NO_PAD.encode(&sha256(token.as_bytes())[..12]);
-    named.and_then(name).unwrap_or_else(own)
+    let named = claims.get("sid").and_then(name);
+    named.unwrap_or_else(|| token_name(token, claims))
+}
+
+/// The token's own id, else a digest of it.
+fn token_name(token: &str, claims: &Claims) -> String {
+    let named = claims.get("jti").and_then(name);
+    named.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(&sha256(token.as_bytes())[..12]))
 }
 
 /// A printable name of some length; a number counts as its digits, as some issuers write ids.

@@ -17,7 +17,6 @@ use super::Fault;
 use super::config::{SchemeConfig, SchemesConfig};
 use super::verified::Verified;
 use crate::access::config::AccessConfigError;
-use crate::crypto::SecretText;
 use claims::ClaimRules;
 use key::VerifyingKey;
 
@@ -40,7 +39,7 @@ pub(in crate::access) fn load(config: &SchemesConfig) -> Result<Vec<Jwt>, Access
         _ => None,
     });
     jwts.map(|(name, config)| {
-        Jwt::new(config).map_err(|fault| AccessConfigError::Scheme {
+        Jwt::new(name, config).map_err(|fault| AccessConfigError::Scheme {
             name: name.clone(),
             fault: fault.into(),
         })
@@ -49,16 +48,15 @@ pub(in crate::access) fn load(config: &SchemesConfig) -> Result<Vec<Jwt>, Access
 }
 
 impl Jwt {
-    pub(in crate::access) fn new(config: &JwtConfig) -> Result<Self, JwtFault> {
+    pub(in crate::access) fn new(name: &str, config: &JwtConfig) -> Result<Self, JwtFault> {
         Ok(Self {
             keys: key::load(config)?,
-            rules: ClaimRules::new(config)?,
+            rules: ClaimRules::new(name, config)?,
         })
     }
 
     /// `None` if the text is not of three parts. The time is the caller's to check.
-    pub(in crate::access) fn verify(&self, token: &SecretText) -> Option<Result<Verified, Fault>> {
-        let text = token.expose();
+    pub(in crate::access) fn verify(&self, text: &str) -> Option<Result<Verified, Fault>> {
         let has_form = text.bytes().filter(|byte| *byte == b'.').count() == 2;
         has_form.then(|| self.verify_text(text))
     }

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::*;
 use crate::access::testing::{START, fake_secret};
+use crate::crypto::SecretText;
 use crate::domain::{Action, PrincipalKind, Timestamp};
 
 /// The instance that this TOML configures.
@@ -22,7 +23,7 @@ fn instance(toml: &str) -> Jwt {
 }
 
 fn configured(toml: &str) -> Result<Jwt, JwtFault> {
-    Jwt::new(&toml::from_str(toml).unwrap())
+    Jwt::new("jwt", &toml::from_str(toml).unwrap())
 }
 
 fn hs256(options: &str) -> Jwt {
@@ -56,7 +57,7 @@ fn plain(claims: &Value) -> SecretText {
 }
 
 fn verify(jwt: &Jwt, token: &SecretText, now: Timestamp) -> Result<Verified, Fault> {
-    let verified = jwt.verify(token).expect("the form of a JWT")?;
+    let verified = jwt.verify(token.expose()).expect("the form of a JWT")?;
     verified.check_time(now).map(|()| verified)
 }
 
@@ -214,11 +215,7 @@ fn unsigned_tokens_are_refused() {
         );
     }
     for formless in ["", "a", "a.b", "a.b.c.d"] {
-        assert!(
-            hs256("")
-                .verify(&SecretText::new(formless.to_owned()))
-                .is_none()
-        );
+        assert!(hs256("").verify(formless).is_none());
     }
 }
 
@@ -265,7 +262,9 @@ fn a_change_anywhere_is_refused() {
             let mut bytes = good.expose().as_bytes().to_vec();
             if std::mem::replace(&mut bytes[at], other) != other {
                 let changed = SecretText::new(String::from_utf8(bytes).unwrap());
-                let accepted = jwt.verify(&changed).is_some_and(|found| found.is_ok());
+                let accepted = jwt
+                    .verify(changed.expose())
+                    .is_some_and(|found| found.is_ok());
                 assert!(!accepted, "byte {at} {}", changed.expose());
             }
         }

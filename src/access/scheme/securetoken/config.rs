@@ -60,7 +60,7 @@ impl Default for SecureTokenConfig {
 }
 
 impl SecureTokenConfig {
-    pub(in crate::access) fn load(&self) -> Result<(SecureToken, Scope), SecretsFault> {
+    pub(in crate::access) fn load(&self, name: &str) -> Result<(SecureToken, Scope), SecretsFault> {
         let scheme = SecureToken {
             secrets: secrets(&self.secrets, self.secrets_file.as_deref())?,
             prefix: self.prefix.clone(),
@@ -70,6 +70,6 @@ impl SecureTokenConfig {
             max_life: self.max_life.as_ref().map(|life| *life.0),
             subject_parameter: self.subject_parameter.clone(),
         };
-        Ok((scheme, Scope::viewers(&self.streams)))
+        Ok((scheme, Scope::viewers(name, &self.streams)))
     }
 }

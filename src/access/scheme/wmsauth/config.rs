@@ -48,12 +48,12 @@ impl Default for WmsAuthConfig {
 }
 
 impl WmsAuthConfig {
-    pub(in crate::access) fn load(&self) -> Result<(WmsAuth, Scope), SecretsFault> {
+    pub(in crate::access) fn load(&self, name: &str) -> Result<(WmsAuth, Scope), SecretsFault> {
         let scheme = WmsAuth {
             secrets: secrets(&self.secrets, self.secrets_file.as_deref())?,
             tolerance: Duration::from_secs(self.tolerance.into()),
             require_stream: self.require_stream,
         };
-        Ok((scheme, Scope::viewers(&self.streams)))
+        Ok((scheme, Scope::viewers(name, &self.streams)))
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::access::testing::START;
 
 fn rules(toml: &str) -> ClaimRules {
-    ClaimRules::new(&toml::from_str(toml).unwrap()).unwrap()
+    ClaimRules::new("jwt", &toml::from_str(toml).unwrap()).unwrap()
 }
 
 /// Good claims with these added or replaced; `null` takes one away.
@@ -151,7 +151,7 @@ fn under_a_longest_life_a_token_begins_when_it_is_issued() {
 
 #[test]
 fn options_that_cannot_be_meant_are_refused() {
-    let refused = |toml: &str| ClaimRules::new(&toml::from_str(toml).unwrap()).err();
+    let refused = |toml: &str| ClaimRules::new("jwt", &toml::from_str(toml).unwrap()).err();
     for toml in [
         "stream_claim = \"aud\"",
         "subject_claim = \"kid\"",
