@@ -40,6 +40,7 @@ mod lease;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod policies;
 mod postgres;
 #[cfg(test)]
 mod quickstart;
@@ -58,6 +59,7 @@ mod secrets;
 #[cfg(test)]
 mod service;
 #[cfg(test)]
+mod sessions;
 mod shipping;
 #[cfg(test)]
 mod storm;

@@ -30,12 +30,13 @@ enum Right {
 struct Row(Listener, &'static str, &'static str, Right, [u16; 6]);
 
 const OPEN: [u16; 6] = [200; 6];
+const SESSIONLESS: [u16; 6] = [401, 401, 401, 404, 404, 404];
 /// All that a packager may do.
 const PACKAGER: &str = "register,read,lease,rotate,progress";
 const STREAMS: &str = "/v1/streams/{stream}";
 
 /// Rows that take something away stand last.
-const MATRIX: [Row; 18] = {
+const MATRIX: [Row; 22] = {
     use Listener::{Ops, Public};
     use Right::{Operator, Packager, Viewer};
     let managed = [401, 401, 401, 403, 403, 200];
@@ -67,6 +68,29 @@ const MATRIX: [Row; 18] = {
             "/v1/play/{stream}/{file}.m3u8",
             Viewer,
             managed,
+        ),
+        // Any viewer's token begins a session of its own streams; none of these is a session.
+        Row(
+            Public,
+            "POST",
+            "/v1/sessions",
+            Viewer,
+            [401, 401, 401, 200, 403, 200],
+        ),
+        Row(Public, "GET", "/v1/sessions/current", Viewer, SESSIONLESS),
+        Row(
+            Public,
+            "DELETE",
+            "/v1/sessions/current",
+            Viewer,
+            SESSIONLESS,
+        ),
+        Row(
+            Public,
+            "POST",
+            "/v1/sessions/current/renew",
+            Viewer,
+            SESSIONLESS,
         ),
         Row(Public, "GET", "/hls/{stream}/{file}", Viewer, OPEN),
         Row(Public, "HEAD", "/hls/{stream}/{file}", Viewer, OPEN),

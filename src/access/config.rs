@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::certificate::{CertificateConfig, CertificateFault};
+use super::policy::{PolicyConfig, PolicyFault};
 use super::scheme::{SchemeFault, SchemesConfig};
+use super::session::{SessionsConfig, SessionsFault};
 use crate::api::Text;
 use crate::crypto::PrivateFileError;
 use crate::domain::StreamPattern;
@@ -24,6 +26,12 @@ pub struct Config {
     /// certificate alone. Default: nothing.
     #[serde(default)]
     pub client_certificates: Vec<CertificateConfig>,
+    /// `[[policies]]`: what streams ask of their viewers. Default: any good token will do.
+    #[serde(default)]
+    pub policies: Vec<PolicyConfig>,
+    /// `[sessions]`.
+    #[serde(default)]
+    pub sessions: SessionsConfig,
     /// `[grants]`.
     pub grants: GrantsConfig,
     /// `[entitlement]`.
@@ -90,6 +98,18 @@ pub enum AccessConfigError {
         #[source]
         fault: CertificateFault,
     },
+    /// A policy is misconfigured.
+    #[error("policies: number {}: {fault}", at + 1)]
+    Policy {
+        /// Which one, from 0.
+        at: usize,
+        /// What is wrong with it.
+        #[source]
+        fault: PolicyFault,
+    },
+    /// The section `[sessions]` is wrong.
+    #[error("sessions: {0}")]
+    Sessions(#[from] SessionsFault),
     /// There is no key to sign grants with.
     #[error("grants.key_files is empty: name a file of 64 hex digits with mode 0600")]
     NoGrantKey,
@@ -107,6 +127,8 @@ impl AccessConfigError {
         match self {
             Self::Scheme { name, .. } => name,
             Self::Certificate { .. } => "client_certificates",
+            Self::Policy { .. } => "policies",
+            Self::Sessions(_) => "sessions",
             Self::NoGrantKey | Self::GrantKey(_) => "key_files",
             Self::StrayViewers => "entitlement.viewers",
         }

@@ -99,6 +99,11 @@ impl<'a> Credential<'a> {
             .take(MAX_PRESENTED)
     }
 
+    /// Whether it comes with our cookie, which a browser sends whatever page made it ask.
+    pub fn has_session_cookie(&self) -> bool {
+        self.cookies(SESSION_COOKIE).next().is_some()
+    }
+
     /// The values of the cookie `name` (RFC 6265 §4.2).
     fn cookies(&self, name: &'a str) -> impl Iterator<Item = &'a str> {
         cookies(self.headers, name)

@@ -1,32 +1,29 @@
 //! Grants: what we write into URLs in place of a viewer's own token.
 //!
-//! A grant is base64url without padding of
-//! `version key-tag kind expires [kid] subject session stream mac`: compact, stateless, and the
-//! same text for the same facts, so that caches keyed by URL hold. It opens one stream's
+//! A grant's fields are
+//! `kind expires issued [kid] scheme subject session token address stream`: compact, stateless, and
+//! the same text for the same facts, so that caches keyed by URL hold. It opens one stream's
 //! playlists or one key, and is never exchangeable for anything wider.
 //!
 //! Must not know: HTTP, or how the caller was verified.
 
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-use super::config::AccessConfigError;
+use super::fields::{Reader, Writer};
 use super::permit::{Lease, Permit, Play};
-use crate::crypto::{MacKey, SecretText};
+use super::ring::{Form, Ring, Unsigned};
+use crate::crypto::SecretText;
 use crate::domain::{Kid, StreamId, Timestamp};
 
-/// First byte of every grant.
-const VERSION: u8 = 1;
-const TAG_LEN: usize = 4;
-const MAC_LEN: usize = 16;
-/// Longer texts are no grants: a stream has up to 519 bytes, and that leaves room for two names of
-/// 255. What is signed for longer names does not open again.
-const MAX_TEXT: usize = 1_500;
-/// Keeps a grant's MAC from meaning anything elsewhere.
-const PURPOSE: &[u8] = b"hlskey grant 1\0";
+/// A stream has up to 519 bytes, and the rest leaves room for three names of 255. What is signed
+/// for longer names does not open again.
+const FORM: Form = Form {
+    purpose: b"hlskey grant 2\0",
+    version: 2,
+    max_text: 1_900,
+};
 /// A probe's text is the same for so long.
 const PROBE_BUCKET: Duration = Duration::from_secs(3600);
 
@@ -46,35 +43,26 @@ pub(super) enum GrantKind {
 pub(super) struct Grant {
     pub(super) kind: GrantKind,
     pub(super) expires: Timestamp,
+    /// When the credential behind it was issued.
+    pub(super) issued: Option<Timestamp>,
+    /// Who vouched for the viewer.
+    pub(super) scheme: String,
     pub(super) subject: String,
     pub(super) session: String,
+    /// The name of the token behind it.
+    pub(super) token: String,
+    /// The only address that it is good for.
+    pub(super) address: Option<IpAddr>,
     pub(super) stream: StreamId,
 }
 
-/// Why a text is not a grant of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum GrantFault {
-    /// It does not look like one.
-    Form,
-    /// No key of the ring made it.
-    Mac,
-}
-
-/// The ring of grant keys: the first signs, any verifies. Never empty.
+/// Writes and reads grants.
 #[derive(Debug)]
-pub struct Grants(Vec<MacKey>);
+pub struct Grants(Arc<Ring>);
 
 impl Grants {
-    pub(super) fn load(paths: &[PathBuf]) -> Result<Self, AccessConfigError> {
-        let keys: Result<Vec<_>, _> = paths.iter().map(|path| MacKey::load(path)).collect();
-        Self::new(keys?)
-    }
-
-    pub(super) fn new(keys: Vec<MacKey>) -> Result<Self, AccessConfigError> {
-        if keys.is_empty() {
-            return Err(AccessConfigError::NoGrantKey);
-        }
-        Ok(Self(keys))
+    pub(super) fn new(ring: Arc<Ring>) -> Self {
+        Self(ring)
     }
 
     /// Opens the stream's playlists for as long as the permit's credential lasts.
@@ -94,48 +82,40 @@ impl Grants {
         self.sign(&Grant {
             kind: GrantKind::Probe(kid),
             expires: end_of(PROBE_BUCKET, now).plus(PROBE_BUCKET),
+            issued: None,
+            scheme: permit.principal().scheme.to_string(),
             subject: permit.subject().to_owned(),
             session: String::new(),
+            token: String::new(),
+            address: None,
             stream: permit.stream().clone(),
         })
     }
 
     fn for_viewer(&self, permit: &Permit<Play>, kind: GrantKind) -> SecretText {
+        let principal = permit.principal();
         self.sign(&Grant {
             kind,
             expires: permit.grants_end(),
-            subject: permit.subject().to_owned(),
-            session: permit.session().to_owned(),
+            issued: principal.issued,
+            scheme: principal.scheme.to_string(),
+            subject: principal.subject.clone(),
+            session: principal.session.clone(),
+            token: principal.token.clone(),
+            address: permit.bound_to(),
             stream: permit.stream().clone(),
         })
     }
 
     pub(super) fn sign(&self, grant: &Grant) -> SecretText {
-        let key = &self.0[0];
-        let mut bytes = vec![VERSION];
-        bytes.extend_from_slice(&key.tag());
-        grant.write(&mut bytes);
-        let mac = key.sign(&[PURPOSE, &bytes]);
-        bytes.extend_from_slice(&mac[..MAC_LEN]);
-        SecretText::new(URL_SAFE_NO_PAD.encode(bytes))
+        self.0.sign(&FORM, &grant.written())
     }
 
     /// What `text` says, if a key of the ring made it. Whether it has ended is the caller's
     /// business.
-    pub(super) fn open(&self, text: &str) -> Result<Grant, GrantFault> {
-        let bytes = decode(text).ok_or(GrantFault::Form)?;
-        let (body, mac) = bytes
-            .split_last_chunk::<MAC_LEN>()
-            .ok_or(GrantFault::Form)?;
-        let (head, fields) = body
-            .split_first_chunk::<{ 1 + TAG_LEN }>()
-            .ok_or(GrantFault::Form)?;
-        let [VERSION, tag @ ..] = head else {
-            return Err(GrantFault::Form);
-        };
-        let made_it = |key: &&MacKey| key.tag() == *tag && key.verify(&[PURPOSE, body], mac);
-        self.0.iter().find(made_it).ok_or(GrantFault::Mac)?;
-        Grant::read(fields).ok_or(GrantFault::Form)
+    pub(super) fn open(&self, text: &str) -> Result<Grant, Unsigned> {
+        let fields = self.0.open(&FORM, text)?;
+        Grant::read(&fields).ok_or(Unsigned::Form)
     }
 }
 
@@ -150,64 +130,53 @@ pub(super) fn end_of(span: Duration, now: Timestamp) -> Timestamp {
     )
 }
 
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let fits = text.len() <= MAX_TEXT;
-    URL_SAFE_NO_PAD.decode(text).ok().filter(|_| fits)
-}
-
 impl Grant {
-    /// Appends every field; `read` is its inverse.
-    fn write(&self, out: &mut Vec<u8>) {
+    /// Every field; `read` is its inverse.
+    fn written(&self) -> Vec<u8> {
         let (code, kid) = match self.kind {
             GrantKind::Play => (1, None),
             GrantKind::Key(kid) => (2, Some(kid)),
             GrantKind::Probe(kid) => (3, Some(kid)),
         };
-        out.push(code);
-        out.extend_from_slice(&self.expires.millis().to_be_bytes());
+        let mut out = Writer::default();
+        out.byte(code);
+        out.time(self.expires);
+        out.time_if(self.issued);
         if let Some(kid) = kid {
-            out.extend_from_slice(kid.as_bytes());
+            out.bytes(kid.as_bytes());
         }
-        for name in [&self.subject, &self.session] {
-            let len = u16::try_from(name.len()).unwrap_or(u16::MAX);
-            out.extend_from_slice(&len.to_be_bytes());
-            out.extend_from_slice(name.as_bytes());
+        for name in [&self.scheme, &self.subject, &self.session, &self.token] {
+            out.text(name);
         }
-        out.extend_from_slice(self.stream.as_str().as_bytes());
+        out.address(self.address);
+        out.bytes(self.stream.as_str().as_bytes());
+        out.0
     }
 
-    fn read(mut fields: &[u8]) -> Option<Self> {
-        let rest = &mut fields;
-        let [code] = *take::<1>(rest)?;
-        let expires = Timestamp::from_millis(i64::from_be_bytes(*take(rest)?));
-        let mut kid = || take(rest).copied().map(Kid::from_bytes);
+    fn read(fields: &[u8]) -> Option<Self> {
+        let mut fields = Reader(fields);
+        let code = fields.byte()?;
+        let (expires, issued) = (fields.time()?, fields.time_if()?);
+        let mut kid = || fields.take().copied().map(Kid::from_bytes);
         let kind = match code {
             1 => GrantKind::Play,
             2 => GrantKind::Key(kid()?),
             3 => GrantKind::Probe(kid()?),
             _ => return None,
         };
+        let mut name = || fields.text().map(str::to_owned);
         Some(Self {
             kind,
             expires,
-            subject: take_name(rest)?,
-            session: take_name(rest)?,
-            stream: std::str::from_utf8(rest).ok()?.parse().ok()?,
+            issued,
+            scheme: name()?,
+            subject: name()?,
+            session: name()?,
+            token: name()?,
+            address: fields.address()?,
+            stream: fields.rest()?.parse().ok()?,
         })
     }
-}
-
-fn take<'a, const N: usize>(from: &mut &'a [u8]) -> Option<&'a [u8; N]> {
-    let (taken, rest) = from.split_first_chunk()?;
-    *from = rest;
-    Some(taken)
-}
-
-fn take_name(from: &mut &[u8]) -> Option<String> {
-    let len = u16::from_be_bytes(*take(from)?);
-    let (name, rest) = from.split_at_checked(len.into())?;
-    *from = rest;
-    String::from_utf8(name.to_vec()).ok()
 }
 
 #[cfg(test)]

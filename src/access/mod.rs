@@ -8,11 +8,15 @@ pub mod check;
 mod config;
 mod credential;
 mod entitlement;
+mod fields;
 mod gate;
 mod grant;
 pub mod mint;
 mod permit;
+mod policy;
+mod ring;
 mod scheme;
+mod session;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -24,14 +28,16 @@ pub use config::{
     AccessConfigError, Config, EntitlementConfig, EntitlementSource, GrantsConfig, ViewerConfig,
 };
 pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target};
-pub use gate::Gate;
+pub use gate::{Caller, Gate};
 pub use grant::Grants;
 pub use permit::{
     Act, Admitted, Deliver, Lease, Operate, Permit, Play, Progress, Read, Register, Rotate,
     StreamAction, Viewing,
 };
+pub use policy::{BindIp, LimitKind, Page, PageError, PolicyConfig, PolicyFault};
 pub use scheme::{
-    EdgeAuthConfig, EdgeAuthFault, HashAlgorithm, HdntsConfig, JwtConfig, JwtFault, MacAlgorithm,
-    SchemeConfig, SchemeFault, SchemesConfig, SecretsFault, SectionError, SecureTokenConfig,
-    UrlParamsConfig, UrlParamsFault, WmsAuthConfig,
+    EdgeAuthConfig, EdgeAuthFault, HashAlgorithm, HdntsConfig, JwtConfig, JwtFault, LongLived,
+    MacAlgorithm, SchemeConfig, SchemeFault, SchemesConfig, SecretsFault, SectionError,
+    SecureTokenConfig, UrlParamsConfig, UrlParamsFault, WmsAuthConfig,
 };
+pub use session::{Begun, Cookie, SameSite, SessionsConfig, SessionsFault};

@@ -26,6 +26,7 @@
 //! Must not know: how the decision was made.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::gate::Seal;
@@ -63,6 +64,8 @@ pub struct Permit<A: Act> {
 pub struct Viewing {
     pub(super) stream: StreamId,
     pub(super) grants_end: Timestamp,
+    /// The only address that grants shall be good for.
+    pub(super) bound_to: Option<IpAddr>,
 }
 
 /// Something a permit may allow. The implementations are the marker types of this module.
@@ -172,6 +175,10 @@ impl Permit<Play> {
     /// The stream whose playlists it is for.
     pub fn stream(&self) -> &StreamId {
         &self.object.stream
+    }
+
+    pub(super) fn bound_to(&self) -> Option<IpAddr> {
+        self.object.bound_to
     }
 
     /// When the grants made from it end.

@@ -62,7 +62,13 @@ impl Bench {
         let grants = format!("[grants]\nkey_files = [{key:?}]\n");
         let config: Config = toml::from_str(&(grants + access)).unwrap();
         let clock = Arc::new(ManualClock(AtomicI64::new(START.millis())));
-        let gate = Gate::new(&config, store.clone(), Arc::clone(&clock) as _).unwrap();
+        let gate = Gate::new(
+            &config,
+            store.clone(),
+            Arc::clone(&clock) as _,
+            Arc::new(SystemEntropy),
+        )
+        .unwrap();
         Self {
             dir,
             store,

@@ -9,6 +9,7 @@ mod problem;
 mod progress;
 mod runs;
 mod schedule;
+mod session;
 mod stream;
 mod text;
 
@@ -20,6 +21,7 @@ pub use schedule::{
     BoundarySpec, EraView, PeriodView, RotateReply, RotateRequest, ScheduleView, StateName,
     Unreachable,
 };
+pub use session::{CurrentSessionView, SessionRequest, SessionView};
 pub use stream::{
     IvSpec, KeyScopeSpec, RegistrationError, RotationSpec, StreamList, StreamRegistration,
     StreamView,

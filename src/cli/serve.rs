@@ -78,7 +78,12 @@ pub(super) async fn open(config: &Config, store: Store) -> anyhow::Result<(Arc<G
         Ok(ring) => ring,
         Err(error) => return Err(explained(error, &store).await),
     };
-    let gate = Gate::new(&config.access, store.clone(), clock.clone())?;
+    let gate = Gate::new(
+        &config.access,
+        store.clone(),
+        clock.clone(),
+        entropy.clone(),
+    )?;
     let keys = Arc::new(Keys::new(&config.keys, store.clone(), ring, clock, entropy));
     keys.follow().await?;
     match keys.ready().await {

@@ -57,6 +57,10 @@ struct File {
     schemes: access::SchemesConfig,
     #[serde(default)]
     client_certificates: Vec<access::CertificateConfig>,
+    #[serde(default)]
+    policies: Vec<access::PolicyConfig>,
+    #[serde(default)]
+    sessions: access::SessionsConfig,
     grants: access::GrantsConfig,
     entitlement: access::EntitlementConfig,
 }
@@ -139,12 +143,16 @@ impl Config {
             keys,
             schemes,
             client_certificates,
+            policies,
+            sessions,
             grants,
             entitlement,
         } = file;
         let access = access::Config {
             schemes,
             client_certificates,
+            policies,
+            sessions,
             grants,
             entitlement,
         };

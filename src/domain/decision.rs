@@ -101,6 +101,15 @@ pub enum Denied {
     /// The credential is good and does not allow this action.
     #[error("the credential does not allow '{0}'")]
     WrongAction(Action),
+    /// The stream's policy asks for other schemes than those that vouch for the viewer.
+    #[error("the stream's policy does not accept the credential: {0}")]
+    NotAccepted(&'static str),
+    /// The stream's policy allows other pages than the one that asks.
+    #[error("the stream's policy does not allow the page that asks: {0}")]
+    WrongPage(&'static str),
+    /// The client's address is not the one that the credential is bound to.
+    #[error("the client's address is not the one that the credential is bound to")]
+    WrongAddress,
     /// The viewer has no right to the stream.
     #[error("the viewer is not entitled to the stream")]
     NotEntitled,

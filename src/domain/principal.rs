@@ -2,6 +2,7 @@
 //!
 //! Must not know: how it was verified.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Action, Kid, StreamId, StreamPattern, Timestamp};
@@ -11,8 +12,12 @@ use super::{Action, Kid, StreamId, StreamPattern, Timestamp};
 pub enum PrincipalKind {
     /// A viewer's own token.
     Viewer,
-    /// A grant that we wrote into a URL: never exchangeable for anything wider.
+    /// A session that such a token was exchanged for.
+    Session,
+    /// A grant that we wrote into a playlist's URL: never exchangeable for anything wider.
     Grant,
+    /// A session's text for URLs: it opens what the session opens, and cannot be renewed.
+    SessionGrant,
     /// A grant with which an encryptor checks the key it published; no viewer, so no entitlement.
     Probe,
     /// A packager's or operator's credential.
@@ -26,6 +31,8 @@ pub struct Principal {
     pub kind: PrincipalKind,
     /// Which scheme vouches: the NAME of `[schemes.NAME]`, or one of ours.
     pub scheme: Arc<str>,
+    /// Which others vouch for the same viewer, where a session was begun with several tokens.
+    pub also: Vec<Arc<str>>,
     /// Who: a viewer's id, or a credential's name.
     pub subject: String,
     /// The viewing session it belongs to, by a name that is no secret; the grants made from one
@@ -44,6 +51,8 @@ pub struct Principal {
     pub kid: Option<Kid>,
     /// When it was issued, where it says so.
     pub issued: Option<Timestamp>,
+    /// The client's address, where it was written into the credential.
+    pub address: Option<IpAddr>,
     /// How many keys it may fetch at most.
     pub uses: Option<u32>,
     /// When it ends; it is checked on every use, also when the verification was cached.
@@ -54,6 +63,11 @@ impl Principal {
     /// Whether it may do `action` at all.
     pub fn may(&self, action: Action) -> bool {
         self.actions.contains(&action)
+    }
+
+    /// Whether the scheme of that name vouches for it.
+    pub fn is_vouched_by(&self, scheme: &str) -> bool {
+        *self.scheme == *scheme || self.also.iter().any(|also| **also == *scheme)
     }
 
     /// Whether it is for `stream`.

@@ -59,6 +59,11 @@ impl Origins {
         }
     }
 
+    /// Whether pages of `origin` may send cookies.
+    pub(super) fn lists(&self, origin: &HeaderValue) -> bool {
+        self.exact.contains(origin)
+    }
+
     /// Puts the headers for a page at `origin` on an answer.
     pub(super) fn stamp(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         if !self.exact.is_empty() {

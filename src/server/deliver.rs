@@ -12,7 +12,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::Failure;
-use super::guard::Guarded;
+use super::guard::Viewing;
 use crate::access::Gate;
 use crate::domain::{Clock, Kid, Timestamp};
 use crate::keys::Keys;
@@ -20,7 +20,7 @@ use crate::telemetry::Metrics;
 
 pub(super) async fn deliver(
     request: HttpRequest,
-    who: Guarded,
+    who: Viewing,
     (gate, keys): (Data<Gate>, Data<Keys>),
     (clock, metrics): (Data<dyn Clock>, Data<Metrics>),
 ) -> Result<HttpResponse, Failure> {
@@ -29,7 +29,9 @@ pub(super) async fn deliver(
         Some(kid) => keys.locate(kid).await?,
         None => None,
     };
-    let permit = gate.deliver(&who, facts.as_ref()).await?;
+    let permit = gate
+        .deliver(who.caller(), &who.shown(), facts.as_ref())
+        .await?;
     let key = keys.reveal(&permit).await?;
     if request.method() == Method::GET {
         metrics.deliveries.inc();

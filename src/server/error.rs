@@ -301,7 +301,12 @@ impl From<Denied> for Failure {
     fn from(denied: Denied) -> Self {
         let code = match denied {
             Denied::NoCredential | Denied::BadCredential(_) => Code::Unauthorized,
-            Denied::WrongStream | Denied::WrongAction(_) | Denied::NotEntitled => Code::Forbidden,
+            Denied::WrongStream
+            | Denied::WrongAction(_)
+            | Denied::NotAccepted(_)
+            | Denied::WrongPage(_)
+            | Denied::WrongAddress
+            | Denied::NotEntitled => Code::Forbidden,
             Denied::UnknownKey => Code::NotFound,
             Denied::KeyGone => Code::Gone,
             Denied::Undecided(_) => Code::Unavailable,

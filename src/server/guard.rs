@@ -11,14 +11,30 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 
 use super::credential::presented;
-use super::deliver::kid_in;
 use super::error::{Code, Failure};
-use crate::access::{Act, Admitted, Gate, Permit, StreamAction};
-use crate::domain::{Denied, StreamId};
-use crate::keys::Keys;
+use crate::access::{Act, Admitted, Caller, Credential, Gate, Permit, StreamAction};
+use crate::domain::StreamId;
 
 /// A request whose credential verifies. What it may do is asked with it, at the gate.
 pub(super) struct Guarded(Admitted);
+
+/// A viewer's request of which something verifies, or may once it is known what is asked for.
+pub(super) struct Viewing {
+    request: HttpRequest,
+    caller: Caller,
+}
+
+impl Viewing {
+    /// What verified.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What was presented.
+    pub(super) fn shown(&self) -> Credential<'_> {
+        presented(&self.request)
+    }
+}
 
 /// A request that may do `A` with the stream in its path.
 pub(super) struct Permitted<A: Act>(Permit<A>);
@@ -45,7 +61,21 @@ impl FromRequest for Guarded {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        async move { admit_viewer(&request).await.map(Self) }.boxed_local()
+        async move { admit(&request).await.map(Self) }.boxed_local()
+    }
+}
+
+impl FromRequest for Viewing {
+    type Error = Failure;
+    type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move {
+            let caller = gate(&request)?.hear(&presented(&request)).await?;
+            Ok(Self { request, caller })
+        }
+        .boxed_local()
     }
 }
 
@@ -63,36 +93,6 @@ async fn permit<A: StreamAction>(request: &HttpRequest) -> Result<Permit<A>, Fai
     let who = admit(request).await?;
     let stream = stream_in(request)?;
     Ok(gate(request)?.manage(&who, &stream)?)
-}
-
-/// As [`admit`], or by a scheme that signs parts of the request for the content asked for. Which one
-/// that is, is looked up only for those that show something of such a scheme and nothing better.
-async fn admit_viewer(request: &HttpRequest) -> Result<Admitted, Failure> {
-    let (gate, shown) = (gate(request)?, presented(request));
-    match gate.admit(&shown).await {
-        Err(denied) if gate.may_sign(&shown) => {
-            let stream = content(request).await?;
-            let signed = gate.admit_to(&shown, stream.as_ref());
-            Ok(signed.map_err(|other| match other {
-                Denied::NoCredential => denied,
-                other => other,
-            })?)
-        }
-        admitted => Ok(admitted?),
-    }
-}
-
-/// The stream that a request is about: the one in its path, or that of the key in its path.
-async fn content(request: &HttpRequest) -> Result<Option<StreamId>, Failure> {
-    if request.match_info().get("stream").is_some() {
-        return stream_in(request).map(Some);
-    }
-    let keys = request.app_data::<Data<Keys>>();
-    let (Some(keys), Some(kid)) = (keys, kid_in(request)) else {
-        return Ok(None);
-    };
-    let facts = Box::pin(keys.locate(kid)).await?;
-    Ok(facts.map(|facts| facts.stream))
 }
 
 async fn admit(request: &HttpRequest) -> Result<Admitted, Failure> {

@@ -25,6 +25,7 @@ mod rotate;
 mod routes;
 mod schedule;
 mod serve;
+mod sessions;
 mod streams;
 mod tls;
 mod viewer;

@@ -4,25 +4,26 @@
 
 use std::fmt;
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::{Code, Failure};
 use super::files::{FilePath, Root, bytes_or_head, gzip};
-use super::guard::Guarded;
+use super::guard::Viewing;
 use super::origin::{blocking, playlist_head, takes_gzip};
 use super::viewer::Viewer;
-use crate::access::{Gate, Permit, Play};
-use crate::domain::StreamId;
+use crate::access::{Cookie, Gate, LongLived, Permit, Play};
+use crate::domain::{Clock, StreamId, Timestamp};
 use crate::keys::Keys;
 use crate::playlist::Playlist;
 
 pub(super) async fn play(
     request: HttpRequest,
-    who: Guarded,
+    who: Viewing,
     (gate, keys): (Data<Gate>, Data<Keys>),
     root: Option<Data<Root>>,
+    clock: Data<dyn Clock>,
 ) -> Result<HttpResponse, Failure> {
     let missing = || Failure::new(Code::NotFound);
     let path = path_in(&request).ok_or_else(missing)?;
@@ -32,7 +33,7 @@ pub(super) async fn play(
         .clone()
         .or_else(|| folder(&path))
         .ok_or_else(missing)?;
-    let permit = gate.play(&who, &asked).await?;
+    let permit = gate.play(who.caller(), &who.shown(), &asked).await?;
     let (Some(_), Some(root)) = (owner, root) else {
         return Err(missing());
     };
@@ -43,8 +44,20 @@ pub(super) async fn play(
         path,
         gzipped,
     };
+    let long_lived = gate.long_lived(&who.shown(), permit.stream());
+    let cookie = long_lived.map(|token| hdntl(&gate, &token, clock.now()));
     let made = blocking(move || order.made(&root, &gate, &permit)).await?;
-    Ok(answer(&request, made, gzipped))
+    let mut answer = answer(&request, made, gzipped);
+    if let Some(cookie) = cookie.and_then(|text| HeaderValue::try_from(text).ok()) {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(answer)
+}
+
+/// The cookie by which a player goes on that came with a short EdgeAuth token.
+fn hdntl(gate: &Gate, token: &LongLived, now: Timestamp) -> String {
+    gate.cookie()
+        .set(Cookie::HDNTL, token.text.expose(), token.expires, now)
 }
 
 fn answer(request: &HttpRequest, playlist: Vec<u8>, gzipped: bool) -> HttpResponse {

@@ -8,7 +8,9 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
 use super::error::{Code, Failure};
-use super::{deliver, openapi, ops, origin, play, progress, revoke, rotate, schedule, streams};
+use super::{
+    deliver, openapi, ops, origin, play, progress, revoke, rotate, schedule, sessions, streams,
+};
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};
 
@@ -87,6 +89,18 @@ pub const ROUTES: &[Route] = &[
     public("DELETE", STREAM, Some(Action::Register), || {
         web::to(streams::remove)
     }),
+    public("POST", "/v1/sessions", Some(Action::Play), || {
+        web::to(sessions::begin)
+    }),
+    public("GET", SESSION, Some(Action::Play), || {
+        web::to(sessions::current)
+    }),
+    public("DELETE", SESSION, Some(Action::Play), || {
+        web::to(sessions::end)
+    }),
+    public("POST", RENEW, Some(Action::Play), || {
+        web::to(sessions::renew)
+    }),
     ops_route("GET", "/healthz", None, || web::to(ops::health)),
     ops_route("GET", "/readyz", None, || web::to(ops::ready)),
     ops_route("GET", "/metrics", None, || web::to(ops::metrics)),
@@ -103,6 +117,8 @@ const STREAM: &str = "/v1/streams/{stream}";
 const SCHEDULE: &str = "/v1/streams/{stream}/schedule";
 const ROTATE: &str = "/v1/streams/{stream}/rotate";
 const PROGRESS: &str = "/v1/streams/{stream}/progress";
+const SESSION: &str = "/v1/sessions/current";
+const RENEW: &str = "/v1/sessions/current/renew";
 const REVOKE: &str = "/v1/keys/{kid}/revoke";
 
 /// Wires the routes of `listener`.

@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hlskey::access::{ApiKey, Gate, Lease, Permit, mint};
+use hlskey::access::{ApiKey, Credential, Gate, Lease, Permit, Target, mint};
 use hlskey::config::Config;
-use hlskey::crypto::{KeyRing, SecretText};
+use hlskey::crypto::KeyRing;
 use hlskey::domain::{Action, Clock as _, Kid, StreamId, SystemClock, SystemEntropy};
 use hlskey::keys::{Keys, LeaseRequest};
 use hlskey::server::{Deps, Server};
@@ -40,7 +40,13 @@ pub(crate) fn served(folder: &Path) -> Served {
             .build();
         runtime.unwrap().block_on(async {
             let store = Store::open(&config.store).await.unwrap();
-            let gate = Gate::new(&config.access, store.clone(), Arc::new(SystemClock)).unwrap();
+            let gate = Gate::new(
+                &config.access,
+                store.clone(),
+                Arc::new(SystemClock),
+                Arc::new(SystemEntropy),
+            )
+            .unwrap();
             let ring = KeyRing::load(&config.keys.master_keys).unwrap();
             let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
             let keys = Keys::new(&config.keys, store.clone(), ring, clock, entropy);
@@ -93,9 +99,18 @@ async fn issued(store: &Store, gate: &Gate, keys: &Keys) -> Kid {
 }
 
 async fn grant(gate: &Gate, token: &str, kid: Kid) -> String {
-    let token = SecretText::new(token.to_owned());
-    let who = gate.admit_bearer(&token).await.unwrap();
-    let permit = gate.play(&who, &stream()).await.unwrap();
+    let headers = vec![("authorization".to_owned(), format!("Bearer {token}"))];
+    let shown = Credential {
+        headers: &headers,
+        query: "",
+        method: "GET",
+        target: Target::default(),
+        alpn: None,
+        ip: None,
+        certificate: None,
+    };
+    let who = gate.hear(&shown).await.unwrap();
+    let permit = gate.play(&who, &shown, &stream()).await.unwrap();
     gate.grants().for_key(&permit, kid).expose().to_owned()
 }
 

@@ -12,7 +12,7 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
 use super::*;
 use crate::access::Gate;
 use crate::access::testing::{Bench, fake_secret, private_file};
-use crate::domain::SystemClock;
+use crate::domain::{SystemClock, SystemEntropy};
 
 fn parse(toml: &str) -> Result<Config, toml::de::Error> {
     toml::from_str(toml)
@@ -68,7 +68,12 @@ fn no_secret_is_shown() {
 
 /// What the gate says to this configuration of the instance `jwt`, and to the rest of `config`.
 fn refusal(bench: &Bench, config: &Config) -> Option<String> {
-    let gate = Gate::new(config, bench.store.clone(), Arc::new(SystemClock));
+    let gate = Gate::new(
+        config,
+        bench.store.clone(),
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+    );
     gate.err().map(|error| error.to_string())
 }
 

@@ -2,14 +2,16 @@
 //!
 //! Must not know: how a token is verified.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
 use crate::access::grant::{Grant, GrantKind};
-use crate::access::testing::{Bench, START, in_query};
-use crate::access::{Lease, Progress, Read, Register, Rotate};
+use crate::access::testing::{Bench, START, Sent, in_query};
+use crate::access::{Lease, Play, Progress, Read, Register, Rotate};
 use crate::crypto::SecretText;
-use crate::domain::{Action, Kid, PeriodState};
+use crate::domain::{Action, Kid, PeriodState, PrincipalKind};
 
 fn stream(text: &str) -> StreamId {
     text.parse().unwrap()
@@ -32,6 +34,7 @@ fn machine(actions: &[Action]) -> Principal {
     Principal {
         kind: PrincipalKind::Machine,
         scheme: "api_key".into(),
+        also: Vec::new(),
         subject: "machine".to_owned(),
         session: "s1".to_owned(),
         token: "t1".to_owned(),
@@ -40,6 +43,7 @@ fn machine(actions: &[Action]) -> Principal {
         actions: actions.to_vec(),
         kid: None,
         issued: None,
+        address: None,
         uses: None,
         expires: None,
     }
@@ -64,7 +68,21 @@ async fn alice_alone() -> Bench {
 }
 
 async fn deliver(bench: &Bench, who: &Admitted, key: &KeyFacts) -> Result<(), Denied> {
-    bench.gate.deliver(who, Some(key)).await.map(drop)
+    deliver_if(bench, who, Some(key)).await
+}
+
+async fn deliver_if(bench: &Bench, who: &Admitted, key: Option<&KeyFacts>) -> Result<(), Denied> {
+    let sent = Sent::default();
+    let delivered = bench.gate.deliver(&who.into(), &sent.shown(), key).await;
+    delivered.map(drop)
+}
+
+async fn play(bench: &Bench, who: &Admitted, name: &str) -> Result<Permit<Play>, Denied> {
+    let sent = Sent::default();
+    bench
+        .gate
+        .play(&who.into(), &sent.shown(), &stream(name))
+        .await
 }
 
 async fn admitted(bench: &Bench, grant: &SecretText) -> Admitted {
@@ -83,7 +101,7 @@ async fn each_action_is_its_own() {
                 Action::Deliver,
                 deliver(&bench, who, &key(1, "live/a")).await,
             ),
-            (Action::Play, gate.play(who, &here).await.map(drop)),
+            (Action::Play, play(&bench, who, "live/a").await.map(drop)),
             (
                 Action::Register,
                 gate.manage::<Register>(who, &here).map(drop),
@@ -116,7 +134,7 @@ async fn other_streams_are_refused() {
     let who = Gate::assume(machine(&Action::ALL));
     let there = stream("vod/a");
     let refused = Some(Denied::WrongStream);
-    assert_eq!(bench.gate.play(&who, &there).await.err(), refused);
+    assert_eq!(play(&bench, &who, "vod/a").await.err(), refused);
     assert_eq!(bench.gate.manage::<Lease>(&who, &there).err(), refused);
     let outcome = deliver(&bench, &who, &key(1, "vod/a")).await;
     assert_eq!(outcome, Err(Denied::UnknownKey));
@@ -158,7 +176,7 @@ async fn delivery_is_decided_in_a_fixed_order() {
         (&viewer("alice"), Some(key(1, "live/a")), Ok(())),
     ];
     for (who, key, expected) in cases {
-        let outcome = bench.gate.deliver(who, key.as_ref()).await.map(drop);
+        let outcome = deliver_if(&bench, who, key.as_ref()).await;
         assert_eq!(outcome, expected, "{key:?}");
     }
 }
@@ -181,9 +199,10 @@ async fn pending_and_active_keys_are_delivered_and_no_others() {
 async fn a_permit_says_what_it_is_for() {
     let bench = Bench::open().await;
     let who = viewer("alice");
+    let sent = Sent::default();
     let permit = bench
         .gate
-        .deliver(&who, Some(&key(1, "live/a")))
+        .deliver(&(&who).into(), &sent.shown(), Some(&key(1, "live/a")))
         .await
         .unwrap();
     assert_eq!((permit.kid(), permit.stream()), (kid(1), &stream("live/a")));
@@ -200,7 +219,7 @@ async fn the_entitled_alone_watch() {
         ("bob", "live/a", Err(Denied::NotEntitled)),
     ] {
         let who = viewer(subject);
-        let played = bench.gate.play(&who, &stream(name)).await.map(drop);
+        let played = play(&bench, &who, name).await.map(drop);
         assert_eq!(played, expected, "{subject} {name}");
         let delivered = deliver(&bench, &who, &key(1, name)).await;
         assert_eq!(delivered, expected, "{subject} {name}");
@@ -214,8 +233,12 @@ async fn grants_and_machines_need_the_entitlement_too() {
     let grant = |subject: &str| Grant {
         kind: GrantKind::Key(kid(1)),
         expires: START.plus(Duration::from_secs(60)),
+        issued: None,
+        scheme: "viewers".to_owned(),
         subject: subject.to_owned(),
         session: "s1".to_owned(),
+        token: "t1".to_owned(),
+        address: None,
         stream: stream("live/a"),
     };
     for (subject, expected) in [("alice", Ok(())), ("bob", Err(Denied::NotEntitled))] {
@@ -262,16 +285,12 @@ async fn a_permit_that_waited_ends_with_its_credential() {
 #[tokio::test]
 async fn a_play_grant_opens_its_streams_playlists_and_nothing_else() {
     let bench = Bench::open().await;
-    let permit = bench
-        .gate
-        .play(&viewer("alice"), &stream("live/a"))
-        .await
-        .unwrap();
+    let permit = play(&bench, &viewer("alice"), "live/a").await.unwrap();
     let who = admitted(&bench, &bench.gate.grants().for_play(&permit)).await;
     assert_eq!(who.principal().kind, PrincipalKind::Grant);
-    let again = bench.gate.play(&who, &stream("live/a")).await.unwrap();
+    let again = play(&bench, &who, "live/a").await.unwrap();
     assert_eq!(again.grants_end(), permit.grants_end());
-    let other = bench.gate.play(&who, &stream("live/b")).await;
+    let other = play(&bench, &who, "live/b").await;
     assert_eq!(other.err(), Some(Denied::WrongStream));
     let refused = Err(Denied::WrongAction(Action::Deliver));
     assert_eq!(deliver(&bench, &who, &key(1, "live/a")).await, refused);
@@ -290,11 +309,7 @@ async fn a_play_grant_opens_its_streams_playlists_and_nothing_else() {
 #[tokio::test]
 async fn a_key_grant_opens_one_key_of_one_stream() {
     let bench = Bench::open().await;
-    let permit = bench
-        .gate
-        .play(&viewer("alice"), &stream("live/a"))
-        .await
-        .unwrap();
+    let permit = play(&bench, &viewer("alice"), "live/a").await.unwrap();
     let who = admitted(&bench, &bench.gate.grants().for_key(&permit, kid(1))).await;
     for (key, expected) in [
         (key(1, "live/a"), Ok(())),
@@ -303,18 +318,14 @@ async fn a_key_grant_opens_one_key_of_one_stream() {
     ] {
         assert_eq!(deliver(&bench, &who, &key).await, expected, "{key:?}");
     }
-    let played = bench.gate.play(&who, &stream("live/a")).await;
+    let played = play(&bench, &who, "live/a").await;
     assert_eq!(played.err(), Some(Denied::WrongAction(Action::Play)));
 }
 
 #[tokio::test]
 async fn a_grant_ends_with_the_token_behind_it() {
     let bench = Bench::open().await;
-    let permit = bench
-        .gate
-        .play(&viewer("alice"), &stream("live/a"))
-        .await
-        .unwrap();
+    let permit = play(&bench, &viewer("alice"), "live/a").await.unwrap();
     let grant = bench.gate.grants().for_key(&permit, kid(1));
     bench.clock.set(START.plus(Duration::from_millis(59_999)));
     assert!(bench.gate.admit(&in_query(&grant).shown()).await.is_ok());
@@ -332,7 +343,7 @@ async fn the_grants_of_an_endless_key_end_all_the_same() {
     let bench = Bench::open().await;
     let who = Gate::assume(machine(&Action::VIEWER));
     let end = async || {
-        let permit = bench.gate.play(&who, &stream("live/a")).await.unwrap();
+        let permit = play(&bench, &who, "live/a").await.unwrap();
         permit.grants_end().since(bench.clock.now())
     };
     let day = Duration::from_secs(24 * 3600);

@@ -116,6 +116,7 @@ impl From<CredentialRow> for Found {
         let principal = Principal {
             kind: PrincipalKind::Machine,
             scheme: API_KEY.into(),
+            also: Vec::new(),
             subject: row.name,
             token: row.id.clone(),
             session: row.id,
@@ -124,6 +125,7 @@ impl From<CredentialRow> for Found {
             actions: row.actions,
             kid: None,
             issued: Some(row.created),
+            address: None,
             uses: None,
             expires: row.expires,
         };

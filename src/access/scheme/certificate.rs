@@ -57,6 +57,7 @@ impl Certificates {
         let principal = Principal {
             kind: PrincipalKind::Machine,
             scheme: CERTIFICATE.into(),
+            also: Vec::new(),
             subject: entry.name.clone(),
             token: shown.fingerprint.to_string(),
             session: shown.fingerprint.to_string(),
@@ -65,6 +66,7 @@ impl Certificates {
             actions: entry.actions.iter().map(|Text(action)| *action).collect(),
             kid: None,
             issued: None,
+            address: None,
             uses: None,
             expires: Some(shown.expires),
         };

@@ -112,6 +112,11 @@ impl SchemesConfig {
         self.0.values_mut().flat_map(SchemeConfig::paths_mut)
     }
 
+    /// Whether there is an instance `name`.
+    pub(in crate::access) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Leaves the instance `name` alone.
     pub fn only(&mut self, name: &str) {
         self.0.retain(|found, _| found == name);

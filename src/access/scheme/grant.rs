@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use super::Fault;
 use super::verified::Verified;
-use super::{Fault, GRANT};
 use crate::access::credential::Presented;
-use crate::access::grant::{Grant, GrantFault, GrantKind, Grants};
+use crate::access::grant::{Grant, GrantKind, Grants};
+use crate::access::ring::Unsigned;
 use crate::domain::{Action, Principal, PrincipalKind, StreamPattern};
 
 pub(super) fn verify(
@@ -16,8 +17,8 @@ pub(super) fn verify(
 ) -> Option<Result<Verified, Fault>> {
     match grants.open(presented.text.expose()) {
         Ok(grant) => Some(Ok(verified(grant))),
-        Err(GrantFault::Mac) => Some(Err(Fault::Signature)),
-        Err(GrantFault::Form) => None,
+        Err(Unsigned::Mac) => Some(Err(Fault::Signature)),
+        Err(Unsigned::Form) => None,
     }
 }
 
@@ -31,15 +32,17 @@ fn verified(grant: Grant) -> Verified {
     let stream = StreamPattern::from(&grant.stream);
     let principal = Principal {
         kind,
-        scheme: GRANT.into(),
+        scheme: grant.scheme.into(),
+        also: Vec::new(),
         subject: grant.subject,
-        token: grant.session.clone(),
+        token: grant.token,
         session: grant.session,
         streams: vec![stream.clone()],
         within: vec![stream],
         actions: vec![action],
         kid,
-        issued: None,
+        issued: grant.issued,
+        address: grant.address,
         uses: None,
         expires: Some(grant.expires),
     };

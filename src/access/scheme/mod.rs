@@ -19,6 +19,7 @@ mod scope;
 mod seconds;
 mod secrets;
 pub(super) mod securetoken;
+mod session;
 pub(super) mod signed;
 mod tilde;
 pub(super) mod urlparams;
@@ -29,7 +30,7 @@ pub(super) mod wmsauth;
 use std::sync::Arc;
 
 pub use config::{SchemeConfig, SchemeFault, SchemesConfig, SectionError};
-pub use edgeauth::{EdgeAuthConfig, EdgeAuthFault, MacAlgorithm};
+pub use edgeauth::{EdgeAuthConfig, EdgeAuthFault, LongLived, MacAlgorithm};
 pub(super) use fault::Fault;
 pub use hdnts::HdntsConfig;
 pub use jwt::{JwtConfig, JwtFault};
@@ -44,6 +45,7 @@ use super::certificate::CertificateConfig;
 use super::config::AccessConfigError;
 use super::credential::{Credential, Place, Presented, Token};
 use super::grant::Grants;
+use super::session::Sessions;
 use crate::crypto::SecretText;
 use crate::domain::{Denied, Principal, Timestamp};
 use crate::store::Store;
@@ -72,6 +74,7 @@ pub(super) struct Schemes {
 /// One instance of a scheme, with its own secrets and streams.
 enum Scheme {
     Grant(Arc<Grants>),
+    Session(Arc<Sessions>),
     ApiKey(ApiKeys),
     Jwt(Box<Jwt>),
 }
@@ -86,10 +89,14 @@ impl Schemes {
     pub(super) fn new(
         config: &SchemesConfig,
         certificates: &[CertificateConfig],
-        grants: Arc<Grants>,
+        (grants, sessions): (Arc<Grants>, Arc<Sessions>),
         store: Store,
     ) -> Result<Self, AccessConfigError> {
-        let ours = [Scheme::Grant(grants), Scheme::ApiKey(ApiKeys::new(store))];
+        let ours = [
+            Scheme::Grant(grants),
+            Scheme::Session(sessions),
+            Scheme::ApiKey(ApiKeys::new(store)),
+        ];
         let jwts = jwt::load(config)?.into_iter();
         Ok(Self {
             signed: signed::load(config)?,
@@ -124,6 +131,27 @@ impl Schemes {
         Err(deepest.map_or(Denied::NoCredential, Denied::from))
     }
 
+    /// As [`Self::verify`], of all that verify, in their order, and why others do not.
+    pub(super) async fn verify_all(
+        &self,
+        credential: &Credential<'_>,
+        now: Timestamp,
+    ) -> (Vec<Arc<Principal>>, Option<Denied>) {
+        let (mut good, mut deepest) = (Vec::new(), None);
+        for presented in credential.presented() {
+            match self.verify_one(&presented, now).await {
+                Ok(principal) => good.push(principal),
+                Err(fault) => deepest = deepest.max(Some(fault)),
+            }
+        }
+        match self.certificates.verify(credential, now) {
+            Some(Ok(principal)) => good.push(principal),
+            Some(Err(fault)) => deepest = deepest.max(Some(fault)),
+            None => {}
+        }
+        (good, deepest.map(Denied::from))
+    }
+
     /// Tries one token that nobody sent over HTTP.
     pub(super) async fn verify_bearer(
         &self,
@@ -135,23 +163,28 @@ impl Schemes {
         verified.map_err(Denied::from)
     }
 
-    /// Tries the schemes that sign parts of a request, in their order. `None` if it shows nothing
-    /// of any.
+    /// Tries the schemes that sign parts of a request, in their order: all that verify it, and why
+    /// others do not. Neither, if it shows nothing of any.
     pub(super) fn verify_request(
         &self,
         request: &Request<'_>,
         now: Timestamp,
-    ) -> Option<Result<Arc<Principal>, Fault>> {
-        let mut deepest = None;
+    ) -> (Vec<Arc<Principal>>, Option<Fault>) {
+        let (mut good, mut deepest) = (Vec::new(), None);
         for instance in &self.signed {
             let outcome = instance.verify(request);
             match outcome.map(|it| it.and_then(|it| it.check_time(now).map(|()| it))) {
-                Some(Ok(verified)) => return Some(Ok(verified.principal)),
+                Some(Ok(verified)) => good.push(verified.principal),
                 Some(Err(fault)) => deepest = deepest.max(Some(fault)),
                 None => {}
             }
         }
-        deepest.map(Err)
+        (good, deepest)
+    }
+
+    /// The long-lived token that one of the request's is exchanged for.
+    pub(super) fn exchange(&self, request: &Request<'_>, now: Timestamp) -> Option<LongLived> {
+        self.signed.iter().find_map(|it| it.exchange(request, now))
     }
 
     /// Tries every scheme on one token. A cached verification saves the signature, never the
@@ -192,6 +225,9 @@ impl Scheme {
         now: Timestamp,
     ) -> Option<Result<Verified, Fault>> {
         match self {
+            Self::Session(sessions) => session::verify(sessions, presented),
+            // Our cookie holds a session: nothing else in it speaks for anybody.
+            _ if presented.place == Place::Cookie => None,
             Self::Grant(grants) => grant::verify(grants, presented),
             Self::ApiKey(keys) => keys.verify(presented, now).await,
             Self::Jwt(jwt) => jwt.verify(presented.text.expose()),

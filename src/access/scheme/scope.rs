@@ -33,6 +33,7 @@ impl Scope {
         let principal = Principal {
             kind: PrincipalKind::Viewer,
             scheme: Arc::clone(&self.scheme),
+            also: Vec::new(),
             subject: vouched.subject,
             token: vouched.session.clone(),
             session: vouched.session,
@@ -41,6 +42,7 @@ impl Scope {
             actions: self.actions.clone(),
             kid: None,
             issued: None,
+            address: None,
             uses: None,
             expires,
         };

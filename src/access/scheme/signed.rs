@@ -4,7 +4,7 @@
 
 use super::Fault;
 use super::config::{SchemeConfig, SchemeFault, SchemesConfig};
-use super::edgeauth::{self, EdgeAuth};
+use super::edgeauth::{self, EdgeAuth, LongLived};
 use super::hdnts::{self, Hdnts};
 use super::order::Order;
 use super::request::{Purpose, Request};
@@ -14,6 +14,7 @@ use super::urlparams::{self, UrlParams};
 use super::verified::Verified;
 use super::wmsauth::{self, WmsAuth};
 use crate::access::config::AccessConfigError;
+use crate::domain::Timestamp;
 
 /// One instance.
 pub(in crate::access) struct SignedRequests {
@@ -72,9 +73,15 @@ impl SignedRequests {
         };
         outcome.map(|outcome| outcome.map(|vouched| self.scope.admit(vouched)))
     }
-}
 
-impl SignedRequests {
+    /// The long-lived token that the request's own is exchanged for, where the scheme has such.
+    pub(super) fn exchange(&self, request: &Request<'_>, now: Timestamp) -> Option<LongLived> {
+        match &self.scheme {
+            Scheme::EdgeAuth(scheme) => scheme.exchange(request, now),
+            _ => None,
+        }
+    }
+
     /// A query that this instance will take; `None` where the order cannot be signed.
     pub(in crate::access) fn sign(&self, order: Order<'_>) -> Option<String> {
         match &self.scheme {

@@ -63,6 +63,12 @@ impl Vouched {
         self
     }
 
+    /// Whether `now` is within its time.
+    pub(super) fn is_live(&self, now: Timestamp) -> bool {
+        let has_come = self.start.is_none_or(|start| start <= now);
+        has_come && self.expires().is_none_or(|end| now < end)
+    }
+
     /// The first instant at which it is over.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         self.end.map(|end| end.plus(LAST_SECOND))

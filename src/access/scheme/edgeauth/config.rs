@@ -2,6 +2,8 @@
 //!
 //! Must not know: the other instances.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -31,6 +33,9 @@ pub struct EdgeAuthConfig {
     /// The parameter and the cookie that hold the token. Default: `hdnts`, `hdnea` and `__token__`
     /// are all looked at.
     pub name: Option<String>,
+    /// How long the `hdntl` token lasts that a short one is exchanged for when a viewer's playlist is
+    /// fetched or a session is begun; `"0s"`: none is made. Default `"12h"`.
+    pub long_life: Text<humantime::Duration>,
 }
 
 /// Which HMAC.
@@ -67,6 +72,7 @@ impl Default for EdgeAuthConfig {
             salt: None,
             escape_early: false,
             name: None,
+            long_life: Text(Duration::from_secs(12 * 3600).into()),
         }
     }
 }
@@ -89,6 +95,7 @@ impl EdgeAuthConfig {
             keys,
             salt: self.salt.clone(),
             escape_early: self.escape_early,
+            long_life: *self.long_life.0,
             names: self.name.clone().map_or_else(usual, |name| vec![name]),
         };
         Ok((scheme, Scope::viewers(name, &self.streams)))

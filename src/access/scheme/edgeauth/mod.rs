@@ -6,9 +6,11 @@
 mod acl;
 mod config;
 mod escape;
+mod exchange;
 mod sign;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::Fault;
 use super::hdnts::{check_address, time};
@@ -18,6 +20,7 @@ use super::vouched::{Vouched, name_of};
 use crate::crypto::LegacyMac;
 
 pub use config::{EdgeAuthConfig, EdgeAuthFault, MacAlgorithm};
+pub use exchange::LongLived;
 pub(super) use sign::sign;
 
 /// The fields, in the order in which both generators write them.
@@ -32,6 +35,8 @@ pub(in crate::access) struct EdgeAuth {
     escape_early: bool,
     /// The parameter and cookie names that are looked at; the first is written.
     names: Vec<String>,
+    /// How long what a short token is exchanged for lasts.
+    long_life: Duration,
 }
 
 impl EdgeAuth {

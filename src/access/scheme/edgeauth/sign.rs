@@ -5,7 +5,6 @@
 use super::EdgeAuth;
 use super::escape::python;
 use crate::access::scheme::order::Order;
-use crate::access::scheme::tilde::hex_of;
 
 /// The query to put behind the URL, without `?`: everything below the content's path is opened.
 pub(in crate::access::scheme) fn sign(scheme: &EdgeAuth, order: Order<'_>) -> Option<String> {
@@ -22,10 +21,6 @@ pub(in crate::access::scheme) fn sign(scheme: &EdgeAuth, order: Order<'_>) -> Op
         order.content,
         escape(order.subject),
     );
-    let salted = match &scheme.salt {
-        Some(salt) => format!("{signed}~salt={}", salt.expose()),
-        None => signed.clone(),
-    };
-    let hmac = hex_of(&scheme.keys.first()?.sign(salted.as_bytes()));
-    Some(format!("{}={signed}~hmac={hmac}", scheme.names.first()?))
+    let name = scheme.names.first()?;
+    Some(format!("{name}={}", scheme.signed_text(&signed)?))
 }

@@ -78,6 +78,7 @@ impl ClaimRules {
         let principal = Principal {
             kind: kind(&actions),
             scheme: Arc::clone(&self.scheme),
+            also: Vec::new(),
             subject: subject.ok_or(Fault::Subject)?,
             session: session(token, claims),
             token: token_name(token, claims),
@@ -86,6 +87,7 @@ impl ClaimRules {
             actions,
             kid,
             issued: claims.get("iat").and_then(numeric_date),
+            address: None,
             uses: None,
             expires: Some(expires.plus(self.leeway)),
         };

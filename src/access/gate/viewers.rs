@@ -1,0 +1,294 @@
+//! What viewers ask of the gate: a key, a playlist, a session.
+//!
+//! Must not know: HTTP, or a content key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Gate, Seal};
+use crate::access::credential::Credential;
+use crate::access::grant::end_of;
+use crate::access::permit::{Act, Admitted, Deliver, Permit, Play, Viewing};
+use crate::access::policy::{BindIp, Policy};
+use crate::access::scheme::Fault;
+use crate::access::scheme::LongLived;
+use crate::access::scheme::request::{Purpose, Request};
+use crate::access::session::{Begun, Cookie};
+use crate::domain::{Denied, KeyFacts, Principal, PrincipalKind, StreamId, Timestamp};
+
+/// No stream's path; nothing signs it.
+const NO_CONTENT: &str = "-/-";
+
+/// How long the grants of a credential without an end last at least. Their text changes as often.
+const ENDLESS_GRANT: Duration = Duration::from_secs(24 * 3600);
+
+/// A cookie holds so much and no more.
+const TOO_MANY_STREAMS: Denied =
+    Denied::NotAccepted("its streams are too many for a cookie: name one");
+
+/// What we wrote ourselves is never exchanged for anything wider.
+const NOT_A_TOKEN: Denied = Denied::NotAccepted("a session begins with a viewer's own token");
+
+/// Who asks for something that viewers are given: every token of the request that verifies. What
+/// signs parts of the request is verified once it is known what is asked for.
+pub struct Caller {
+    tokens: Vec<Arc<Principal>>,
+    /// Why others do not verify.
+    fault: Option<Denied>,
+}
+
+/// What vouches for a request for one stream.
+struct Vouchers {
+    signed: Vec<Arc<Principal>>,
+    fault: Option<Denied>,
+}
+
+impl Gate {
+    /// Verifies what was presented, for what viewers do. Every token is tried, and a bad one never
+    /// masks a good one.
+    ///
+    /// Refuses with [`Denied::NoCredential`], [`Denied::BadCredential`] naming the last check
+    /// that one of them came to, or [`Denied::Undecided`] if a source was away.
+    pub async fn hear(&self, shown: &Credential<'_>) -> Result<Caller, Denied> {
+        let (tokens, fault) = self.schemes.verify_all(shown, self.clock.now()).await;
+        if tokens.is_empty() && !self.may_sign(shown) {
+            return Err(fault.unwrap_or(Denied::NoCredential));
+        }
+        Ok(Caller { tokens, fault })
+    }
+
+    /// Leave to hand out a key; `key` is `None` if no key has the kid asked for.
+    ///
+    /// The action is decided first, whether or not the kid exists; an unknown and a foreign kid
+    /// get the same [`Denied::UnknownKey`]; then the stream's policy and the entitlement;
+    /// [`Denied::KeyGone`] comes last.
+    pub async fn deliver(
+        &self,
+        caller: &Caller,
+        shown: &Credential<'_>,
+        key: Option<&KeyFacts>,
+    ) -> Result<Permit<Deliver>, Denied> {
+        let stream = key.map(|key| &key.stream);
+        let opens = |who: &Principal| key.is_some_and(|key| opens(who, key));
+        let vouchers = self.vouchers(shown, stream);
+        let good = caller.good::<Deliver>(&vouchers, self.clock.now(), opens)?;
+        let key = key.filter(|_| !good.is_empty()).ok_or(Denied::UnknownKey)?;
+        let (who, policy) = self.decide(&good, shown, &key.stream)?;
+        self.entitled(who, policy, &key.stream).await?;
+        if !key.state.is_delivered() {
+            return Err(Denied::KeyGone);
+        }
+        Ok(Permit::new(Seal(()), Arc::clone(who), key.clone()))
+    }
+
+    /// Leave to hand out a stream's playlists, with grants in them.
+    pub async fn play(
+        &self,
+        caller: &Caller,
+        shown: &Credential<'_>,
+        stream: &StreamId,
+    ) -> Result<Permit<Play>, Denied> {
+        let vouchers = self.vouchers(shown, Some(stream));
+        let now = self.clock.now();
+        let good = caller.good::<Play>(&vouchers, now, |who| who.covers(stream))?;
+        if good.is_empty() {
+            return Err(Denied::WrongStream);
+        }
+        let (who, policy) = self.decide(&good, shown, stream)?;
+        self.entitled(who, policy, stream).await?;
+        let is_bound = policy.binding() != BindIp::Off;
+        let viewing = Viewing {
+            stream: stream.clone(),
+            grants_end: grants_end(who, now),
+            bound_to: who.address.or(shown.ip.filter(|_| is_bound)),
+        };
+        Ok(Permit::new(Seal(()), Arc::clone(who), viewing))
+    }
+
+    /// Exchanges a viewer's token for a session: of one stream alone, which a scheme that signs parts
+    /// of the request needs, or of all that the token opens.
+    ///
+    /// What we wrote ourselves is not exchanged: neither a grant nor a session begins another.
+    pub async fn begin_session(
+        &self,
+        caller: &Caller,
+        shown: &Credential<'_>,
+        stream: Option<&StreamId>,
+    ) -> Result<Begun, Denied> {
+        let (now, vouchers) = (self.clock.now(), self.vouchers(shown, stream));
+        let covers = |who: &Principal| stream.is_none_or(|stream| who.covers(stream));
+        let is_own = |who: &Principal| who.kind == PrincipalKind::Viewer && who.kid.is_none();
+        let mut good = caller.good::<Play>(&vouchers, now, covers)?;
+        good.retain(|who| is_own(who));
+        let Some(&first) = good.first() else {
+            return Err(NOT_A_TOKEN);
+        };
+        let (who, also) = match stream {
+            None => (first, Vec::new()),
+            Some(stream) => {
+                let (who, policy) = self.decide(&good, shown, stream)?;
+                self.entitled(who, policy, stream).await?;
+                (
+                    who,
+                    good.iter().map(|who| Arc::clone(&who.scheme)).collect(),
+                )
+            }
+        };
+        let address = shown.ip.filter(|_| self.policies.bind_any());
+        let source = (now, &*self.entropy);
+        let begun = self.sessions.begin((who, also), stream, address, source);
+        let mut begun = begun.map_err(|_| TOO_MANY_STREAMS)?;
+        begun.hdntl = stream.and_then(|stream| self.long_lived(shown, stream));
+        Ok(begun)
+    }
+
+    /// The long-lived token that the request's short one is exchanged for, where an EdgeAuth instance
+    /// makes such. Asked for what was permitted alone.
+    pub fn long_lived(&self, shown: &Credential<'_>, stream: &StreamId) -> Option<LongLived> {
+        let request = request(shown, stream.as_str());
+        self.schemes.exchange(&request, self.clock.now())
+    }
+
+    /// The attributes of our cookies.
+    pub fn cookie(&self) -> &Cookie {
+        self.sessions.cookie()
+    }
+
+    /// The session that the request belongs to, by its cookie.
+    pub fn session_of(&self, caller: &Caller) -> Option<Admitted> {
+        let mut tokens = caller.tokens.iter();
+        let found = tokens.find(|who| who.kind == PrincipalKind::Session)?;
+        Some(Admitted::new(Seal(()), Arc::clone(found)))
+    }
+
+    /// The request's session for as long again. `None` if it has none that may be renewed.
+    pub async fn renew_session(
+        &self,
+        caller: &Caller,
+        shown: &Credential<'_>,
+    ) -> Result<Option<Begun>, Denied> {
+        let Some(session) = self.session_of(caller) else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        let is_its = |text: &str| {
+            let who = self.sessions.principal(text);
+            who.is_ok_and(|who| who == *session.principal())
+        };
+        let mut texts = shown.presented();
+        let text = texts.find(|token| is_its(token.text.expose()));
+        let renewed = text.and_then(|token| self.sessions.renew(token.text.expose(), now));
+        renewed.transpose().map_err(|_| TOO_MANY_STREAMS)
+    }
+
+    /// Ends the session for good, on every server.
+    pub async fn end_session(&self, session: &Admitted) -> Result<(), Denied> {
+        let _ = session;
+        Ok(())
+    }
+
+    /// Of the good tokens, the one that the stream's policy takes, and that policy.
+    fn decide<'a>(
+        &self,
+        good: &[&'a Arc<Principal>],
+        shown: &Credential<'_>,
+        stream: &StreamId,
+    ) -> Result<(&'a Arc<Principal>, &Policy), Denied> {
+        let policy = self.policies.of(stream);
+        let who = policy.choose(good)?;
+        policy.check(who, shown, self.clock.now())?;
+        Ok((who, policy))
+    }
+
+    /// Whether something was presented that a scheme reads which verifies a request for one content
+    /// alone. For others nobody need look up what is asked for.
+    fn may_sign(&self, shown: &Credential<'_>) -> bool {
+        let vouchers = self.vouchers(shown, None);
+        !vouchers.signed.is_empty() || vouchers.fault.is_some()
+    }
+
+    /// What the schemes say that sign parts of a request, for the content of one stream; `None`
+    /// where there is none, which is judged like one that the token is not for.
+    fn vouchers(&self, shown: &Credential<'_>, stream: Option<&StreamId>) -> Vouchers {
+        let request = request(shown, stream.map_or(NO_CONTENT, StreamId::as_str));
+        let (signed, fault) = self.schemes.verify_request(&request, self.clock.now());
+        let fault = fault.map(Denied::from);
+        Vouchers { signed, fault }
+    }
+
+    /// A probe speaks for no viewer; everybody else needs the right to watch, unless the policy asks
+    /// for none.
+    async fn entitled(
+        &self,
+        who: &Principal,
+        policy: &Policy,
+        stream: &StreamId,
+    ) -> Result<(), Denied> {
+        if who.kind == PrincipalKind::Probe || !policy.asks_entitlement() {
+            return Ok(());
+        }
+        self.entitlement.check(&who.subject, stream).await
+    }
+}
+
+impl Caller {
+    /// Everybody who vouches for what is asked; empty if it is for something else. A token may have
+    /// ended while its request waited.
+    fn good<'a, A: Act>(
+        &'a self,
+        vouchers: &'a Vouchers,
+        now: Timestamp,
+        opens: impl Fn(&Principal) -> bool,
+    ) -> Result<Vec<&'a Arc<Principal>>, Denied> {
+        let all = || self.tokens.iter().chain(&vouchers.signed);
+        let able = || all().filter(|who| who.is_live(now) && who.may(A::ACTION));
+        if able().next().is_some() {
+            return Ok(able().filter(|who| opens(who)).collect());
+        }
+        Err(match all().next() {
+            Some(who) if !who.is_live(now) => Fault::Expired.into(),
+            Some(_) => Denied::WrongAction(A::ACTION),
+            None => self.unverified(vouchers),
+        })
+    }
+
+    fn unverified(&self, vouchers: &Vouchers) -> Denied {
+        let faults = [&vouchers.fault, &self.fault];
+        let first = faults.into_iter().flatten().next();
+        first.cloned().unwrap_or(Denied::NoCredential)
+    }
+}
+
+/// What was presented, for that content.
+fn request<'a>(shown: &Credential<'a>, content: &'a str) -> Request<'a> {
+    Request {
+        content,
+        query: shown.query,
+        headers: shown.headers,
+        method: shown.method,
+        target: shown.target,
+        alpn: shown.alpn,
+        ip: shown.ip,
+        purpose: Purpose::Play,
+    }
+}
+
+fn opens(who: &Principal, key: &KeyFacts) -> bool {
+    who.covers(&key.stream) && who.kid.is_none_or(|kid| kid == key.kid)
+}
+
+/// A grant ends with the credential behind it.
+fn grants_end(who: &Principal, now: Timestamp) -> Timestamp {
+    let endless = || end_of(ENDLESS_GRANT, now).plus(ENDLESS_GRANT);
+    who.expires.unwrap_or_else(endless)
+}
+
+#[cfg(test)]
+impl From<&Admitted> for Caller {
+    fn from(who: &Admitted) -> Self {
+        Self {
+            tokens: vec![who.share()],
+            fault: None,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Policies: what a stream asks of its viewers, besides a token that verifies.
+//!
+//! Must not know: how a token was verified, or what is then handed out.
+
+mod config;
+mod page;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::AccessConfigError;
+use super::credential::Credential;
+use super::scheme::SchemesConfig;
+use crate::domain::{Denied, Principal, PrincipalKind, StreamId, StreamPattern, Timestamp};
+use page::Pages;
+
+pub use config::{BindIp, LimitKind, PolicyConfig, PolicyFault};
+pub use page::{Page, PageError};
+
+/// Every policy, in the order of the configuration.
+pub(super) struct Policies {
+    listed: Vec<Policy>,
+    /// Of streams that none is for.
+    other: Policy,
+}
+
+/// What some streams ask.
+#[derive(Debug, Default)]
+pub(super) struct Policy {
+    streams: Vec<StreamPattern>,
+    accept: Vec<String>,
+    require: Vec<String>,
+    /// Whether the viewer need not be entitled.
+    is_free: bool,
+    limit: Option<SessionLimit>,
+    bind: BindIp,
+    pages: Pages,
+    max_life: Option<Duration>,
+}
+
+/// How many sessions one viewer may have at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SessionLimit {
+    pub(super) max: u32,
+    pub(super) kind: LimitKind,
+    pub(super) grace: Duration,
+}
+
+impl Policies {
+    pub(super) fn new(
+        config: &[PolicyConfig],
+        schemes: &SchemesConfig,
+    ) -> Result<Self, AccessConfigError> {
+        let read = |(at, config)| {
+            let wrong = |fault| AccessConfigError::Policy { at, fault };
+            Policy::new(config, schemes).map_err(wrong)
+        };
+        Ok(Self {
+            listed: config
+                .iter()
+                .enumerate()
+                .map(read)
+                .collect::<Result<_, _>>()?,
+            other: Policy::default(),
+        })
+    }
+
+    /// Whether any binds sessions to addresses.
+    pub(super) fn bind_any(&self) -> bool {
+        self.listed.iter().any(|policy| policy.bind != BindIp::Off)
+    }
+
+    /// The first that is for `stream`.
+    pub(super) fn of(&self, stream: &StreamId) -> &Policy {
+        let mut listed = self.listed.iter();
+        let found = listed.find(|policy| policy.streams.iter().any(|p| p.matches(stream)));
+        found.unwrap_or(&self.other)
+    }
+}
+
+impl Policy {
+    fn new(config: &PolicyConfig, schemes: &SchemesConfig) -> Result<Self, PolicyFault> {
+        check(config, schemes)?;
+        let pages =
+            |list: &[crate::api::Text<Page>]| list.iter().map(|page| page.0.clone()).collect();
+        Ok(Self {
+            streams: config.streams.iter().map(|text| text.0.clone()).collect(),
+            accept: config.accept.clone(),
+            require: config.require.clone(),
+            is_free: !config.entitlement,
+            limit: config.max_sessions.map(|max| SessionLimit {
+                max,
+                kind: config.limit,
+                grace: *config.grace.0,
+            }),
+            bind: config.bind_ip,
+            pages: Pages {
+                origins: pages(&config.origins),
+                referers: pages(&config.referers),
+                without: config.without_page,
+            },
+            max_life: config.max_life.as_ref().map(|life| *life.0),
+        })
+    }
+
+    /// Of the good tokens for the stream, the one that decides; there is at least one.
+    pub(super) fn choose<'p>(
+        &self,
+        good: &[&'p Arc<Principal>],
+    ) -> Result<&'p Arc<Principal>, Denied> {
+        if let Some(probe) = good.iter().find(|who| who.kind == PrincipalKind::Probe) {
+            return Ok(probe);
+        }
+        if !self.require.is_empty() {
+            return self.all_of(good);
+        }
+        let mut order = self.accept.iter();
+        let found = order.find_map(|name| good.iter().find(|who| who.is_vouched_by(name)));
+        let any = || good.first().filter(|_| self.accept.is_empty());
+        let found = found.or_else(any).copied();
+        found.ok_or(Denied::NotAccepted("none of its schemes vouches"))
+    }
+
+    /// A grant was written for somebody whom all vouched for.
+    fn all_of<'p>(&self, good: &[&'p Arc<Principal>]) -> Result<&'p Arc<Principal>, Denied> {
+        let vouch = |name: &String| good.iter().find(|who| who.is_vouched_by(name));
+        let granted = |who: &&&Arc<Principal>| {
+            who.kind == PrincipalKind::Grant
+                && self.require.iter().any(|name| who.is_vouched_by(name))
+        };
+        if let Some(grant) = good.iter().find(granted) {
+            return Ok(grant);
+        }
+        let all: Option<Vec<_>> = self.require.iter().map(vouch).collect();
+        let first = all.and_then(|all| all.first().map(|who| **who));
+        first.ok_or(Denied::NotAccepted("not all of the required schemes vouch"))
+    }
+
+    /// Everything else that is asked of one request.
+    pub(super) fn check(
+        &self,
+        who: &Principal,
+        shown: &Credential<'_>,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        if who.kind == PrincipalKind::Probe {
+            return Ok(());
+        }
+        self.pages.check(shown).map_err(Denied::WrongPage)?;
+        self.check_address(who, shown.ip)?;
+        self.check_life(who, now)
+    }
+
+    /// An address that stands in a credential of ours was written there because a policy asked.
+    fn check_address(&self, who: &Principal, ip: Option<IpAddr>) -> Result<(), Denied> {
+        let Some(bound) = who.address else {
+            return Ok(());
+        };
+        let is_near = ip.is_some_and(|ip| self.bind.is_near(bound, ip));
+        is_near.then_some(()).ok_or(Denied::WrongAddress)
+    }
+
+    fn check_life(&self, who: &Principal, now: Timestamp) -> Result<(), Denied> {
+        let Some(max) = self.max_life.filter(|_| who.kind != PrincipalKind::Grant) else {
+            return Ok(());
+        };
+        let life = who.expires.map(|end| end.since(who.issued.unwrap_or(now)));
+        let is_short = life.is_some_and(|life| life <= max);
+        is_short
+            .then_some(())
+            .ok_or(Denied::NotAccepted("its token lives too long"))
+    }
+
+    /// Whether the viewer must be entitled.
+    pub(super) fn asks_entitlement(&self) -> bool {
+        !self.is_free
+    }
+
+    /// The limit of sessions, if there is one.
+    pub(super) fn limit(&self) -> Option<SessionLimit> {
+        self.limit
+    }
+
+    /// How sessions are bound to addresses.
+    pub(super) fn binding(&self) -> BindIp {
+        self.bind
+    }
+}
+
+impl BindIp {
+    /// Whether `ip` counts as the address `bound`. Where nothing is bound any more, so it does.
+    pub(super) fn is_near(self, bound: IpAddr, ip: IpAddr) -> bool {
+        match self {
+            Self::Off => true,
+            Self::Exact => bound.to_canonical() == ip.to_canonical(),
+            Self::Network => network(bound) == network(ip),
+        }
+    }
+}
+
+/// The /24 or /48.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            [a, b, c, 0].into()
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, ..] = v6.segments();
+            [a, b, c, 0, 0, 0, 0, 0].into()
+        }
+    }
+}
+
+fn check(config: &PolicyConfig, schemes: &SchemesConfig) -> Result<(), PolicyFault> {
+    if config.streams.is_empty() {
+        return Err(PolicyFault::NoStreams);
+    }
+    if !config.accept.is_empty() && !config.require.is_empty() {
+        return Err(PolicyFault::AcceptAndRequire);
+    }
+    let mut named = config.accept.iter().chain(&config.require);
+    if let Some(unknown) = named.find(|name| !schemes.has(name)) {
+        return Err(PolicyFault::Unknown(unknown.clone()));
+    }
+    if let Some(page) = config.origins.iter().find(|page| !page.0.is_origin()) {
+        return Err(PageError::of(&page.0).into());
+    }
+    match config.max_sessions {
+        Some(0) => Err(PolicyFault::NoSession),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The text of our cookies' headers (RFC 6265bis).
+//!
+//! Must not know: what a cookie holds.
+
+use crate::domain::Timestamp;
+
+use super::config::{SameSite, SessionsConfig};
+
+/// The attributes that our cookies have.
+#[derive(Debug, Clone)]
+pub struct Cookie {
+    /// `; Path=/; Secure; …`
+    attributes: String,
+}
+
+impl Cookie {
+    /// The name of the long-lived token of EdgeAuth.
+    pub const HDNTL: &str = "hdntl";
+
+    pub(in crate::access) fn new(config: &SessionsConfig) -> Self {
+        let same_site = match config.same_site {
+            SameSite::Strict => "Strict",
+            SameSite::Lax => "Lax",
+            SameSite::None => "None",
+        };
+        let domain = config.domain.as_deref();
+        let domain = domain.map_or(String::new(), |domain| format!("; Domain={domain}"));
+        Self {
+            attributes: format!("; Path=/; Secure; HttpOnly; SameSite={same_site}{domain}"),
+        }
+    }
+
+    /// The value of `Set-Cookie` for a cookie that lasts until `expires`.
+    pub fn set(&self, name: &str, value: &str, expires: Timestamp, now: Timestamp) -> String {
+        let age = expires.since(now).as_secs();
+        format!("{name}={value}; Max-Age={age}{}", self.attributes)
+    }
+
+    /// The value of `Set-Cookie` that takes it away.
+    pub fn cleared(&self, name: &str) -> String {
+        format!("{name}=; Max-Age=0{}", self.attributes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_cookie_has_all_its_attributes() {
+        let cookie = |toml| Cookie::new(&toml::from_str(toml).unwrap());
+        let now = Timestamp::from_millis(0);
+        let set = |toml| cookie(toml).set("n", "v", now.plus(Duration::from_secs(60)), now);
+        assert_eq!(
+            set(""),
+            "n=v; Max-Age=60; Path=/; Secure; HttpOnly; SameSite=Lax"
+        );
+        assert_eq!(
+            set("same_site = \"none\"\ndomain = \"example.com\""),
+            "n=v; Max-Age=60; Path=/; Secure; HttpOnly; SameSite=None; Domain=example.com"
+        );
+        assert!(
+            cookie("same_site = \"strict\"")
+                .cleared("n")
+                .starts_with("n=; Max-Age=0; Path=/")
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! `/v1/sessions`: a viewer's token is exchanged for a session; `current` is the cookie's own.
+//!
+//! A browser sends our cookie whatever page made it ask. So what a cookie alone speaks for changes
+//! only for pages of `server.allowed_origins`. Must not know: how a session is signed.
+
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+
+use super::body::json_or_default;
+use super::envelope::Surroundings;
+use super::error::{Code, Failure};
+use super::guard::Viewing;
+use super::streams::unstored;
+use crate::access::{Begun, Cookie, Gate, SESSION_COOKIE};
+use crate::api::{CurrentSessionView, SessionRequest, SessionView, Text};
+use crate::domain::{Clock, StreamPattern};
+
+pub(super) async fn begin(
+    request: HttpRequest,
+    who: Viewing,
+    body: Payload,
+    (gate, around): (Data<Gate>, Data<Surroundings>),
+    clock: Data<dyn Clock>,
+) -> Result<HttpResponse, Failure> {
+    let asked: SessionRequest = json_or_default(&request, body).await?;
+    let stream = asked.stream.map(|Text(stream)| stream);
+    let shown = who.shown();
+    let begun = gate.begin_session(who.caller(), &shown, stream.as_ref());
+    let begun = begun.await?;
+    let mut answer = HttpResponse::Ok();
+    // Another site must not put its own session into a browser.
+    if request.headers().get(header::ORIGIN).is_none() || is_ours(&request, &around) {
+        set_cookies(&mut answer, &begun, &gate, &**clock);
+    }
+    Ok(answered(&mut answer, begun))
+}
+
+pub(super) async fn renew(
+    request: HttpRequest,
+    who: Viewing,
+    (gate, around): (Data<Gate>, Data<Surroundings>),
+    clock: Data<dyn Clock>,
+) -> Result<HttpResponse, Failure> {
+    check_page(&request, &who, &around)?;
+    let begun = gate.renew_session(who.caller(), &who.shown()).await?;
+    let begun = begun.ok_or_else(none)?;
+    let mut answer = HttpResponse::Ok();
+    set_cookies(&mut answer, &begun, &gate, &**clock);
+    Ok(answered(&mut answer, begun))
+}
+
+pub(super) async fn current(who: Viewing, gate: Data<Gate>) -> Result<HttpResponse, Failure> {
+    let session = gate.session_of(who.caller()).ok_or_else(none)?;
+    let session = session.principal();
+    let streams: Vec<StreamPattern> = session.streams.clone();
+    let view = CurrentSessionView {
+        session: session.session.clone(),
+        viewer: session.subject.clone(),
+        streams: streams.into_iter().map(Text).collect(),
+        expires: session.expires.map(Text),
+    };
+    Ok(unstored(&mut HttpResponse::Ok(), &view))
+}
+
+pub(super) async fn end(
+    request: HttpRequest,
+    who: Viewing,
+    (gate, around): (Data<Gate>, Data<Surroundings>),
+) -> Result<HttpResponse, Failure> {
+    check_page(&request, &who, &around)?;
+    let session = gate.session_of(who.caller()).ok_or_else(none)?;
+    gate.end_session(&session).await?;
+    let mut answer = HttpResponse::NoContent();
+    let gone = gate.cookie().cleared(SESSION_COOKIE);
+    answer.insert_header((header::SET_COOKIE, gone));
+    Ok(answer.finish())
+}
+
+fn none() -> Failure {
+    Failure::new(Code::NotFound).detail(&"the request has no session of its own")
+}
+
+fn answered(answer: &mut HttpResponseBuilder, begun: Begun) -> HttpResponse {
+    let view = SessionView {
+        session: begun.id,
+        grant: begun.grant.expose().to_owned(),
+        expires: Text(begun.expires),
+        hdntl: begun.hdntl.map(|token| token.text.expose().to_owned()),
+    };
+    unstored(answer, &view)
+}
+
+fn set_cookies(answer: &mut HttpResponseBuilder, begun: &Begun, gate: &Gate, clock: &dyn Clock) {
+    let now = clock.now();
+    let mut set = |name: &str, value: &str, expires| {
+        let text = gate.cookie().set(name, value, expires, now);
+        // A cookie's value is what grants and EdgeAuth tokens are made of: no separators.
+        if let Ok(text) = HeaderValue::from_str(&text) {
+            answer.append_header((header::SET_COOKIE, text));
+        }
+    };
+    set(SESSION_COOKIE, begun.cookie.expose(), begun.expires);
+    if let Some(token) = &begun.hdntl {
+        set(Cookie::HDNTL, token.text.expose(), token.expires);
+    }
+}
+
+/// Refuses what only the cookie vouches for, unless a page of ours asks.
+fn check_page(request: &HttpRequest, who: &Viewing, around: &Surroundings) -> Result<(), Failure> {
+    if !who.shown().has_session_cookie() || is_ours(request, around) {
+        return Ok(());
+    }
+    let why = "a cookie's session is changed by pages of server.allowed_origins alone";
+    Err(Failure::new(Code::Forbidden).detail(&why))
+}
+
+/// Whether the page that asks is listed, or of this server.
+fn is_ours(request: &HttpRequest, around: &Surroundings) -> bool {
+    let Some(origin) = request.headers().get(header::ORIGIN) else {
+        return false;
+    };
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    around.origins.lists(origin) || *origin == *format!("https://{host}").as_str()
+}
