@@ -184,7 +184,7 @@ impl From<Session> for Principal {
         Self {
             kind: match session.kind {
                 Kind::Cookie => PrincipalKind::Session,
-                Kind::Grant => PrincipalKind::Grant,
+                Kind::Grant => PrincipalKind::SessionGrant,
             },
             scheme: session.scheme,
             also: session.also,

@@ -64,7 +64,7 @@ fn a_session_speaks_for_its_viewer_and_no_packager() {
     assert_eq!(who.issued, Some(START));
     assert!(who.covers(&stream) && !who.covers(&"live/b".parse().unwrap()));
     let grant = sessions.principal(begun.grant.expose()).unwrap();
-    assert_eq!(grant.kind, PrincipalKind::Grant);
+    assert_eq!(grant.kind, PrincipalKind::SessionGrant);
     assert_eq!((grant.session, grant.expires), (who.session, who.expires));
 }
 
