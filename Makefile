@@ -19,6 +19,8 @@ INSTALLED := node_modules/.package-lock.json
 INITDB := $(or $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb)),initdb)
 PLAYER := web/$(INSTALLED)
 DRIVERS := $(patsubst %/package.json,%/$(INSTALLED),$(wildcard tests/*/package.json))
+# Signers and verifiers that others wrote, for the tests.
+PEERS := tests/python/.venv/installed
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,7 +31,7 @@ demo: build ## run the whole product on this machine: make demo ARGS="--rotate 2
 build: rust $(PLAYER) ## build target/release/hlskey, page and clip included
 	cargo build --release --locked
 
-test: tools lint build failpoints $(DRIVERS) ## run every check: lints, licences, units, the built program
+test: tools lint build failpoints $(DRIVERS) $(PEERS) ## run every check: lints, licences, units, the built program
 	HLSKEY_BIN="$(HLSKEY)" HLSKEY_FAILPOINTS_BIN="$(FAILPOINTS)" cargo nextest run --locked
 	cargo nextest run --locked --profile postgres
 	cargo test --locked --doc --quiet
@@ -45,6 +47,7 @@ lint: tools $(PLAYER) ## check format, lints, documentation, licences and script
 	shopt -s nullglob
 	for script in web/page/*.js tests/*/*.mjs; do node --check "$$script"; done
 	for script in tools/*.sh web/clip/*.sh .ci/run; do bash -n "$$script"; done
+	for script in tests/python/*.py; do python3 -c "import ast, sys; ast.parse(sys.stdin.read())" <"$$script"; done
 
 bench: rust $(PLAYER) ## measure against named peers, interleaved in one run: writes docs/PERFORMANCE.md
 	# Two cores are needed, and nobody else at them. BENCH_ROUNDS=3 is a quick look.
@@ -70,7 +73,7 @@ failpoints: rust $(PLAYER)
 	install -D "$(CARGO_TARGET_DIR)/debug/hlskey" "$(FAILPOINTS)"
 
 tools: rust
-	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm ps=procps systemd-analyze=systemd \
+	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm python3=python3 ps=procps systemd-analyze=systemd \
 	    $(INITDB)=postgresql faketime=faketime openssl=openssl
 	cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
@@ -82,4 +85,12 @@ tools: rust
 	node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))' \
 	    || { echo "node 18 or newer is needed, this is $$(node --version)" >&2; exit 1; }
 	npm ci --prefix $* --no-audit --no-fund --ignore-scripts
+	touch $@
+
+$(PEERS): tests/python/requirements.txt
+	@tools/need.sh python3=python3
+	# Debian has it in a package of its own, without a command.
+	python3 -c "import ensurepip" 2>/dev/null || tools/need.sh ensurepip=python3-venv
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@

@@ -19,6 +19,7 @@ pub(crate) mod on_air;
 pub(crate) mod packager;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod python;
 pub(crate) mod rust_source;
 pub(crate) mod serve;
 pub(crate) mod small_disk;

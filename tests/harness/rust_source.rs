@@ -12,7 +12,7 @@ pub(crate) struct File {
 }
 
 /// Directories that hold nothing of ours, by name.
-const FOREIGN: [&str; 4] = [".git", "target", "node_modules", "dist"];
+const FOREIGN: [&str; 5] = [".git", "target", "node_modules", "dist", ".venv"];
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {

@@ -6,6 +6,7 @@ mod documented;
 mod edgeauth;
 mod hdnts;
 mod jwt;
+mod pyjwt;
 mod securetoken;
 mod served;
 mod urlparams;
