@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::proxy::Network;
 use super::tls::{self, ClientFiles, Files, TlsError};
 use crate::api::Text;
-use crate::domain::Timestamp;
+use crate::domain::{Network, Timestamp};
 
 /// `[server]`.
 #[derive(Debug, Clone, Deserialize)]

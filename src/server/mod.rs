@@ -34,6 +34,5 @@ pub use config::{Config, Ops, Packagers, ServerConfigError, Tls};
 pub use cors::OriginError;
 pub use listen::{Deps, Server, ServerError};
 pub use pages::Page;
-pub use proxy::{Network, NetworkError};
 pub use routes::{Listener, ROUTES, Route};
 pub use tls::{PemFault, TlsError};
