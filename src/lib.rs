@@ -9,7 +9,7 @@
 //! 4  keys
 //! 3  access
 //! 2  store
-//! 1  crypto   playlist   api   telemetry
+//! 1  crypto   playlist   api   telemetry   outbound
 //! 0  domain   crash
 //! ```
 //!
@@ -20,6 +20,7 @@ pub mod domain;
 
 pub mod api;
 pub mod crypto;
+pub mod outbound;
 pub mod playlist;
 pub mod telemetry;
 

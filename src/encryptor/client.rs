@@ -3,19 +3,18 @@
 //! HTTPS only, no redirects, no proxy, bounded bodies; neither the credential nor a probe stands
 //! in any error. Must not know: what a lease is used for.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Certificate, Identity, RequestBuilder, Response, Url};
+use reqwest::{RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::options::Options;
 use crate::api::{Problem, ProgressReply, ProgressReport, ScheduleView};
-use crate::crypto::{ContentKey, PrivateFileError, SecretText, read_private};
+use crate::crypto::{ContentKey, SecretText};
 use crate::domain::Rendition;
+use crate::outbound::{TrustError, authorities, causes, identity};
 
 /// Why the server could not be asked, or what it said. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -23,23 +22,9 @@ pub enum ClientError {
     /// Not `https://host…`.
     #[error("the server's address {0:?} is not an https URL")]
     Address(String),
-    /// The CA file cannot be read.
-    #[error("cannot read the certificate authorities in {path}")]
-    Ca {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The CA file holds no certificate.
-    #[error("{0} holds no PEM certificate")]
-    NoCertificate(PathBuf),
-    /// The file of the client certificate cannot be read, or others can read it too.
-    #[error("the client certificate: {0}")]
-    Private(#[from] PrivateFileError),
-    /// It holds not both.
-    #[error("{0} holds no certificate with its private key (PEM)")]
-    NoIdentity(PathBuf),
+    /// The file of authorities, or that of the client certificate.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// The credential cannot be sent in a header.
     #[error("the credential is empty or holds characters that a header cannot carry")]
     Credential,
@@ -200,23 +185,6 @@ fn https(text: &str) -> Option<Url> {
     (url.scheme() == "https" && url.has_host() && plain).then_some(url)
 }
 
-fn authorities(path: &Path) -> Result<Vec<Certificate>, ClientError> {
-    let pem = fs::read(path).map_err(|source| ClientError::Ca {
-        path: path.to_owned(),
-        source,
-    })?;
-    let found = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-    if found.is_empty() {
-        return Err(ClientError::NoCertificate(path.to_owned()));
-    }
-    Ok(found)
-}
-
-fn identity(path: &Path) -> Result<Identity, ClientError> {
-    let pem = read_private(path)?;
-    Identity::from_pem(pem.as_bytes()).map_err(|_| ClientError::NoIdentity(path.to_owned()))
-}
-
 fn bearer(credential: &SecretText) -> Result<HeaderValue, ClientError> {
     let token = credential.expose().trim();
     if token.is_empty() {
@@ -260,18 +228,6 @@ fn unreachable(error: reqwest::Error) -> ClientError {
     let sent = !error.is_connect();
     let reason = causes(error);
     ClientError::Unreachable { reason, sent }
-}
-
-/// The error and its causes, without the URL, which may hold a probe.
-fn causes(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(&error);
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 fn malformed(what: &str) -> ClientError {
@@ -331,17 +287,5 @@ mod tests {
             "https://a:8443/base/v1/streams/live/news"
         );
         assert!(client.bearer.unwrap().is_sensitive());
-    }
-
-    #[test]
-    fn a_ca_file_must_hold_a_certificate() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("ca.pem");
-        assert!(matches!(authorities(&path), Err(ClientError::Ca { .. })));
-        fs::write(&path, "nothing").unwrap();
-        assert!(matches!(
-            authorities(&path),
-            Err(ClientError::NoCertificate(_))
-        ));
     }
 }
