@@ -13,6 +13,7 @@ use super::session::{SessionsConfig, SessionsFault};
 use crate::api::Text;
 use crate::crypto::PrivateFileError;
 use crate::domain::StreamPattern;
+use crate::outbound;
 
 /// Everything that decides who gets in.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,6 +33,10 @@ pub struct Config {
     /// `[sessions]`.
     #[serde(default)]
     pub sessions: SessionsConfig,
+    /// `[outbound]`: where key sets and the like may be asked for. Default: the Internet, and the
+    /// hosts that the configuration names.
+    #[serde(default)]
+    pub outbound: outbound::Config,
     /// `[grants]`.
     pub grants: GrantsConfig,
     /// `[entitlement]`.
@@ -139,7 +144,10 @@ impl Config {
     /// Every path of the section, for resolving relative ones.
     pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         let schemes = self.schemes.paths_mut();
-        schemes.chain(&mut self.grants.key_files).collect()
+        schemes
+            .chain(self.outbound.paths_mut())
+            .chain(&mut self.grants.key_files)
+            .collect()
     }
 }
 

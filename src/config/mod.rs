@@ -14,7 +14,7 @@ use toml::{Table, Value};
 
 use crate::domain::Timestamp;
 use crate::telemetry::LogConfig;
-use crate::{access, keys, server, store};
+use crate::{access, keys, outbound, server, store};
 pub use error::ConfigError;
 
 /// A commented file with every setting; `hlskey config default` prints it.
@@ -61,6 +61,8 @@ struct File {
     policies: Vec<access::PolicyConfig>,
     #[serde(default)]
     sessions: access::SessionsConfig,
+    #[serde(default)]
+    outbound: outbound::Config,
     grants: access::GrantsConfig,
     entitlement: access::EntitlementConfig,
 }
@@ -145,6 +147,7 @@ impl Config {
             client_certificates,
             policies,
             sessions,
+            outbound,
             grants,
             entitlement,
         } = file;
@@ -153,6 +156,7 @@ impl Config {
             client_certificates,
             policies,
             sessions,
+            outbound,
             grants,
             entitlement,
         };
