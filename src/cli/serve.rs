@@ -85,7 +85,7 @@ pub(super) async fn open(config: &Config, store: Store) -> anyhow::Result<(Arc<G
         entropy.clone(),
     )?;
     let keys = Arc::new(Keys::new(&config.keys, store.clone(), ring, clock, entropy));
-    keys.follow().await?;
+    keys.follow(Vec::new()).await?;
     match keys.ready().await {
         Err(error @ KeysError::Ring(_)) => return Err(explained(error, &store).await),
         ready => ready?,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::store::{Change, Follower, News};
+use crate::store::{Change, Follower, Heed, News};
 
 use super::{Keys, KeysError};
 
@@ -56,11 +56,11 @@ impl Freshness {
 }
 
 impl Keys {
-    /// Hears the news, and goes on to hear them in a task that ends with these keys.
-    pub async fn follow(self: &Arc<Self>) -> Result<(), KeysError> {
+    /// Hears the news, tells `others`, and goes on to in a task that ends with these keys.
+    pub async fn follow(self: &Arc<Self>, others: Vec<Arc<dyn Heed>>) -> Result<(), KeysError> {
         let mut follower = self.store.follow();
-        self.hear(&mut follower).await?;
-        tokio::spawn(go_on(Arc::downgrade(self), follower));
+        self.hear(&mut follower, &others).await?;
+        tokio::spawn(go_on(Arc::downgrade(self), follower, others));
         Ok(())
     }
 
@@ -69,16 +69,28 @@ impl Keys {
         self.freshness.age(self.clock.steady())
     }
 
-    /// Asks for news and forgets what they call for. They count from when they were asked for.
-    pub(super) async fn hear(&self, follower: &mut Follower) -> Result<(), KeysError> {
+    /// Asks for news and forgets what they call for. They count from when they were asked for, once
+    /// everybody has heeded them.
+    pub(super) async fn hear(
+        &self,
+        follower: &mut Follower,
+        others: &[Arc<dyn Heed>],
+    ) -> Result<(), KeysError> {
         let asked = self.clock.steady();
-        match follower.read().await? {
+        let news = follower.read().await?;
+        match &news {
             News::Changes(changes) => {
-                for change in &changes {
+                for change in changes {
                     self.heed(change).await;
                 }
             }
             News::Lost => self.forget_all(),
+        }
+        for other in others {
+            if let Err(error) = other.heed(&news).await {
+                follower.miss();
+                return Err(error.into());
+            }
         }
         self.freshness.told(asked);
         Ok(())
@@ -104,14 +116,14 @@ impl Keys {
     }
 }
 
-async fn go_on(keys: Weak<Keys>, mut follower: Follower) {
+async fn go_on(keys: Weak<Keys>, mut follower: Follower, others: Vec<Arc<dyn Heed>>) {
     let mut was_stale = false;
     loop {
         follower.wait(POLL).await;
         let Some(keys) = keys.upgrade() else {
             return;
         };
-        let heard = keys.hear(&mut follower).await;
+        let heard = keys.hear(&mut follower, &others).await;
         let is_stale = keys.freshness.check(keys.clock.steady()).is_err();
         match heard {
             Err(error) if is_stale && !was_stale => {
@@ -127,3 +139,6 @@ async fn go_on(keys: Weak<Keys>, mut follower: Follower) {
         was_stale = is_stale;
     }
 }
+
+#[cfg(test)]
+mod tests;

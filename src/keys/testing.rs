@@ -15,7 +15,7 @@ use crate::domain::{
     Clock, Entropy, Kid, Rotation, Scope, StreamId, StreamPolicy, SystemEntropy, Timestamp,
 };
 use crate::store::testing::Scratch;
-use crate::store::{Follower, NewPeriod, Store};
+use crate::store::{Follower, Heed, NewPeriod, Store};
 
 /// 2026-01-02T12:00:00Z, on the grid of every rule that the tests use.
 pub(super) const NOON: Timestamp = Timestamp::from_millis(1_767_355_200_000);
@@ -130,7 +130,13 @@ impl Bench {
 
     /// Hears the news, as a server does each second.
     pub(super) async fn hear(&self) -> Result<(), KeysError> {
-        self.keys.hear(&mut *self.follower.lock().await).await
+        self.hear_with(&[]).await
+    }
+
+    /// The same together with others.
+    pub(super) async fn hear_with(&self, others: &[Arc<dyn Heed>]) -> Result<(), KeysError> {
+        let mut follower = self.follower.lock().await;
+        self.keys.hear(&mut follower, others).await
     }
 
     pub(super) async fn register(&self, stream: &str, rotation: Rotation) -> StreamId {

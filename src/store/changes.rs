@@ -124,6 +124,11 @@ impl Follower {
         read
     }
 
+    /// What was told last could not be heeded: the next news are [`News::Lost`].
+    pub fn miss(&mut self) {
+        self.at = None;
+    }
+
     /// Returns when the database says that there are news, or the connection is lost, or after
     /// `longest`.
     pub async fn wait(&mut self, longest: Duration) {
@@ -315,6 +320,9 @@ mod tests {
         assert_eq!(follower.read().await.unwrap(), News::Lost);
         add(&store, "live/e").await;
         assert_eq!(told(&mut follower).await.len(), 1);
+        follower.miss();
+        assert_eq!(follower.read().await.unwrap(), News::Lost);
+        assert_eq!(told(&mut follower).await, []);
     }
 
     #[tokio::test]

@@ -51,7 +51,7 @@ pub(crate) fn served(folder: &Path) -> Served {
             let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
             let keys = Keys::new(&config.keys, store.clone(), ring, clock, entropy);
             let keys = Arc::new(keys);
-            keys.follow().await.unwrap();
+            keys.follow(Vec::new()).await.unwrap();
             let kid = issued(&store, &gate, &keys).await;
             let token = viewer(&config);
             let grant = grant(&gate, &token, kid).await;
