@@ -16,6 +16,7 @@ use super::entitlement::Entitlement;
 use super::grant::Grants;
 use super::permit::{Act, Admitted, Operate, Permit, StreamAction};
 use super::policy::Policies;
+use super::revocation::Revocations;
 use super::ring::Ring;
 use super::scheme::{self, Fault, Schemes, certificate};
 use super::session::Sessions;
@@ -33,6 +34,7 @@ pub struct Gate {
     sessions: Arc<Sessions>,
     entitlement: Entitlement,
     grants: Arc<Grants>,
+    revocations: Revocations,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -50,11 +52,17 @@ impl Gate {
         let sessions = Arc::new(Sessions::new(&config.sessions, ring)?);
         let ours = (Arc::clone(&grants), Arc::clone(&sessions));
         Ok(Self {
-            schemes: Schemes::new(&config.schemes, &config.client_certificates, ours, store)?,
+            schemes: Schemes::new(
+                &config.schemes,
+                &config.client_certificates,
+                ours,
+                store.clone(),
+            )?,
             policies: Policies::new(&config.policies, &config.schemes)?,
             sessions,
             entitlement: Entitlement::new(&config.entitlement)?,
             grants,
+            revocations: Revocations::new(store, Arc::clone(&clock)),
             clock,
             entropy,
         })
@@ -104,7 +112,7 @@ impl Gate {
         key: Option<&KeyFacts>,
     ) -> Result<Permit<Operate>, Denied> {
         let principal = self.capable::<Operate>(who)?;
-        let key = key.filter(|key| opens(principal, key));
+        let key = key.filter(|key| viewers::opens(principal, key));
         let key = key.ok_or(Denied::UnknownKey)?.clone();
         Ok(Permit::new(Seal(()), who.share(), key))
     }
@@ -126,21 +134,26 @@ impl Gate {
         &self.grants
     }
 
+    pub(super) fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
     /// The principal, if its time is not over (a request may have waited) and it may do `A`.
     fn capable<'a, A: Act>(&self, who: &'a Admitted) -> Result<&'a Principal, Denied> {
         let principal = who.principal();
-        if !principal.is_live(self.clock.now()) {
+        self.able::<A>(principal).map(|()| principal)
+    }
+
+    /// Whether the principal still may do `A`: its time is not over, and it is not revoked.
+    fn able<A: Act>(&self, who: &Principal) -> Result<(), Denied> {
+        let now = self.clock.now();
+        if !who.is_live(now) {
             return Err(Fault::Expired.into());
         }
-        let allowed = principal.may(A::ACTION);
-        allowed
-            .then_some(principal)
-            .ok_or(Denied::WrongAction(A::ACTION))
+        self.revocations.check(who, now)?;
+        let allowed = who.may(A::ACTION);
+        allowed.then_some(()).ok_or(Denied::WrongAction(A::ACTION))
     }
-}
-
-fn opens(principal: &Principal, key: &KeyFacts) -> bool {
-    principal.covers(&key.stream) && principal.kid.is_none_or(|kid| kid == key.kid)
 }
 
 fn covered(principal: &Principal, stream: &StreamId) -> Result<(), Denied> {

@@ -12,11 +12,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Admitted, ApiKey, ClientCertificate, Config, Credential, Gate, Target};
+use super::{
+    Admitted, ApiKey, ClientCertificate, Config, Credential, Deliver, Gate, Permit, Play, Target,
+};
 use crate::crypto::SecretText;
-use crate::domain::{Action, Clock, Denied, SystemEntropy, Timestamp};
+use crate::domain::{Action, Clock, Denied, KeyFacts, StreamId, SystemEntropy, Timestamp};
 use crate::store::testing::{Scratch, scratch};
-use crate::store::{CredentialRow, Store};
+use crate::store::{CredentialRow, Heed as _, News, Store};
 
 /// When tests begin: a whole hour, in seconds 1_800_000_000.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -42,6 +44,11 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Stands still: the news stay fresh.
+    fn steady(&self) -> Duration {
+        Duration::ZERO
     }
 }
 
@@ -69,6 +76,8 @@ impl Bench {
             Arc::new(SystemEntropy),
         )
         .unwrap();
+        gate.heed(&News::Lost).await.unwrap();
+        store.freshness().told(clock.steady());
         Self {
             dir,
             store,
@@ -97,6 +106,26 @@ impl Bench {
         };
         self.store.add_credential(&row).await.unwrap();
         text
+    }
+
+    /// Asks for a key as somebody who was admitted.
+    pub(crate) async fn deliver(
+        &self,
+        who: &Admitted,
+        key: Option<&KeyFacts>,
+    ) -> Result<Permit<Deliver>, Denied> {
+        let sent = Sent::default();
+        self.gate.deliver(&who.into(), &sent.shown(), key).await
+    }
+
+    /// Asks for a playlist as somebody who was admitted.
+    pub(crate) async fn play(
+        &self,
+        who: &Admitted,
+        stream: &StreamId,
+    ) -> Result<Permit<Play>, Denied> {
+        let sent = Sent::default();
+        self.gate.play(&who.into(), &sent.shown(), stream).await
     }
 
     /// Presents one token as bearer.

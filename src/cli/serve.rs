@@ -78,19 +78,19 @@ pub(super) async fn open(config: &Config, store: Store) -> anyhow::Result<(Arc<G
         Ok(ring) => ring,
         Err(error) => return Err(explained(error, &store).await),
     };
-    let gate = Gate::new(
+    let gate = Arc::new(Gate::new(
         &config.access,
         store.clone(),
         clock.clone(),
         entropy.clone(),
-    )?;
+    )?);
     let keys = Arc::new(Keys::new(&config.keys, store.clone(), ring, clock, entropy));
-    keys.follow(Vec::new()).await?;
+    keys.follow(vec![gate.clone()]).await?;
     match keys.ready().await {
         Err(error @ KeysError::Ring(_)) => return Err(explained(error, &store).await),
         ready => ready?,
     }
-    Ok((Arc::new(gate), keys))
+    Ok((gate, keys))
 }
 
 /// The server of `config`, bound and not yet serving.

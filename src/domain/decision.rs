@@ -113,6 +113,9 @@ pub enum Denied {
     /// The viewer has no right to the stream.
     #[error("the viewer is not entitled to the stream")]
     NotEntitled,
+    /// The credential is good and was withdrawn; by what kind of revocation.
+    #[error("the credential is revoked by {0}")]
+    Revoked(&'static str),
     /// No such key, or a foreign one: the two are not told apart.
     #[error("no such key for this credential")]
     UnknownKey,

@@ -43,7 +43,6 @@ use crate::domain::{Boundary, Clock, Entropy, Kid, Schedule, StreamId, Timestamp
 use crate::store::{Reach, Store, StoreError, StreamRow};
 use allowance::Allowance;
 use masters::Masters;
-use news::Freshness;
 use owner::Owners;
 use retain::Rules;
 use reveal::Caches;
@@ -70,7 +69,6 @@ pub struct Keys {
     /// Told when an encryptor was heard of, which may be what a cut waits for.
     acks: Signals,
     allowance: Allowance,
-    freshness: Freshness,
     /// Told once: readiness is asked again and again.
     is_damaged: AtomicBool,
 }
@@ -85,7 +83,6 @@ impl Keys {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            freshness: Freshness::new(store.stale_after()),
             store,
             masters: Masters::new(ring),
             clock,
@@ -107,7 +104,7 @@ impl Keys {
     /// ring opens what it holds. Asked before serving, so that a wrong master key shows at the
     /// start.
     pub async fn ready(&self) -> Result<(), KeysError> {
-        self.freshness.check(self.clock.steady())?;
+        self.check_fresh()?;
         self.store.ping().await?;
         self.verify_ring().await
     }

@@ -3,7 +3,6 @@
 //! A server that has had no news for too long does not know which keys were revoked, so it hands
 //! out none. Must not know: how the store tells its news.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -13,47 +12,6 @@ use super::{Keys, KeysError};
 
 /// How often the store is asked for news, whether it announces them or not.
 const POLL: Duration = Duration::from_secs(1);
-/// After how long without an answer the store counts as away.
-const RECENT: Duration = Duration::from_secs(3);
-
-/// When the store was last asked for news and told them. No lock, no I/O: each key request looks.
-pub(super) struct Freshness {
-    /// Microseconds of uptime, and one; zero before the first time.
-    told: AtomicU64,
-    stale_after: Duration,
-}
-
-impl Freshness {
-    /// Stale until there are news.
-    pub(super) fn new(stale_after: Duration) -> Self {
-        Self {
-            told: AtomicU64::new(0),
-            stale_after,
-        }
-    }
-
-    /// All news are told that there were at `uptime`.
-    fn told(&self, uptime: Duration) {
-        let micros = u64::try_from(uptime.as_micros()).unwrap_or(u64::MAX);
-        self.told.store(micros.saturating_add(1), Ordering::Release);
-    }
-
-    /// [`KeysError::Stale`] where a revocation may have been missed for too long.
-    pub(super) fn check(&self, uptime: Duration) -> Result<(), KeysError> {
-        let is_fresh = self.age(uptime).is_some_and(|age| age <= self.stale_after);
-        is_fresh.then_some(()).ok_or(KeysError::Stale)
-    }
-
-    /// Whether the store answered just now.
-    pub(super) fn is_recent(&self, uptime: Duration) -> bool {
-        self.age(uptime).is_some_and(|age| age <= RECENT)
-    }
-
-    fn age(&self, uptime: Duration) -> Option<Duration> {
-        let told = self.told.load(Ordering::Acquire).checked_sub(1)?;
-        Some(uptime.saturating_sub(Duration::from_micros(told)))
-    }
-}
 
 impl Keys {
     /// Hears the news, tells `others`, and goes on to in a task that ends with these keys.
@@ -66,7 +24,13 @@ impl Keys {
 
     /// How old the news are; `None` before the first.
     pub fn news_age(&self) -> Option<Duration> {
-        self.freshness.age(self.clock.steady())
+        self.store.freshness().age(self.clock.steady())
+    }
+
+    /// [`KeysError::Stale`] where a revocation may have been missed for too long.
+    pub(super) fn check_fresh(&self) -> Result<(), KeysError> {
+        let is_fresh = self.store.freshness().is_fresh(self.clock.steady());
+        is_fresh.then_some(()).ok_or(KeysError::Stale)
     }
 
     /// Asks for news and forgets what they call for. They count from when they were asked for, once
@@ -92,7 +56,7 @@ impl Keys {
                 return Err(error.into());
             }
         }
-        self.freshness.told(asked);
+        self.store.freshness().told(asked);
         Ok(())
     }
 
@@ -105,6 +69,7 @@ impl Keys {
                 self.signals.send(id);
             }
             Change::Key(kid) => self.caches.forget_key(*kid).await,
+            Change::Revocations => {} // the gate's
         }
     }
 
@@ -124,7 +89,7 @@ async fn go_on(keys: Weak<Keys>, mut follower: Follower, others: Vec<Arc<dyn Hee
             return;
         };
         let heard = keys.hear(&mut follower, &others).await;
-        let is_stale = keys.freshness.check(keys.clock.steady()).is_err();
+        let is_stale = keys.check_fresh().is_err();
         match heard {
             Err(error) if is_stale && !was_stale => {
                 let error: &dyn std::error::Error = &error;

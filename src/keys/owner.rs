@@ -72,7 +72,7 @@ impl Keys {
             return Ok(None);
         };
         if let Some(owner) = self.owners.known(folder).await
-            && self.freshness.check(self.clock.steady()).is_ok()
+            && self.check_fresh().is_ok()
         {
             return Ok(Some(owner));
         }

@@ -94,7 +94,7 @@ impl Keys {
     /// said from memory. As old as the news at most: where these are stale, nothing is said at all.
     pub async fn locate(&self, kid: Kid) -> Result<Option<KeyFacts>, KeysError> {
         let now = self.clock.steady();
-        self.freshness.check(now)?;
+        self.check_fresh()?;
         if let Some(sighting) = self.caches.sightings.get(&kid).await
             && self.stands(&sighting, now)
             && let Some(facts) = self.caches.known(&sighting)
@@ -135,7 +135,8 @@ impl Keys {
     /// Whether a sighting needs no other look at the store: that was lately, or it does not answer.
     fn stands(&self, sighting: &Sighting, now: Duration) -> bool {
         let is_young = now.saturating_sub(sighting.asked) < STATE_LIFE;
-        self.caches.known(sighting).is_some() && (is_young || !self.freshness.is_recent(now))
+        self.caches.known(sighting).is_some()
+            && (is_young || !self.store.freshness().is_recent(now))
     }
 
     /// Asks the store; those that ask for one kid at once ask once. An answer that was on its way
@@ -150,7 +151,7 @@ impl Keys {
             let seen = entry.or_insert_with_if(self.look(kid, old), again).await;
             let sighting = seen.into_value();
             if let Some(facts) = self.caches.known(&sighting) {
-                self.freshness.check(self.clock.steady())?;
+                self.check_fresh()?;
                 return Ok(Some(facts.clone()));
             }
             sightings.invalidate(&kid).await;

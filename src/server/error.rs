@@ -306,7 +306,8 @@ impl From<Denied> for Failure {
             | Denied::NotAccepted(_)
             | Denied::WrongPage(_)
             | Denied::WrongAddress
-            | Denied::NotEntitled => Code::Forbidden,
+            | Denied::NotEntitled
+            | Denied::Revoked(_) => Code::Forbidden,
             Denied::UnknownKey => Code::NotFound,
             Denied::KeyGone => Code::Gone,
             Denied::Undecided(_) => Code::Unavailable,

@@ -31,6 +31,8 @@ pub enum Change {
     Keys(StreamId),
     /// The state of one key.
     Key(Kid),
+    /// Which credentials are revoked.
+    Revocations,
 }
 
 impl Change {
@@ -39,6 +41,7 @@ impl Change {
             Self::Stream(id) => ("stream", id.to_string()),
             Self::Keys(id) => ("keys", id.to_string()),
             Self::Key(kid) => ("key", kid.to_string()),
+            Self::Revocations => ("revocations", String::new()),
         }
     }
 
@@ -48,6 +51,7 @@ impl Change {
             "stream" => name.parse().map(Self::Stream).ok(),
             "keys" => name.parse().map(Self::Keys).ok(),
             "key" => name.parse().map(Self::Key).ok(),
+            "revocations" => Some(Self::Revocations),
             _ => None,
         }
     }

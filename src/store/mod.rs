@@ -9,6 +9,7 @@ mod columns;
 mod config;
 mod credentials;
 mod error;
+mod freshness;
 mod heed;
 mod inspect;
 mod leases;
@@ -20,6 +21,7 @@ mod progress;
 mod refusal;
 mod reseal;
 mod restore;
+mod revocations;
 mod runs;
 mod schema;
 mod snapshot;
@@ -35,6 +37,7 @@ pub use changes::{Change, Follower, News};
 pub use config::{Config, StoreConfigError};
 pub use credentials::CredentialRow;
 pub use error::{Fault, StoreError};
+pub use freshness::Freshness;
 pub use heed::Heed;
 pub use inspect::Inspected;
 pub use leases::{Held, Hold};
@@ -44,6 +47,7 @@ pub use progress::{Heartbeat, Reach, Recorded, Report, Usage};
 pub use refusal::Refusal;
 pub use reseal::{Resealed, SealedKey};
 pub use restore::Restoring;
+pub use revocations::{NewRevocation, RevocationRow, Revoking};
 pub use runs::{NewMark, NewRun, RunRow};
 pub use schema::Schema;
 pub use snapshot::{Snapshot, TableShape};
@@ -51,7 +55,7 @@ pub use stream_row::StreamRow;
 pub use streams::{AddStream, Appended, Terms};
 pub use sweeps::{KeyLife, LeaseEnds, Step};
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use config::Target;
 use link::{Lent, Tx};
@@ -62,7 +66,7 @@ use crate::domain::StreamId;
 #[derive(Debug, Clone)]
 pub struct Store {
     backend: Backend,
-    stale_after: Duration,
+    freshness: Arc<Freshness>,
 }
 
 /// Which database it is. Query texts are shared: the macros of `link` expand each for all.
@@ -91,15 +95,12 @@ impl Store {
             Target::Sqlite(path) => Backend::Sqlite(sqlite::Database::open(&path).await?),
             Target::Postgres(at) => Backend::Postgres(postgres::Database::open(&at).await?),
         };
-        Ok(Self {
-            backend,
-            stale_after: config.stale_after.0.into(),
-        })
+        Ok(Self::new(backend, config))
     }
 
-    /// How old the news may be before what is in memory counts no more (`store.stale_after`).
-    pub fn stale_after(&self) -> Duration {
-        self.stale_after
+    /// How old the news are that this server's memory goes by.
+    pub fn freshness(&self) -> &Arc<Freshness> {
+        &self.freshness
     }
 
     /// Opens the database as it is: makes nothing, migrates nothing. `None` if there is no such
@@ -110,16 +111,18 @@ impl Store {
             Target::Sqlite(path) => Backend::Sqlite(sqlite::Database::look(&path).await?),
             Target::Postgres(at) => Backend::Postgres(postgres::Database::look(&at).await?),
         };
-        Ok(Some(Self {
-            backend,
-            stale_after: config.stale_after.0.into(),
-        }))
+        Ok(Some(Self::new(backend, config)))
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let mut on = self.read().await?;
         link::execute!(on, "SELECT 1").map(drop)
+    }
+
+    fn new(backend: Backend, config: &Config) -> Self {
+        let freshness = Arc::new(Freshness::new(config.stale_after.0.into()));
+        Self { backend, freshness }
     }
 
     /// A connection for reading.

@@ -45,18 +45,18 @@ pub(crate) fn served(folder: &Path) -> Served {
                 store.clone(),
                 Arc::new(SystemClock),
                 Arc::new(SystemEntropy),
-            )
-            .unwrap();
+            );
+            let gate = Arc::new(gate.unwrap());
             let ring = KeyRing::load(&config.keys.master_keys).unwrap();
             let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
             let keys = Keys::new(&config.keys, store.clone(), ring, clock, entropy);
             let keys = Arc::new(keys);
-            keys.follow(Vec::new()).await.unwrap();
+            keys.follow(vec![gate.clone()]).await.unwrap();
             let kid = issued(&store, &gate, &keys).await;
             let token = viewer(&config);
             let grant = grant(&gate, &token, kid).await;
             let deps = Deps {
-                gate: Arc::new(gate),
+                gate,
                 keys,
                 clock: Arc::new(SystemClock),
                 entropy: Arc::new(SystemEntropy),

@@ -10,7 +10,6 @@ use crate::access::credential::Credential;
 use crate::access::grant::end_of;
 use crate::access::permit::{Act, Admitted, Deliver, Permit, Play, Viewing};
 use crate::access::policy::{BindIp, Policy};
-use crate::access::scheme::Fault;
 use crate::access::scheme::LongLived;
 use crate::access::scheme::request::{Purpose, Request};
 use crate::access::session::{Begun, Cookie};
@@ -71,7 +70,7 @@ impl Gate {
         let stream = key.map(|key| &key.stream);
         let opens = |who: &Principal| key.is_some_and(|key| opens(who, key));
         let vouchers = self.vouchers(shown, stream);
-        let good = caller.good::<Deliver>(&vouchers, self.clock.now(), opens)?;
+        let good = self.good::<Deliver>(caller, &vouchers, opens)?;
         let key = key.filter(|_| !good.is_empty()).ok_or(Denied::UnknownKey)?;
         let (who, policy) = self.decide(&good, shown, &key.stream)?;
         self.entitled(who, policy, &key.stream).await?;
@@ -90,7 +89,7 @@ impl Gate {
     ) -> Result<Permit<Play>, Denied> {
         let vouchers = self.vouchers(shown, Some(stream));
         let now = self.clock.now();
-        let good = caller.good::<Play>(&vouchers, now, |who| who.covers(stream))?;
+        let good = self.good::<Play>(caller, &vouchers, |who| who.covers(stream))?;
         if good.is_empty() {
             return Err(Denied::WrongStream);
         }
@@ -118,7 +117,7 @@ impl Gate {
         let (now, vouchers) = (self.clock.now(), self.vouchers(shown, stream));
         let covers = |who: &Principal| stream.is_none_or(|stream| who.covers(stream));
         let is_own = |who: &Principal| who.kind == PrincipalKind::Viewer && who.kid.is_none();
-        let mut good = caller.good::<Play>(&vouchers, now, covers)?;
+        let mut good = self.good::<Play>(caller, &vouchers, covers)?;
         good.retain(|who| is_own(who));
         let Some(&first) = good.first() else {
             return Err(NOT_A_TOKEN);
@@ -154,10 +153,11 @@ impl Gate {
         self.sessions.cookie()
     }
 
-    /// The session that the request belongs to, by its cookie.
+    /// The session that the request belongs to, by its cookie; `None` if it shows none that stands.
     pub fn session_of(&self, caller: &Caller) -> Option<Admitted> {
-        let mut tokens = caller.tokens.iter();
-        let found = tokens.find(|who| who.kind == PrincipalKind::Session)?;
+        let is_session = |who: &&Arc<Principal>| who.kind == PrincipalKind::Session;
+        let mut sessions = caller.tokens.iter().filter(is_session);
+        let found = sessions.find(|who| self.able::<Play>(who).is_ok())?;
         Some(Admitted::new(Seal(()), Arc::clone(found)))
     }
 
@@ -207,6 +207,25 @@ impl Gate {
         !vouchers.signed.is_empty() || vouchers.fault.is_some()
     }
 
+    /// Everybody who vouches for what is asked, and still may; empty if it is for something else.
+    fn good<'a, A: Act>(
+        &self,
+        caller: &'a Caller,
+        vouchers: &'a Vouchers,
+        opens: impl Fn(&Principal) -> bool,
+    ) -> Result<Vec<&'a Arc<Principal>>, Denied> {
+        let (mut good, mut refusal) = (None, None);
+        for who in caller.tokens.iter().chain(&vouchers.signed) {
+            match self.able::<A>(who) {
+                Ok(()) => good
+                    .get_or_insert_with(Vec::new)
+                    .extend(opens(who).then_some(who)),
+                Err(denied) => refusal = refusal.or(Some(denied)),
+            }
+        }
+        good.ok_or_else(|| refusal.unwrap_or_else(|| caller.unverified(vouchers)))
+    }
+
     /// What the schemes say that sign parts of a request, for the content of one stream; `None`
     /// where there is none, which is judged like one that the token is not for.
     fn vouchers(&self, shown: &Credential<'_>, stream: Option<&StreamId>) -> Vouchers {
@@ -232,26 +251,6 @@ impl Gate {
 }
 
 impl Caller {
-    /// Everybody who vouches for what is asked; empty if it is for something else. A token may have
-    /// ended while its request waited.
-    fn good<'a, A: Act>(
-        &'a self,
-        vouchers: &'a Vouchers,
-        now: Timestamp,
-        opens: impl Fn(&Principal) -> bool,
-    ) -> Result<Vec<&'a Arc<Principal>>, Denied> {
-        let all = || self.tokens.iter().chain(&vouchers.signed);
-        let able = || all().filter(|who| who.is_live(now) && who.may(A::ACTION));
-        if able().next().is_some() {
-            return Ok(able().filter(|who| opens(who)).collect());
-        }
-        Err(match all().next() {
-            Some(who) if !who.is_live(now) => Fault::Expired.into(),
-            Some(_) => Denied::WrongAction(A::ACTION),
-            None => self.unverified(vouchers),
-        })
-    }
-
     fn unverified(&self, vouchers: &Vouchers) -> Denied {
         let faults = [&vouchers.fault, &self.fault];
         let first = faults.into_iter().flatten().next();
@@ -273,7 +272,7 @@ fn request<'a>(shown: &Credential<'a>, content: &'a str) -> Request<'a> {
     }
 }
 
-fn opens(who: &Principal, key: &KeyFacts) -> bool {
+pub(super) fn opens(who: &Principal, key: &KeyFacts) -> bool {
     who.covers(&key.stream) && who.kid.is_none_or(|kid| kid == key.kid)
 }
 

@@ -57,7 +57,7 @@ use signed::SignedRequests;
 use verified::VerifiedTokens;
 
 /// The names of our own schemes, which no instance may have.
-const GRANT: &str = "grant";
+pub(super) const GRANT: &str = "grant";
 const API_KEY: &str = "api_key";
 const CERTIFICATE: &str = "certificate";
 const SESSION: &str = "session";
