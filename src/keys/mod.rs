@@ -24,6 +24,7 @@ mod span;
 #[cfg(test)]
 mod testing;
 mod verify;
+mod worst_case;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +38,7 @@ pub use register::Registered;
 pub use reseal::{Progress as ResealProgress, Rekeyed, reseal};
 pub use rotate::Rotated;
 pub use verify::{Flaw, Health, verify};
+pub use worst_case::{WorstCase, worst_case, worst_case_of_key};
 
 use crate::crypto::{ContentKey, KeyRing, Place, RingError};
 use crate::domain::{Boundary, Clock, Entropy, Kid, Schedule, StreamId, Timestamp};

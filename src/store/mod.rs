@@ -2,6 +2,7 @@
 //!
 //! Must not know: HTTP, who may ask, or a content key in the clear.
 
+mod airings;
 mod announced;
 mod changes;
 mod claims;
@@ -32,6 +33,7 @@ mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use airings::Airing;
 pub use announced::{Looked, Patience, Settled};
 pub use changes::{Change, Follower, News};
 pub use config::{Config, StoreConfigError};
