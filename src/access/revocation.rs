@@ -141,10 +141,8 @@ impl List {
 
 impl Terms {
     fn stand_for(&self, who: &Principal, now: Timestamp) -> bool {
-        let is_its = self
-            .scheme
-            .as_deref()
-            .is_none_or(|scheme| *scheme == *who.scheme);
+        let scheme = self.scheme.as_deref();
+        let is_its = scheme.is_none_or(|scheme| who.is_vouched_by(scheme));
         is_its && self.until.is_none_or(|until| now < until)
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::domain::{Kid, Slot, StreamId, Timestamp};
+use crate::domain::{Kid, Slot, StreamId};
 
 use super::columns::{self, loaded};
 use super::link::{fetch_all, fetch_optional};

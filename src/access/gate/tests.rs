@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::access::grant::{Grant, GrantKind};
-use crate::access::testing::{Bench, START, Sent, in_query};
+use crate::access::testing::{Bench, START, in_query};
 use crate::access::{Lease, Play, Progress, Read, Register, Rotate};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Kid, PeriodState, PrincipalKind};
@@ -72,17 +72,11 @@ async fn deliver(bench: &Bench, who: &Admitted, key: &KeyFacts) -> Result<(), De
 }
 
 async fn deliver_if(bench: &Bench, who: &Admitted, key: Option<&KeyFacts>) -> Result<(), Denied> {
-    let sent = Sent::default();
-    let delivered = bench.gate.deliver(&who.into(), &sent.shown(), key).await;
-    delivered.map(drop)
+    bench.deliver(who, key).await.map(drop)
 }
 
 async fn play(bench: &Bench, who: &Admitted, name: &str) -> Result<Permit<Play>, Denied> {
-    let sent = Sent::default();
-    bench
-        .gate
-        .play(&who.into(), &sent.shown(), &stream(name))
-        .await
+    bench.play(who, &stream(name)).await
 }
 
 async fn admitted(bench: &Bench, grant: &SecretText) -> Admitted {
@@ -199,12 +193,7 @@ async fn pending_and_active_keys_are_delivered_and_no_others() {
 async fn a_permit_says_what_it_is_for() {
     let bench = Bench::open().await;
     let who = viewer("alice");
-    let sent = Sent::default();
-    let permit = bench
-        .gate
-        .deliver(&(&who).into(), &sent.shown(), Some(&key(1, "live/a")))
-        .await
-        .unwrap();
+    let permit = bench.deliver(&who, Some(&key(1, "live/a"))).await.unwrap();
     assert_eq!((permit.kid(), permit.stream()), (kid(1), &stream("live/a")));
     assert_eq!(permit.expires(), who.principal().expires);
     assert_eq!((permit.subject(), permit.session()), ("alice", "s1"));

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::access::AccessConfigError;
-use crate::access::testing::{Bench, START, Sent};
+use crate::access::testing::{Bench, START};
 use crate::access::{Lease, Permit, Play};
 use crate::crypto::MacKey;
 use crate::domain::Action;
@@ -146,13 +146,9 @@ async fn permits_decide_what_a_grant_says() {
     let bench = Bench::open().await;
     let actions = [Action::Play, Action::Lease];
     let machine = bench.api_key("machine", "live/*", &actions).await;
-    let (who, sent) = (bench.admit(&machine).await.unwrap(), Sent::default());
+    let who = bench.admit(&machine).await.unwrap();
     let stream = "live/news".parse().unwrap();
-    let play: Permit<Play> = bench
-        .gate
-        .play(&(&who).into(), &sent.shown(), &stream)
-        .await
-        .unwrap();
+    let play: Permit<Play> = bench.play(&who, &stream).await.unwrap();
     let lease: Permit<Lease> = bench.gate.manage(&who, &stream).unwrap();
     let grants = bench.gate.grants();
     let open = |text: SecretText| grants.open(text.expose()).unwrap();

@@ -168,12 +168,17 @@ async fn viewers_and_their_grants_are_refused_at_every_door_and_nobody_else() {
         .await
         .unwrap();
     let refused = |kind| match kind {
-        PrincipalKind::Viewer | PrincipalKind::Grant => Some(Denied::Revoked("viewer")),
+        PrincipalKind::Viewer
+        | PrincipalKind::Session
+        | PrincipalKind::Grant
+        | PrincipalKind::SessionGrant => Some(Denied::Revoked("viewer")),
         PrincipalKind::Probe | PrincipalKind::Machine => None,
     };
     for kind in [
         PrincipalKind::Viewer,
+        PrincipalKind::Session,
         PrincipalKind::Grant,
+        PrincipalKind::SessionGrant,
         PrincipalKind::Probe,
         PrincipalKind::Machine,
     ] {
