@@ -12,6 +12,11 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     fixed(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
+/// SHA-512/256 (FIPS 180-4 §5.3.6.2) of `bytes`; not the half of a SHA-512.
+pub fn sha512_256(bytes: &[u8]) -> [u8; 32] {
+    fixed(digest::digest(&digest::SHA512_256, bytes).as_ref())
+}
+
 /// SHA-256 of what comes piece by piece.
 pub struct Sha256(digest::Context);
 

@@ -11,7 +11,7 @@ pub mod private_file;
 mod ring;
 mod secret;
 
-pub use digest::{Sha256, TokenDigest, hmac_sha256, sha256};
+pub use digest::{Sha256, TokenDigest, hmac_sha256, sha256, sha512_256};
 pub use iv::Iv;
 pub use legacy::{LegacyHash, LegacyMac, md5, sha384, sha512};
 pub use mac::MacKey;
