@@ -32,6 +32,7 @@ mod streams;
 mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
+mod uses;
 
 pub use airings::Airing;
 pub use announced::{Looked, Patience, Settled};
@@ -56,6 +57,7 @@ pub use snapshot::{Snapshot, TableShape};
 pub use stream_row::StreamRow;
 pub use streams::{AddStream, Appended, Terms};
 pub use sweeps::{KeyLife, LeaseEnds, Step};
+pub use uses::CountedToken;
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use super::postgres::bounded;
 use super::{Backend, Store, StoreError};
 
 /// The tables and what orders their rows; one that refers to another stands after it.
-pub(super) const TABLES: [(&str, &str); 13] = [
+pub(super) const TABLES: [(&str, &str); 14] = [
     ("streams", "stream"),
     ("eras", "stream, seq"),
     ("periods", "kid"),
@@ -25,6 +25,7 @@ pub(super) const TABLES: [(&str, &str); 13] = [
     ("retired_masters", "header"),
     ("sweeps", "one"),
     ("revocations", "id"),
+    ("token_uses", "scheme, token"),
 ];
 /// Tables that are left out: the migrations' own, which a new store gets from its program, and the
 /// news, which are a running store's.
