@@ -125,6 +125,8 @@ pub struct Wanted<'a> {
     pub start: Timestamp,
     /// Until when, in whole seconds.
     pub end: Timestamp,
+    /// Random: the token's name, where the scheme has a place for one.
+    pub id: [u8; 16],
 }
 
 impl Instance {
@@ -145,6 +147,7 @@ impl Instance {
             ip: wanted.ip,
             start: wanted.start,
             end: wanted.end,
+            id: wanted.id,
         };
         instance.0.sign(order).map(SecretText::new)
     }
@@ -153,8 +156,10 @@ impl Instance {
     fn last_instant(&self, verified: &Verified) -> Option<Timestamp> {
         let expires = verified.principal.expires;
         match self {
-            Self::Token(_) => expires,
-            Self::Request(_) => expires.map(|end| end.minus(LAST_SECOND)),
+            Self::Request(instance) if instance.0.counts_last_second() => {
+                expires.map(|end| end.minus(LAST_SECOND))
+            }
+            _ => expires,
         }
     }
 }

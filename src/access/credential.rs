@@ -124,7 +124,7 @@ pub(super) fn cookies<'a>(
 }
 
 /// RFC 6750 §2.1.
-fn bearer(authorization: &str) -> Option<&str> {
+pub(super) fn bearer(authorization: &str) -> Option<&str> {
     after_scheme(authorization, "bearer").filter(|token| !token.is_empty())
 }
 

@@ -38,8 +38,9 @@ pub use permit::{
 };
 pub use policy::{BindIp, LimitKind, Page, PageError, PolicyConfig, PolicyFault};
 pub use scheme::{
-    EdgeAuthConfig, EdgeAuthFault, HashAlgorithm, HdntsConfig, JwtConfig, JwtFault, LongLived,
-    MacAlgorithm, SchemeConfig, SchemeFault, SchemesConfig, SecretsFault, SectionError,
-    SecureTokenConfig, UrlParamsConfig, UrlParamsFault, WmsAuthConfig,
+    CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey, EdgeAuthConfig, EdgeAuthFault,
+    HashAlgorithm, HdntsConfig, JwtConfig, JwtFault, LongLived, MacAlgorithm, SchemeConfig,
+    SchemeFault, SchemesConfig, SecretsFault, SectionError, SecureTokenConfig, UrlParamsConfig,
+    UrlParamsFault, WmsAuthConfig,
 };
 pub use session::{Begun, Cookie, SameSite, SessionsConfig, SessionsFault};

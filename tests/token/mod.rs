@@ -2,6 +2,7 @@
 //!
 //! Must not know: the server.
 
+mod cat;
 mod documented;
 mod edgeauth;
 mod hdnts;

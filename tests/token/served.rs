@@ -19,6 +19,9 @@ secrets = ["obviously-a-fake-secret"]
 [schemes.edgeauth]
 streams = ["test/**"]
 secrets_hex = ["0123456789abcdef"]
+[schemes.cat]
+streams = ["test/**"]
+keys = [{ kid = "k1", alg = "HS256", secret_hex = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }]
 [schemes.urlparams]
 streams = ["test/words/**"]
 play = ["obviously-a-fake-word.watch"]
@@ -51,7 +54,7 @@ async fn a_token_opens_its_own_streams_key_and_no_other() {
     );
     let nobody = serve.stranger();
     let unknown = "/v1/keys/00000000-0000-4000-8000-000000000000";
-    for scheme in ["securetoken", "wmsauth", "hdnts", "edgeauth"] {
+    for scheme in ["securetoken", "wmsauth", "hdnts", "edgeauth", "cat"] {
         let token = signed(&serve, scheme, "test/own", "1h");
         let ask = async |key: &str, query: &str| nobody.get(&format!("{key}?{query}")).await;
         let answer = ask(&own, &token).await.expect(200);

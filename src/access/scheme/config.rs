@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Table;
 
+use super::cat::{CatConfig, CatFault};
 use super::edgeauth::{EdgeAuthConfig, EdgeAuthFault};
 use super::hdnts::HdntsConfig;
 use super::jwt::{JwtConfig, JwtFault};
@@ -38,13 +39,15 @@ pub enum SchemeConfig {
     EdgeAuth(EdgeAuthConfig),
     /// Wowza's ModuleSecureURLParams.
     UrlParams(UrlParamsConfig),
+    /// Common Access Tokens, CTA-5007-A.
+    Cat(CatConfig),
 }
 
 /// The kinds, as the configuration spells them.
-const KINDS: &str = "jwt, securetoken, wmsauth, hdnts, edgeauth, urlparams";
+const KINDS: &str = "jwt, securetoken, wmsauth, hdnts, edgeauth, urlparams, cat";
 
 /// What the names of settings have in them whose values may not be quoted.
-const SECRET: [&str; 4] = ["secret", "salt", "play", "publish"];
+const SECRET: [&str; 5] = ["secret", "salt", "play", "publish", "keys"];
 
 /// What is wrong with an instance. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,9 @@ pub enum SchemeFault {
     /// Of a `urlparams` instance.
     #[error(transparent)]
     UrlParams(#[from] UrlParamsFault),
+    /// Of a `cat` instance.
+    #[error(transparent)]
+    Cat(#[from] CatFault),
 }
 
 /// Why a section is none. No message quotes a value: it may be a secret.
@@ -134,6 +140,7 @@ impl SchemeConfig {
             Some("hdnts") => section(name, table).map(Self::Hdnts),
             Some("edgeauth") => section(name, table).map(Self::EdgeAuth),
             Some("urlparams") => section(name, table).map(Self::UrlParams),
+            Some("cat") => section(name, table).map(Self::Cat),
             _ => Err(SectionError::Kind(name.to_owned())),
         }
     }
@@ -147,6 +154,7 @@ impl SchemeConfig {
             Self::Hdnts(_) => "hdnts",
             Self::EdgeAuth(_) => "edgeauth",
             Self::UrlParams(_) => "urlparams",
+            Self::Cat(_) => "cat",
         }
     }
 
@@ -157,6 +165,7 @@ impl SchemeConfig {
             Self::SecureToken(config) => config.secrets_file.iter_mut().collect(),
             Self::WmsAuth(config) => config.secrets_file.iter_mut().collect(),
             Self::Hdnts(config) => config.secrets_file.iter_mut().collect(),
+            Self::Cat(config) => config.paths_mut(),
             Self::EdgeAuth(_) | Self::UrlParams(_) => Vec::new(),
         }
     }

@@ -22,6 +22,8 @@ pub(in crate::access) enum Fault {
     Header,
     /// A header extension that must be understood, encryption or compression.
     Extension,
+    /// The token names a key that the instance does not have.
+    UnknownKey,
     /// No key of the instance is for this algorithm.
     Algorithm,
     /// The token is not of the scheme's form, or a field of it is not.
@@ -54,6 +56,16 @@ pub(in crate::access) enum Fault {
     Address,
     /// The payload is no JSON object.
     Payload,
+    /// `catv` is another version.
+    Version,
+    /// A claim that may restrict and is not enforced here.
+    CriticalClaim,
+    /// `cti` is malformed.
+    TokenId,
+    /// `catr` is malformed.
+    Renewal,
+    /// `catreplay` is malformed.
+    Replay,
     /// `iss` is missing or another.
     Issuer,
     /// `aud` is missing, another, or there although the scheme names none.
@@ -68,6 +80,16 @@ pub(in crate::access) enum Fault {
     Life,
     /// The claim that names one key is malformed.
     Kid,
+    /// `catm` is malformed, or the method another.
+    Method,
+    /// `catu` is malformed, or the URL another.
+    Uri,
+    /// `catalpn` is malformed, or the protocol another.
+    Protocol,
+    /// `cath` is malformed, or a header missing or another.
+    RequestHeader,
+    /// `catnip` is malformed, or the address in no network of it, or unknown.
+    Network,
     /// It may do something else.
     Action,
     /// It is for other streams.
@@ -94,6 +116,7 @@ impl Fault {
             Self::Header => "the header is malformed or names no algorithm",
             Self::Extension => "the header demands an extension",
             Self::Algorithm => "the algorithm is not one of the scheme's",
+            Self::UnknownKey => "the token names no key of the scheme",
             Self::Malformed => "the token is malformed",
             Self::Path => "the path is not the token's",
             Self::Twice => "a parameter stands there twice",
@@ -109,6 +132,16 @@ impl Fault {
             Self::Hash => "the hash is another",
             Self::Address => "the client's address is not the token's",
             Self::Payload => "the payload is malformed",
+            Self::Version => "catv is not 1",
+            Self::CriticalClaim => "the token has a claim that is not enforced here",
+            Self::TokenId => "cti is malformed",
+            Self::Renewal => "catr is malformed",
+            Self::Replay => "catreplay is malformed",
+            Self::Method => "catm is malformed, or lists other methods",
+            Self::Uri => "catu is malformed, or is for other URLs",
+            Self::Protocol => "catalpn is malformed, or lists other protocols",
+            Self::RequestHeader => "cath is malformed, or demands other headers",
+            Self::Network => "catnip is malformed, or lists other networks",
             Self::Issuer => "the issuer is not the scheme's",
             Self::Audience => "the audience is not the scheme's",
             Self::Subject => "the subject is missing or malformed",
@@ -137,6 +170,7 @@ impl Fault {
             Self::Header => "header",
             Self::Extension => "extension",
             Self::Algorithm => "algorithm",
+            Self::UnknownKey => "unknown_key",
             Self::Path => "path",
             Self::Twice => "duplicate_param",
             Self::UnknownTime => "unknown_time_param",
@@ -149,6 +183,16 @@ impl Fault {
             Self::Hash => "hash_mismatch",
             Self::Address => "ip",
             Self::Malformed | Self::Payload => "malformed",
+            Self::Version => "catv",
+            Self::CriticalClaim => "critical_claim",
+            Self::TokenId => "cti",
+            Self::Renewal => "catr",
+            Self::Replay => "catreplay",
+            Self::Method => "catm",
+            Self::Uri => "catu",
+            Self::Protocol => "catalpn",
+            Self::RequestHeader => "cath",
+            Self::Network => "catnip",
             Self::Issuer => "issuer",
             Self::Audience => "audience",
             Self::Subject => "subject",

@@ -6,6 +6,7 @@
 //! Must not know: what the principal then asks for.
 
 mod api_key;
+pub(super) mod cat;
 pub(super) mod certificate;
 mod config;
 pub(super) mod edgeauth;
@@ -29,6 +30,7 @@ pub(super) mod wmsauth;
 
 use std::sync::Arc;
 
+pub use cat::{CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey};
 pub use config::{SchemeConfig, SchemeFault, SchemesConfig, SectionError};
 pub use edgeauth::{EdgeAuthConfig, EdgeAuthFault, LongLived, MacAlgorithm};
 pub(super) use fault::Fault;

@@ -17,6 +17,8 @@ pub(in crate::access) struct Order<'a> {
     pub(in crate::access) ip: Option<IpAddr>,
     pub(in crate::access) start: Timestamp,
     pub(in crate::access) end: Timestamp,
+    /// Random: the token's name, where the scheme has a place for one.
+    pub(in crate::access) id: [u8; 16],
 }
 
 impl Order<'_> {

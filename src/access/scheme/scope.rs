@@ -27,9 +27,13 @@ impl Scope {
         }
     }
 
+    /// The streams at most.
+    pub(super) fn streams(&self) -> &[StreamPattern] {
+        &self.within
+    }
+
     /// The principal of a token.
     pub(super) fn admit(&self, vouched: Vouched) -> Verified {
-        let expires = vouched.expires();
         let principal = Principal {
             kind: PrincipalKind::Viewer,
             scheme: Arc::clone(&self.scheme),
@@ -41,10 +45,10 @@ impl Scope {
             within: self.within.clone(),
             actions: self.actions.clone(),
             kid: None,
-            issued: None,
+            issued: vouched.issued,
             address: None,
-            uses: None,
-            expires,
+            uses: vouched.uses,
+            expires: vouched.expires,
         };
         Verified {
             principal: Arc::new(principal),

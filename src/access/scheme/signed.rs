@@ -3,6 +3,7 @@
 //! Must not know: the clock; the caller checks the time.
 
 use super::Fault;
+use super::cat::{self, Cat};
 use super::config::{SchemeConfig, SchemeFault, SchemesConfig};
 use super::edgeauth::{self, EdgeAuth, LongLived};
 use super::hdnts::{self, Hdnts};
@@ -28,6 +29,7 @@ enum Scheme {
     Hdnts(Hdnts),
     EdgeAuth(EdgeAuth),
     UrlParams(UrlParams),
+    Cat(Box<Cat>),
 }
 
 /// Every such instance, in the order of their names.
@@ -54,6 +56,10 @@ impl SignedRequests {
             SchemeConfig::Hdnts(config) => wrap(Scheme::Hdnts, config.load(name)?),
             SchemeConfig::EdgeAuth(config) => wrap(Scheme::EdgeAuth, config.load(name)?),
             SchemeConfig::UrlParams(config) => wrap(Scheme::UrlParams, config.load(name)?),
+            SchemeConfig::Cat(config) => {
+                let (scheme, scope) = config.load(name)?;
+                (Scheme::Cat(Box::new(scheme)), scope)
+            }
         };
         Ok(Some(Self { scheme, scope }))
     }
@@ -70,6 +76,7 @@ impl SignedRequests {
             Scheme::WmsAuth(scheme) => scheme.verify(request),
             Scheme::Hdnts(scheme) => scheme.verify(request),
             Scheme::EdgeAuth(scheme) => scheme.verify(request),
+            Scheme::Cat(scheme) => scheme.verify(request),
         };
         outcome.map(|outcome| outcome.map(|vouched| self.scope.admit(vouched)))
     }
@@ -82,6 +89,12 @@ impl SignedRequests {
         }
     }
 
+    /// Whether a token's last second counts whole: not where the end is said to be outside
+    /// (RFC 8392 §3.1.4).
+    pub(in crate::access) fn counts_last_second(&self) -> bool {
+        !matches!(self.scheme, Scheme::Cat(_))
+    }
+
     /// A query that this instance will take; `None` where the order cannot be signed.
     pub(in crate::access) fn sign(&self, order: Order<'_>) -> Option<String> {
         match &self.scheme {
@@ -90,6 +103,7 @@ impl SignedRequests {
             Scheme::Hdnts(scheme) => hdnts::sign(scheme, order),
             Scheme::EdgeAuth(scheme) => edgeauth::sign(scheme, order),
             Scheme::UrlParams(scheme) => urlparams::sign(scheme),
+            Scheme::Cat(scheme) => cat::sign(scheme, order),
         }
     }
 }

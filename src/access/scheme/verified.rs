@@ -32,27 +32,43 @@ impl Verified {
     }
 }
 
-/// Tokens that verified, by their SHA-256. The whole token is compared all the same.
-pub(super) struct VerifiedTokens(Cache<[u8; 32], Kept>);
+/// Tokens that verified, and what is known of each, by their SHA-256. The whole token is compared
+/// all the same.
+pub(super) struct Remembered<T>(Cache<[u8; 32], Kept<T>>);
+
+/// Tokens that stand for themselves.
+pub(super) type VerifiedTokens = Remembered<Verified>;
+
+/// What is remembered of a token.
+pub(super) trait Weighed: Clone + Send + Sync + 'static {
+    /// About what it takes besides the token, in bytes.
+    fn weight(&self) -> usize;
+}
+
+impl Weighed for Verified {
+    fn weight(&self) -> usize {
+        ENTRY_BYTES
+    }
+}
 
 #[derive(Clone)]
-struct Kept {
+struct Kept<T> {
     token: SecretText,
-    verified: Verified,
+    value: T,
     life: Duration,
 }
 
 /// What the memory may take, in bytes.
 const MAX_BYTES: u64 = 64 << 20;
-/// About what an entry takes besides its token.
+/// About what a verified token takes besides its text.
 const ENTRY_BYTES: usize = 1024;
 /// No entry lives longer, however long its token does.
 const MAX_LIFE: Duration = Duration::from_secs(3600);
 
-impl VerifiedTokens {
+impl<T: Weighed> Remembered<T> {
     pub(super) fn new() -> Self {
-        let bytes = |_: &[u8; 32], kept: &Kept| {
-            u32::try_from(kept.token.expose().len() + ENTRY_BYTES).unwrap_or(u32::MAX)
+        let bytes = |_: &[u8; 32], kept: &Kept<T>| {
+            u32::try_from(kept.token.expose().len() + kept.value.weight()).unwrap_or(u32::MAX)
         };
         let cache = Cache::builder()
             .max_capacity(MAX_BYTES)
@@ -62,19 +78,31 @@ impl VerifiedTokens {
         Self(cache)
     }
 
-    pub(super) fn find(&self, token: &str) -> Option<Verified> {
+    pub(super) fn find(&self, token: &str) -> Option<T> {
         let kept = self.0.get(&sha256(token.as_bytes()))?;
-        kept.token.is(token).then_some(kept.verified)
+        kept.token.is(token).then_some(kept.value)
     }
 
-    pub(super) fn keep(&self, token: &str, verified: &Verified, now: Timestamp) {
-        let expires = verified.principal.expires;
+    /// Keeps `value` for as long as anything is kept.
+    pub(super) fn keep_long(&self, token: &str, value: &T) {
+        self.keep_for(MAX_LIFE, token, value);
+    }
+
+    fn keep_for(&self, life: Duration, token: &str, value: &T) {
         let kept = Kept {
             token: SecretText::new(token.to_owned()),
-            verified: verified.clone(),
-            life: expires.map_or(MAX_LIFE, |end| end.since(now).min(MAX_LIFE)),
+            value: value.clone(),
+            life,
         };
         self.0.insert(sha256(token.as_bytes()), kept);
+    }
+}
+
+impl VerifiedTokens {
+    pub(super) fn keep(&self, token: &str, verified: &Verified, now: Timestamp) {
+        let expires = verified.principal.expires;
+        let life = expires.map_or(MAX_LIFE, |end| end.since(now).min(MAX_LIFE));
+        self.keep_for(life, token, verified);
     }
 }
 
@@ -82,15 +110,15 @@ impl VerifiedTokens {
 /// the one that decides.
 struct DiesWithToken;
 
-impl Expiry<[u8; 32], Kept> for DiesWithToken {
-    fn expire_after_create(&self, _: &[u8; 32], kept: &Kept, _: Instant) -> Option<Duration> {
+impl<T> Expiry<[u8; 32], Kept<T>> for DiesWithToken {
+    fn expire_after_create(&self, _: &[u8; 32], kept: &Kept<T>, _: Instant) -> Option<Duration> {
         Some(kept.life)
     }
 
     fn expire_after_update(
         &self,
         _: &[u8; 32],
-        kept: &Kept,
+        kept: &Kept<T>,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {

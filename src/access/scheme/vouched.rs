@@ -1,4 +1,4 @@
-//! What a legacy token vouches for, before the instance's own limits.
+//! What a token vouches for that looks at the request, before the instance's own limits.
 //!
 //! Must not know: how it was verified, or the clock.
 
@@ -8,7 +8,7 @@ use super::tilde::hex_of;
 use crate::crypto::sha256;
 use crate::domain::{StreamId, StreamPattern, Timestamp};
 
-/// Who may see what, from when to when: both ends included, in whole seconds, no leeway.
+/// Who may see what, from when to when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::access) struct Vouched {
     pub(super) subject: String,
@@ -16,10 +16,14 @@ pub(in crate::access) struct Vouched {
     pub(super) session: String,
     pub(super) streams: Vec<StreamPattern>,
     pub(super) start: Option<Timestamp>,
-    pub(super) end: Option<Timestamp>,
+    /// The first instant at which it is over.
+    pub(super) expires: Option<Timestamp>,
+    pub(super) issued: Option<Timestamp>,
+    /// How many keys it may fetch at most.
+    pub(super) uses: Option<u32>,
 }
 
-/// The last second counts whole.
+/// The last second of a legacy token counts whole.
 pub(in crate::access) const LAST_SECOND: Duration = Duration::from_secs(1);
 
 impl Vouched {
@@ -44,7 +48,9 @@ impl Vouched {
             session,
             streams,
             start: None,
-            end: None,
+            expires: None,
+            issued: None,
+            uses: None,
         }
     }
 
@@ -57,25 +63,44 @@ impl Vouched {
         self
     }
 
+    /// Both ends included, in whole seconds, no leeway.
     #[must_use]
-    pub(super) fn between(mut self, start: Option<Timestamp>, end: Option<Timestamp>) -> Self {
-        (self.start, self.end) = (start, end);
+    pub(super) fn between(self, start: Option<Timestamp>, end: Option<Timestamp>) -> Self {
+        self.spanning(start, end.map(|end| end.plus(LAST_SECOND)))
+    }
+
+    /// From `start` on, that instant included, to `expires`, that instant excluded.
+    #[must_use]
+    pub(super) fn spanning(mut self, start: Option<Timestamp>, expires: Option<Timestamp>) -> Self {
+        (self.start, self.expires) = (start, expires);
         self
     }
 
     /// Whether `now` is within its time.
     pub(super) fn is_live(&self, now: Timestamp) -> bool {
         let has_come = self.start.is_none_or(|start| start <= now);
-        has_come && self.expires().is_none_or(|end| now < end)
+        has_come && self.expires.is_none_or(|end| now < end)
     }
 
-    /// The first instant at which it is over.
-    pub(super) fn expires(&self) -> Option<Timestamp> {
-        self.end.map(|end| end.plus(LAST_SECOND))
+    #[must_use]
+    pub(super) fn issued(mut self, issued: Option<Timestamp>) -> Self {
+        self.issued = issued;
+        self
+    }
+
+    #[must_use]
+    pub(super) fn for_uses(mut self, uses: Option<u32>) -> Self {
+        self.uses = uses;
+        self
     }
 }
 
 /// A name for the session of a token: a digest, since the token is a secret.
 pub(super) fn name_of(token: &str) -> String {
-    hex_of(&sha256(token.as_bytes())[..12])
+    digest_name(token.as_bytes())
+}
+
+/// The same of what is not text.
+pub(super) fn digest_name(bytes: &[u8]) -> String {
+    hex_of(&sha256(bytes)[..12])
 }

@@ -13,7 +13,9 @@ use crate::cli::ConfigArg;
 use crate::cli::span::SignedSpan;
 use crate::config;
 use crate::crypto::SecretText;
-use crate::domain::{Clock as _, StreamId, StreamPattern, SystemClock, Timestamp};
+use crate::domain::{
+    Clock as _, Entropy as _, StreamId, StreamPattern, SystemClock, SystemEntropy, Timestamp,
+};
 
 /// `hlskey token mint`.
 #[derive(Debug, Args)]
@@ -85,12 +87,15 @@ impl MintArgs {
             .as_str()
             .parse()
             .context("a URL is signed for one stream, not for a pattern")?;
+        let mut id = [0; 16];
+        SystemEntropy.fill(&mut id);
         let wanted = Wanted {
             stream: stream.as_str(),
             subject: &self.subject,
             ip: self.ip,
             start,
             end,
+            id,
         };
         let signed = instance.sign(wanted);
         signed.context("the scheme has nothing to sign that stream with")

@@ -1,0 +1,185 @@
+//! The claim `catu`: which URLs a token is for.
+//!
+//! A viewer asks for a key by a URL that the issuer cannot foresee (`/v1/keys/…`), with a token that
+//! was made for the stream's playlists. On a key request, therefore, the claim may match the URL
+//! asked for, or the same URL with the path of what the key is for: the stream's
+//! (`/live/news`), its folder (`/live/news/`), or a playlist in it (`/live/news/playlist.m3u8`).
+//! All other parts are those of the URL asked for, and every part must match the same one.
+//!
+//! Must not know: other claims.
+
+use std::borrow::Cow;
+
+use super::cbor::Item;
+use super::rule::Rule;
+use crate::access::TOKEN_PARAMETER;
+use crate::access::scheme::request::{Request, Target};
+
+/// The parameter that holds the token, which is no part of what is matched.
+pub(super) const PARAMETER: &str = "cat";
+
+/// Rules for parts of a URL, at least one; each must be met.
+#[derive(Debug)]
+pub(super) struct UriRule(Vec<(Part, Rule)>);
+
+/// A part of a URL (RFC 3986 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Scheme,
+    Host,
+    Port,
+    Path,
+    Query,
+    /// The path up to its last slash, without it.
+    Parent,
+    /// What stands behind the path's last slash.
+    FileName,
+    /// The file's name up to its last dot, without it.
+    Stem,
+    /// The file's name from its last dot on.
+    Extension,
+}
+
+impl Part {
+    fn read(label: &Item<'_>) -> Option<Self> {
+        Some(match label.int()? {
+            0 => Self::Scheme,
+            1 => Self::Host,
+            2 => Self::Port,
+            3 => Self::Path,
+            4 => Self::Query,
+            5 => Self::Parent,
+            6 => Self::FileName,
+            7 => Self::Stem,
+            8 => Self::Extension,
+            _ => return None,
+        })
+    }
+}
+
+impl UriRule {
+    /// `None` if a part or a condition is not known, or there is none.
+    pub(super) fn read(item: &Item<'_>) -> Option<Self> {
+        let rule =
+            |(label, rule): &(Item<'_>, Item<'_>)| Some((Part::read(label)?, Rule::read(rule)?));
+        let rules: Option<Vec<_>> = item.map()?.iter().map(rule).collect();
+        rules.filter(|some| !some.is_empty()).map(Self)
+    }
+
+    /// Whether the token is for what `request` asks.
+    pub(super) fn takes(&self, request: &Request<'_>) -> bool {
+        let query = without_token(request.query);
+        let host = authority(request.target);
+        paths(request).iter().any(|path| {
+            let url = Url {
+                scheme: request.target.scheme,
+                host: &host.0,
+                port: host.1,
+                path,
+                query: &query,
+            };
+            let met = |(part, rule): &(Part, Rule)| url.texts(*part).any(|text| rule.takes(&text));
+            self.0.iter().all(met)
+        })
+    }
+
+    pub(super) fn weight(&self) -> usize {
+        self.0.iter().map(|(_, rule)| rule.weight()).sum()
+    }
+}
+
+/// The paths under which the claim may match, each with the slash before it.
+fn paths<'a>(request: &Request<'a>) -> Vec<Cow<'a, str>> {
+    let path = request.target.path;
+    let mut paths = vec![Cow::Borrowed(path)];
+    match below(path, request.content) {
+        // Our own routes put something before the content's path.
+        Some(content) if content.len() < path.len() => paths.push(Cow::Borrowed(content)),
+        Some(_) => {}
+        None => {
+            let of_stream = ["", "/", "/playlist.m3u8"];
+            let path = |end: &str| Cow::Owned(format!("/{}{end}", request.content));
+            paths.extend(of_stream.map(path));
+        }
+    }
+    paths
+}
+
+/// The end of `path` that is `/{content}` or something in it; `None` for a path that does not name
+/// the content, as a key's.
+fn below<'a>(path: &'a str, content: &str) -> Option<&'a str> {
+    let mut slashes = path.match_indices('/').map(|(at, _)| &path[at..]);
+    slashes.find(|rest| {
+        let behind = rest[1..].strip_prefix(content);
+        behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
+    })
+}
+
+/// The host in lower case (RFC 3986 §6.2.2.1), and the port if one is named.
+fn authority<'a>(target: Target<'a>) -> (String, Option<&'a str>) {
+    let named = target.authority.rsplit_once(':');
+    let named = named.filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let (host, port) = match named {
+        Some((host, port)) => (host, Some(port)),
+        None => (target.authority, None),
+    };
+    (host.to_ascii_lowercase(), port)
+}
+
+/// The query as received, without what holds tokens.
+fn without_token(query: &str) -> String {
+    let holds = |pair: &&str| {
+        let name = pair.split('=').next();
+        name != Some(PARAMETER) && name != Some(TOKEN_PARAMETER)
+    };
+    let rest: Vec<_> = query.split('&').filter(holds).collect();
+    rest.join("&")
+}
+
+struct Url<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: Option<&'a str>,
+    path: &'a str,
+    query: &'a str,
+}
+
+impl<'a> Url<'a> {
+    /// The texts that `part` may be written as: one, but for the port of the scheme, which may be
+    /// left out.
+    fn texts(&self, part: Part) -> impl Iterator<Item = Cow<'a, str>> {
+        let (parent, name) = self.path.rsplit_once('/').unwrap_or(("", self.path));
+        let dot = name.rfind('.').unwrap_or(name.len());
+        let (mut second, first) = (
+            None,
+            match part {
+                Part::Scheme => Cow::Owned(self.scheme.to_ascii_lowercase()),
+                Part::Host => Cow::Borrowed(self.host),
+                Part::Port => Cow::Borrowed(self.port.unwrap_or_default()),
+                Part::Path => Cow::Borrowed(self.path),
+                Part::Query => Cow::Borrowed(self.query),
+                Part::Parent => Cow::Borrowed(parent),
+                Part::FileName => Cow::Borrowed(name),
+                Part::Stem => Cow::Borrowed(&name[..dot]),
+                Part::Extension => Cow::Borrowed(&name[dot..]),
+            },
+        );
+        if part == Part::Port {
+            second = self.other_port().map(Cow::Borrowed);
+        }
+        [Some(first), second].into_iter().flatten()
+    }
+
+    /// The other spelling of the scheme's own port.
+    fn other_port(&self) -> Option<&'static str> {
+        let usual = match self.scheme {
+            "https" => "443",
+            "http" => "80",
+            _ => return None,
+        };
+        match self.port {
+            None | Some("") => Some(usual),
+            Some(port) => (port == usual).then_some(""),
+        }
+    }
+}
