@@ -20,6 +20,7 @@ use super::revocation::Revocations;
 use super::ring::Ring;
 use super::scheme::{self, Fault, Schemes, certificate};
 use super::session::Sessions;
+use super::uses::Uses;
 use crate::crypto::SecretText;
 use crate::domain::{Clock, Denied, Entropy, KeyFacts, Principal, StreamId};
 use crate::store::Store;
@@ -35,6 +36,7 @@ pub struct Gate {
     entitlement: Entitlement,
     grants: Arc<Grants>,
     revocations: Revocations,
+    uses: Uses,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -62,6 +64,7 @@ impl Gate {
             sessions,
             entitlement: Entitlement::new(&config.entitlement)?,
             grants,
+            uses: Uses::new(store.clone()),
             revocations: Revocations::new(store, Arc::clone(&clock)),
             clock,
             entropy,

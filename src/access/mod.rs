@@ -21,6 +21,7 @@ mod scheme;
 mod session;
 #[cfg(test)]
 pub(crate) mod testing;
+mod uses;
 
 pub use api_key::ApiKey;
 pub use certificate::{

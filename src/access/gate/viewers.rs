@@ -60,7 +60,7 @@ impl Gate {
     ///
     /// The action is decided first, whether or not the kid exists; an unknown and a foreign kid
     /// get the same [`Denied::UnknownKey`]; then the stream's policy and the entitlement;
-    /// [`Denied::KeyGone`] comes last.
+    /// [`Denied::KeyGone`] comes last, but for the uses of a token that has a few only.
     pub async fn deliver(
         &self,
         caller: &Caller,
@@ -77,6 +77,7 @@ impl Gate {
         if !key.state.is_delivered() {
             return Err(Denied::KeyGone);
         }
+        self.uses.spend(who).await?;
         Ok(Permit::new(Seal(()), Arc::clone(who), key.clone()))
     }
 
@@ -95,6 +96,7 @@ impl Gate {
         }
         let (who, policy) = self.decide(&good, shown, stream)?;
         self.entitled(who, policy, stream).await?;
+        self.uses.spend(who).await?;
         let is_bound = policy.binding() != BindIp::Off;
         let viewing = Viewing {
             stream: stream.clone(),
@@ -133,6 +135,7 @@ impl Gate {
                 )
             }
         };
+        self.uses.spend(who).await?;
         let address = shown.ip.filter(|_| self.policies.bind_any());
         let source = (now, &*self.entropy);
         let begun = self.sessions.begin((who, also), stream, address, source);

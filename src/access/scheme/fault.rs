@@ -98,6 +98,8 @@ pub(in crate::access) enum Fault {
     NotYet,
     /// Its time is over.
     Expired,
+    /// It was used as often as it may be.
+    Spent,
     /// The store that knows API keys is away: nothing was decided.
     StoreAway,
 }
@@ -151,6 +153,7 @@ impl Fault {
             Self::Kid => "the kid claim is malformed",
             Self::NotYet => "it is not valid yet",
             Self::Expired => "it has expired",
+            Self::Spent => "it was used as often as it may be",
             Self::StoreAway => "the store of API keys does not answer",
         }
     }
@@ -202,6 +205,7 @@ impl Fault {
             Self::Kid => "kid",
             Self::NotYet => "not_yet",
             Self::Expired => "expired",
+            Self::Spent => "replay",
             Self::StoreAway => "undecided",
         }
     }
