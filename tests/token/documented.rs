@@ -16,7 +16,7 @@ fn each_example_signs_what_it_takes() {
     let examples: Vec<&str> = blocks
         .filter_map(|block| block.split("```").next())
         .collect();
-    assert_eq!(examples.len(), 5);
+    assert_eq!(examples.len(), 6);
     for example in examples {
         let scheme = example
             .trim_start_matches("[schemes.")
