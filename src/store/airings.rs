@@ -82,6 +82,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Timestamp;
     use crate::domain::{Rotation, Scope, StreamPolicy};
     use crate::store::testing::scratch;
     use crate::store::{Heartbeat, NewPeriod, Report, Usage};
