@@ -47,6 +47,8 @@ mod quickstart;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
 mod rotate;
 #[cfg(test)]
 mod routes;

@@ -36,7 +36,7 @@ const PACKAGER: &str = "register,read,lease,rotate,progress";
 const STREAMS: &str = "/v1/streams/{stream}";
 
 /// Rows that take something away stand last.
-const MATRIX: [Row; 22] = {
+const MATRIX: [Row; 25] = {
     use Listener::{Ops, Public};
     use Right::{Operator, Packager, Viewer};
     let managed = [401, 401, 401, 403, 403, 200];
@@ -134,6 +134,15 @@ const MATRIX: [Row; 22] = {
             "/v1/keys/{kid}/revoke",
             Operator,
             [401, 401, 401, 404, 403, 204],
+        ),
+        Row(Ops, "POST", "/v1/revocations", Operator, managed),
+        Row(Ops, "GET", "/v1/revocations", Operator, managed),
+        Row(
+            Ops,
+            "DELETE",
+            "/v1/revocations/{id}",
+            Operator,
+            [401, 401, 401, 403, 403, 404],
         ),
         Row(
             Public,
@@ -255,10 +264,12 @@ fn path_of(template: &str, stage: &Stage) -> String {
         .replace("{kid}", kid)
         .replace("{stream}", STREAM)
         .replace("{file}", file)
+        .replace("{id}", "none")
 }
 
 fn body_of(method: &str, template: &str) -> Option<&'static str> {
     match (method, template) {
+        ("POST", "/v1/revocations") => Some(r#"{"viewer":"nobody"}"#),
         ("PUT", _) => Some(r#"{"rotation":{"segments":3}}"#),
         (_, path) if path.ends_with("/progress") => {
             Some(r#"{"instance":"matrix","acknowledged":1}"#)

@@ -14,7 +14,7 @@ use super::config::{AccessConfigError, Config};
 use super::credential::Credential;
 use super::entitlement::Entitlement;
 use super::grant::Grants;
-use super::permit::{Act, Admitted, Operate, Permit, StreamAction};
+use super::permit::{Act, Admitted, Operate, Oversee, Permit, StreamAction};
 use super::policy::Policies;
 use super::revocation::Revocations;
 use super::ring::Ring;
@@ -22,7 +22,7 @@ use super::scheme::{self, Fault, Schemes, certificate};
 use super::session::Sessions;
 use super::uses::Uses;
 use crate::crypto::SecretText;
-use crate::domain::{Clock, Denied, Entropy, KeyFacts, Principal, StreamId};
+use crate::domain::{Clock, Denied, Entropy, KeyFacts, Principal, StreamId, StreamPattern};
 use crate::store::Store;
 
 /// Shows that a permit comes from here: nobody else can make one.
@@ -120,6 +120,18 @@ impl Gate {
         Ok(Permit::new(Seal(()), who.share(), key))
     }
 
+    /// Leave to act upon every viewer, whatever they watch. An operator whose credential is for some
+    /// streams alone is [`Denied::WrongStream`].
+    pub fn oversee(&self, who: &Admitted) -> Result<Permit<Oversee>, Denied> {
+        let principal = self.capable::<Oversee>(who)?;
+        let every = StreamPattern::any();
+        let covers = |list: &[StreamPattern]| list.iter().any(|one| one.contains(&every));
+        match covers(&principal.streams) && covers(&principal.within) {
+            true => Ok(Permit::new(Seal(()), who.share(), ())),
+            false => Err(Denied::WrongStream),
+        }
+    }
+
     /// Whether the credential behind a permit is still in time, for a request that has waited
     /// since.
     pub fn recheck<A: Act>(&self, permit: &Permit<A>) -> Result<(), Denied> {
@@ -139,6 +151,10 @@ impl Gate {
 
     pub(super) fn revocations(&self) -> &Revocations {
         &self.revocations
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// The principal, if its time is not over (a request may have waited) and it may do `A`.

@@ -16,6 +16,7 @@ pub mod mint;
 mod permit;
 mod policy;
 mod revocation;
+mod revoke;
 mod ring;
 mod scheme;
 mod session;
@@ -23,6 +24,7 @@ mod session;
 pub(crate) mod testing;
 mod uses;
 
+pub use crate::store::RevocationRow;
 pub use api_key::ApiKey;
 pub use certificate::{
     CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError,
@@ -34,10 +36,11 @@ pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Targe
 pub use gate::{Caller, Gate};
 pub use grant::Grants;
 pub use permit::{
-    Act, Admitted, Deliver, Lease, Operate, Permit, Play, Progress, Read, Register, Rotate,
-    StreamAction, Viewing,
+    Act, Admitted, Deliver, Lease, Operate, Oversee, Permit, Play, Progress, Read, Register,
+    Rotate, StreamAction, Viewing,
 };
 pub use policy::{BindIp, LimitKind, Page, PageError, PolicyConfig, PolicyFault};
+pub use revoke::{Revocation, RevokeError, write as write_revocation};
 pub use scheme::{
     CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey, EdgeAuthConfig, EdgeAuthFault,
     HashAlgorithm, HdntsConfig, JwtConfig, JwtFault, LongLived, MacAlgorithm, SchemeConfig,

@@ -114,6 +114,15 @@ act!(
 );
 act!(Operate, KeyFacts, "Revoke one key.");
 
+/// Act upon every viewer, whichever streams they watch.
+#[derive(Debug)]
+pub enum Oversee {}
+impl sealed::Sealed for Oversee {}
+impl Act for Oversee {
+    const ACTION: Action = Action::Operate;
+    type Object = ();
+}
+
 impl StreamAction for Register {}
 impl StreamAction for Read {}
 impl StreamAction for Lease {}

@@ -61,6 +61,11 @@ impl Revocations {
             .map_or(Ok(()), |kind| Err(Denied::Revoked(kind)))
     }
 
+    /// Where they lie.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Does what the news call for.
     pub(super) async fn heed(&self, news: &News) -> Result<(), StoreError> {
         match news {

@@ -7,6 +7,7 @@
 mod key;
 mod problem;
 mod progress;
+mod revocation;
 mod runs;
 mod schedule;
 mod session;
@@ -16,6 +17,10 @@ mod text;
 pub use key::WireKey;
 pub use problem::Problem;
 pub use progress::{Claim, PeriodUse, ProgressReply, ProgressReport, RenditionProgress};
+pub use revocation::{
+    Because, RevocationError, RevocationList, RevocationReply, RevocationRequest, RevocationView,
+    Withdrawn,
+};
 pub use runs::{Mark, Restart, RunMarks, RunView};
 pub use schedule::{
     BoundarySpec, EraView, PeriodView, RotateReply, RotateRequest, ScheduleView, StateName,

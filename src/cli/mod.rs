@@ -10,6 +10,7 @@ mod encrypt;
 mod health;
 mod keystore;
 mod memory;
+mod revoke;
 mod serve;
 mod span;
 mod storm;
@@ -48,6 +49,8 @@ enum Command {
     /// Manage packagers' and operators' credentials.
     #[command(subcommand)]
     Credential(credential::CredentialCommand),
+    /// Revoke a viewer, a session, a token, a key, or everything issued before a moment.
+    Revoke(revoke::RevokeArgs),
     /// The keystore: make, rekey, back up, restore, migrate, verify.
     #[command(subcommand)]
     Keystore(keystore::KeystoreCommand),
@@ -116,6 +119,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Stream(command) => block_on(stream::run(command)),
         Command::Token(command) => return token::run(&command),
         Command::Credential(command) => block_on(credential::run(command)),
+        Command::Revoke(args) => block_on(revoke::run(args)),
         Command::Keystore(command) => block_on(keystore::run(command)),
         Command::Config(command) => config::run(&command),
         Command::Health(args) => block_on(health::run(args)),

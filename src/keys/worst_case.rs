@@ -11,10 +11,11 @@
 
 use std::time::Duration;
 
+use crate::api::{Because, RevocationReply, Text};
 use crate::domain::{Boundary, Kid, Position, Schedule, Slot, StreamId, Timestamp};
 use crate::store::{Airing, Store, StreamRow};
 
-use super::KeysError;
+use super::{Keys, KeysError};
 
 /// What a stream is taken for of which nobody reports.
 const ASSUMED: Assumed = Assumed {
@@ -51,6 +52,50 @@ impl WorstCase {
     /// The whole, if it has an end.
     pub fn total(&self) -> Option<Duration> {
         self.key.map(|key| self.news + key + self.playlist)
+    }
+
+    /// As it is told, of the revocation with that id.
+    pub fn reply(self, id: Option<String>) -> RevocationReply {
+        RevocationReply {
+            id,
+            worst_case_seconds: self.total().map(seconds),
+            because: Because {
+                news_seconds: seconds(self.news),
+                key_seconds: self.key.map(seconds),
+                playlist_seconds: seconds(self.playlist),
+                advice: self.advice(),
+                stream: self.stream.map(Text),
+                assumed: self.assumed,
+            },
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        let stream = self.stream.as_ref().filter(|_| self.key.is_none())?;
+        Some(format!(
+            "{stream} keeps its key until it is cut: `POST /v1/streams/{stream}/rotate` ends what was \
+             given out, and asking again then tells when"
+        ))
+    }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(span: Duration) -> u64 {
+    span.as_millis()
+        .div_ceil(1000)
+        .try_into()
+        .unwrap_or(u64::MAX)
+}
+
+impl Keys {
+    /// The worst case where viewers are refused.
+    pub async fn worst_case(&self) -> Result<WorstCase, KeysError> {
+        worst_case(&self.store, self.clock.now()).await
+    }
+
+    /// The worst case where one key is refused; `None` if there is none of that kid.
+    pub async fn worst_case_of_key(&self, kid: Kid) -> Result<Option<WorstCase>, KeysError> {
+        worst_case_of_key(&self.store, kid, self.clock.now()).await
     }
 }
 

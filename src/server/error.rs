@@ -8,6 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
+use crate::access::RevokeError;
 use crate::api::{Problem, Unreachable};
 use crate::domain::{Denied, RequestId};
 use crate::keys::KeysError;
@@ -208,6 +209,11 @@ impl Failure {
         failure
     }
 
+    /// The store failed; what it said is for the log.
+    pub(super) fn store(error: &dyn fmt::Display) -> Self {
+        Self::new(Code::Unavailable).reason(error)
+    }
+
     /// Adds what the caller may know.
     #[must_use]
     pub(super) fn detail(mut self, detail: &dyn fmt::Display) -> Self {
@@ -313,6 +319,15 @@ impl From<Denied> for Failure {
             Denied::Undecided(_) => Code::Unavailable,
         };
         Self::new(code).reason(&denied)
+    }
+}
+
+impl From<RevokeError> for Failure {
+    fn from(error: RevokeError) -> Self {
+        match error {
+            RevokeError::Full => Self::new(Code::Conflict).detail(&error),
+            RevokeError::Unavailable(error) => Self::store(&error),
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod pages;
 mod play;
 mod progress;
 mod proxy;
+mod revocations;
 mod revoke;
 mod rotate;
 mod routes;

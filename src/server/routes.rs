@@ -9,7 +9,8 @@ use actix_web::{HttpResponse, Resource};
 
 use super::error::{Code, Failure};
 use super::{
-    deliver, openapi, ops, origin, play, progress, revoke, rotate, schedule, sessions, streams,
+    deliver, openapi, ops, origin, play, progress, revocations, revoke, rotate, schedule, sessions,
+    streams,
 };
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};
@@ -107,6 +108,15 @@ pub const ROUTES: &[Route] = &[
     ops_route("POST", REVOKE, Some(Action::Operate), || {
         web::to(revoke::revoke)
     }),
+    ops_route("POST", REVOCATIONS, Some(Action::Operate), || {
+        web::to(revocations::revoke)
+    }),
+    ops_route("GET", REVOCATIONS, Some(Action::Operate), || {
+        web::to(revocations::list)
+    }),
+    ops_route("DELETE", REVOCATION, Some(Action::Operate), || {
+        web::to(revocations::lift)
+    }),
 ];
 
 const KEY: &str = "/v1/keys/{kid}";
@@ -120,6 +130,8 @@ const PROGRESS: &str = "/v1/streams/{stream}/progress";
 const SESSION: &str = "/v1/sessions/current";
 const RENEW: &str = "/v1/sessions/current/renew";
 const REVOKE: &str = "/v1/keys/{kid}/revoke";
+const REVOCATIONS: &str = "/v1/revocations";
+const REVOCATION: &str = "/v1/revocations/{id}";
 
 /// Wires the routes of `listener`.
 ///

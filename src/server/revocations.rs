@@ -1,0 +1,135 @@
+//! `POST`/`GET /v1/revocations` and `DELETE /v1/revocations/{id}`, on the ops listener: viewers,
+//! sessions, tokens, keys, and what is older than a moment.
+//!
+//! Must not know: how a credential is matched, or how the worst case is reckoned.
+
+use actix_web::web::{Data, Path, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+
+use super::body::json;
+use super::envelope::Surroundings;
+use super::error::{Code, Failure};
+use super::guard::Guarded;
+use super::streams::unstored;
+use crate::access::{Gate, Revocation};
+use crate::api::{
+    RevocationList, RevocationReply, RevocationRequest, RevocationView, Text, Withdrawn,
+};
+use crate::domain::{Action, Clock, Denied, Kid, Revoked};
+use crate::keys::Keys;
+
+pub(super) async fn revoke(
+    request: HttpRequest,
+    who: Guarded,
+    body: Payload,
+    (gate, keys): (Data<Gate>, Data<Keys>),
+    (clock, around): (Data<dyn Clock>, Data<Surroundings>),
+) -> Result<HttpResponse, Failure> {
+    // Not a byte is read for somebody who may do nothing of it.
+    if !who.principal().may(Action::Operate) {
+        return Err(Denied::WrongAction(Action::Operate).into());
+    }
+    let asked: RevocationRequest = json(&request, body).await?;
+    let withdrawn = asked.withdrawn(clock.now());
+    let reply = match withdrawn.map_err(|error| Failure::bad_request(&error))? {
+        Withdrawn::Key(kid) => revoke_key(&who, kid, &gate, &keys).await?,
+        Withdrawn::Credentials(revoked) => {
+            let permit = gate.oversee(&who)?;
+            let revocation = Revocation {
+                revoked,
+                scheme: asked.scheme,
+                until: asked.until.map(|until| until.0),
+                note: asked.note.unwrap_or_default(),
+            };
+            let id = gate.revoke(&permit, revocation, &*around.entropy).await?;
+            keys.worst_case().await?.reply(Some(id))
+        }
+    };
+    Ok(unstored(&mut HttpResponse::Ok(), &reply))
+}
+
+/// An operator of some streams alone may withdraw their keys.
+async fn revoke_key(
+    who: &Guarded,
+    kid: Kid,
+    gate: &Gate,
+    keys: &Keys,
+) -> Result<RevocationReply, Failure> {
+    let facts = keys.locate(kid).await?;
+    let permit = gate.operate(who, facts.as_ref())?;
+    let missing = || Failure::new(Code::NotFound);
+    keys.revoke(&permit)
+        .await?
+        .then_some(())
+        .ok_or_else(missing)?;
+    let case = keys.worst_case_of_key(kid).await?;
+    Ok(case.ok_or_else(missing)?.reply(None))
+}
+
+/// Which page of the list.
+#[derive(Deserialize)]
+pub(super) struct Page {
+    #[serde(default)]
+    after: String,
+    #[serde(default = "usual_limit")]
+    limit: u16,
+}
+
+/// Rows of a page, unless another number is asked for.
+fn usual_limit() -> u16 {
+    100
+}
+
+/// The most rows of a page.
+const MOST: u16 = 1000;
+
+pub(super) async fn list(
+    who: Guarded,
+    page: Query<Page>,
+    gate: Data<Gate>,
+) -> Result<HttpResponse, Failure> {
+    let permit = gate.oversee(&who)?;
+    let rows = gate.revoked(&permit, &page.after, page.limit.min(MOST));
+    let rows = rows.await.map_err(|error| Failure::store(&error))?;
+    let list = RevocationList {
+        revocations: rows.into_iter().map(view).collect(),
+    };
+    Ok(unstored(&mut HttpResponse::Ok(), &list))
+}
+
+fn view(row: crate::access::RevocationRow) -> RevocationView {
+    let says = row.says;
+    let mut view = RevocationView {
+        id: row.id,
+        viewer: None,
+        session: None,
+        token: None,
+        before: None,
+        scheme: says.scheme,
+        until: says.until.map(Text),
+        made: Text(row.made),
+        by: says.maker,
+        note: says.note,
+    };
+    match says.revoked {
+        Revoked::Viewer(name) => view.viewer = Some(name),
+        Revoked::Session(name) => view.session = Some(name),
+        Revoked::Token(name) => view.token = Some(name),
+        Revoked::Before(moment) => view.before = Some(Text(moment)),
+    }
+    view
+}
+
+pub(super) async fn lift(
+    who: Guarded,
+    id: Path<String>,
+    gate: Data<Gate>,
+) -> Result<HttpResponse, Failure> {
+    let permit = gate.oversee(&who)?;
+    let lifted = gate.lift(&permit, &id).await;
+    match lifted.map_err(|error| Failure::store(&error))? {
+        true => Ok(HttpResponse::NoContent().finish()),
+        false => Err(Failure::new(Code::NotFound)),
+    }
+}
