@@ -98,6 +98,11 @@ impl Sessions {
         })
     }
 
+    /// When any session ends that was begun before `now`.
+    pub(super) fn latest_end(&self, now: Timestamp) -> Timestamp {
+        self.lives.latest_end(now)
+    }
+
     /// The attributes of its cookie.
     pub(super) fn cookie(&self) -> &Cookie {
         &self.cookie

@@ -118,7 +118,10 @@ mod tests {
         let stream = active.stream.clone();
         let other = viewer("c", Some(1));
         assert!(bench.play(&other, &stream).await.is_ok());
-        assert_eq!(bench.play(&other, &stream).await.map(drop), Err(spent.clone()));
+        assert_eq!(
+            bench.play(&other, &stream).await.map(drop),
+            Err(spent.clone())
+        );
         for _ in 0..3 {
             assert_eq!(deliver(&bench, &twice, &active).await, Err(spent.clone()));
             assert_eq!(deliver(&bench, &often, &active).await, Ok(()));

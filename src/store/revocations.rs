@@ -11,10 +11,16 @@ use super::{Lock, Store, StoreError};
 
 /// Revocations that may stand at once: every server holds them in memory.
 const MOST: i64 = 100_000;
+/// Of those that viewers made by ending their own sessions, which are counted apart: nobody can use up
+/// what operators need.
+const MOST_ENDED: i64 = 20_000;
 /// Of those by time, which each request is compared with.
 const MOST_BY_TIME: i64 = 100;
 /// An ended one is kept for so long, in milliseconds: clocks are set back.
 const KEPT: i64 = 7 * 86_400_000;
+
+/// Who ends a session of its own; no credential has this name.
+pub const ITS_VIEWER: &str = "";
 
 /// A revocation to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +31,7 @@ pub struct NewRevocation {
     pub scheme: Option<String>,
     /// When it ends; `None`: when it is lifted.
     pub until: Option<Timestamp>,
-    /// Who makes it: a credential's name.
+    /// Who makes it: a credential's name, or [`ITS_VIEWER`].
     pub maker: String,
     /// Why, for people.
     pub note: String,
@@ -90,7 +96,7 @@ impl Store {
             return Ok(Revoking::Made(same));
         }
         forget_ended(&mut on).await?;
-        if is_full(&mut on, &new.revoked).await? {
+        if is_full(&mut on, new).await? {
             return Ok(Revoking::Full);
         }
         insert(&mut on, id, new, now).await?;
@@ -138,15 +144,19 @@ async fn forget_ended(on: &mut Tx) -> Result<(), StoreError> {
     .map(drop)
 }
 
-async fn is_full(on: &mut Tx, revoked: &Revoked) -> Result<bool, StoreError> {
+async fn is_full(on: &mut Tx, new: &NewRevocation) -> Result<bool, StoreError> {
+    let is_own = new.maker == ITS_VIEWER;
     let (all, by_time) = fetch_optional!(
         on,
         (i64, i64),
-        "SELECT count(*), count(moment) FROM revocations"
+        "SELECT count(*), count(moment) FROM revocations WHERE (maker = $1) = ($2 = 1)",
+        ITS_VIEWER,
+        i64::from(is_own)
     )?
     .unwrap_or_default();
-    let by_time_too = revoked.moment().is_some() && by_time >= MOST_BY_TIME;
-    Ok(all >= MOST || by_time_too)
+    let by_time_too = new.revoked.moment().is_some() && by_time >= MOST_BY_TIME;
+    let most = if is_own { MOST_ENDED } else { MOST };
+    Ok(all >= most || by_time_too)
 }
 
 async fn insert(

@@ -92,7 +92,7 @@ async fn a_viewer_s_playlists_and_what_was_written_into_them_fall_too() {
         let child = text.lines().find(|line| line.contains("token=")).unwrap();
         granted.push([key.replace(&stage.serve.url(), ""), child.to_owned()]);
     }
-    let mut statuses = async || {
+    let statuses = async || {
         let mut all = Vec::new();
         for (viewer, granted) in [&alice, &bob].into_iter().zip(&granted) {
             let asked = [

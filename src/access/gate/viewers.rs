@@ -10,10 +10,12 @@ use crate::access::credential::Credential;
 use crate::access::grant::end_of;
 use crate::access::permit::{Act, Admitted, Deliver, Permit, Play, Viewing};
 use crate::access::policy::{BindIp, Policy};
+use crate::access::revoke::{self, Revocation, RevokeError};
 use crate::access::scheme::LongLived;
 use crate::access::scheme::request::{Purpose, Request};
 use crate::access::session::{Begun, Cookie};
-use crate::domain::{Denied, KeyFacts, Principal, PrincipalKind, StreamId, Timestamp};
+use crate::domain::{Denied, KeyFacts, Principal, PrincipalKind, Revoked, StreamId, Timestamp};
+use crate::store::ITS_VIEWER;
 
 /// No stream's path; nothing signs it.
 const NO_CONTENT: &str = "-/-";
@@ -184,10 +186,19 @@ impl Gate {
         renewed.transpose().map_err(|_| TOO_MANY_STREAMS)
     }
 
-    /// Ends the session for good, on every server.
-    pub async fn end_session(&self, session: &Admitted) -> Result<(), Denied> {
-        let _ = session;
-        Ok(())
+    /// Ends the session for good, on every server, with the grants made of it.
+    pub async fn end_session(&self, session: &Admitted) -> Result<(), RevokeError> {
+        let (who, now) = (session.principal(), self.clock.now());
+        let revocation = Revocation {
+            revoked: Revoked::Session(who.session.clone()),
+            scheme: Some(who.scheme.to_string()),
+            until: Some(self.sessions.latest_end(now)),
+            note: "ended by its viewer".to_owned(),
+        };
+        let (clock, entropy) = (&*self.clock, &*self.entropy);
+        let store = self.revocations.store();
+        revoke::write(store, revocation, ITS_VIEWER, clock, entropy).await?;
+        Ok(self.revocations.read().await?)
     }
 
     /// Of the good tokens, the one that the stream's policy takes, and that policy.
