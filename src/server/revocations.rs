@@ -67,9 +67,9 @@ async fn revoke_key(
     Ok(case.ok_or_else(missing)?.reply(None))
 }
 
-/// Which page of the list.
+/// Which page of the list. Other names are left alone.
 #[derive(Deserialize)]
-pub(super) struct Page {
+struct Page {
     #[serde(default)]
     after: String,
     #[serde(default = "usual_limit")]
@@ -85,11 +85,13 @@ fn usual_limit() -> u16 {
 const MOST: u16 = 1000;
 
 pub(super) async fn list(
+    request: HttpRequest,
     who: Guarded,
-    page: Query<Page>,
     gate: Data<Gate>,
 ) -> Result<HttpResponse, Failure> {
     let permit = gate.oversee(&who)?;
+    let page = Query::<Page>::from_query(request.query_string());
+    let page = page.map_err(|error| Failure::bad_request(&error))?;
     let rows = gate.revoked(&permit, &page.after, page.limit.min(MOST));
     let rows = rows.await.map_err(|error| Failure::store(&error))?;
     let list = RevocationList {
