@@ -6,6 +6,7 @@
 mod announce;
 mod decision;
 mod entropy;
+mod epochs;
 mod id;
 mod network;
 mod pattern;
@@ -21,6 +22,7 @@ mod time;
 pub use announce::{Announced, Holder, REFRESH, Verdict};
 pub use decision::{Action, Denied};
 pub use entropy::{Entropy, SystemEntropy};
+pub use epochs::Epochs;
 pub use id::{IdError, Kid, Rendition, RequestId, StreamId};
 pub use network::{Network, NetworkError};
 pub use pattern::StreamPattern;

@@ -6,7 +6,6 @@ mod allowance;
 mod announce;
 mod backup;
 mod config;
-mod epochs;
 mod error;
 mod lease;
 mod masters;

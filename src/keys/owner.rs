@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use crate::domain::StreamId;
+use crate::domain::{Epochs, StreamId};
 
-use super::epochs::Epochs;
 use super::{Keys, KeysError};
 
 /// Folders in memory at most.

@@ -10,10 +10,9 @@ use moka::future::Cache;
 
 use crate::access::{Deliver, Operate, Permit};
 use crate::crypto::ContentKey;
-use crate::domain::{KeyFacts, Kid, StreamId};
+use crate::domain::{Epochs, KeyFacts, Kid, StreamId};
 use crate::store::StoreError;
 
-use super::epochs::Epochs;
 use super::{ATTEMPTS, Keys, KeysError};
 
 /// Keys in memory at most.

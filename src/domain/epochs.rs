@@ -5,48 +5,59 @@
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Names share this many places; two in one place are only forgotten together.
-const PLACES: usize = 1024;
-
-/// Counts what was forgotten.
-pub(super) struct Epochs {
+/// Counts what was forgotten. Names share places; two in one place are only forgotten together.
+pub struct Epochs {
     now: AtomicU64,
     /// When everything was forgotten last.
     all: AtomicU64,
     /// When something in a place was forgotten last.
-    places: Box<[AtomicU64; PLACES]>,
+    places: Box<[AtomicU64]>,
 }
 
 impl Default for Epochs {
+    /// With places enough for names of which few are forgotten.
     fn default() -> Self {
-        Self {
-            now: AtomicU64::new(0),
-            all: AtomicU64::new(0),
-            places: Box::new([const { AtomicU64::new(0) }; PLACES]),
-        }
+        Self::with_places(1024)
     }
 }
 
 impl Epochs {
+    /// With so many places, each of eight bytes.
+    pub fn with_places(places: usize) -> Self {
+        Self {
+            now: AtomicU64::new(0),
+            all: AtomicU64::new(0),
+            places: (0..places.max(1)).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
     /// The present, to be noted *before* something is read that is to be remembered.
-    pub(super) fn now(&self) -> u64 {
+    pub fn now(&self) -> u64 {
         self.now.load(Ordering::Acquire)
     }
 
     /// What is remembered of this name, or is being read at this moment, stands no more.
-    pub(super) fn forget(&self, name: &impl Hash) {
-        self.turn(&self.places[place(name)]);
+    pub fn forget(&self, name: &(impl Hash + ?Sized)) {
+        self.turn(self.place(name));
     }
 
     /// The same for every name.
-    pub(super) fn forget_all(&self) {
+    pub fn forget_all(&self) {
         self.turn(&self.all);
     }
 
     /// Whether what was read since then of this name still stands.
-    pub(super) fn stands(&self, since: u64, name: &impl Hash) -> bool {
+    pub fn stands(&self, since: u64, name: &(impl Hash + ?Sized)) -> bool {
         let last = |forgotten: &AtomicU64| forgotten.load(Ordering::Acquire);
-        since >= last(&self.all) && since >= last(&self.places[place(name)])
+        since >= last(&self.all) && since >= last(self.place(name))
+    }
+
+    fn place(&self, name: &(impl Hash + ?Sized)) -> &AtomicU64 {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let count = u64::try_from(self.places.len()).unwrap_or(u64::MAX);
+        let at = usize::try_from(hasher.finish() % count).unwrap_or(0);
+        &self.places[at]
     }
 
     /// Who reads between the two steps reads what has changed already.
@@ -54,12 +65,6 @@ impl Epochs {
         let next = self.now.fetch_add(1, Ordering::AcqRel) + 1;
         forgotten.fetch_max(next, Ordering::AcqRel);
     }
-}
-
-fn place(name: &impl Hash) -> usize {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    usize::try_from(hasher.finish() % PLACES as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
