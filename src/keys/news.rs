@@ -69,7 +69,7 @@ impl Keys {
                 self.signals.send(id);
             }
             Change::Key(kid) => self.caches.forget_key(*kid).await,
-            Change::Revocations => {} // the gate's
+            Change::Revocations | Change::Entitlement { .. } => {} // the gate's
         }
     }
 

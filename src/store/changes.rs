@@ -7,12 +7,14 @@
 use std::io;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::error::Fault;
 use super::link::{Link, Tx, execute, fetch_all, fetch_optional};
 use super::postgres::Listener;
 use super::{Backend, Store, StoreError};
+use crate::api::Text;
 use crate::domain::{Kid, StreamId};
 
 /// Rows that stay. Who is further behind forgets everything instead.
@@ -33,6 +35,14 @@ pub enum Change {
     Key(Kid),
     /// Which credentials are revoked.
     Revocations,
+    /// The right of a viewer, or to a stream, or of the viewer to the stream; of all to everything
+    /// if neither is named.
+    Entitlement {
+        /// The viewer's name.
+        viewer: Option<String>,
+        /// The stream.
+        stream: Option<StreamId>,
+    },
 }
 
 impl Change {
@@ -42,6 +52,10 @@ impl Change {
             Self::Keys(id) => ("keys", id.to_string()),
             Self::Key(kid) => ("key", kid.to_string()),
             Self::Revocations => ("revocations", String::new()),
+            Self::Entitlement { viewer, stream } => {
+                let stream = stream.as_ref().map(StreamId::as_str);
+                ("entitlement", json!([viewer, stream]).to_string())
+            }
         }
     }
 
@@ -52,6 +66,12 @@ impl Change {
             "keys" => name.parse().map(Self::Keys).ok(),
             "key" => name.parse().map(Self::Key).ok(),
             "revocations" => Some(Self::Revocations),
+            "entitlement" => {
+                let (viewer, stream) = serde_json::from_str(name).ok()?;
+                let stream: Option<Text<StreamId>> = stream;
+                let stream = stream.map(|text| text.0);
+                Some(Self::Entitlement { viewer, stream })
+            }
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use super::postgres::bounded;
 use super::{Backend, Store, StoreError};
 
 /// The tables and what orders their rows; one that refers to another stands after it.
-pub(super) const TABLES: [(&str, &str); 14] = [
+pub(super) const TABLES: [(&str, &str); 15] = [
     ("streams", "stream"),
     ("eras", "stream, seq"),
     ("periods", "kid"),
@@ -20,6 +20,7 @@ pub(super) const TABLES: [(&str, &str); 14] = [
     ("claims", "stream, segment"),
     ("announced", "stream"),
     ("credentials", "id"),
+    ("entitlements", "viewer, stream"),
     ("runs", "stream, run"),
     ("marks", "stream, run, rendition, segment"),
     ("retired_masters", "header"),
