@@ -7,12 +7,11 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::certificate::{CertificateConfig, CertificateFault};
+use super::entitlement::{EntitlementConfig, EntitlementFault};
 use super::policy::{PolicyConfig, PolicyFault};
 use super::scheme::{SchemeFault, SchemesConfig};
 use super::session::{SessionsConfig, SessionsFault};
-use crate::api::Text;
 use crate::crypto::PrivateFileError;
-use crate::domain::StreamPattern;
 use crate::outbound;
 
 /// Everything that decides who gets in.
@@ -49,37 +48,6 @@ pub struct Config {
 pub struct GrantsConfig {
     /// Files of 64 hex digits, mode 0600. The first key signs, any verifies. No default.
     pub key_files: Vec<PathBuf>,
-}
-
-/// The section `[entitlement]`: whether a viewer with a good credential may watch a stream.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EntitlementConfig {
-    /// `"allow"` or `"static"`. No default: to let everybody in must be written out.
-    pub source: EntitlementSource,
-    /// `[[entitlement.viewers]]`, for the source `"static"` alone. Default: nobody.
-    #[serde(default)]
-    pub viewers: Vec<ViewerConfig>,
-}
-
-/// Where the answer comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EntitlementSource {
-    /// Whoever holds a good credential.
-    Allow,
-    /// `[[entitlement.viewers]]`.
-    Static,
-}
-
-/// One viewer of `[[entitlement.viewers]]`. A subject listed twice has the streams of both.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ViewerConfig {
-    /// The subject as its token names it.
-    pub subject: String,
-    /// Which streams, such as `["live/*"]`.
-    pub streams: Vec<Text<StreamPattern>>,
 }
 
 /// Why the configuration lets nobody in. No variant holds a secret.
@@ -121,9 +89,9 @@ pub enum AccessConfigError {
     /// A grant key cannot be loaded.
     #[error("grants.key_files: {0}")]
     GrantKey(#[from] PrivateFileError),
-    /// Viewers are listed and the source would let in everybody.
-    #[error("entitlement.viewers needs source = \"static\": with \"allow\" it means nothing")]
-    StrayViewers,
+    /// `[entitlement]` decides nothing.
+    #[error("entitlement: {0}")]
+    Entitlement(#[from] EntitlementFault),
 }
 
 impl AccessConfigError {
@@ -135,7 +103,7 @@ impl AccessConfigError {
             Self::Policy { .. } => "policies",
             Self::Sessions(_) => "sessions",
             Self::NoGrantKey | Self::GrantKey(_) => "key_files",
-            Self::StrayViewers => "entitlement.viewers",
+            Self::Entitlement(fault) => fault.setting(),
         }
     }
 }
@@ -147,6 +115,7 @@ impl Config {
         schemes
             .chain(self.outbound.paths_mut())
             .chain(&mut self.grants.key_files)
+            .chain(self.entitlement.paths_mut())
             .collect()
     }
 }

@@ -8,11 +8,9 @@ pub use viewers::Caller;
 
 use std::sync::Arc;
 
-use prometheus_client::metrics::counter::Counter;
-
 use super::config::{AccessConfigError, Config};
 use super::credential::Credential;
-use super::entitlement::Entitlement;
+use super::entitlement::{self, Entitlement, Roster, RosterError};
 use super::grant::Grants;
 use super::permit::{Act, Admitted, Operate, Oversee, Permit, StreamAction};
 use super::policy::Policies;
@@ -24,6 +22,7 @@ use super::uses::Uses;
 use crate::crypto::SecretText;
 use crate::domain::{Clock, Denied, Entropy, KeyFacts, Principal, StreamId, StreamPattern};
 use crate::store::Store;
+use crate::telemetry::EntitlementMeasures;
 
 /// Shows that a permit comes from here: nobody else can make one.
 pub(super) struct Seal(());
@@ -37,6 +36,7 @@ pub struct Gate {
     grants: Arc<Grants>,
     revocations: Revocations,
     uses: Uses,
+    store: Store,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -62,10 +62,16 @@ impl Gate {
             )?,
             policies: Policies::new(&config.policies, &config.schemes)?,
             sessions,
-            entitlement: Entitlement::new(&config.entitlement)?,
+            entitlement: Entitlement::new(
+                &config.entitlement,
+                store.clone(),
+                Arc::clone(&clock),
+                Arc::clone(&entropy),
+            )?,
             grants,
             uses: Uses::new(store.clone()),
-            revocations: Revocations::new(store, Arc::clone(&clock)),
+            revocations: Revocations::new(store.clone(), Arc::clone(&clock)),
+            store,
             clock,
             entropy,
         })
@@ -78,7 +84,7 @@ impl Gate {
         Policies::new(&config.policies, &config.schemes)?;
         scheme::check(&config.schemes)?;
         certificate::check(&config.client_certificates)?;
-        Entitlement::new(&config.entitlement).map(drop)
+        Ok(entitlement::check(&config.entitlement)?)
     }
 
     /// Verifies what was presented, for what packagers and operators do. Every token is tried; the
@@ -139,14 +145,43 @@ impl Gate {
         is_live.then_some(()).ok_or(Fault::Expired.into())
     }
 
-    /// Counts the questions put to the entitlement source.
-    pub fn entitlement_lookups(&self) -> Counter {
-        self.entitlement.lookups()
+    /// What is counted of the entitlement source.
+    pub fn entitlement_measures(&self) -> EntitlementMeasures {
+        self.entitlement.measures()
+    }
+
+    /// The rows of who may watch, for an operator.
+    pub fn roster<'g>(&'g self, who: &'g Admitted) -> Result<Roster<'g>, Denied> {
+        Ok(Roster {
+            operator: self.capable::<Operate>(who)?,
+            store: &self.store,
+            consulted: self.entitlement.consulted().map(|it| &**it),
+            now: self.clock.now(),
+        })
+    }
+
+    /// What the entitlement service sends to call answers off: JSON, and the header that signs it.
+    pub async fn heed_push(&self, signature: &str, body: &[u8]) -> Result<(), RosterError> {
+        let consulted = self.entitlement.consulted().map(|it| &**it);
+        let (secrets, now) = (self.entitlement.secrets(), self.clock.now());
+        entitlement::heed_push((&self.store, consulted), secrets, (signature, body), now).await
+    }
+
+    /// Asks the entitlement source again, in a task that ends with this gate, before its answers
+    /// end.
+    pub fn keep_entitled(&self) {
+        if let Some(consulted) = self.entitlement.consulted() {
+            consulted.keep_fresh();
+        }
     }
 
     /// Writes grants.
     pub fn grants(&self) -> &Grants {
         &self.grants
+    }
+
+    pub(super) fn entitlement(&self) -> &Entitlement {
+        &self.entitlement
     }
 
     pub(super) fn revocations(&self) -> &Revocations {

@@ -9,6 +9,7 @@ use crate::store::{Heed, News, StoreError};
 
 impl Heed for Gate {
     fn heed<'a>(&'a self, news: &'a News) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.entitlement().heed(news);
         self.revocations().heed(news).boxed()
     }
 }

@@ -29,10 +29,12 @@ pub use api_key::ApiKey;
 pub use certificate::{
     CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError,
 };
-pub use config::{
-    AccessConfigError, Config, EntitlementConfig, EntitlementSource, GrantsConfig, ViewerConfig,
-};
+pub use config::{AccessConfigError, Config, GrantsConfig};
 pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target};
+pub use entitlement::{
+    BoundsConfig, CacheConfig, EntitlementConfig, EntitlementFault, EntitlementSource,
+    HttpSourceConfig, Roster, RosterError, SIGNATURE_HEADER, ViewerConfig, entitlement_rows,
+};
 pub use gate::{Caller, Gate};
 pub use grant::Grants;
 pub use permit::{

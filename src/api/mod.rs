@@ -4,6 +4,7 @@
 //! over in answers, so that a server may be newer than who asks it. Must not know: HTTP, the
 //! store, or who may ask.
 
+mod entitlement;
 mod key;
 mod problem;
 mod progress;
@@ -14,6 +15,9 @@ mod session;
 mod stream;
 mod text;
 
+pub use entitlement::{
+    EntitledStreams, EntitlementList, EntitlementRequest, EntitlementView, InvalidationRequest,
+};
 pub use key::WireKey;
 pub use problem::Problem;
 pub use progress::{Claim, PeriodUse, ProgressReply, ProgressReport, RenditionProgress};

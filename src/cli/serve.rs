@@ -86,6 +86,7 @@ pub(super) async fn open(config: &Config, store: Store) -> anyhow::Result<(Arc<G
     )?);
     let keys = Arc::new(Keys::new(&config.keys, store.clone(), ring, clock, entropy));
     keys.follow(vec![gate.clone()]).await?;
+    gate.keep_entitled();
     match keys.ready().await {
         Err(error @ KeysError::Ring(_)) => return Err(explained(error, &store).await),
         ready => ready?,

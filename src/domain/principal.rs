@@ -76,6 +76,12 @@ impl Principal {
         named(&self.streams) && named(&self.within)
     }
 
+    /// Whether it is for every stream that `pattern` means.
+    pub fn encloses(&self, pattern: &StreamPattern) -> bool {
+        let named = |patterns: &[StreamPattern]| patterns.iter().any(|p| p.contains(pattern));
+        named(&self.streams) && named(&self.within)
+    }
+
     /// Whether it has not ended at `now`. The end itself is outside.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.expires.is_none_or(|expires| now < expires)

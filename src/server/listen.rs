@@ -104,7 +104,7 @@ impl Server {
         let workers = config.workers.map_or_else(cores, NonZeroUsize::get);
         let open_files = raise_open_files();
         let bounds = Bounds::within(open_files, workers, config.origin.is_some());
-        let metrics = Arc::new(Metrics::with_lookups(deps.gate.entitlement_lookups()));
+        let metrics = Arc::new(Metrics::with(deps.gate.entitlement_measures()));
         let build = Build {
             config,
             clock: &deps.clock,

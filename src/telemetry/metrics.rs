@@ -11,8 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Latency;
 use super::listener::{ListenerFamilies, ListenerMeasures};
+use super::{EntitlementMeasures, Latency};
 
 /// A request's route template and answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -47,8 +47,8 @@ pub struct Metrics {
     pub latency: Family<RouteLabels, Latency>,
     /// Keys handed to viewers.
     pub deliveries: Counter,
-    /// Questions put to the entitlement source. The gate asks them, and has a clone.
-    pub entitlement_lookups: Counter,
+    /// Questions to the entitlement source. The gate asks them, and has a clone.
+    pub entitlement: EntitlementMeasures,
     /// Refusals by public code.
     pub denials: Family<DenialLabels, Counter>,
     listeners: ListenerFamilies,
@@ -69,13 +69,13 @@ pub struct RouteMeasures {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self::with_lookups(Counter::default())
+        Self::with(EntitlementMeasures::default())
     }
 }
 
 impl Metrics {
-    /// With a counter that another part counts by: `entitlement_lookups`.
-    pub fn with_lookups(entitlement_lookups: Counter) -> Self {
+    /// With what another part counts by.
+    pub fn with(entitlement: EntitlementMeasures) -> Self {
         let mut registry = Registry::with_prefix("hlskey");
         let requests = Family::default();
         let latency = Family::default();
@@ -94,11 +94,7 @@ impl Metrics {
             "Keys handed to viewers",
             deliveries.clone(),
         );
-        registry.register(
-            "entitlement_lookups",
-            "Questions put to the entitlement source",
-            entitlement_lookups.clone(),
-        );
+        entitlement.register(&mut registry);
         registry.register(
             "denials",
             "Refused requests by public code",
@@ -117,7 +113,7 @@ impl Metrics {
             requests,
             latency,
             deliveries,
-            entitlement_lookups,
+            entitlement,
             denials,
             listeners,
             news_age,
@@ -174,7 +170,7 @@ mod tests {
             })
             .inc();
         metrics.deliveries.inc();
-        metrics.entitlement_lookups.inc();
+        metrics.entitlement.lookups.inc();
         metrics.of_route("/healthz").good.inc();
         metrics.news_age.set(0.5);
         let text = metrics.render();

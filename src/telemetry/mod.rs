@@ -2,6 +2,7 @@
 //!
 //! Must not know: what a measure means; it holds no domain rule.
 
+mod entitlement;
 mod latency;
 mod listener;
 mod logging;
@@ -9,6 +10,7 @@ mod metrics;
 mod service;
 mod shutdown;
 
+pub use entitlement::{EntitlementMeasures, OutcomeLabels};
 pub use latency::Latency;
 pub use listener::{ListenerMeasures, Turned};
 pub use logging::{LogConfig, LogFormat, init_logging};

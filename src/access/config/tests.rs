@@ -190,7 +190,7 @@ async fn the_rest_is_refused_by_name() {
             .contains("schemes.team: the name is no kind"),
         "{fault}"
     );
-    let viewer = ViewerConfig {
+    let viewer = crate::access::ViewerConfig {
         subject: "alice".to_owned(),
         streams: Vec::new(),
     };

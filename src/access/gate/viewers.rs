@@ -2,11 +2,13 @@
 //!
 //! Must not know: HTTP, or a content key.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Gate, Seal};
 use crate::access::credential::Credential;
+use crate::access::entitlement::Question;
 use crate::access::grant::end_of;
 use crate::access::permit::{Act, Admitted, Deliver, Permit, Play, Viewing};
 use crate::access::policy::{BindIp, Policy};
@@ -75,7 +77,7 @@ impl Gate {
         let good = self.good::<Deliver>(caller, &vouchers, opens)?;
         let key = key.filter(|_| !good.is_empty()).ok_or(Denied::UnknownKey)?;
         let (who, policy) = self.decide(&good, shown, &key.stream)?;
-        self.entitled(who, policy, &key.stream).await?;
+        self.entitled(who, policy, &key.stream, shown.ip).await?;
         if !key.state.is_delivered() {
             return Err(Denied::KeyGone);
         }
@@ -97,7 +99,7 @@ impl Gate {
             return Err(Denied::WrongStream);
         }
         let (who, policy) = self.decide(&good, shown, stream)?;
-        self.entitled(who, policy, stream).await?;
+        self.entitled(who, policy, stream, shown.ip).await?;
         self.uses.spend(who).await?;
         let is_bound = policy.binding() != BindIp::Off;
         let viewing = Viewing {
@@ -130,7 +132,7 @@ impl Gate {
             None => (first, Vec::new()),
             Some(stream) => {
                 let (who, policy) = self.decide(&good, shown, stream)?;
-                self.entitled(who, policy, stream).await?;
+                self.entitled(who, policy, stream, shown.ip).await?;
                 (
                     who,
                     good.iter().map(|who| Arc::clone(&who.scheme)).collect(),
@@ -256,11 +258,13 @@ impl Gate {
         who: &Principal,
         policy: &Policy,
         stream: &StreamId,
+        ip: Option<IpAddr>,
     ) -> Result<(), Denied> {
         if who.kind == PrincipalKind::Probe || !policy.asks_entitlement() {
             return Ok(());
         }
-        self.entitlement.check(&who.subject, stream).await
+        let question = Question::of(who, stream, ip);
+        self.entitlement.check(&question).await.map(drop)
     }
 }
 

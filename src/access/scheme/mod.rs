@@ -37,6 +37,7 @@ pub(super) use fault::Fault;
 pub use hdnts::HdntsConfig;
 pub use jwt::{JwtConfig, JwtFault};
 pub use secrets::SecretsFault;
+pub(super) use secrets::secrets;
 pub use securetoken::{HashAlgorithm, SecureTokenConfig};
 pub use urlparams::{UrlParamsConfig, UrlParamsFault};
 pub(super) use verified::Verified;

@@ -1,4 +1,4 @@
-//! The shared secrets of a legacy instance: several at once, so that they can be changed.
+//! Shared secrets, of a legacy instance or an entitlement service: several at once, so that they can be changed.
 //!
 //! Must not know: what they sign.
 
@@ -27,7 +27,7 @@ pub enum SecretsFault {
 const MOST: usize = 8;
 
 /// Those written in the configuration, then the lines of `file`.
-pub(super) fn secrets(
+pub(in crate::access) fn secrets(
     written: &[SecretText],
     file: Option<&Path>,
 ) -> Result<Vec<SecretText>, SecretsFault> {

@@ -1,0 +1,132 @@
+//! How a source is asked: in its turn, for so long, twice at most, and not while it keeps failing.
+//!
+//! Must not know: what is remembered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::answer::{Answer, Failure, Question};
+use super::breaker::Breaker;
+use super::config::BoundsConfig;
+use super::queue::Queue;
+use super::source::{Source, SourceError};
+use crate::domain::{Clock, Entropy};
+use crate::telemetry::{EntitlementMeasures, OutcomeLabels};
+
+/// The pause before the second try, in milliseconds: between this and four times as much.
+const PAUSE: u64 = 25;
+
+/// A source, and what keeps it from being flooded or waited for.
+pub(super) struct Inquiry {
+    source: Source,
+    breaker: Breaker,
+    queue: Queue,
+    timeout: Duration,
+    /// Whether the last question failed. That it does, and that it does no more, is told once.
+    ails: AtomicBool,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    measures: EntitlementMeasures,
+}
+
+impl Inquiry {
+    pub(super) fn new(
+        source: Source,
+        bounds: &BoundsConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        measures: EntitlementMeasures,
+    ) -> Self {
+        let open = measures.breaker_open.clone();
+        Self {
+            source,
+            breaker: Breaker::new(bounds.failures, bounds.pause.0.into(), open),
+            queue: Queue::new(bounds.concurrency, bounds.waiting),
+            timeout: bounds.timeout.0.into(),
+            ails: AtomicBool::new(false),
+            clock,
+            entropy,
+            measures,
+        }
+    }
+
+    /// Whether there is any use in asking now.
+    pub(super) fn is_open(&self) -> bool {
+        self.breaker.admits(self.clock.steady())
+    }
+
+    /// What the source says.
+    pub(super) async fn ask(&self, question: Question<'_>) -> Result<Answer, Failure> {
+        let answer = self.ask_in_turn(question).await;
+        let outcome = match &answer {
+            Ok(answer) if answer.allow => "allow",
+            Ok(_) => "deny",
+            Err(failure) => failure.name(),
+        };
+        let outcome = OutcomeLabels { outcome };
+        self.measures.outcomes.get_or_create(&outcome).inc();
+        answer
+    }
+
+    async fn ask_in_turn(&self, question: Question<'_>) -> Result<Answer, Failure> {
+        if !self.is_open() {
+            return Err(Failure::Paused);
+        }
+        let deadline = Instant::now() + self.timeout;
+        let _place = self.queue.enter(deadline).await?;
+        let begun = self.clock.steady();
+        let turn = self.breaker.begin(begun)?;
+        self.measures.lookups.inc();
+        let outcome = timeout_at(deadline, self.ask_twice(question)).await;
+        let ended = self.clock.steady();
+        turn.end(matches!(outcome, Ok(Ok(_))), ended);
+        self.measures.latency.observe(ended.saturating_sub(begun));
+        match outcome {
+            Ok(Ok(answer)) => {
+                self.recover();
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                self.ail(&error);
+                Err(Failure::Broken)
+            }
+            Err(_) => {
+                self.ail(&format_args!("no answer within {:?}", self.timeout));
+                Err(Failure::Late)
+            }
+        }
+    }
+
+    /// What may have been bad luck is tried once more.
+    async fn ask_twice(&self, question: Question<'_>) -> Result<Answer, SourceError> {
+        let now = self.clock.now();
+        match self.source.ask(&question, now).await {
+            Err(error) if error.may_pass() => {
+                sleep(self.pause()).await;
+                self.source.ask(&question, self.clock.now()).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let mut byte = [0];
+        self.entropy.fill(&mut byte);
+        Duration::from_millis(PAUSE + 3 * PAUSE * u64::from(byte[0]) / 255)
+    }
+
+    fn ail(&self, error: &dyn std::fmt::Display) {
+        if !self.ails.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "the entitlement source fails: what it said before stands in for it");
+        }
+    }
+
+    fn recover(&self) {
+        if self.ails.load(Ordering::Relaxed) && self.ails.swap(false, Ordering::Relaxed) {
+            tracing::info!("the entitlement source answers again");
+        }
+    }
+}

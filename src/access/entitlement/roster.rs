@@ -1,0 +1,229 @@
+//! What operators and the entitlement service do: write rows, take them back, call answers off.
+//!
+//! An operator sees and changes only what lies within its credential's streams. Must not know: HTTP.
+
+use std::num::NonZeroU32;
+
+use super::consulted::Consulted;
+use super::is_name;
+use super::signature::{SignatureFault, verify};
+use crate::api::{
+    EntitledStreams, EntitlementList, EntitlementRequest, EntitlementView, InvalidationRequest,
+    Text,
+};
+use crate::crypto::SecretText;
+use crate::domain::{Denied, Principal, StreamPattern, Timestamp};
+use crate::store::{EntitlementRow, Store, StoreError};
+
+/// The most patterns that are written at once.
+const MOST_STREAMS: usize = 64;
+/// The longest note, in bytes.
+const LONGEST_NOTE: usize = 256;
+/// The longest message of the service, in bytes.
+const LONGEST_PUSH: usize = 4096;
+
+/// The rows, in an operator's hands. The gate alone makes it.
+pub struct Roster<'g> {
+    pub(in crate::access) operator: &'g Principal,
+    pub(in crate::access) store: &'g Store,
+    pub(in crate::access) consulted: Option<&'g Consulted>,
+    pub(in crate::access) now: Timestamp,
+}
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum RosterError {
+    /// It is not the caller's to do.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// It makes no sense.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Roster<'_> {
+    /// Gives `viewer` what is asked for, instead of all that it had within the operator's streams.
+    pub async fn put(
+        &self,
+        viewer: &str,
+        asked: &EntitlementRequest,
+    ) -> Result<EntitlementView, RosterError> {
+        let rows = rows(viewer, asked, self.now)?;
+        if !rows.iter().all(|row| self.operator.encloses(&row.stream)) {
+            return Err(Denied::WrongStream.into());
+        }
+        let own = |pattern: &StreamPattern| self.operator.encloses(pattern);
+        let replaced = self.store.replace_entitlements(viewer, own, &rows);
+        replaced.await?;
+        self.forget(viewer);
+        tracing::info!(viewer, by = self.operator.subject, "entitlements changed");
+        Ok(view(viewer, rows))
+    }
+
+    /// What `viewer` has within the operator's streams.
+    pub async fn of(&self, viewer: &str) -> Result<Option<EntitlementView>, RosterError> {
+        let mut rows = self.store.entitlements_of(viewer).await?;
+        rows.retain(|row| self.operator.encloses(&row.stream));
+        Ok((!rows.is_empty()).then(|| view(viewer, rows)))
+    }
+
+    /// The same of the `most` viewers after `viewer`, and what to go on after if there may be more.
+    pub async fn after(
+        &self,
+        viewer: &str,
+        most: NonZeroU32,
+    ) -> Result<EntitlementList, RosterError> {
+        let mut rows = self.store.entitlements_after(viewer, most.get()).await?;
+        let viewers = rows.chunk_by(|a, b| a.viewer == b.viewer).count();
+        let is_full = u32::try_from(viewers).is_ok_and(|count| count == most.get());
+        let last = rows.last().filter(|_| is_full);
+        let next = last.map(|row| row.viewer.clone());
+        rows.retain(|row| self.operator.encloses(&row.stream));
+        let of_one = rows.chunk_by(|a, b| a.viewer == b.viewer);
+        let viewers = of_one.map(|rows| view(&rows[0].viewer, rows.to_vec()));
+        let viewers = viewers.collect();
+        Ok(EntitlementList { viewers, next })
+    }
+
+    /// Takes back what `viewer` has within the operator's streams; `false` if that is nothing.
+    pub async fn remove(&self, viewer: &str) -> Result<bool, RosterError> {
+        let own = |pattern: &StreamPattern| self.operator.encloses(pattern);
+        let removed = self.store.replace_entitlements(viewer, own, &[]).await?;
+        self.forget(viewer);
+        tracing::info!(
+            viewer,
+            by = self.operator.subject,
+            removed,
+            "entitlements removed"
+        );
+        Ok(removed > 0)
+    }
+
+    /// Calls off what any source said, on every server. A viewer at all streams is for who has all.
+    pub async fn invalidate(&self, asked: InvalidationRequest) -> Result<(), RosterError> {
+        let is_own = match &asked.stream {
+            Some(stream) => self.operator.covers(&stream.0),
+            None => self.operator.encloses(&StreamPattern::any()),
+        };
+        if !is_own {
+            return Err(Denied::WrongStream.into());
+        }
+        call_off(self.store, self.consulted, asked).await
+    }
+
+    fn forget(&self, viewer: &str) {
+        if let Some(consulted) = self.consulted {
+            consulted.forget(Some(viewer), None);
+        }
+    }
+}
+
+/// The entitlement service's own way to call answers off: `signature` is the header's text, `body`
+/// JSON as [`InvalidationRequest`].
+pub(in crate::access) async fn heed_push(
+    (store, consulted): (&Store, Option<&Consulted>),
+    secrets: &[SecretText],
+    (signature, body): (&str, &[u8]),
+    now: Timestamp,
+) -> Result<(), RosterError> {
+    if secrets.is_empty() {
+        let fault = "no entitlement service is configured";
+        return Err(Denied::BadCredential(fault).into());
+    }
+    verify(secrets, signature, body, now).map_err(Denied::from)?;
+    if body.len() > LONGEST_PUSH {
+        return Err(RosterError::Invalid("the body is longer than 4096 bytes"));
+    }
+    let asked = serde_json::from_slice(body);
+    let asked =
+        asked.map_err(|_| RosterError::Invalid("the body is {\"viewer\": …, \"stream\": …}"))?;
+    call_off(store, consulted, asked).await
+}
+
+/// At once here, then by news everywhere: who asks in between asks the source again.
+async fn call_off(
+    store: &Store,
+    consulted: Option<&Consulted>,
+    asked: InvalidationRequest,
+) -> Result<(), RosterError> {
+    let InvalidationRequest { viewer, stream } = asked;
+    let stream = stream.map(|text| text.0);
+    if viewer.is_none() && stream.is_none() {
+        return Err(RosterError::Invalid("one of viewer and stream is needed"));
+    }
+    if viewer.as_deref().is_some_and(|name| !is_name(name)) {
+        return Err(RosterError::Invalid(NAME));
+    }
+    if let Some(consulted) = consulted {
+        consulted.forget(viewer.as_deref(), stream.as_ref());
+    }
+    tracing::info!(
+        viewer,
+        stream = stream.as_ref().map(tracing::field::display),
+        "entitlement answers are called off"
+    );
+    Ok(store.tell_entitlement(viewer, stream).await?)
+}
+
+const NAME: &str = "a viewer's name has 1 to 512 bytes and no control characters";
+
+/// Rows as `asked` has them.
+pub fn rows(
+    viewer: &str,
+    asked: &EntitlementRequest,
+    now: Timestamp,
+) -> Result<Vec<EntitlementRow>, RosterError> {
+    let (from, until) = (asked.from.map(|it| it.0), asked.until.map(|it| it.0));
+    let fault = if !is_name(viewer) {
+        Some(NAME)
+    } else if !(1..=MOST_STREAMS).contains(&asked.streams.len()) {
+        Some("streams has 1 to 64 patterns")
+    } else if asked.note.len() > LONGEST_NOTE || asked.note.contains('\0') {
+        Some("note has at most 256 bytes, none of them zero")
+    } else if from.zip(until).is_some_and(|(from, until)| until <= from) {
+        Some("until is not after from")
+    } else {
+        None
+    };
+    if let Some(fault) = fault {
+        return Err(RosterError::Invalid(fault));
+    }
+    let row = |stream: &Text<StreamPattern>| EntitlementRow {
+        viewer: viewer.to_owned(),
+        stream: stream.0.clone(),
+        from,
+        until,
+        max_sessions: asked.max_sessions.map(NonZeroU32::get),
+        note: asked.note.clone(),
+        changed: now,
+    };
+    Ok(asked.streams.iter().map(row).collect())
+}
+
+fn view(viewer: &str, rows: Vec<EntitlementRow>) -> EntitlementView {
+    let entitlements = rows.into_iter().map(|row| EntitledStreams {
+        streams: Text(row.stream),
+        from: row.from.map(Text),
+        until: row.until.map(Text),
+        max_sessions: row.max_sessions,
+        note: row.note,
+        changed: Text(row.changed),
+    });
+    EntitlementView {
+        viewer: viewer.to_owned(),
+        entitlements: entitlements.collect(),
+    }
+}
+
+impl From<SignatureFault> for Denied {
+    fn from(fault: SignatureFault) -> Self {
+        Self::BadCredential(match fault {
+            SignatureFault::Form => "the signature is missing or malformed",
+            SignatureFault::Time => "the signature's time is more than five minutes off",
+            SignatureFault::Wrong => "the signature does not verify",
+        })
+    }
+}
