@@ -24,6 +24,8 @@ mod docs;
 #[cfg(test)]
 mod encrypt;
 #[cfg(test)]
+mod entitlement;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod harness;

@@ -34,9 +34,11 @@ const SESSIONLESS: [u16; 6] = [401, 401, 401, 404, 404, 404];
 /// All that a packager may do.
 const PACKAGER: &str = "register,read,lease,rotate,progress";
 const STREAMS: &str = "/v1/streams/{stream}";
+const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
+const INVALIDATE: &str = "/v1/entitlements/invalidate";
 
 /// Rows that take something away stand last.
-const MATRIX: [Row; 25] = {
+const MATRIX: [Row; 31] = {
     use Listener::{Ops, Public};
     use Right::{Operator, Packager, Viewer};
     let managed = [401, 401, 401, 403, 403, 200];
@@ -143,6 +145,43 @@ const MATRIX: [Row; 25] = {
             "/v1/revocations/{id}",
             Operator,
             [401, 401, 401, 403, 403, 404],
+        ),
+        Row(
+            Ops,
+            "PUT",
+            ENTITLEMENT,
+            Operator,
+            [401, 401, 401, 403, 403, 200],
+        ),
+        Row(
+            Ops,
+            "GET",
+            ENTITLEMENT,
+            Operator,
+            [401, 401, 401, 404, 403, 200],
+        ),
+        Row(
+            Ops,
+            "GET",
+            "/v1/entitlements",
+            Operator,
+            [401, 401, 401, 200, 403, 200],
+        ),
+        Row(
+            Ops,
+            "POST",
+            INVALIDATE,
+            Operator,
+            [401, 401, 401, 403, 403, 204],
+        ),
+        // It is signed, whatever else comes with it.
+        Row(Public, "POST", INVALIDATE, Viewer, [401; 6]),
+        Row(
+            Ops,
+            "DELETE",
+            ENTITLEMENT,
+            Operator,
+            [401, 401, 401, 404, 403, 204],
         ),
         Row(
             Public,
@@ -265,11 +304,14 @@ fn path_of(template: &str, stage: &Stage) -> String {
         .replace("{stream}", STREAM)
         .replace("{file}", file)
         .replace("{id}", "none")
+        .replace("{viewer}", "alice")
 }
 
 fn body_of(method: &str, template: &str) -> Option<&'static str> {
     match (method, template) {
         ("POST", "/v1/revocations") => Some(r#"{"viewer":"nobody"}"#),
+        ("PUT", ENTITLEMENT) => Some(r#"{"streams":["test/shown"]}"#),
+        (_, INVALIDATE) => Some(r#"{"viewer":"alice","stream":"test/shown"}"#),
         ("PUT", _) => Some(r#"{"rotation":{"segments":3}}"#),
         (_, path) if path.ends_with("/progress") => {
             Some(r#"{"instance":"matrix","acknowledged":1}"#)

@@ -7,6 +7,7 @@ mod config;
 mod credential;
 mod demo;
 mod encrypt;
+mod entitlement;
 mod health;
 mod keystore;
 mod memory;
@@ -51,6 +52,9 @@ enum Command {
     Credential(credential::CredentialCommand),
     /// Revoke a viewer, a session, a token, a key, or everything issued before a moment.
     Revoke(revoke::RevokeArgs),
+    /// Manage who may watch, where the entitlement source is the store.
+    #[command(subcommand)]
+    Entitlement(entitlement::EntitlementCommand),
     /// The keystore: make, rekey, back up, restore, migrate, verify.
     #[command(subcommand)]
     Keystore(keystore::KeystoreCommand),
@@ -120,6 +124,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Token(command) => return token::run(&command),
         Command::Credential(command) => block_on(credential::run(command)),
         Command::Revoke(args) => block_on(revoke::run(args)),
+        Command::Entitlement(command) => block_on(entitlement::run(command)),
         Command::Keystore(command) => block_on(keystore::run(command)),
         Command::Config(command) => config::run(&command),
         Command::Health(args) => block_on(health::run(args)),

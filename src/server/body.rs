@@ -24,8 +24,13 @@ pub(super) async fn json<T: DeserializeOwned>(
     request: &HttpRequest,
     body: Payload,
 ) -> Result<T, Failure> {
+    parse(&bytes(request, body).await?)
+}
+
+/// The body as it came.
+pub(super) async fn bytes(request: &HttpRequest, body: Payload) -> Result<BytesMut, Failure> {
     check_type(request)?;
-    parse(&read(request, body).await?)
+    read(request, body).await
 }
 
 /// The body as a `T`; an empty one is the default.

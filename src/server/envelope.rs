@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::cors::Origins;
+use super::entitlements::VIEWERS;
 use super::error::{Code, Failure};
 use super::files::has_encoded_separator;
 use super::ops::is_loopback;
@@ -171,7 +172,8 @@ impl Surroundings {
             let why = "the client's certificate is no longer good";
             return Some(Failure::new(Code::Unauthorized).reason(&why));
         }
-        let hidden = has_encoded_separator(request.path());
+        let is_name = self.listener == Listener::Ops && request.path().starts_with(VIEWERS);
+        let hidden = !is_name && has_encoded_separator(request.path());
         hidden.then(|| Failure::new(Code::NotFound).reason(&"an encoded separator"))
     }
 

@@ -8,6 +8,7 @@ mod connect;
 mod cors;
 mod credential;
 mod deliver;
+mod entitlements;
 mod envelope;
 mod error;
 mod files;

@@ -9,8 +9,8 @@ use actix_web::{HttpResponse, Resource};
 
 use super::error::{Code, Failure};
 use super::{
-    deliver, openapi, ops, origin, play, progress, revocations, revoke, rotate, schedule, sessions,
-    streams,
+    deliver, entitlements, openapi, ops, origin, play, progress, revocations, revoke, rotate,
+    schedule, sessions, streams,
 };
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};
@@ -102,6 +102,7 @@ pub const ROUTES: &[Route] = &[
     public("POST", RENEW, Some(Action::Play), || {
         web::to(sessions::renew)
     }),
+    public("POST", INVALIDATE, None, || web::to(entitlements::pushed)),
     ops_route("GET", "/healthz", None, || web::to(ops::health)),
     ops_route("GET", "/readyz", None, || web::to(ops::ready)),
     ops_route("GET", "/metrics", None, || web::to(ops::metrics)),
@@ -116,6 +117,21 @@ pub const ROUTES: &[Route] = &[
     }),
     ops_route("DELETE", REVOCATION, Some(Action::Operate), || {
         web::to(revocations::lift)
+    }),
+    ops_route("GET", ENTITLEMENTS, Some(Action::Operate), || {
+        web::to(entitlements::list)
+    }),
+    ops_route("POST", INVALIDATE, Some(Action::Operate), || {
+        web::to(entitlements::invalidate)
+    }),
+    ops_route("GET", ENTITLEMENT, Some(Action::Operate), || {
+        web::to(entitlements::show)
+    }),
+    ops_route("PUT", ENTITLEMENT, Some(Action::Operate), || {
+        web::to(entitlements::put)
+    }),
+    ops_route("DELETE", ENTITLEMENT, Some(Action::Operate), || {
+        web::to(entitlements::remove)
     }),
 ];
 
@@ -132,6 +148,10 @@ const RENEW: &str = "/v1/sessions/current/renew";
 const REVOKE: &str = "/v1/keys/{kid}/revoke";
 const REVOCATIONS: &str = "/v1/revocations";
 const REVOCATION: &str = "/v1/revocations/{id}";
+const ENTITLEMENTS: &str = "/v1/entitlements";
+// Before ENTITLEMENT: a viewer of that name is the command line's alone.
+const INVALIDATE: &str = "/v1/entitlements/invalidate";
+const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
 
 /// Wires the routes of `listener`.
 ///

@@ -12,6 +12,7 @@ pub(crate) mod collector;
 pub(crate) mod database;
 pub(crate) mod demo;
 pub(crate) mod encrypt;
+pub(crate) mod entitlement;
 pub(crate) mod ffmpeg;
 pub(crate) mod issuer;
 pub(crate) mod keeper;

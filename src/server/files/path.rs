@@ -31,7 +31,7 @@ impl FilePath {
     }
 }
 
-/// Whether a URL's path hides a separator: `%2F`, `%5C`, `\` or a NUL. No route of ours has one.
+/// Whether a URL's path hides a separator: `%2F`, `%5C`, `\` or a NUL. No path to a file or stream has one.
 pub(crate) fn has_encoded_separator(path: &str) -> bool {
     let hidden = |at: usize| {
         let code = path.as_bytes().get(at + 1..at + 3).unwrap_or_default();

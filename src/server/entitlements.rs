@@ -1,0 +1,128 @@
+//! `/v1/entitlements…`: an operator's rows of who may watch, and calling answers off.
+//!
+//! Must not know: how a row is judged, or who else must hear of it.
+
+use std::num::NonZeroU32;
+
+use actix_web::web::{Data, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+
+use super::body::{bytes, json};
+use super::error::{Code, Failure};
+use super::guard::Guarded;
+use super::streams::unstored;
+use crate::access::{Gate, RosterError, SIGNATURE_HEADER};
+use crate::api::InvalidationRequest;
+
+/// What stands before a viewer's name, the one thing in our paths that may hold a slash, encoded.
+pub(super) const VIEWERS: &str = "/v1/entitlements/";
+/// Viewers on a page.
+const PAGE: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+const LONGEST_PAGE: u32 = 1000;
+
+/// Which page.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    #[serde(default)]
+    after: String,
+    limit: Option<NonZeroU32>,
+}
+
+pub(super) async fn put(
+    request: HttpRequest,
+    who: Guarded,
+    body: Payload,
+    gate: Data<Gate>,
+) -> Result<HttpResponse, Failure> {
+    let roster = gate.roster(&who)?;
+    let asked = json(&request, body).await?;
+    let viewer = viewer_in(&request)?;
+    let view = roster.put(&viewer, &asked).await?;
+    Ok(unstored(&mut HttpResponse::Ok(), &view))
+}
+
+pub(super) async fn show(
+    request: HttpRequest,
+    who: Guarded,
+    gate: Data<Gate>,
+) -> Result<HttpResponse, Failure> {
+    let roster = gate.roster(&who)?;
+    let view = roster.of(&viewer_in(&request)?).await?;
+    let view = view.ok_or_else(|| Failure::new(Code::NotFound))?;
+    Ok(unstored(&mut HttpResponse::Ok(), &view))
+}
+
+pub(super) async fn list(
+    request: HttpRequest,
+    who: Guarded,
+    gate: Data<Gate>,
+) -> Result<HttpResponse, Failure> {
+    let roster = gate.roster(&who)?;
+    let page = Query::<Page>::from_query(request.query_string());
+    let page = page.map_err(|error| Failure::bad_request(&error))?;
+    let most = page.limit.unwrap_or(PAGE);
+    if most.get() > LONGEST_PAGE {
+        return Err(Failure::bad_request(&"limit is at most 1000"));
+    }
+    let list = roster.after(&page.after, most).await?;
+    Ok(unstored(&mut HttpResponse::Ok(), &list))
+}
+
+pub(super) async fn remove(
+    request: HttpRequest,
+    who: Guarded,
+    gate: Data<Gate>,
+) -> Result<HttpResponse, Failure> {
+    let roster = gate.roster(&who)?;
+    match roster.remove(&viewer_in(&request)?).await? {
+        true => Ok(HttpResponse::NoContent().finish()),
+        false => Err(Failure::new(Code::NotFound)),
+    }
+}
+
+pub(super) async fn invalidate(
+    request: HttpRequest,
+    who: Guarded,
+    body: Payload,
+    gate: Data<Gate>,
+) -> Result<HttpResponse, Failure> {
+    let roster = gate.roster(&who)?;
+    let asked: InvalidationRequest = json(&request, body).await?;
+    roster.invalidate(asked).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// From the entitlement service, which signs the body and has no other credential.
+pub(super) async fn pushed(
+    request: HttpRequest,
+    body: Payload,
+    gate: Data<Gate>,
+) -> Result<HttpResponse, Failure> {
+    let signature = request.headers().get(SIGNATURE_HEADER);
+    let signature = signature.and_then(|value| value.to_str().ok());
+    let body = bytes(&request, body).await?;
+    gate.heed_push(signature.unwrap_or_default(), &body).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The `{viewer}` of the path, decoded once: a name may hold any character, slashes as `%2F`. The
+/// router has decoded some of it already, so the path is taken as it was sent.
+fn viewer_in(request: &HttpRequest) -> Result<String, Failure> {
+    let (_, raw) = request.path().rsplit_once('/').unwrap_or_default();
+    let name = percent_decode_str(raw).decode_utf8();
+    let name = name.map_err(|_| Failure::bad_request(&"the viewer's name is not UTF-8"))?;
+    Ok(name.into_owned())
+}
+
+impl From<RosterError> for Failure {
+    fn from(error: RosterError) -> Self {
+        match error {
+            RosterError::Denied(denied) => denied.into(),
+            RosterError::Invalid(_) => Self::bad_request(&error),
+            RosterError::Store(_) => Self::new(Code::Unavailable).reason(&error),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Entitlement as viewers, operators and a customer's service meet it.
+//!
+//! Must not know: how the product remembers an answer.
+
+mod documented;
+mod http;
+mod push;
+mod scene;
+mod table;
