@@ -4,6 +4,7 @@
 
 mod airings;
 mod announced;
+mod audit;
 mod changes;
 mod claims;
 mod columns;
@@ -37,6 +38,9 @@ mod uses;
 
 pub use airings::Airing;
 pub use announced::{Looked, Patience, Settled};
+pub use audit::{
+    AuditCheckpoint, AuditCursor, AuditEntry, AuditFilter, AuditHead, AuditMark, AuditRow,
+};
 pub use changes::{Change, Follower, News};
 pub use config::{Config, StoreConfigError};
 pub use credentials::CredentialRow;

@@ -101,6 +101,13 @@ impl Store {
         })
     }
 
+    /// How far retention's time has come, if anything was ever swept.
+    pub async fn reckoned(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut on = self.read().await?;
+        let row = fetch_optional!(on, (i64,), "SELECT reckoned FROM sweeps")?;
+        Ok(row.map(|(reckoned,)| Timestamp::from_millis(reckoned)))
+    }
+
     /// Keys that are to be looked at, `limit` at most, those first that have waited longest.
     pub async fn due(&self, at: Timestamp, limit: u32) -> Result<Vec<KeyLife>, StoreError> {
         let mut on = self.read().await?;
