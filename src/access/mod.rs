@@ -3,6 +3,7 @@
 //! Must not know: HTTP, or a content key.
 
 mod api_key;
+pub mod audit;
 mod certificate;
 pub mod check;
 mod config;

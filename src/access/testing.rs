@@ -32,6 +32,10 @@ pub(crate) fn fake_secret(letter: char) -> String {
 pub(crate) struct ManualClock(AtomicI64);
 
 impl ManualClock {
+    pub(crate) fn at(time: Timestamp) -> Self {
+        Self(AtomicI64::new(time.millis()))
+    }
+
     pub(crate) fn set(&self, to: Timestamp) {
         self.0.store(to.millis(), Ordering::Relaxed);
     }

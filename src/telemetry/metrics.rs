@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::audit::AuditMeasures;
 use super::listener::{ListenerFamilies, ListenerMeasures};
 use super::{EntitlementMeasures, Latency};
 
@@ -118,6 +119,13 @@ impl Metrics {
             listeners,
             news_age,
         }
+    }
+
+    /// With what the audit trail counts.
+    #[must_use]
+    pub fn with_audit(mut self, measures: &AuditMeasures) -> Self {
+        measures.register(&mut self.registry);
+        self
     }
 
     /// The series of the TLS listener `listener`.

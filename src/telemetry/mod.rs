@@ -2,6 +2,7 @@
 //!
 //! Must not know: what a measure means; it holds no domain rule.
 
+mod audit;
 mod entitlement;
 mod latency;
 mod listener;
@@ -10,6 +11,7 @@ mod metrics;
 mod service;
 mod shutdown;
 
+pub use audit::AuditMeasures;
 pub use entitlement::{EntitlementMeasures, OutcomeLabels};
 pub use latency::Latency;
 pub use listener::{ListenerMeasures, Turned};

@@ -1,0 +1,133 @@
+//! What is written down of one decision, and the bounds of its texts.
+//!
+//! Viewers choose names, so none is long or holds a control character. Must not know: the queue.
+
+use std::net::IpAddr;
+
+use crate::domain::{Kid, Principal, RequestId, StreamId, Timestamp};
+use crate::store::AuditEntry;
+
+/// The longest text of a column, in bytes.
+const MOST: usize = 256;
+/// The longest detail.
+const MOST_DETAIL: usize = 4096;
+
+/// A decision: who asked for what, and what came of it. What is not known is left out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ruling<'a> {
+    /// The request.
+    pub request: Option<RequestId>,
+    /// What was asked for.
+    pub action: &'a str,
+    /// Why it was decided so, a word for programs.
+    pub reason: &'a str,
+    /// Who asked, if a credential verified.
+    pub who: Option<&'a Principal>,
+    /// The scheme that came furthest, if none did.
+    pub scheme: &'a str,
+    /// What it is about.
+    pub stream: Option<&'a StreamId>,
+    /// The key.
+    pub kid: Option<Kid>,
+    /// The client's address.
+    pub ip: Option<IpAddr>,
+    /// The policy.
+    pub policy: &'a str,
+    /// More.
+    pub detail: Option<&'a serde_json::Value>,
+}
+
+/// What sort of row it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Refused,
+    Delivered,
+    Changed,
+}
+
+impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Delivered => "delivered",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+impl Ruling<'_> {
+    /// The row, to be numbered.
+    pub(super) fn entry(&self, kind: Kind, time: Timestamp) -> AuditEntry {
+        let who = |part: fn(&Principal) -> &str| self.who.map_or("", part);
+        let scheme = match self.who {
+            Some(principal) => &principal.scheme,
+            None => self.scheme,
+        };
+        AuditEntry {
+            time: time.millis(),
+            kind: kind.name().to_owned(),
+            request_id: self.request.map(|id| id.to_string()).unwrap_or_default(),
+            action: bounded(self.action),
+            reason: bounded(self.reason),
+            scheme: bounded(scheme),
+            viewer: bounded(who(|principal| &principal.subject)),
+            session: bounded(who(|principal| &principal.session)),
+            token: bounded(who(|principal| &principal.token)),
+            stream: self.stream.map_or("", StreamId::as_str).to_owned(),
+            kid: self.kid.map(|kid| kid.to_string()).unwrap_or_default(),
+            ip: self
+                .ip
+                .map(|ip| ip.to_canonical().to_string())
+                .unwrap_or_default(),
+            policy: bounded(self.policy),
+            count: 1,
+            detail: self.detail.map(bounded_detail).unwrap_or_default(),
+        }
+    }
+}
+
+/// That rows were lost, and how many.
+pub(super) fn lost(count: u64, time: Timestamp) -> AuditEntry {
+    AuditEntry {
+        time: time.millis(),
+        kind: Kind::Changed.name().to_owned(),
+        action: "audit".to_owned(),
+        reason: "rows_lost".to_owned(),
+        count: i64::try_from(count).unwrap_or(i64::MAX),
+        ..AuditEntry::default()
+    }
+}
+
+/// At most so long, and one line.
+pub(super) fn bounded(text: &str) -> String {
+    let mut end = text.len().min(MOST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text[..end].chars().map(plain).collect()
+}
+
+fn bounded_detail(detail: &serde_json::Value) -> String {
+    let text = detail.to_string();
+    match text.len() <= MOST_DETAIL {
+        true => text,
+        false => r#"{"cut":true}"#.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_short_and_one_line() {
+        assert_eq!(bounded("alice"), "alice");
+        assert_eq!(
+            bounded("a\r\nb\0c\u{85}"),
+            "a\u{fffd}\u{fffd}b\u{fffd}c\u{fffd}"
+        );
+        let long = "é".repeat(200);
+        assert_eq!(bounded(&long), "é".repeat(128));
+    }
+}

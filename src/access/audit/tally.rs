@@ -1,0 +1,87 @@
+//! Deliveries of the running minute, one count for each session and key.
+//!
+//! A delivery that is counted already allocates nothing and takes one lock of sixteen, which one
+//! session's requests alone share. Must not know: the queue.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::entry::{Kind, Ruling};
+use crate::domain::{Kid, Timestamp};
+use crate::store::AuditEntry;
+
+/// How long deliveries are counted together, in milliseconds.
+const MINUTE: i64 = 60_000;
+const SHARDS: usize = 16;
+
+/// The counts.
+#[derive(Debug, Default)]
+pub(super) struct Tallies([Mutex<Shard>; SHARDS]);
+
+#[derive(Debug, Default)]
+struct Shard {
+    counts: HashMap<Box<[u8]>, AuditEntry>,
+    /// The key that is looked for, made here so that looking allocates nothing.
+    key: Vec<u8>,
+}
+
+impl Tallies {
+    /// Counts one more. `false`: it is the first of its kind, and there was no room for it.
+    pub(super) fn count(
+        &self,
+        kid: Kid,
+        ruling: &Ruling<'_>,
+        now: Timestamp,
+        has_room: impl FnOnce() -> bool,
+    ) -> bool {
+        let session = ruling.who.map_or("", |principal| &principal.session);
+        let minute = now.millis().div_euclid(MINUTE);
+        let mut shard = self.shard(session);
+        let Shard { counts, key } = &mut *shard;
+        key.clear();
+        key.extend_from_slice(kid.as_bytes());
+        key.extend_from_slice(&minute.to_be_bytes());
+        key.extend_from_slice(session.as_bytes());
+        if let Some(entry) = counts.get_mut(key.as_slice()) {
+            entry.count = entry.count.saturating_add(1);
+            return true;
+        }
+        if !has_room() {
+            return false;
+        }
+        let kid = Some(kid);
+        let entry = Ruling { kid, ..*ruling }.entry(Kind::Delivered, now);
+        counts.insert(key.as_slice().into(), entry);
+        true
+    }
+
+    /// Takes what belongs to minutes that are over at `now`, or to any if `all`. A clock that was put
+    /// back ends the minutes that have not come yet.
+    pub(super) fn take(&self, now: Timestamp, all: bool) -> Vec<AuditEntry> {
+        let minute = now.millis().div_euclid(MINUTE);
+        let is_over = |entry: &AuditEntry| all || entry.time.div_euclid(MINUTE) != minute;
+        let mut taken = Vec::new();
+        for shard in &self.0 {
+            let mut shard = lock(shard);
+            taken.extend(
+                shard
+                    .counts
+                    .extract_if(|_, entry| is_over(entry))
+                    .map(|(_, entry)| entry),
+            );
+        }
+        taken.sort_by(|a, b| (a.time, &a.session, &a.kid).cmp(&(b.time, &b.session, &b.kid)));
+        taken
+    }
+
+    fn shard(&self, session: &str) -> MutexGuard<'_, Shard> {
+        let sum = session.bytes().fold(0_usize, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(byte.into())
+        });
+        lock(&self.0[sum % SHARDS])
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
