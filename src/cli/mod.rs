@@ -2,6 +2,7 @@
 //!
 //! Must not know: HTTP forms or SQL; it wires the other floors together.
 
+mod audit;
 mod completions;
 mod config;
 mod credential;
@@ -58,6 +59,9 @@ enum Command {
     /// The keystore: make, rekey, back up, restore, migrate, verify.
     #[command(subcommand)]
     Keystore(keystore::KeystoreCommand),
+    /// The audit trail: verify it.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Check a configuration, or print one to start from.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -126,6 +130,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Revoke(args) => block_on(revoke::run(args)),
         Command::Entitlement(command) => block_on(entitlement::run(command)),
         Command::Keystore(command) => block_on(keystore::run(command)),
+        Command::Audit(command) => return block_on(audit::run(command)),
         Command::Config(command) => config::run(&command),
         Command::Health(args) => block_on(health::run(args)),
         Command::Storm(args) => block_on(storm::run(*args)),
@@ -137,7 +142,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?

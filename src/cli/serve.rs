@@ -11,6 +11,7 @@ use super::ConfigArg;
 use super::keystore::explained;
 use super::memory::keep_private;
 use crate::access::Gate;
+use crate::access::audit::{Trail, Writer};
 use crate::config::Config;
 use crate::crypto::KeyRing;
 use crate::domain::{SystemClock, SystemEntropy};
@@ -33,11 +34,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     init_logging(&config.log)?;
     let stop = shutdown_signal()?;
     let store = Store::open(&config.store).await?;
-    let (server, keys) = open(&config, store)
+    let (server, keys, writer) = open(&config, store.clone())
         .await
         .and_then(|parts| {
             let keys = parts.1.clone();
-            Ok((bind(&config, parts, Vec::new())?, keys))
+            let (trail, writer) = trail(&config, store)?;
+            Ok((bind(&config, parts, trail, Vec::new())?, keys, writer))
         })
         .with_context(|| path.display().to_string())?;
     tracing::info!(
@@ -53,21 +55,32 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         service_stopping();
         tracing::info!("stopping");
     };
-    run_with_sweeps(server, &keys, stop).await?;
+    run_with_sweeps(server, &keys, writer, stop).await?;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Serves, and sweeps old keys meanwhile.
+/// Serves, sweeps old keys and writes the audit trail meanwhile, and ends it.
 pub(super) async fn run_with_sweeps(
     server: Server,
     keys: &Keys,
+    mut writer: Writer,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    tokio::select! {
-        ended = server.run(stop) => Ok(ended?),
+    let ended = tokio::select! {
+        ended = server.run(stop) => ended,
         never = keys.sweep_on() => match never {},
-    }
+        never = writer.run() => match never {},
+    };
+    writer.finish().await;
+    Ok(ended?)
+}
+
+/// The audit trail in `store`, and who writes it.
+pub(super) fn trail(config: &Config, store: Store) -> anyhow::Result<(Arc<Trail>, Writer)> {
+    let ring = KeyRing::load(&config.keys.master_keys)?;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    Ok(Trail::open(&config.audit, store, ring, clock, entropy))
 }
 
 /// The gate and the keys of `config`, on `store`. Refuses to start without a master key that
@@ -98,6 +111,7 @@ pub(super) async fn open(config: &Config, store: Store) -> anyhow::Result<(Arc<G
 pub(super) fn bind(
     config: &Config,
     (gate, keys): (Arc<Gate>, Arc<Keys>),
+    trail: Arc<Trail>,
     pages: Vec<Page>,
 ) -> anyhow::Result<Server> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
@@ -106,6 +120,7 @@ pub(super) fn bind(
         keys,
         clock,
         entropy,
+        trail,
         pages,
     };
     Ok(Server::bind(&config.server, deps)?)

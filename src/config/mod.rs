@@ -33,6 +33,8 @@ pub struct Config {
     pub keys: keys::Config,
     /// The gate.
     pub access: access::Config,
+    /// The audit trail.
+    pub audit: access::audit::AuditConfig,
     source: Source,
 }
 
@@ -65,6 +67,8 @@ struct File {
     outbound: outbound::Config,
     grants: access::GrantsConfig,
     entitlement: access::EntitlementConfig,
+    #[serde(default)]
+    audit: access::audit::AuditConfig,
 }
 
 /// The sections `[schemes.NAME]` of a file that may have nothing else, under the environment, paths
@@ -150,6 +154,7 @@ impl Config {
             outbound,
             grants,
             entitlement,
+            audit,
         } = file;
         let access = access::Config {
             schemes,
@@ -166,6 +171,7 @@ impl Config {
             store,
             keys,
             access,
+            audit,
             source,
         };
         let folder = config.source.folder().to_owned();

@@ -126,3 +126,22 @@ pub enum Denied {
     #[error("the decision could not be made: {0}")]
     Undecided(&'static str),
 }
+
+impl Denied {
+    /// The reason as a word for programs: in the audit trail, and where it is explained.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoCredential => "no_token",
+            Self::BadCredential(_) => "bad_credential",
+            Self::WrongStream => "stream",
+            Self::WrongAction(_) => "action",
+            Self::NotAccepted(_) => "policy",
+            Self::WrongPage(_) => "page",
+            Self::WrongAddress => "ip",
+            Self::NotEntitled => "not_entitled",
+            Self::UnknownKey => "unknown_key",
+            Self::KeyGone => "key_gone",
+            Self::Undecided(_) => "undecided",
+        }
+    }
+}

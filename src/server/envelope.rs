@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::audit;
 use super::cors::Origins;
 use super::entitlements::VIEWERS;
 use super::error::{Code, Failure};
@@ -28,6 +29,7 @@ use super::ops::is_loopback;
 use super::proxy::client_address;
 use super::routes::Listener;
 use super::tls::{Certificates, Shown};
+use crate::access::audit::Trail;
 use crate::domain::{Entropy, RequestId};
 use crate::telemetry::{DenialLabels, Metrics, RequestLabels, RouteLabels, RouteMeasures};
 
@@ -37,6 +39,7 @@ pub(super) struct Surroundings {
     pub(super) origins: Origins,
     pub(super) metrics: Arc<Metrics>,
     pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) trail: Arc<Trail>,
     /// Verifies clients' certificates, where they are asked for.
     pub(super) clients: Option<Arc<Certificates>>,
     /// Turns true when the server begins to stop.
@@ -76,6 +79,9 @@ pub(super) async fn envelope(
             .set_connection_type(ConnectionType::Close);
     }
     around.record(id, &answer, failure.as_ref(), began);
+    if let Some(denied) = failure.as_ref().and_then(Failure::denied) {
+        audit::refused(&around.trail, id, answer.request(), denied);
+    }
     Ok(match failure {
         Some(failure) => with_document(answer, &failure, id),
         None => answer,

@@ -159,6 +159,8 @@ pub(super) struct Failure {
     reason: Option<String>,
     /// What the status calls for beyond its row.
     extra: Option<Extra>,
+    /// The decision that it comes from, for the audit trail.
+    denied: Option<Denied>,
 }
 
 /// A header, or a member of the document, that depends on what was asked for.
@@ -180,6 +182,7 @@ impl Failure {
             detail: None,
             reason: None,
             extra: None,
+            denied: None,
         }
     }
 
@@ -236,6 +239,11 @@ impl Failure {
     /// Why, for the log.
     pub(super) fn reason_text(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// The decision that it comes from, if it is one.
+    pub(super) fn denied(&self) -> Option<&Denied> {
+        self.denied.as_ref()
     }
 
     /// Whether it is ours and not the caller's.
@@ -318,7 +326,9 @@ impl From<Denied> for Failure {
             Denied::KeyGone => Code::Gone,
             Denied::Undecided(_) => Code::Unavailable,
         };
-        Self::new(code).reason(&denied)
+        let mut failure = Self::new(code).reason(&denied);
+        failure.denied = Some(denied);
+        failure
     }
 }
 

@@ -28,6 +28,7 @@ use super::routes::{self, Listener};
 use super::serve::{Hall, serve_plain, serve_tls};
 use super::tls::{Certificates, Files, TlsError, hangups, renew};
 use crate::access::Gate;
+use crate::access::audit::Trail;
 use crate::domain::{Clock, Entropy};
 use crate::keys::Keys;
 use crate::telemetry::Metrics;
@@ -43,6 +44,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// For request ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Is told what is decided.
+    pub trail: Arc<Trail>,
     /// What is served besides.
     pub pages: Vec<Page>,
 }
@@ -104,7 +107,8 @@ impl Server {
         let workers = config.workers.map_or_else(cores, NonZeroUsize::get);
         let open_files = raise_open_files();
         let bounds = Bounds::within(open_files, workers, config.origin.is_some());
-        let metrics = Arc::new(Metrics::with(deps.gate.entitlement_measures()));
+        let metrics = Metrics::with(deps.gate.entitlement_measures());
+        let metrics = Arc::new(metrics.with_audit(&deps.trail.measures()));
         let build = Build {
             config,
             clock: &deps.clock,
@@ -312,6 +316,7 @@ impl Wiring {
                 clients,
                 metrics: metrics.clone(),
                 entropy: deps.entropy.clone(),
+                trail: deps.trail.clone(),
                 stopping: stopping.clone(),
             })
         };

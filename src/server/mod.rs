@@ -2,6 +2,7 @@
 //!
 //! Must not know: the store, or how a key is sealed; everything comes through `access` and `keys`.
 
+mod audit;
 mod body;
 mod config;
 mod connect;

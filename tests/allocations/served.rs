@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hlskey::access::audit::Trail;
 use hlskey::access::{ApiKey, Credential, Gate, Lease, Permit, Target, mint};
 use hlskey::config::Config;
 use hlskey::crypto::KeyRing;
@@ -55,16 +56,24 @@ pub(crate) fn served(folder: &Path) -> Served {
             let kid = issued(&store, &gate, &keys).await;
             let token = viewer(&config);
             let grant = grant(&gate, &token, kid).await;
+            let ring = KeyRing::load(&config.keys.master_keys).unwrap();
+            let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+            let (trail, mut writer) =
+                Trail::open(&config.audit, store.clone(), ring, clock, entropy);
             let deps = Deps {
                 gate,
                 keys,
                 clock: Arc::new(SystemClock),
                 entropy: Arc::new(SystemEntropy),
+                trail,
                 pages: Vec::new(),
             };
             let server = Server::bind(&config.server, deps).unwrap();
             ready.send((server.address(), kid, token, grant)).unwrap();
-            server.run(std::future::pending()).await.unwrap();
+            tokio::select! {
+                ended = server.run(std::future::pending()) => ended.unwrap(),
+                never = writer.run() => match never {},
+            }
         });
     });
     let (address, kid, token, grant) = started.recv().unwrap();

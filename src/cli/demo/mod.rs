@@ -26,8 +26,11 @@ use tokio::sync::watch;
 
 use super::encrypt::{log, read_credential};
 use super::serve;
+use crate::access::audit::Writer;
 use crate::domain::{StreamId, SystemClock, SystemEntropy};
 use crate::encryptor::{self, Event, OnLeaseEnd, Options, Sink, Source};
+use crate::keys::Keys;
+use crate::server::Server;
 use crate::telemetry::{init_logging, shutdown_signal};
 use setup::Setup;
 use source::MASTER;
@@ -71,8 +74,9 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let (gate, keys) = serve::open(&setup.config, setup.store.clone()).await?;
     let registered = setup.register(&gate, &keys).await?;
     let pages = setup.pages(&registered)?;
-    let server = serve::bind(&setup.config, (gate, keys.clone()), pages)?;
-    let parts = Parts::start(&setup, (server, keys), &ended)?;
+    let (trail, writer) = serve::trail(&setup.config, setup.store.clone())?;
+    let server = serve::bind(&setup.config, (gate, keys.clone()), trail, pages)?;
+    let parts = Parts::start(&setup, (server, keys, writer), &ended)?;
     let shown = show::when_ready(&setup, args.json, READY_WITHIN);
     let finished = tokio::select! {
         () = stop => Ok(()),
@@ -97,13 +101,13 @@ struct Parts(tokio::sync::Mutex<tokio::task::JoinSet<anyhow::Result<()>>>);
 impl Parts {
     fn start(
         setup: &Setup,
-        (server, keys): (crate::server::Server, Arc<crate::keys::Keys>),
+        (server, keys, writer): (Server, Arc<Keys>, Writer),
         ended: &watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let mut tasks = tokio::task::JoinSet::new();
         let until = until_ended(ended.clone());
         tasks.spawn(async move {
-            let serving = serve::run_with_sweeps(server, &keys, until);
+            let serving = serve::run_with_sweeps(server, &keys, writer, until);
             serving.await.context("the key server")
         });
         let live = source::run(

@@ -19,6 +19,7 @@ fn around(listener: Listener, stopping: bool) -> Data<Surroundings> {
         origins: Origins::new(&[PAGE.to_owned()]).unwrap(),
         metrics: Arc::new(Metrics::default()),
         entropy: Arc::new(SystemEntropy),
+        trail: Arc::new(Trail::unwritten()),
         clients: None,
         stopping: watch::channel(stopping).1,
     })

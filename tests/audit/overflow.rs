@@ -1,0 +1,50 @@
+//! A store that takes nothing, and more decisions than there is room for.
+//!
+//! Must not know: what binds rows.
+
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::{metric, refuse, whole};
+use crate::harness::serve::Serve;
+use crate::harness::wait::{seconds, until};
+
+/// Another program that holds the database's lock.
+struct Holder(SqliteConnection);
+
+impl Holder {
+    async fn of(serve: &Serve) -> Self {
+        let folder = serve.config().parent().unwrap().to_owned();
+        let url = format!("sqlite:{}/keystore/hlskey.db", folder.display());
+        let mut on = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql("BEGIN IMMEDIATE")
+            .execute(&mut on)
+            .await
+            .unwrap();
+        Self(on)
+    }
+
+    async fn let_go(mut self) {
+        sqlx::raw_sql("ROLLBACK")
+            .execute(&mut self.0)
+            .await
+            .unwrap();
+        self.0.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_lost_are_told_of() {
+    let mut serve = Serve::start("\"never\"", "[audit]\nqueue = 5\n").await;
+    let holder = Holder::of(&serve).await;
+    refuse(&serve.stranger(), 12).await;
+    assert_eq!(metric(&serve, "hlskey_audit_rows_dropped_total").await, 7);
+    holder.let_go().await;
+    until("what waited is written", seconds(30), async || {
+        let written = metric(&serve, "hlskey_audit_rows_written_total").await;
+        (written == 6).then_some(())
+    })
+    .await;
+    assert_eq!(metric(&serve, "hlskey_audit_queue_rows").await, 0);
+    serve.pause().await;
+    assert_eq!(whole(&serve)["rows"], 6);
+}
