@@ -48,7 +48,8 @@ impl Admitted {
         &self.principal
     }
 
-    pub(super) fn share(&self) -> Arc<Principal> {
+    /// The same, to be kept.
+    pub fn share(&self) -> Arc<Principal> {
         Arc::clone(&self.principal)
     }
 }
@@ -134,7 +135,8 @@ impl<A: Act> Permit<A> {
         Self { principal, object }
     }
 
-    pub(super) fn principal(&self) -> &Principal {
+    /// Who was permitted.
+    pub fn principal(&self) -> &Principal {
         &self.principal
     }
 

@@ -139,6 +139,7 @@ impl Denied {
             Self::WrongPage(_) => "page",
             Self::WrongAddress => "ip",
             Self::NotEntitled => "not_entitled",
+            Self::Revoked(_) => "revoked",
             Self::UnknownKey => "unknown_key",
             Self::KeyGone => "key_gone",
             Self::Undecided(_) => "undecided",

@@ -1,36 +1,127 @@
-//! What the audit trail is told of a request.
+//! What the audit trail is told of a request: that it was refused, or what it changed.
 //!
 //! Must not know: how a row is kept, or what decides.
 
-use actix_web::HttpRequest;
+use std::sync::Arc;
+
+use actix_web::dev::ServiceResponse;
+use actix_web::web::Data;
+use actix_web::{HttpMessage as _, HttpRequest};
 
 use super::deliver::kid_in;
+use super::envelope::Surroundings;
+use super::error::{Failure, Refusal};
 use super::proxy::client_address;
-use crate::access::audit::{Ruling, Trail};
-use crate::domain::{Denied, RequestId, StreamId};
+use super::routes::action_of;
+use crate::access::audit::{Overflow, Ruling, Trail, reason_code};
+use crate::access::{Admitted, Deliver, Permit};
+use crate::domain::{Action, Principal, RequestId, StreamId};
 use crate::telemetry::RouteMeasures;
 
-/// A request was refused.
-pub(super) fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, denied: &Denied) {
-    let stream: Option<StreamId> = named_stream(request);
-    let route = request
-        .app_data::<RouteMeasures>()
-        .map_or("", |known| known.route);
+/// Who asks for a packager's or operator's work, as the guard found.
+struct Known(Arc<Principal>);
+
+/// Remembers who asks, for what is noted at the end.
+pub(super) fn remember(request: &HttpRequest, who: &Admitted) {
+    request.extensions_mut().insert(Known(who.share()));
+}
+
+/// Whether anything may be decided now.
+pub(super) fn admit(request: &HttpRequest) -> Result<(), Overflow> {
+    let around = request.app_data::<Data<Surroundings>>();
+    around.map_or(Ok(()), |around| around.trail.admit())
+}
+
+/// A key is about to be handed out.
+pub(super) fn delivered(request: &HttpRequest, permit: &Permit<Deliver>) -> Result<(), Overflow> {
+    let Some(around) = request.app_data::<Data<Surroundings>>() else {
+        return Ok(());
+    };
+    let ruling = Ruling {
+        action: Action::Deliver.as_str(),
+        reason: "ok",
+        who: Some(permit.principal()),
+        stream: Some(permit.stream()),
+        ip: client_address(request),
+        ..Ruling::default()
+    };
+    around.trail.delivered(permit.kid(), &ruling)
+}
+
+/// Notes what came of a request: a refusal, or a change that was made.
+pub(super) fn note(
+    trail: &Trail,
+    id: RequestId,
+    answer: &ServiceResponse,
+    failure: Option<&Failure>,
+) {
+    let request = answer.request();
+    match failure.map(Failure::refusal) {
+        Some(Some(refusal)) => refused(trail, id, request, refusal),
+        None if answer.status().is_success() && !request.method().is_safe() => {
+            changed(trail, id, request);
+        }
+        _ => {}
+    }
+}
+
+fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusal) {
+    let known = request.extensions();
+    let known = known.get::<Known>().map(|known| &*known.0);
+    let stream = refusal.stream.clone().or_else(|| named_stream(request));
     let detail = serde_json::json!({
         "method": request.method().as_str(),
-        "route": route,
-        "sentence": denied.to_string(),
+        "route": route(request),
+        "sentence": refusal.denied.to_string(),
     });
     trail.refused(&Ruling {
         request: Some(id),
-        action: route,
-        reason: denied.code(),
+        action: action(request).map_or("", Action::as_str),
+        reason: reason_code(&refusal.denied),
+        who: refusal.who.as_deref().or(known),
         stream: stream.as_ref(),
         kid: kid_in(request),
         ip: client_address(request),
         detail: Some(&detail),
         ..Ruling::default()
     });
+}
+
+/// Everything that packagers and operators change. A report of progress changes nothing by itself,
+/// and comes every few seconds.
+fn changed(trail: &Trail, id: RequestId, request: &HttpRequest) {
+    let known = request.extensions();
+    let (Some(Known(who)), Some(action)) = (known.get::<Known>(), action(request)) else {
+        return;
+    };
+    if action == Action::Progress {
+        return;
+    }
+    let stream = named_stream(request);
+    let detail = serde_json::json!({
+        "method": request.method().as_str(),
+        "route": route(request),
+    });
+    trail.changed(&Ruling {
+        request: Some(id),
+        action: action.as_str(),
+        reason: "ok",
+        who: Some(who),
+        stream: stream.as_ref(),
+        kid: kid_in(request),
+        ip: client_address(request),
+        detail: Some(&detail),
+        ..Ruling::default()
+    });
+}
+
+fn route(request: &HttpRequest) -> &'static str {
+    let measures = request.app_data::<RouteMeasures>();
+    measures.map_or("", |known| known.route)
+}
+
+fn action(request: &HttpRequest) -> Option<Action> {
+    action_of(request.method().as_str(), route(request))
 }
 
 /// The `{stream}` of the path, if there is one.

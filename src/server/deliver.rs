@@ -11,6 +11,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::audit;
 use super::error::Failure;
 use super::guard::Viewing;
 use crate::access::Gate;
@@ -31,9 +32,11 @@ pub(super) async fn deliver(
     };
     let permit = gate
         .deliver(who.caller(), &who.shown(), facts.as_ref())
-        .await?;
+        .await
+        .map_err(|denied| who.refused(denied, facts.as_ref().map(|facts| &facts.stream)))?;
     let key = keys.reveal(&permit).await?;
     if request.method() == Method::GET {
+        audit::delivered(&request, &permit)?;
         metrics.deliveries.inc();
     }
     let age = max_age(permit.expires(), clock.now());

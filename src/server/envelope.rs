@@ -79,9 +79,7 @@ pub(super) async fn envelope(
             .set_connection_type(ConnectionType::Close);
     }
     around.record(id, &answer, failure.as_ref(), began);
-    if let Some(denied) = failure.as_ref().and_then(Failure::denied) {
-        audit::refused(&around.trail, id, answer.request(), denied);
-    }
+    audit::note(&around.trail, id, &answer, failure.as_ref());
     Ok(match failure {
         Some(failure) => with_document(answer, &failure, id),
         None => answer,

@@ -3,14 +3,16 @@
 //! The only file that names a status. Must not know: routes, or what was asked for.
 
 use std::fmt;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::access::RevokeError;
+use crate::access::audit::Overflow;
 use crate::api::{Problem, Unreachable};
-use crate::domain::{Denied, RequestId};
+use crate::domain::{Denied, Principal, RequestId, StreamId};
 use crate::keys::KeysError;
 
 /// A public answer. Many internal reasons share one.
@@ -160,7 +162,17 @@ pub(super) struct Failure {
     /// What the status calls for beyond its row.
     extra: Option<Extra>,
     /// The decision that it comes from, for the audit trail.
-    denied: Option<Denied>,
+    refusal: Option<Box<Refusal>>,
+}
+
+/// A decision against somebody.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    pub(super) denied: Denied,
+    /// Who asked, if something of the request verified.
+    pub(super) who: Option<Arc<Principal>>,
+    /// What was asked for, as far as it is known.
+    pub(super) stream: Option<StreamId>,
 }
 
 /// A header, or a member of the document, that depends on what was asked for.
@@ -182,7 +194,7 @@ impl Failure {
             detail: None,
             reason: None,
             extra: None,
-            denied: None,
+            refusal: None,
         }
     }
 
@@ -241,9 +253,18 @@ impl Failure {
         self.reason.as_deref()
     }
 
+    /// Says of a refusal who asked, and for what.
+    #[must_use]
+    pub(super) fn about(mut self, who: Option<Arc<Principal>>, stream: Option<StreamId>) -> Self {
+        if let Some(refusal) = &mut self.refusal {
+            (refusal.who, refusal.stream) = (who, stream);
+        }
+        self
+    }
+
     /// The decision that it comes from, if it is one.
-    pub(super) fn denied(&self) -> Option<&Denied> {
-        self.denied.as_ref()
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_deref()
     }
 
     /// Whether it is ours and not the caller's.
@@ -327,7 +348,11 @@ impl From<Denied> for Failure {
             Denied::Undecided(_) => Code::Unavailable,
         };
         let mut failure = Self::new(code).reason(&denied);
-        failure.denied = Some(denied);
+        failure.refusal = Some(Box::new(Refusal {
+            denied,
+            who: None,
+            stream: None,
+        }));
         failure
     }
 }
@@ -338,6 +363,12 @@ impl From<RevokeError> for Failure {
             RevokeError::Full => Self::new(Code::Conflict).detail(&error),
             RevokeError::Unavailable(error) => Self::store(&error),
         }
+    }
+}
+
+impl From<Overflow> for Failure {
+    fn from(_: Overflow) -> Self {
+        Self::new(Code::Unavailable).reason(&"the audit trail has no room")
     }
 }
 

@@ -4,16 +4,18 @@
 //! what is presented, or how the gate decides.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 
+use super::audit;
 use super::credential::presented;
 use super::error::{Code, Failure};
 use crate::access::{Act, Admitted, Caller, Credential, Gate, Permit, StreamAction};
-use crate::domain::StreamId;
+use crate::domain::{Denied, StreamId};
 
 /// A request whose credential verifies. What it may do is asked with it, at the gate.
 pub(super) struct Guarded(Admitted);
@@ -28,6 +30,12 @@ impl Viewing {
     /// What verified.
     pub(super) fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// The answer to whom the gate refuses what is asked.
+    pub(super) fn refused(&self, denied: Denied, stream: Option<&StreamId>) -> Failure {
+        let who = self.caller.principal().map(Arc::clone);
+        Failure::from(denied).about(who, stream.cloned())
     }
 
     /// What was presented.
@@ -72,6 +80,7 @@ impl FromRequest for Viewing {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         async move {
+            audit::admit(&request)?;
             let caller = gate(&request)?.hear(&presented(&request)).await?;
             Ok(Self { request, caller })
         }
@@ -96,7 +105,10 @@ async fn permit<A: StreamAction>(request: &HttpRequest) -> Result<Permit<A>, Fai
 }
 
 async fn admit(request: &HttpRequest) -> Result<Admitted, Failure> {
-    Ok(gate(request)?.admit(&presented(request)).await?)
+    audit::admit(request)?;
+    let who = gate(request)?.admit(&presented(request)).await?;
+    audit::remember(request, &who);
+    Ok(who)
 }
 
 fn gate(request: &HttpRequest) -> Result<&Gate, Failure> {

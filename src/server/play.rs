@@ -33,7 +33,8 @@ pub(super) async fn play(
         .clone()
         .or_else(|| folder(&path))
         .ok_or_else(missing)?;
-    let permit = gate.play(who.caller(), &who.shown(), &asked).await?;
+    let permit = gate.play(who.caller(), &who.shown(), &asked).await;
+    let permit = permit.map_err(|denied| who.refused(denied, Some(&asked)))?;
     let (Some(_), Some(root)) = (owner, root) else {
         return Err(missing());
     };

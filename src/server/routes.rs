@@ -153,6 +153,13 @@ const ENTITLEMENTS: &str = "/v1/entitlements";
 const INVALIDATE: &str = "/v1/entitlements/invalidate";
 const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
 
+/// What a credential must allow for the row with this method and path.
+pub(super) fn action_of(method: &str, path: &str) -> Option<Action> {
+    let mut rows = ROUTES.iter();
+    let row = rows.find(|row| row.method == method && row.path == path);
+    row.and_then(|row| row.action)
+}
+
 /// Wires the routes of `listener`.
 ///
 /// Each resource carries its row's [`RouteMeasures`], by which the envelope knows the template.

@@ -27,7 +27,9 @@ pub(super) async fn begin(
     let stream = asked.stream.map(|Text(stream)| stream);
     let shown = who.shown();
     let begun = gate.begin_session(who.caller(), &shown, stream.as_ref());
-    let begun = begun.await?;
+    let begun = begun
+        .await
+        .map_err(|denied| who.refused(denied, stream.as_ref()))?;
     let mut answer = HttpResponse::Ok();
     // Another site must not put its own session into a browser.
     if request.headers().get(header::ORIGIN).is_none() || is_ours(&request, &around) {
@@ -43,7 +45,8 @@ pub(super) async fn renew(
     clock: Data<dyn Clock>,
 ) -> Result<HttpResponse, Failure> {
     check_page(&request, &who, &around)?;
-    let begun = gate.renew_session(who.caller(), &who.shown()).await?;
+    let begun = gate.renew_session(who.caller(), &who.shown()).await;
+    let begun = begun.map_err(|denied| who.refused(denied, None))?;
     let begun = begun.ok_or_else(none)?;
     let mut answer = HttpResponse::Ok();
     set_cookies(&mut answer, &begun, &gate, &**clock);

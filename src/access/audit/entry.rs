@@ -4,7 +4,8 @@
 
 use std::net::IpAddr;
 
-use crate::domain::{Kid, Principal, RequestId, StreamId, Timestamp};
+use crate::access::scheme::Fault;
+use crate::domain::{Denied, Kid, Principal, RequestId, StreamId, Timestamp};
 use crate::store::AuditEntry;
 
 /// The longest text of a column, in bytes.
@@ -35,6 +36,17 @@ pub struct Ruling<'a> {
     pub policy: &'a str,
     /// More.
     pub detail: Option<&'a serde_json::Value>,
+}
+
+/// The reason of a refusal as a word for programs: the words that `token verify` has, where a token
+/// is to blame.
+pub fn reason_code(denied: &Denied) -> &'static str {
+    match denied {
+        Denied::BadCredential(sentence) => {
+            Fault::code_of(sentence).unwrap_or_else(|| denied.code())
+        }
+        other => other.code(),
+    }
 }
 
 /// What sort of row it is.

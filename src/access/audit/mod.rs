@@ -15,7 +15,7 @@ mod verify;
 mod writer;
 
 pub use config::{AuditConfig, OnOverflow};
-pub use entry::Ruling;
+pub use entry::{Ruling, reason_code};
 pub use trail::{Overflow, Trail};
 pub use verify::{AuditChain, AuditFault, AuditReport, AuditWrong, verify};
 pub use writer::Writer;

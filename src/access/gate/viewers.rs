@@ -40,6 +40,13 @@ pub struct Caller {
     fault: Option<Denied>,
 }
 
+impl Caller {
+    /// The first of whom a token speaks for; whoever signs parts of the request is not known yet.
+    pub fn principal(&self) -> Option<&Arc<Principal>> {
+        self.tokens.first()
+    }
+}
+
 /// What vouches for a request for one stream.
 struct Vouchers {
     signed: Vec<Arc<Principal>>,
