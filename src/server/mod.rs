@@ -22,6 +22,7 @@ mod pages;
 mod play;
 mod progress;
 mod proxy;
+mod query;
 mod revocations;
 mod revoke;
 mod rotate;

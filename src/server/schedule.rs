@@ -3,16 +3,16 @@
 //! The one place that writes a key into JSON, from what a `Permit<Lease>` revealed. Must not know:
 //! how periods are issued.
 
-use std::str::FromStr;
 use std::time::Duration;
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use tokio::time::timeout;
 
 use super::envelope::Surroundings;
 use super::error::Failure;
 use super::guard::Permitted;
+use super::query::{Parameters, out_of_bounds};
 use super::streams::unstored;
 use crate::access::{Gate, Grants, Lease, Permit};
 use crate::api::{PeriodView, ScheduleView, Text, WireKey};
@@ -51,22 +51,20 @@ const LONGEST_WAIT: u64 = 10;
 const MOST_PERIODS: u32 = 1000;
 
 impl Ask {
-    /// Other names are left alone: a credential may be among them.
     fn parse(query: &str) -> Result<Self, Failure> {
-        let pairs = Query::<Vec<(String, String)>>::from_query(query);
-        let pairs = pairs.map_or_else(|_| Vec::new(), Query::into_inner);
+        let asked = Parameters::of(query);
         let ask = Self {
             lease: LeaseRequest {
-                from: value(&pairs, "from")?,
-                count: value(&pairs, "count")?,
-                rendition: value(&pairs, "rendition")?,
-                known: value(&pairs, "known")?,
-                instance: value(&pairs, "instance")?,
+                from: asked.value("from")?,
+                count: asked.value("count")?,
+                rendition: asked.value("rendition")?,
+                known: asked.value("known")?,
+                instance: asked.value("instance")?,
             },
-            wait: value(&pairs, "wait")?,
+            wait: asked.value("wait")?,
         };
         match (ask.lease.count, ask.wait) {
-            (Some(0 | 1001..), _) => Err(out_of_bounds("count", 1, MOST_PERIODS.into())),
+            (Some(0 | 1001..), _) => Err(out_of_bounds("count", 1, MOST_PERIODS)),
             (_, Some(11..)) => Err(out_of_bounds("wait", 0, LONGEST_WAIT)),
             _ => Ok(ask),
         }
@@ -76,21 +74,6 @@ impl Ask {
     fn hold(&self) -> Option<(u64, Duration)> {
         Some((self.lease.known?, Duration::from_secs(self.wait?)))
     }
-}
-
-fn value<T: FromStr>(pairs: &[(String, String)], name: &str) -> Result<Option<T>, Failure> {
-    let Some((_, text)) = pairs.iter().find(|(key, _)| key == name) else {
-        return Ok(None);
-    };
-    let parsed = text.parse().map(Some);
-    parsed
-        .map_err(|_| Failure::bad_request(&format_args!("query parameter '{name}' cannot be read")))
-}
-
-fn out_of_bounds(name: &str, least: u64, most: u64) -> Failure {
-    Failure::bad_request(&format_args!(
-        "query parameter '{name}' is {least} to {most}"
-    ))
 }
 
 fn view(leased: &Leased, grants: &Grants, permit: &Permit<Lease>, now: Timestamp) -> ScheduleView {
