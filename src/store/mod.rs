@@ -17,6 +17,7 @@ mod heed;
 mod inspect;
 mod leases;
 mod link;
+mod live;
 mod masters;
 mod periods;
 mod postgres;
@@ -50,6 +51,10 @@ pub use freshness::Freshness;
 pub use heed::Heed;
 pub use inspect::Inspected;
 pub use leases::{Held, Hold};
+pub use live::{
+    Claim, Claimed, Holding, Renewed, SessionFilter, SessionName, SessionRow, Sighting, Slots,
+    Watching,
+};
 pub use masters::SealedUnder;
 pub use periods::{KeyRow, NewPeriod, PeriodRow};
 pub use progress::{Heartbeat, Reach, Recorded, Report, Usage};
@@ -92,6 +97,8 @@ enum Backend {
 enum Lock<'s> {
     /// One stream: its row, eras, periods, ledger, encryptors, claims and runs.
     Stream(&'s StreamId),
+    /// A viewer's sessions.
+    Viewer(&'s SessionName),
     /// Everything: what looks at several streams, or at none.
     All,
     /// The rows that it writes, each only if it is still as it was read.

@@ -154,6 +154,10 @@ impl Database {
         let query = match lock {
             Lock::Rows => return Ok(tx),
             Lock::All => sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ALL),
+            Lock::Viewer(name) => {
+                let viewer = format!("viewer {} {}", name.scheme, name.subject);
+                sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(hash(&viewer))
+            }
             Lock::Stream(stream) => {
                 let both = "SELECT pg_advisory_xact_lock_shared($1), pg_advisory_xact_lock($2)";
                 sqlx::query(both).bind(ALL).bind(hash(stream.as_str()))
