@@ -12,6 +12,7 @@ use super::config::{AccessConfigError, Config};
 use super::credential::Credential;
 use super::entitlement::{self, Entitlement, Roster, RosterError};
 use super::grant::Grants;
+use super::live::{Live, Survey};
 use super::permit::{Act, Admitted, Operate, Oversee, Permit, StreamAction};
 use super::policy::Policies;
 use super::revocation::Revocations;
@@ -34,6 +35,7 @@ pub struct Gate {
     sessions: Arc<Sessions>,
     entitlement: Entitlement,
     grants: Arc<Grants>,
+    live: Arc<Live>,
     revocations: Revocations,
     uses: Uses,
     store: Store,
@@ -54,6 +56,7 @@ impl Gate {
         let sessions = Arc::new(Sessions::new(&config.sessions, ring)?);
         let ours = (Arc::clone(&grants), Arc::clone(&sessions));
         Ok(Self {
+            live: Live::new(*config.sessions.lease.0, store.clone(), Arc::clone(&clock)),
             schemes: Schemes::new(
                 &config.schemes,
                 &config.client_certificates,
@@ -136,6 +139,17 @@ impl Gate {
             true => Ok(Permit::new(Seal(()), who.share(), ())),
             false => Err(Denied::WrongStream),
         }
+    }
+
+    /// Leave to look at the viewers of the streams that the operator's credential is for.
+    pub fn survey(&self, who: &Admitted) -> Result<Survey, Denied> {
+        self.capable::<Operate>(who)?;
+        Ok(Survey::new(Seal(()), who.share()))
+    }
+
+    /// The live sessions.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
     }
 
     /// Whether the credential behind a permit is still in time, for a request that has waited

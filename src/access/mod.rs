@@ -13,6 +13,7 @@ mod fields;
 mod gate;
 mod grant;
 mod heed;
+mod live;
 pub mod mint;
 mod permit;
 mod policy;
@@ -38,6 +39,7 @@ pub use entitlement::{
 };
 pub use gate::{Caller, Gate};
 pub use grant::Grants;
+pub use live::{Listing, Live, Survey};
 pub use permit::{
     Act, Admitted, Deliver, Lease, Operate, Oversee, Permit, Play, Progress, Read, Register,
     Rotate, StreamAction, Viewing,

@@ -6,6 +6,7 @@
 
 mod entitlement;
 mod key;
+mod live;
 mod problem;
 mod progress;
 mod revocation;
@@ -19,6 +20,7 @@ pub use entitlement::{
     EntitledStreams, EntitlementList, EntitlementRequest, EntitlementView, InvalidationRequest,
 };
 pub use key::WireKey;
+pub use live::{LiveSession, LiveSessions, StreamViewers, Viewers};
 pub use problem::Problem;
 pub use progress::{Claim, PeriodUse, ProgressReply, ProgressReport, RenditionProgress};
 pub use revocation::{

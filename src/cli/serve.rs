@@ -34,12 +34,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     init_logging(&config.log)?;
     let stop = shutdown_signal()?;
     let store = Store::open(&config.store).await?;
-    let (server, keys, writer) = open(&config, store.clone())
+    let (server, live, keys, writer) = open(&config, store.clone())
         .await
         .and_then(|parts| {
-            let keys = parts.1.clone();
+            let (live, keys) = (Arc::clone(parts.0.live()), parts.1.clone());
             let (trail, writer) = trail(&config, store)?;
-            Ok((bind(&config, parts, trail, Vec::new())?, keys, writer))
+            Ok((bind(&config, parts, trail, Vec::new())?, live, keys, writer))
         })
         .with_context(|| path.display().to_string())?;
     tracing::info!(
@@ -56,6 +56,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         tracing::info!("stopping");
     };
     run_with_sweeps(server, &keys, writer, stop).await?;
+    if let Err(error) = live.write().await {
+        tracing::warn!(%error, "the last seconds of live sessions are not written down");
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -98,6 +101,7 @@ pub(super) async fn open(config: &Config, store: Store) -> anyhow::Result<(Arc<G
         entropy.clone(),
     )?);
     let keys = Arc::new(Keys::new(&config.keys, store.clone(), ring, clock, entropy));
+    gate.live().follow();
     keys.follow(vec![gate.clone()]).await?;
     gate.keep_entitled();
     match keys.ready().await {

@@ -107,6 +107,12 @@ pub enum Denied {
     /// The stream's policy allows other pages than the one that asks.
     #[error("the stream's policy does not allow the page that asks: {0}")]
     WrongPage(&'static str),
+    /// The viewer has as many sessions as allowed.
+    #[error("the viewer has as many sessions as allowed")]
+    TooManySessions,
+    /// A newer session of the same viewer has the slot of this one.
+    #[error("a newer session of the viewer has taken this one's place")]
+    Displaced,
     /// The client's address is not the one that the credential is bound to.
     #[error("the client's address is not the one that the credential is bound to")]
     WrongAddress,

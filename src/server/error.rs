@@ -343,6 +343,10 @@ impl From<Denied> for Failure {
             | Denied::WrongAddress
             | Denied::NotEntitled
             | Denied::Revoked(_) => Code::Forbidden,
+            // What an app can tell its viewer, who may end another session.
+            Denied::TooManySessions | Denied::Displaced => {
+                return Self::new(Code::Forbidden).detail(&denied).reason(&denied);
+            }
             Denied::UnknownKey => Code::NotFound,
             Denied::KeyGone => Code::Gone,
             Denied::Undecided(_) => Code::Unavailable,

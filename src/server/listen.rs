@@ -108,7 +108,8 @@ impl Server {
         let open_files = raise_open_files();
         let bounds = Bounds::within(open_files, workers, config.origin.is_some());
         let metrics = Metrics::with(deps.gate.entitlement_measures());
-        let metrics = Arc::new(metrics.with_audit(&deps.trail.measures()));
+        let metrics = metrics.with_audit(&deps.trail.measures());
+        let metrics = Arc::new(metrics.with_live(&deps.gate.live().measures()));
         let build = Build {
             config,
             clock: &deps.clock,

@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::audit::AuditMeasures;
 use super::listener::{ListenerFamilies, ListenerMeasures};
-use super::{EntitlementMeasures, Latency};
+use super::{EntitlementMeasures, Latency, LiveMeasures};
 
 /// A request's route template and answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -125,6 +125,13 @@ impl Metrics {
     #[must_use]
     pub fn with_audit(mut self, measures: &AuditMeasures) -> Self {
         measures.register(&mut self.registry);
+        self
+    }
+
+    /// With the measures of live sessions, which the gate counts by.
+    #[must_use]
+    pub fn with_live(mut self, live: &LiveMeasures) -> Self {
+        live.register(&mut self.registry);
         self
     }
 

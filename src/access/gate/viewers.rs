@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::{Gate, Seal};
 use crate::access::credential::Credential;
-use crate::access::entitlement::Question;
+use crate::access::entitlement::{Entitled, Question};
 use crate::access::grant::end_of;
+use crate::access::live::{Facts, SessionRules};
 use crate::access::permit::{Act, Admitted, Deliver, Permit, Play, Viewing};
 use crate::access::policy::{BindIp, Policy};
 use crate::access::revoke::{self, Revocation, RevokeError};
@@ -84,10 +85,12 @@ impl Gate {
         let good = self.good::<Deliver>(caller, &vouchers, opens)?;
         let key = key.filter(|_| !good.is_empty()).ok_or(Denied::UnknownKey)?;
         let (who, policy) = self.decide(&good, shown, &key.stream)?;
-        self.entitled(who, policy, &key.stream, shown.ip).await?;
+        let entitled = self.entitled(who, policy, &key.stream, shown.ip).await?;
         if !key.state.is_delivered() {
             return Err(Denied::KeyGone);
         }
+        self.watch(who, policy, entitled, (shown, &key.stream))
+            .await?;
         self.uses.spend(who).await?;
         Ok(Permit::new(Seal(()), Arc::clone(who), key.clone()))
     }
@@ -106,7 +109,8 @@ impl Gate {
             return Err(Denied::WrongStream);
         }
         let (who, policy) = self.decide(&good, shown, stream)?;
-        self.entitled(who, policy, stream, shown.ip).await?;
+        let entitled = self.entitled(who, policy, stream, shown.ip).await?;
+        self.watch(who, policy, entitled, (shown, stream)).await?;
         self.uses.spend(who).await?;
         let is_bound = policy.binding() != BindIp::Off;
         let viewing = Viewing {
@@ -207,7 +211,11 @@ impl Gate {
         let (clock, entropy) = (&*self.clock, &*self.entropy);
         let store = self.revocations.store();
         revoke::write(store, revocation, ITS_VIEWER, clock, entropy).await?;
-        Ok(self.revocations.read().await?)
+        self.revocations.read().await?;
+        if let Err(denied) = self.live.end(&who.scheme, &who.session).await {
+            tracing::warn!(%denied, "the session has ended, and keeps its slot for its lease");
+        }
+        Ok(())
     }
 
     /// Of the good tokens, the one that the stream's policy takes, and that policy.
@@ -221,6 +229,31 @@ impl Gate {
         let who = policy.choose(good)?;
         policy.check(who, shown, self.clock.now())?;
         Ok((who, policy))
+    }
+
+    /// Notes that somebody watches, if its session may; a slot is taken last, so that nobody who is
+    /// refused otherwise takes another's.
+    async fn watch(
+        &self,
+        who: &Principal,
+        policy: &Policy,
+        entitled: Entitled,
+        (shown, stream): (&Credential<'_>, &StreamId),
+    ) -> Result<(), Denied> {
+        let facts = Facts {
+            stream,
+            ip: shown.ip,
+            user_agent: shown.header("user-agent"),
+        };
+        let rules = SessionRules {
+            limit: policy.limit(entitled.max_sessions),
+            // What names an address itself was checked already.
+            bind: match who.address {
+                Some(_) => BindIp::Off,
+                None => policy.binding(),
+            },
+        };
+        self.live.admit(who, &facts, rules).await
     }
 
     /// Whether something was presented that a scheme reads which verifies a request for one content
@@ -266,12 +299,12 @@ impl Gate {
         policy: &Policy,
         stream: &StreamId,
         ip: Option<IpAddr>,
-    ) -> Result<(), Denied> {
+    ) -> Result<Entitled, Denied> {
         if who.kind == PrincipalKind::Probe || !policy.asks_entitlement() {
-            return Ok(());
+            return Ok(Entitled::default());
         }
         let question = Question::of(who, stream, ip);
-        self.entitlement.check(&question).await.map(drop)
+        self.entitlement.check(&question).await
     }
 }
 

@@ -103,6 +103,6 @@ fn yes() -> bool {
     true
 }
 
-fn half_a_minute() -> Text<humantime::Duration> {
+pub(super) fn half_a_minute() -> Text<humantime::Duration> {
     Text(Duration::from_secs(30).into())
 }

@@ -33,10 +33,27 @@ pub(super) struct Policy {
     require: Vec<String>,
     /// Whether the viewer need not be entitled.
     is_free: bool,
-    limit: Option<SessionLimit>,
+    max_sessions: Option<u32>,
+    at_limit: AtLimit,
     bind: BindIp,
     pages: Pages,
     max_life: Option<Duration>,
+}
+
+/// What happens at a limit, whoever sets it.
+#[derive(Debug, Clone, Copy)]
+struct AtLimit {
+    kind: LimitKind,
+    grace: Duration,
+}
+
+impl Default for AtLimit {
+    fn default() -> Self {
+        Self {
+            kind: LimitKind::default(),
+            grace: *config::half_a_minute().0,
+        }
+    }
 }
 
 /// How many sessions one viewer may have at once.
@@ -89,11 +106,11 @@ impl Policy {
             accept: config.accept.clone(),
             require: config.require.clone(),
             is_free: !config.entitlement,
-            limit: config.max_sessions.map(|max| SessionLimit {
-                max,
+            max_sessions: config.max_sessions,
+            at_limit: AtLimit {
                 kind: config.limit,
                 grace: *config.grace.0,
-            }),
+            },
             bind: config.bind_ip,
             pages: Pages {
                 origins: pages(&config.origins),
@@ -177,9 +194,12 @@ impl Policy {
         !self.is_free
     }
 
-    /// The limit of sessions, if there is one.
-    pub(super) fn limit(&self) -> Option<SessionLimit> {
-        self.limit
+    /// The limit of sessions, if there is one: of the policy's and what the entitlement says, the
+    /// smaller.
+    pub(super) fn limit(&self, entitled: Option<u32>) -> Option<SessionLimit> {
+        let max = [self.max_sessions, entitled].into_iter().flatten().min()?;
+        let AtLimit { kind, grace } = self.at_limit;
+        Some(SessionLimit { max, kind, grace })
     }
 
     /// How sessions are bound to addresses.

@@ -165,7 +165,7 @@ fn the_first_policy_that_matches_decides() {
     let policies = Policies::new(&configs, &schemes()).unwrap();
     let max = |stream: &str| {
         let stream = stream.parse().unwrap();
-        policies.of(&stream).limit().map(|limit| limit.max)
+        policies.of(&stream).limit(None).map(|limit| limit.max)
     };
     assert_eq!(max("live/a"), Some(1));
     assert_eq!(max("live/b"), Some(2));

@@ -13,6 +13,10 @@ use crate::domain::Timestamp;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionsConfig {
+    /// How long a viewer's session, of whatever kind, is live after it fetched something, and holds
+    /// one of the slots that its viewer may have. Longer than a key's period, since a player asks for
+    /// a key once in it. Default `"15m"`.
+    pub lease: Text<humantime::Duration>,
     /// How long one lasts without being renewed. Default `"4h"`.
     pub life: Text<humantime::Duration>,
     /// How long one lasts at most, however often it is renewed. Default `"24h"`.
@@ -44,6 +48,9 @@ pub enum SameSite {
 /// What is wrong with the section.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SessionsFault {
+    /// Nobody would be seen.
+    #[error("lease must be at least 1s")]
+    Lease,
     /// Nobody could use one.
     #[error("life must be at least 1s, and longest at least life")]
     Life,
@@ -56,6 +63,7 @@ impl Default for SessionsConfig {
     fn default() -> Self {
         let hours = |count: u64| Text(Duration::from_secs(3600 * count).into());
         Self {
+            lease: Text(Duration::from_secs(15 * 60).into()),
             life: hours(4),
             longest: hours(24),
             outlive_token: false,
@@ -75,6 +83,9 @@ pub(super) struct Lives {
 
 impl Lives {
     pub(super) fn new(config: &SessionsConfig) -> Result<Self, SessionsFault> {
+        if *config.lease.0 < Duration::from_secs(1) {
+            return Err(SessionsFault::Lease);
+        }
         let (life, longest) = (*config.life.0, *config.longest.0);
         if life < Duration::from_secs(1) || longest < life {
             return Err(SessionsFault::Life);

@@ -1,0 +1,238 @@
+//! Live sessions: how many a viewer may have at once, from where, and who watches now.
+//!
+//! A session that is known here and was seen within the lease costs a key request no I/O. One that
+//! is new, or comes back, claims a slot in the store where its stream has a limit; where it has none
+//! it is known from memory alone, and written down a little later. Must not know: HTTP, or what a
+//! credential looks like.
+
+mod memory;
+mod names;
+mod rules;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use crate::domain::{Clock, Denied, Principal, PrincipalKind, StreamId, Timestamp};
+use crate::store::{Claim, Claimed, Holding, SessionName, Store, StoreError, Watching};
+use crate::telemetry::{LiveMeasures, Refused};
+use memory::{Glance, Memory, Seen, Session};
+use names::Key;
+use write::Writing;
+
+pub(super) use rules::SessionRules;
+pub use survey::{Listing, Survey};
+
+/// For how long a refusal is remembered: a client that asks and asks does not reach the store.
+const REFUSED_FOR: Duration = Duration::from_secs(1);
+/// Refusals that are remembered.
+const MOST_REFUSED: u64 = 100_000;
+
+/// What a request says of where it comes from, and what for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    /// What it watches.
+    pub(super) stream: &'a StreamId,
+    /// The client's address, behind trusted proxies.
+    pub(super) ip: Option<IpAddr>,
+    /// Its `User-Agent`.
+    pub(super) user_agent: Option<&'a str>,
+}
+
+/// Every session that this server knows.
+pub struct Live {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    lease: Duration,
+    sessions: Memory,
+    refused: Cache<Key, (Denied, Duration)>,
+    measures: LiveMeasures,
+    writing: tokio::sync::Mutex<Writing>,
+}
+
+impl Live {
+    /// No session is known yet.
+    pub(super) fn new(lease: Duration, store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let refused = Cache::builder()
+            .max_capacity(MOST_REFUSED)
+            .time_to_live(2 * REFUSED_FOR)
+            .build();
+        Arc::new(Self {
+            store,
+            clock,
+            lease,
+            sessions: Memory::default(),
+            refused,
+            measures: LiveMeasures::default(),
+            writing: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Notes that `who` watches, if its session may.
+    ///
+    /// Refuses with [`Denied::TooManySessions`], [`Denied::Displaced`], [`Denied::WrongAddress`], or
+    /// [`Denied::Undecided`] if a slot is to be claimed and the store is away.
+    pub(super) async fn admit(
+        &self,
+        who: &Principal,
+        facts: &Facts<'_>,
+        rules: SessionRules,
+    ) -> Result<(), Denied> {
+        if matches!(who.kind, PrincipalKind::Probe | PrincipalKind::Machine) {
+            return Ok(());
+        }
+        let key = names::key(&who.scheme, &who.session, &who.subject);
+        let seen = Seen {
+            at: self.clock.steady(),
+            lease: self.lease,
+            facts,
+            rules,
+        };
+        let admitted = match self.sessions.glance(&key, &seen) {
+            Glance::Good => return Ok(()),
+            Glance::Elsewhere => Err(Denied::WrongAddress),
+            Glance::Lapsed | Glance::Ended => Box::pin(self.begin(key, who, &seen)).await,
+        };
+        if let Err(denied) = &admitted {
+            self.measures.count(reason(denied));
+        }
+        admitted
+    }
+
+    /// The session is over: its slot is free at once.
+    pub(super) async fn end(&self, scheme: &str, session: &str) -> Result<(), Denied> {
+        let now = self.clock.now();
+        let ended = self.store.end_session(scheme, session, now).await;
+        for name in ended.map_err(|error| away(&error))? {
+            self.sessions
+                .end(&names::key_of(&name), self.clock.steady());
+        }
+        self.refused.invalidate_all();
+        Ok(())
+    }
+
+    /// What is measured.
+    pub fn measures(self: &Arc<Self>) -> LiveMeasures {
+        let live = Arc::downgrade(self);
+        self.measures.watching(move || {
+            let live = live.upgrade();
+            live.map(|live| live.sessions.watched(live.clock.steady(), live.lease))
+                .unwrap_or_default()
+        })
+    }
+
+    /// A session that is new here, or comes back.
+    async fn begin(&self, key: Key, who: &Principal, seen: &Seen<'_>) -> Result<(), Denied> {
+        if let Some((denied, until)) = self.refused.get(&key)
+            && seen.at < until
+        {
+            return Err(denied);
+        }
+        if seen.rules.is_binding() && seen.facts.ip.is_none() {
+            return Err(Denied::WrongAddress);
+        }
+        let name = names::name(&who.scheme, &who.session, &who.subject);
+        let at = Arc::new(watching(&name, seen.facts));
+        let is_free = seen.rules.is_empty();
+        if is_free && !self.sessions.has_ended(&key, seen.at) {
+            self.sessions
+                .keep(key, Session::sighted(name, at, seen), seen);
+            return Ok(());
+        }
+        match self.claim(&name, &at, seen.rules).await {
+            Ok(Claimed::Held(held)) => {
+                self.heed(&name, &held.displaced);
+                let over = held.over.map(|over| self.steady(over));
+                self.sessions
+                    .keep(key, Session::claimed(name, at, seen, &held, over), seen);
+                Ok(())
+            }
+            Ok(lost) => Err(self.refuse(key, refusal(&lost), seen.at)),
+            Err(_) if is_free => Ok(()),
+            Err(error) => Err(away(&error)),
+        }
+    }
+
+    async fn claim(
+        &self,
+        name: &SessionName,
+        at: &Watching,
+        rules: SessionRules,
+    ) -> Result<Claimed, StoreError> {
+        let is_near = |home| rules.is_near(home, at.address);
+        let claim = Claim {
+            at,
+            slots: rules.slots(),
+            is_near: &is_near,
+            now: self.clock.now(),
+            lease: self.lease,
+        };
+        self.store.claim_session(name, &claim).await
+    }
+
+    /// Sessions of the same viewer that lost their slots.
+    fn heed(&self, name: &SessionName, displaced: &[(String, Timestamp)]) {
+        for (session, over) in displaced {
+            let key = names::key(&name.scheme, session, &name.subject);
+            self.sessions.end(&key, self.steady(*over));
+        }
+    }
+
+    fn refuse(&self, key: Key, denied: Denied, at: Duration) -> Denied {
+        self.refused.insert(key, (denied.clone(), at + REFUSED_FOR));
+        denied
+    }
+
+    /// The steady clock's time of a moment, at the earliest now.
+    fn steady(&self, moment: Timestamp) -> Duration {
+        self.clock.steady() + moment.since(self.clock.now())
+    }
+
+    /// The wall clock's time of a moment that is past.
+    fn wall(&self, moment: Duration) -> Timestamp {
+        self.clock
+            .now()
+            .minus(self.clock.steady().saturating_sub(moment))
+    }
+
+    /// Who was seen after this is live.
+    fn alive(&self) -> Timestamp {
+        self.clock.now().minus(self.lease)
+    }
+}
+
+fn watching(name: &SessionName, facts: &Facts<'_>) -> Watching {
+    Watching {
+        stream: facts.stream.clone(),
+        address: facts.ip.map(|ip| ip.to_canonical()),
+        device: names::device(name, facts.ip, facts.user_agent),
+    }
+}
+
+fn refusal(lost: &Claimed) -> Denied {
+    match lost {
+        Claimed::Full => Denied::TooManySessions,
+        Claimed::Elsewhere => Denied::WrongAddress,
+        Claimed::Displaced | Claimed::Held(Holding { .. }) => Denied::Displaced,
+    }
+}
+
+fn reason(denied: &Denied) -> Refused {
+    match denied {
+        Denied::TooManySessions => Refused::TooMany,
+        Denied::Displaced => Refused::Displaced,
+        Denied::WrongAddress => Refused::Address,
+        _ => Refused::Undecided,
+    }
+}
+
+fn away(error: &StoreError) -> Denied {
+    tracing::debug!(%error, "no slot can be claimed");
+    Denied::Undecided("the store of live sessions is away")
+}
