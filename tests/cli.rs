@@ -9,13 +9,14 @@ use serde_json::Value;
 use crate::harness::binary::{mint, printed, run};
 use crate::harness::serve::Serve;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "demo",
     "serve",
     "encrypt",
     "stream",
     "token",
     "credential",
+    "session",
     "keystore",
     "config",
     "storm",

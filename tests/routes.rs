@@ -38,7 +38,7 @@ const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
 const INVALIDATE: &str = "/v1/entitlements/invalidate";
 
 /// Rows that take something away stand last.
-const MATRIX: [Row; 31] = {
+const MATRIX: [Row; 33] = {
     use Listener::{Ops, Public};
     use Right::{Operator, Packager, Viewer};
     let managed = [401, 401, 401, 403, 403, 200];
@@ -130,6 +130,20 @@ const MATRIX: [Row; 31] = {
         Row(Ops, "GET", "/healthz", Operator, OPEN),
         Row(Ops, "GET", "/readyz", Operator, OPEN),
         Row(Ops, "GET", "/metrics", Operator, OPEN),
+        Row(
+            Ops,
+            "GET",
+            "/v1/viewers",
+            Operator,
+            [401, 401, 401, 200, 403, 200],
+        ),
+        Row(
+            Ops,
+            "GET",
+            "/v1/sessions",
+            Operator,
+            [401, 401, 401, 200, 403, 200],
+        ),
         Row(
             Ops,
             "POST",

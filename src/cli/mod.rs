@@ -14,6 +14,7 @@ mod keystore;
 mod memory;
 mod revoke;
 mod serve;
+mod session;
 mod span;
 mod storm;
 mod stream;
@@ -56,6 +57,9 @@ enum Command {
     /// Manage who may watch, where the entitlement source is the store.
     #[command(subcommand)]
     Entitlement(entitlement::EntitlementCommand),
+    /// See who watches.
+    #[command(subcommand)]
+    Session(session::SessionCommand),
     /// The keystore: make, rekey, back up, restore, migrate, verify.
     #[command(subcommand)]
     Keystore(keystore::KeystoreCommand),
@@ -129,6 +133,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Credential(command) => block_on(credential::run(command)),
         Command::Revoke(args) => block_on(revoke::run(args)),
         Command::Entitlement(command) => block_on(entitlement::run(command)),
+        Command::Session(command) => block_on(session::run(command)),
         Command::Keystore(command) => block_on(keystore::run(command)),
         Command::Audit(command) => return block_on(audit::run(command)),
         Command::Config(command) => config::run(&command),

@@ -15,6 +15,7 @@ mod error;
 mod files;
 mod guard;
 mod listen;
+mod live;
 mod openapi;
 mod ops;
 mod origin;

@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, Resource};
 
 use super::error::{Code, Failure};
 use super::{
-    deliver, entitlements, openapi, ops, origin, play, progress, revocations, revoke, rotate,
+    deliver, entitlements, live, openapi, ops, origin, play, progress, revocations, revoke, rotate,
     schedule, sessions, streams,
 };
 use crate::domain::Action;
@@ -132,6 +132,12 @@ pub const ROUTES: &[Route] = &[
     }),
     ops_route("DELETE", ENTITLEMENT, Some(Action::Operate), || {
         web::to(entitlements::remove)
+    }),
+    ops_route("GET", "/v1/viewers", Some(Action::Operate), || {
+        web::to(live::viewers)
+    }),
+    ops_route("GET", "/v1/sessions", Some(Action::Operate), || {
+        web::to(live::sessions)
     }),
 ];
 

@@ -1,0 +1,20 @@
+//! `hlskey session …`: viewers' sessions, as the store has them.
+//!
+//! Must not know: how a session is verified.
+
+mod ls;
+
+use clap::Subcommand;
+
+/// `hlskey session …`.
+#[derive(Debug, Subcommand)]
+pub(super) enum SessionCommand {
+    /// List the live sessions; what servers saw in the last five seconds may be missing.
+    Ls(ls::LsArgs),
+}
+
+pub(super) async fn run(command: SessionCommand) -> anyhow::Result<()> {
+    match command {
+        SessionCommand::Ls(args) => ls::run(&args).await,
+    }
+}

@@ -1,0 +1,63 @@
+//! `GET /v1/viewers` and `GET /v1/sessions`, on the ops listener: who watches.
+//!
+//! Must not know: how sessions are counted, or whom an operator may see.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::error::Failure;
+use super::guard::Guarded;
+use super::query::{Parameters, out_of_bounds};
+use super::streams::unstored;
+use crate::access::{Gate, Listing};
+use crate::api::{LiveSessions, StreamViewers, Viewers};
+use crate::domain::StreamPattern;
+
+/// Sessions of one answer, unless it is asked for fewer, or at most.
+const USUAL: usize = 100;
+const MOST: usize = 1_000;
+
+pub(super) async fn viewers(
+    request: HttpRequest,
+    who: Guarded,
+    gate: Data<Gate>,
+) -> Result<HttpResponse, Failure> {
+    let survey = gate.survey(&who)?;
+    let pattern: Option<StreamPattern> = Parameters::of(request.query_string()).value("stream")?;
+    let counts = gate.live().viewers(&survey, pattern.as_ref()).await?;
+    let view = Viewers {
+        total: counts.iter().map(|(_, viewers)| viewers).sum(),
+        streams: counts
+            .into_iter()
+            .map(|(stream, viewers)| StreamViewers {
+                stream: stream.to_string(),
+                viewers,
+            })
+            .collect(),
+    };
+    Ok(unstored(&mut HttpResponse::Ok(), &view))
+}
+
+pub(super) async fn sessions(
+    request: HttpRequest,
+    who: Guarded,
+    gate: Data<Gate>,
+) -> Result<HttpResponse, Failure> {
+    let survey = gate.survey(&who)?;
+    let asked = Parameters::of(request.query_string());
+    let limit = asked.value("limit")?.unwrap_or(USUAL);
+    if !(1..=MOST).contains(&limit) {
+        return Err(out_of_bounds("limit", 1, MOST));
+    }
+    let listing = Listing {
+        viewer: asked.value("viewer")?,
+        streams: asked.value("stream")?,
+        after: asked.value("after")?,
+        limit,
+    };
+    let listed = gate.live().list(&survey, &listing).await;
+    let listed = listed.ok_or_else(|| Failure::bad_request(&"after is no 'next' of ours"))?;
+    let (sessions, next) = listed?;
+    let view = LiveSessions { sessions, next };
+    Ok(unstored(&mut HttpResponse::Ok(), &view))
+}
