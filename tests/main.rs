@@ -75,3 +75,5 @@ mod tidy;
 mod tls;
 #[cfg(test)]
 mod token;
+#[cfg(test)]
+mod viewers;
