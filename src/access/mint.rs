@@ -15,9 +15,7 @@ pub enum MintError {
     #[error(transparent)]
     Config(#[from] AccessConfigError),
     /// No instance has a key that signs.
-    #[error(
-        "no [schemes.NAME] can sign: one with secret, secret_file or signing_key_file is needed"
-    )]
+    #[error("no [schemes.NAME] can sign: one with a shared secret or signing_key_file is needed")]
     NoSigner,
     /// The server would not take it.
     #[error("the server would refuse the token: {0}")]

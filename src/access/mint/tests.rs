@@ -125,7 +125,7 @@ async fn private_keys_sign_for_public_ones() {
             mint(&bench, &["live/a"])
         };
         assert!(mint_with(own).is_ok());
-        assert!(matches!(mint_with(other), Err(MintError::Refused(_))));
+        assert!(matches!(mint_with(other), Err(MintError::Config(_))));
         assert!(matches!(mint_with(silent), Err(MintError::NoSigner)));
     }
     bench.config.schemes = SchemesConfig::default();

@@ -178,9 +178,10 @@ fn section<T: DeserializeOwned>(name: &str, table: &Table) -> Result<T, SectionE
             return SectionError::Field(message);
         }
         let setting = culprit::<T>(table).unwrap_or_default();
-        let fault = match SECRET.iter().any(|part| setting.contains(part)) {
-            true => "a secret is text in quotes, secrets are a list of such".to_owned(),
-            false => message,
+        let fault = match SECRET.iter().find(|part| setting.contains(**part)) {
+            Some(&"keys") => "a list of tables; what is in them is text in quotes".to_owned(),
+            Some(_) => "a secret is text in quotes, secrets are a list of such".to_owned(),
+            None => message,
         };
         SectionError::Form {
             name: name.to_owned(),

@@ -18,10 +18,22 @@ pub(in crate::access) enum Fault {
     Place,
     /// Too long to look at.
     TooLong,
-    /// Not a JWT header, or its algorithm is none that exists.
+    /// An encrypted token, or one around another.
+    Encrypted,
+    /// Not a JWT header.
     Header,
-    /// A header extension that must be understood, encryption or compression.
+    /// A header extension that must be understood, or compression.
     Extension,
+    /// The header brings a key: `jwk`.
+    HeaderJwk,
+    /// The header says where a key is: `jku`.
+    HeaderJku,
+    /// The header says where a certificate is: `x5u`.
+    HeaderX5u,
+    /// The header brings a certificate: `x5c`.
+    HeaderX5c,
+    /// The algorithm is `none`.
+    Unsigned,
     /// The token names a key that the instance does not have.
     UnknownKey,
     /// No key of the instance is for this algorithm.
@@ -90,6 +102,10 @@ pub(in crate::access) enum Fault {
     RequestHeader,
     /// `catnip` is malformed, or the address in no network of it, or unknown.
     Network,
+    /// The claim that says how often it may be used is malformed.
+    Uses,
+    /// A claim that the instance requires is missing or another.
+    RequiredClaim,
     /// It may do something else.
     Action,
     /// It is for other streams.
@@ -174,7 +190,13 @@ impl Fault {
             Self::Form => "it has the form of no configured scheme",
             Self::Place => "an API key belongs in a header, not in a URL",
             Self::TooLong => "the token is too long",
+            Self::Encrypted => "the token is encrypted, or one around another",
             Self::Header => "the header is malformed or names no algorithm",
+            Self::HeaderJwk => "the header brings a key (jwk): only configured keys verify",
+            Self::HeaderJku => "the header points to a key (jku): only configured keys verify",
+            Self::HeaderX5u => "the header points to a certificate (x5u): none is looked at",
+            Self::HeaderX5c => "the header brings a certificate (x5c): none is looked at",
+            Self::Unsigned => "the token is not signed (alg none)",
             Self::Extension => "the header demands an extension",
             Self::Algorithm => "the algorithm is not one of the scheme's",
             Self::UnknownKey => "the token names no key of the scheme",
@@ -210,6 +232,8 @@ impl Fault {
             Self::Times => "nbf or iat is missing or not in seconds",
             Self::Life => "it lives longer than the scheme allows",
             Self::Kid => "the kid claim is malformed",
+            Self::Uses => "maxuses is not a whole number above zero",
+            Self::RequiredClaim => "a required claim is missing or another",
             Self::NotYet => "it is not valid yet",
             Self::Expired => "it has expired",
             Self::Spent => "it was used as often as it may be",
@@ -229,10 +253,16 @@ impl Fault {
             Self::Form => "unknown_form",
             Self::Place => "place",
             Self::TooLong => "too_long",
+            Self::Encrypted => "encrypted",
             Self::Header => "header",
+            Self::HeaderJwk => "header_jwk",
+            Self::HeaderJku => "header_jku",
+            Self::HeaderX5u => "header_x5u",
+            Self::HeaderX5c => "header_x5c",
+            Self::Unsigned => "unsigned",
+            Self::UnknownKey => "unknown_key",
             Self::Extension => "extension",
             Self::Algorithm => "algorithm",
-            Self::UnknownKey => "unknown_key",
             Self::Path => "path",
             Self::Twice => "duplicate_param",
             Self::UnknownTime => "unknown_time_param",
@@ -262,6 +292,8 @@ impl Fault {
             Self::Times => "time",
             Self::Life => "life",
             Self::Kid => "kid",
+            Self::Uses => "maxuses",
+            Self::RequiredClaim => "required_claim",
             Self::NotYet => "not_yet",
             Self::Expired => "expired",
             Self::Spent => "replay",

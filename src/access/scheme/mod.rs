@@ -35,7 +35,7 @@ pub use config::{SchemeConfig, SchemeFault, SchemesConfig, SectionError};
 pub use edgeauth::{EdgeAuthConfig, EdgeAuthFault, LongLived, MacAlgorithm};
 pub(super) use fault::Fault;
 pub use hdnts::HdntsConfig;
-pub use jwt::{JwtConfig, JwtFault};
+pub use jwt::{ClaimValue, JwtConfig, JwtFault, KeyConfig, RequiredClaim};
 pub use secrets::SecretsFault;
 pub(super) use secrets::secrets;
 pub use securetoken::{HashAlgorithm, SecureTokenConfig};

@@ -5,6 +5,7 @@
 //!
 //! Must not know: signatures, or the present time.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::config::{JwtConfig, JwtFault};
+use super::config::{ClaimValue, JwtConfig, JwtFault, RequiredClaim};
 use crate::access::scheme::Fault;
 use crate::access::scheme::verified::Verified;
 use crate::crypto::sha256;
@@ -29,18 +30,24 @@ const MAX_SECONDS: f64 = 1e11;
 /// The most that clocks may differ.
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 /// Claims with a meaning of their own.
-const RESERVED: [&str; 7] = ["iss", "aud", "exp", "nbf", "iat", "actions", "kid"];
+const RESERVED: [&str; 7] = ["iss", "aud", "exp", "nbf", "iat", "actions", USES];
+/// The claim that says how many keys a token may fetch.
+const USES: &str = "maxuses";
 
 /// What an instance demands of claims.
 pub(super) struct ClaimRules {
     scheme: Arc<str>,
     within: Vec<StreamPattern>,
     actions: Vec<Action>,
-    issuer: Option<String>,
-    audience: Option<String>,
+    issuers: Vec<String>,
+    audiences: Vec<String>,
     leeway: Duration,
     stream_claim: String,
     subject_claim: String,
+    session_claim: Option<String>,
+    kid_claim: String,
+    required: Vec<RequiredClaim>,
+    max_uses: Option<NonZeroU32>,
     max_life: Option<Duration>,
 }
 
@@ -57,11 +64,15 @@ impl ClaimRules {
             scheme: scheme.into(),
             within: config.streams.iter().map(|text| text.0.clone()).collect(),
             actions: config.actions.iter().map(|text| text.0).collect(),
-            issuer: config.issuer.clone(),
-            audience: config.audience.clone(),
+            issuers: config.all_issuers().cloned().collect(),
+            audiences: config.all_audiences().cloned().collect(),
             leeway: *config.leeway.0,
             stream_claim: config.stream_claim.clone(),
             subject_claim: config.subject_claim.clone(),
+            session_claim: config.session_claim.clone(),
+            kid_claim: config.kid_claim.clone(),
+            required: config.required_claims.clone(),
+            max_uses: config.max_uses,
             max_life: config.max_life.as_ref().map(|life| *life.0),
         })
     }
@@ -73,14 +84,16 @@ impl ClaimRules {
         let subject = claims.get(&self.subject_claim).and_then(name);
         let expires = self.expiry(claims)?;
         let not_before = self.not_before(claims)?;
-        let kid = kid(claims)?;
+        let kid = self.kid(claims)?;
+        let uses = self.uses(claims)?;
+        self.check_required(claims)?;
         let actions = self.actions(claims, kid);
         let principal = Principal {
             kind: kind(&actions),
             scheme: Arc::clone(&self.scheme),
             also: Vec::new(),
             subject: subject.ok_or(Fault::Subject)?,
-            session: session(token, claims),
+            session: self.session(token, claims),
             token: token_name(token, claims),
             streams: streams(claims.get(&self.stream_claim)),
             within: self.within.clone(),
@@ -88,7 +101,7 @@ impl ClaimRules {
             kid,
             issued: claims.get("iat").and_then(numeric_date),
             address: None,
-            uses: None,
+            uses,
             expires: Some(expires.plus(self.leeway)),
         };
         Ok(Verified {
@@ -97,26 +110,41 @@ impl ClaimRules {
         })
     }
 
-    fn check_issuer(&self, claims: &Claims) -> Result<(), Fault> {
-        let Some(expected) = &self.issuer else {
-            return Ok(());
-        };
-        let is_it = claims.get("iss").and_then(Value::as_str) == Some(expected);
-        is_it.then_some(()).ok_or(Fault::Issuer)
+    /// Whether claims that nobody has verified yet may be an accepted issuer's.
+    pub(super) fn check_issuer(&self, claims: &Claims) -> Result<(), Fault> {
+        let found = claims.get("iss").and_then(Value::as_str);
+        let is_one = found.is_some_and(|found| self.issuers.iter().any(|issuer| issuer == found));
+        (is_one || self.issuers.is_empty())
+            .then_some(())
+            .ok_or(Fault::Issuer)
     }
 
     /// A token for somebody in particular is refused by everybody else, also by a scheme that has
     /// no name for itself (RFC 7519 §4.1.3).
     fn check_audience(&self, claims: &Claims) -> Result<(), Fault> {
-        let is_it = match (&self.audience, claims.get("aud")) {
-            (None, found) => found.is_none(),
-            (Some(expected), Some(Value::String(one))) => one == expected,
-            (Some(expected), Some(Value::Array(some))) => {
-                some.iter().any(|one| one.as_str() == Some(expected))
-            }
-            (Some(_), _) => false,
+        let is_ours = |name: &Value| {
+            self.audiences
+                .iter()
+                .any(|ours| name.as_str() == Some(ours))
+        };
+        let is_it = match claims.get("aud") {
+            None => self.audiences.is_empty(),
+            Some(Value::Array(some)) => some.iter().any(is_ours),
+            Some(one) => is_ours(one),
         };
         is_it.then_some(()).ok_or(Fault::Audience)
+    }
+
+    fn check_required(&self, claims: &Claims) -> Result<(), Fault> {
+        let said = |name: &String| claims.get(name).filter(|value| !value.is_null());
+        let holds = |required: &RequiredClaim| match required {
+            RequiredClaim::Name(name) => said(name).is_some(),
+            RequiredClaim::Values(values) => values
+                .iter()
+                .all(|(name, wanted)| said(name).is_some_and(|found| is_or_has(found, wanted))),
+        };
+        let all = self.required.iter().all(holds);
+        all.then_some(()).ok_or(Fault::RequiredClaim)
     }
 
     fn expiry(&self, claims: &Claims) -> Result<Timestamp, Fault> {
@@ -153,21 +181,63 @@ impl ClaimRules {
         actions.retain(|action| kid.is_none() || *action == Action::Deliver);
         actions
     }
+
+    /// The session that the token names, else one of the token's own.
+    fn session(&self, token: &str, claims: &Claims) -> String {
+        let claim = self.session_claim.as_deref().unwrap_or("sid");
+        let named = claims.get(claim).and_then(name);
+        named.unwrap_or_else(|| token_name(token, claims))
+    }
+
+    fn kid(&self, claims: &Claims) -> Result<Option<Kid>, Fault> {
+        let Some(value) = claims.get(&self.kid_claim) else {
+            return Ok(None);
+        };
+        let kid = value.as_str().and_then(|text| text.parse().ok());
+        kid.map(Some).ok_or(Fault::Kid)
+    }
+
+    /// The fewer of what the token and the instance say.
+    fn uses(&self, claims: &Claims) -> Result<Option<u32>, Fault> {
+        let most = self.max_uses.map(NonZeroU32::get);
+        let Some(value) = claims.get(USES) else {
+            return Ok(most);
+        };
+        let uses = value.as_u64().filter(|uses| *uses > 0);
+        let uses = u32::try_from(uses.ok_or(Fault::Uses)?).unwrap_or(u32::MAX);
+        Ok(Some(most.map_or(uses, |most| most.min(uses))))
+    }
+}
+
+fn is_or_has(found: &Value, wanted: &ClaimValue) -> bool {
+    let is_it = |found: &Value| match wanted {
+        ClaimValue::Bool(wanted) => found.as_bool() == Some(*wanted),
+        ClaimValue::Number(wanted) => found.as_i64() == Some(*wanted),
+        ClaimValue::Text(wanted) => found.as_str() == Some(wanted),
+    };
+    match found {
+        Value::Array(some) => some.iter().any(is_it),
+        one => is_it(one),
+    }
 }
 
 fn check_names(config: &JwtConfig) -> Result<(), JwtFault> {
+    let session = config.session_claim.as_ref();
     let names = [
-        ("stream_claim", &config.stream_claim),
-        ("subject_claim", &config.subject_claim),
+        ("subject_claim", Some(&config.subject_claim)),
+        ("stream_claim", Some(&config.stream_claim)),
+        ("kid_claim", Some(&config.kid_claim)),
+        ("session_claim", session),
     ];
+    let mut taken: Vec<&str> = RESERVED.to_vec();
     for (option, name) in names {
-        if RESERVED.contains(&name.as_str()) {
+        let Some(name) = name else { continue };
+        // A session may be the token or the viewer: then each has one.
+        let may_be = option == "session_claim" && *name == config.subject_claim;
+        if taken.contains(&name.as_str()) && !may_be {
             return Err(JwtFault::Claim(option, name.clone()));
         }
-    }
-    if config.stream_claim == config.subject_claim {
-        let name = config.stream_claim.clone();
-        return Err(JwtFault::Claim("stream_claim", name));
+        taken.push(name);
     }
     Ok(())
 }
@@ -179,12 +249,6 @@ fn kind(actions: &[Action]) -> PrincipalKind {
     } else {
         PrincipalKind::Machine
     }
-}
-
-/// The session that the token names, else one of the token's own.
-fn session(token: &str, claims: &Claims) -> String {
-    let named = claims.get("sid").and_then(name);
-    named.unwrap_or_else(|| token_name(token, claims))
 }
 
 /// The token's own id, else a digest of it.
@@ -229,14 +293,6 @@ fn numeric_date(value: &Value) -> Option<Timestamp> {
     let seconds = value.as_f64()?;
     let is_seconds = seconds.abs() <= MAX_SECONDS;
     is_seconds.then(|| Timestamp::from_millis((seconds * 1000.0).floor() as i64))
-}
-
-fn kid(claims: &Claims) -> Result<Option<Kid>, Fault> {
-    let Some(value) = claims.get("kid") else {
-        return Ok(None);
-    };
-    let kid = value.as_str().and_then(|text| text.parse().ok());
-    kid.map(Some).ok_or(Fault::Kid)
 }
 
 #[cfg(test)]

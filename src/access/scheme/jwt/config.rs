@@ -2,6 +2,10 @@
 //!
 //! Must not know: the other instances.
 
+mod fault;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,8 +14,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::api::Text;
-use crate::crypto::{PrivateFileError, SecretText};
+use crate::crypto::SecretText;
 use crate::domain::{Action, StreamPattern};
+
+pub use fault::JwtFault;
 
 /// One instance of a scheme.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,11 +30,15 @@ pub struct JwtConfig {
     /// The most that a token may do; a token without the claim `actions` may do what viewers do.
     /// Default `["deliver", "play"]`; `operate` is refused.
     pub actions: Vec<Text<Action>>,
-    /// Algorithms accepted. Default: the first one of the key's sort, `HS256`, `RS256`, `ES256`
+    /// Algorithms accepted. Default: those of `keys`, those that an issuer's key set has, and for
+    /// the keys of the settings below the first one of the key's sort, `HS256`, `RS256`, `ES256`
     /// (`ES384` for a P-384 key) or `EdDSA`.
     pub algorithms: Vec<Algorithm>,
-    /// The shared secret, at least 32 bytes. Exactly one of this, `secret_file` and
-    /// `public_key_file` must be there.
+    /// Keys by name. A token that names one (`kid`) is tried with it, and with those that have no
+    /// name; a token that names none, with all.
+    pub keys: Vec<KeyConfig>,
+    /// The shared secret, at least 32 bytes: a key without a name. At most one of this,
+    /// `secret_file` and `public_key_file`.
     pub secret: Option<SecretText>,
     /// A file with the shared secret, mode 0600; white space around it is not part of it.
     pub secret_file: Option<PathBuf>,
@@ -43,17 +53,31 @@ pub struct JwtConfig {
     pub alternate_public_key_file: Option<PathBuf>,
     /// The private key of `public_key_file`, PEM (PKCS#8), mode 0600. Only `token mint` reads it.
     pub signing_key_file: Option<PathBuf>,
-    /// `iss` must be this. Default: not looked at.
+    /// One more of `issuers`.
     pub issuer: Option<String>,
-    /// `aud` must be or contain this. Default: tokens with an `aud` are refused (RFC 7519
-    /// §4.1.3).
+    /// `iss` must be one of these. Default: not looked at.
+    pub issuers: Vec<String>,
+    /// One more of `audiences`.
     pub audience: Option<String>,
+    /// `aud` must be or contain one of these. Default: tokens with an `aud` are refused (RFC 7519
+    /// §4.1.3).
+    pub audiences: Vec<String>,
     /// How far the issuer's clock may be off, at most 5 minutes. Default `"0s"`.
     pub leeway: Text<humantime::Duration>,
     /// The claim that names streams: an array of patterns, or one. Default `"streams"`.
     pub stream_claim: String,
     /// The claim that names the viewer. Default `"sub"`.
     pub subject_claim: String,
+    /// The claim that names the viewing session. Default: `sid`, else the token's own id, `jti`.
+    pub session_claim: Option<String>,
+    /// The claim that binds a token to one key. Default `"kid"`.
+    pub kid_claim: String,
+    /// What claims must be there besides: names, and tables of names with the value that each must
+    /// be or, where it is a list, contain. Default: none.
+    pub required_claims: Vec<RequiredClaim>,
+    /// How many keys a token may fetch at most; the claim `maxuses` may say fewer. Default: any
+    /// number.
+    pub max_uses: Option<NonZeroU32>,
     /// The longest time from `iat` to `exp`; makes `iat` required. Default: no limit.
     pub max_life: Option<Text<humantime::Duration>>,
 }
@@ -65,6 +89,7 @@ impl Default for JwtConfig {
             streams: vec![Text(StreamPattern::any())],
             actions: Action::VIEWER.map(Text).to_vec(),
             algorithms: Vec::new(),
+            keys: Vec::new(),
             secret: None,
             secret_file: None,
             public_key_file: None,
@@ -73,18 +98,86 @@ impl Default for JwtConfig {
             alternate_public_key_file: None,
             signing_key_file: None,
             issuer: None,
+            issuers: Vec::new(),
             audience: None,
+            audiences: Vec::new(),
             leeway: Text(Duration::ZERO.into()),
             stream_claim: "streams".to_owned(),
             subject_claim: "sub".to_owned(),
+            session_claim: None,
+            kid_claim: "kid".to_owned(),
+            required_claims: Vec::new(),
+            max_uses: None,
             max_life: None,
         }
     }
 }
 
+/// One entry of `keys`. Exactly one of the last four must be there.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyConfig {
+    /// What tokens call it. Default: nothing; it is then tried with every token.
+    #[serde(default)]
+    pub kid: Option<String>,
+    /// Its algorithm, such as `"HS256"`: it verifies nothing by another.
+    pub alg: String,
+    /// The shared secret, at least 32 bytes.
+    #[serde(default)]
+    pub secret: Option<SecretText>,
+    /// A file with the shared secret, mode 0600; white space around it is not part of it.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// The public key, `BEGIN PUBLIC KEY`.
+    #[serde(default)]
+    pub public_key_pem: Option<String>,
+    /// A file with the public key.
+    #[serde(default)]
+    pub public_key_file: Option<PathBuf>,
+}
+
+/// What a token must say besides.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum RequiredClaim {
+    /// That it says something under this name.
+    Name(String),
+    /// What it says, by name: a text, a whole number or a boolean.
+    Values(BTreeMap<String, ClaimValue>),
+}
+
+/// The value of a required claim.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum ClaimValue {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Number(i64),
+    /// Text, to the letter.
+    Text(String),
+}
+
 impl JwtConfig {
+    /// Whether keys come from an issuer's own server.
+    pub(super) fn has_issuer_keys(&self) -> bool {
+        false
+    }
+
+    /// Who may issue tokens; empty for anybody.
+    pub(super) fn all_issuers(&self) -> impl Iterator<Item = &String> {
+        self.issuer.iter().chain(&self.issuers)
+    }
+
+    /// Who tokens may be for; empty for nobody in particular.
+    pub(super) fn all_audiences(&self) -> impl Iterator<Item = &String> {
+        self.audience.iter().chain(&self.audiences)
+    }
+
     /// Every path of the section, for resolving relative ones.
     pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        let listed = self.keys.iter_mut();
+        let listed = listed.flat_map(|key| [&mut key.secret_file, &mut key.public_key_file]);
         [
             &mut self.secret_file,
             &mut self.public_key_file,
@@ -93,53 +186,8 @@ impl JwtConfig {
             &mut self.signing_key_file,
         ]
         .into_iter()
+        .chain(listed)
         .flatten()
         .collect()
     }
-}
-
-/// What is wrong with an instance. No variant holds a secret.
-#[derive(Debug, thiserror::Error)]
-pub enum JwtFault {
-    /// Nothing to verify with.
-    #[error("one of secret, secret_file and public_key_file is needed")]
-    NoKey,
-    /// More than one key where one is meant.
-    #[error("{0} and {1} exclude each other")]
-    TwoKeys(&'static str, &'static str),
-    /// A private file cannot be read.
-    #[error("{0}: {1}")]
-    File(&'static str, #[source] PrivateFileError),
-    /// The public key file cannot be read.
-    #[error("{0}: cannot read {1}: {2}")]
-    Unreadable(&'static str, PathBuf, #[source] std::io::Error),
-    /// The secret could be guessed.
-    #[error("{0} has {1} bytes: at least 32 are needed")]
-    ShortSecret(&'static str, usize),
-    /// A PEM key as a shared secret would let everybody sign who has the public key.
-    #[error("{0} is a PEM key, not a shared secret: use public_key_file")]
-    PemSecret(&'static str),
-    /// Not the PEM of a public key that can be used.
-    #[error(
-        "{0}: {1} is not the PEM of a public key (RSA of 2048 bits or more, P-256, P-384, Ed25519)"
-    )]
-    PublicKey(&'static str, PathBuf),
-    /// Not the PEM of a private key that fits.
-    #[error("signing_key_file: not the PEM (PKCS#8) of the private key of public_key_file")]
-    SigningKey,
-    /// A key that no algorithm uses.
-    #[error("algorithms has none for {0}")]
-    NoAlgorithm(&'static str),
-    /// An algorithm that no key is for.
-    #[error("algorithms has {0:?}, which no configured key is for")]
-    IdleAlgorithm(Algorithm),
-    /// Tokens may never operate.
-    #[error("actions must not have operate: operators use API keys")]
-    Operate,
-    /// Too generous a clock.
-    #[error("leeway is at most 5m")]
-    Leeway,
-    /// One claim cannot mean two things.
-    #[error("{0} must not be '{1}', which has a meaning of its own")]
-    Claim(&'static str, String),
 }

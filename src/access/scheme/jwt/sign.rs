@@ -2,13 +2,12 @@
 //!
 //! Must not know: whether the server will take it; `mint` asks.
 
-use std::path::Path;
-
-use jsonwebtoken::{Algorithm, AlgorithmFamily, EncodingKey, Header, encode};
+use jsonwebtoken::{AlgorithmFamily, EncodingKey, Header, encode};
 use serde_json::{Map, Value};
 
-use super::config::{JwtConfig, JwtFault};
-use super::key;
+use super::config::{ClaimValue, JwtConfig, JwtFault, RequiredClaim};
+use super::configured::{self, ConfiguredKey};
+use super::key_set::Signed;
 use crate::crypto::{SecretText, read_private};
 use crate::domain::{StreamPattern, Timestamp};
 
@@ -26,40 +25,93 @@ pub(in crate::access) fn sign(
     config: &JwtConfig,
     order: Order<'_>,
 ) -> Result<Option<SecretText>, JwtFault> {
-    let keys = key::load(config)?;
-    let algorithm = keys[0].algorithms[0];
-    let key = match (key::shared_secret(config)?, &config.signing_key_file) {
-        (Some(secret), _) => EncodingKey::from_secret(&secret),
-        (None, Some(path)) => private_key(path, algorithm)?,
-        (None, None) => return Ok(None),
+    let keys = configured::load(config)?;
+    if let Some(path) = &config.signing_key_file {
+        let pem = read_private(path)
+            .map_err(|error| JwtFault::File("signing_key_file".to_owned(), error))?;
+        let mut signed = keys
+            .iter()
+            .filter_map(|key| by_pair(config, order, key, &pem));
+        return signed.next().ok_or(JwtFault::SigningKey).map(Some);
+    }
+    let secret = |key: &ConfiguredKey| {
+        let secret = key.secret.as_ref()?;
+        encoded(config, order, key, &EncodingKey::from_secret(secret))
     };
-    let token = encode(&Header::new(algorithm), &claims(config, order), &key);
-    let token = token.map_err(|_| JwtFault::SigningKey)?;
-    Ok(Some(SecretText::new(token)))
+    Ok(keys.iter().find_map(secret))
 }
 
-fn private_key(path: &Path, algorithm: Algorithm) -> Result<EncodingKey, JwtFault> {
-    let pem = read_private(path).map_err(|error| JwtFault::File("signing_key_file", error))?;
-    let key = match algorithm.family() {
-        AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(pem.as_bytes()),
-        AlgorithmFamily::Ec => EncodingKey::from_ec_pem(pem.as_bytes()),
-        AlgorithmFamily::Ed => EncodingKey::from_ed_pem(pem.as_bytes()),
-        AlgorithmFamily::Hmac => return Err(JwtFault::SigningKey),
-    };
-    key.map_err(|_| JwtFault::SigningKey)
+/// Signed with the private key in `pem`, if it is that of the public key `key`.
+fn by_pair(
+    config: &JwtConfig,
+    order: Order<'_>,
+    key: &ConfiguredKey,
+    pem: &str,
+) -> Option<SecretText> {
+    let algorithm = key.key.algorithms[0];
+    let private = private_key(pem.as_bytes(), algorithm.family())?;
+    let token = encoded(config, order, key, &private)?;
+    let (message, signature) = token.expose().rsplit_once('.')?;
+    let is_pair = key.key.verifies(algorithm, Signed { message, signature });
+    is_pair.then_some(token)
+}
+
+fn encoded(
+    config: &JwtConfig,
+    order: Order<'_>,
+    key: &ConfiguredKey,
+    with: &EncodingKey,
+) -> Option<SecretText> {
+    let mut header = Header::new(key.key.algorithms[0]);
+    header.kid.clone_from(&key.key.kid);
+    let token = encode(&header, &claims(config, order), with).ok()?;
+    Some(SecretText::new(token))
+}
+
+fn private_key(pem: &[u8], family: AlgorithmFamily) -> Option<EncodingKey> {
+    match family {
+        AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(pem).ok(),
+        AlgorithmFamily::Ec => EncodingKey::from_ec_pem(pem).ok(),
+        AlgorithmFamily::Ed => EncodingKey::from_ed_pem(pem).ok(),
+        AlgorithmFamily::Hmac => None,
+    }
 }
 
 fn claims(config: &JwtConfig, order: Order<'_>) -> Map<String, Value> {
     let streams: Vec<_> = order.streams.iter().map(StreamPattern::as_str).collect();
-    let mut claims = Map::new();
+    let mut claims = required(config);
     claims.insert(config.stream_claim.clone(), streams.into());
     claims.insert(config.subject_claim.clone(), order.subject.into());
     claims.insert("iat".to_owned(), order.issued.seconds().into());
     claims.insert("exp".to_owned(), order.expires.seconds().into());
-    for (name, value) in [("iss", &config.issuer), ("aud", &config.audience)] {
+    let named = [
+        ("iss", config.all_issuers().next()),
+        ("aud", config.all_audiences().next()),
+    ];
+    for (name, value) in named {
         if let Some(value) = value {
             claims.insert(name.to_owned(), value.as_str().into());
         }
     }
     claims
+}
+
+/// Required claims whose value is known.
+fn required(config: &JwtConfig) -> Map<String, Value> {
+    let known = config
+        .required_claims
+        .iter()
+        .filter_map(|claim| match claim {
+            RequiredClaim::Values(values) => Some(values),
+            RequiredClaim::Name(_) => None,
+        });
+    let json = |value: &ClaimValue| match value {
+        ClaimValue::Bool(value) => Value::from(*value),
+        ClaimValue::Number(value) => Value::from(*value),
+        ClaimValue::Text(value) => Value::from(value.as_str()),
+    };
+    let pairs = known.flatten();
+    pairs
+        .map(|(name, value)| (name.clone(), json(value)))
+        .collect()
 }

@@ -32,6 +32,9 @@ fn what_narrows_a_token_refuses_it_when_it_does_not_hold() {
     let issuer = "issuer = \"us\"";
     let audience = "audience = \"keys\"";
     let life = "max_life = \"60s\"";
+    let several = "issuer = 'us'\nissuers = ['we']\naudiences = ['keys', 'more']";
+    let required = "required_claims = ['mail', { tier = 'gold' }]";
+    let typed = "required_claims = [{ level = 2, adult = true }]";
     let now = START.seconds();
     let cases = [
         ("", json!({}), Ok(())),
@@ -67,6 +70,43 @@ fn what_narrows_a_token_refuses_it_when_it_does_not_hold() {
         (life, json!({}), Err(Fault::Times)),
         ("subject_claim = \"user\"", json!({"user": "bob"}), Ok(())),
         ("subject_claim = \"user\"", json!({}), Err(Fault::Subject)),
+        (several, json!({"iss": "us", "aud": "keys"}), Ok(())),
+        (several, json!({"iss": "we", "aud": ["x", "more"]}), Ok(())),
+        (
+            several,
+            json!({"iss": "them", "aud": "keys"}),
+            Err(Fault::Issuer),
+        ),
+        (
+            several,
+            json!({"iss": "us", "aud": "x"}),
+            Err(Fault::Audience),
+        ),
+        ("", json!({"maxuses": 1}), Ok(())),
+        ("", json!({"maxuses": 0}), Err(Fault::Uses)),
+        ("", json!({"maxuses": -1}), Err(Fault::Uses)),
+        ("", json!({"maxuses": 1.5}), Err(Fault::Uses)),
+        ("", json!({"maxuses": "1"}), Err(Fault::Uses)),
+        (required, json!({"tier": "gold", "mail": "a"}), Ok(())),
+        (required, json!({"tier": ["x", "gold"], "mail": 0}), Ok(())),
+        (
+            required,
+            json!({"tier": "silver", "mail": "a"}),
+            Err(Fault::RequiredClaim),
+        ),
+        (required, json!({"tier": "gold"}), Err(Fault::RequiredClaim)),
+        (required, json!({"mail": "a"}), Err(Fault::RequiredClaim)),
+        (typed, json!({"level": 2, "adult": true}), Ok(())),
+        (
+            typed,
+            json!({"level": "2", "adult": true}),
+            Err(Fault::RequiredClaim),
+        ),
+        (
+            typed,
+            json!({"level": 2, "adult": "true"}),
+            Err(Fault::RequiredClaim),
+        ),
     ];
     for (toml, changes, expected) in cases {
         let found = read(toml, &changes).map(drop);
@@ -138,6 +178,34 @@ fn a_token_for_one_key_is_not_for_playlists() {
     assert_eq!(found.actions, [Action::Deliver]);
 }
 
+#[test]
+fn a_token_is_used_no_more_often_than_it_and_its_scheme_say() {
+    for (toml, changes, uses) in [
+        ("", json!({}), None),
+        ("", json!({"maxuses": 3}), Some(3)),
+        ("", json!({"maxuses": 5_000_000_000_u64}), Some(u32::MAX)),
+        ("max_uses = 2", json!({}), Some(2)),
+        ("max_uses = 2", json!({"maxuses": 3}), Some(2)),
+        ("max_uses = 2", json!({"maxuses": 1}), Some(1)),
+    ] {
+        assert_eq!(read(toml, &changes).unwrap().uses, uses, "{toml} {changes}");
+    }
+}
+
+#[test]
+fn session_and_key_may_have_other_names() {
+    let toml = "session_claim = 'play'\nkid_claim = 'key'";
+    let text = "8c3f7c1e-52a4-4c8e-9b62-0c9d1b0f7a11";
+    let changes = json!({"play": "p1", "sid": "s1", "jti": "j1", "key": text, "kid": "x"});
+    let found = read(toml, &changes).unwrap();
+    assert_eq!(found.session, "p1");
+    assert_eq!(found.kid, Some(text.parse().unwrap()));
+    let without = read(toml, &json!({"sid": "s1", "jti": "j1"})).unwrap();
+    assert_eq!((without.session.as_str(), without.kid), ("j1", None));
+    let by_viewer = read("session_claim = 'sub'", &json!({})).unwrap();
+    assert_eq!(by_viewer.session, "alice");
+}
+
 /// Else a token could live long by being issued late.
 #[test]
 fn under_a_longest_life_a_token_begins_when_it_is_issued() {
@@ -158,6 +226,10 @@ fn options_that_cannot_be_meant_are_refused() {
         "stream_claim = \"sub\"",
         "actions = [\"operate\"]",
         "leeway = \"301s\"",
+        "kid_claim = \"sub\"",
+        "kid_claim = \"maxuses\"",
+        "session_claim = \"streams\"",
+        "session_claim = \"kid\"",
     ] {
         assert!(refused(toml).is_some(), "{toml}");
     }
