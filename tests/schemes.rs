@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::harness::issuer::Issuer;
+use crate::harness::issuer::{Issuer, now};
 use crate::harness::serve::Serve;
 
 const STREAM: &str = "test/seen";
@@ -29,15 +29,6 @@ fn claims_with(changes: &Value) -> Value {
         .unwrap()
         .retain(|_, value| !value.is_null());
     claims
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an issuer has a clock of its own"
-)]
-fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.unwrap().as_secs() as i64
 }
 
 /// The URI of a key of the stream, leased by a new packager.

@@ -12,6 +12,7 @@ use super::scheme::signed::SignedRequests;
 use super::scheme::{Fault, LAST_SECOND, SchemeConfig, SchemesConfig, Verified};
 use crate::crypto::SecretText;
 use crate::domain::{Action, StreamId, StreamPattern, Timestamp};
+use crate::outbound;
 
 pub use super::scheme::request::{Headers, Purpose, Target};
 
@@ -76,7 +77,11 @@ pub enum InstanceError {
 
 impl Instance {
     /// The instance `name`, or the first one of that kind.
-    pub fn load(config: &SchemesConfig, name: &str) -> Result<Self, InstanceError> {
+    pub fn load(
+        config: &SchemesConfig,
+        outbound: &outbound::Config,
+        name: &str,
+    ) -> Result<Self, InstanceError> {
         let by_kind = || config.0.iter().find(|(_, config)| config.kind() == name);
         let found = config.0.get_key_value(name).or_else(by_kind);
         let (name, config) = found.ok_or_else(|| InstanceError::None(name.to_owned()))?;
@@ -85,7 +90,7 @@ impl Instance {
             fault,
         };
         if let SchemeConfig::Jwt(config) = config {
-            let jwt = Jwt::new(name, config).map_err(|fault| wrong(fault.into()))?;
+            let jwt = Jwt::new(name, config, outbound).map_err(|fault| wrong(fault.into()))?;
             return Ok(Self::Token(Box::new(TokenInstance(jwt))));
         }
         let signed = SignedRequests::load(name, config).map_err(wrong)?;
@@ -93,10 +98,10 @@ impl Instance {
         Ok(Self::Request(Box::new(RequestInstance(signed))))
     }
 
-    /// The verdict at `now`.
-    pub fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Verdict {
+    /// The verdict at `now`. Asks an issuer for its keys where it has to.
+    pub async fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Verdict {
         let outcome = match self {
-            Self::Token(instance) => instance.verify(asked),
+            Self::Token(instance) => instance.verify(asked, now).await,
             Self::Request(instance) => instance.verify(asked),
         };
         let outcome = outcome.unwrap_or(Err(Fault::None));
@@ -165,10 +170,10 @@ impl Instance {
 }
 
 impl TokenInstance {
-    fn verify(&self, asked: Asked<'_>) -> Option<Result<Verified, Fault>> {
+    async fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Option<Result<Verified, Fault>> {
         let mut deepest = None;
         for token in asked.tokens() {
-            match self.0.verify(&token) {
+            match self.0.verify(&token, now).await {
                 Some(Ok(verified)) if asked.is_allowed(&verified) => return Some(Ok(verified)),
                 Some(Ok(_)) => deepest = deepest.max(Some(Fault::Action)),
                 Some(Err(fault)) => deepest = deepest.max(Some(fault)),

@@ -6,6 +6,7 @@ mod viewers;
 
 pub use viewers::Caller;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::config::{AccessConfigError, Config};
@@ -59,6 +60,7 @@ impl Gate {
             live: Live::new(*config.sessions.lease.0, store.clone(), Arc::clone(&clock)),
             schemes: Schemes::new(
                 &config.schemes,
+                &config.outbound,
                 &config.client_certificates,
                 ours,
                 store.clone(),
@@ -85,7 +87,7 @@ impl Gate {
         let ring = Ring::load(&config.grants.key_files)?;
         Sessions::new(&config.sessions, Arc::new(ring))?;
         Policies::new(&config.policies, &config.schemes)?;
-        scheme::check(&config.schemes)?;
+        scheme::check(&config.schemes, &config.outbound)?;
         certificate::check(&config.client_certificates)?;
         Ok(entitlement::check(&config.entitlement)?)
     }
@@ -187,6 +189,11 @@ impl Gate {
         if let Some(consulted) = self.entitlement.consulted() {
             consulted.keep_fresh();
         }
+    }
+
+    /// Keeps the keys of issuers fresh, for ever; without it they are fetched when one is missing.
+    pub async fn keep_keys(&self) -> Infallible {
+        self.schemes.keep_keys(&*self.clock).await
     }
 
     /// Writes grants.

@@ -7,6 +7,7 @@ use super::scheme::jwt::{self, Jwt, Order};
 use super::scheme::{Fault, SchemeConfig, SchemeFault, SchemesConfig};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Principal, StreamPattern, Timestamp};
+use crate::outbound;
 
 /// Why no token was made.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,7 @@ pub fn viewer_token(
         issued,
         expires,
     };
-    let instances = jwt::load(schemes)?;
+    let instances = jwt::load(schemes, &outbound::Config::default())?;
     let mut reason = MintError::NoSigner;
     for (name, scheme) in &schemes.0 {
         let SchemeConfig::Jwt(scheme) = scheme else {
@@ -68,7 +69,7 @@ fn in_scheme(name: &str, fault: SchemeFault) -> AccessConfigError {
 fn check(instances: &[Jwt], token: &SecretText, order: Order<'_>) -> Result<(), MintError> {
     let mut deepest = Fault::Form;
     for instance in instances {
-        match instance.verify(token.expose()) {
+        match instance.verify_at_hand(token.expose(), order.issued) {
             Some(Ok(verified)) if opens(&verified.principal, order) => return Ok(()),
             Some(Ok(_)) => return Err(MintError::NotCovered),
             Some(Err(fault)) => deepest = deepest.max(fault),

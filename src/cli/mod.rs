@@ -129,7 +129,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => block_on(serve::run(args)),
         Command::Encrypt(args) => block_on(encrypt::run(args)),
         Command::Stream(command) => block_on(stream::run(command)),
-        Command::Token(command) => return token::run(&command),
+        Command::Token(command) => return block_on(token::run(command)),
         Command::Credential(command) => block_on(credential::run(command)),
         Command::Revoke(args) => block_on(revoke::run(args)),
         Command::Entitlement(command) => block_on(entitlement::run(command)),

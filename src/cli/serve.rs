@@ -34,12 +34,13 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     init_logging(&config.log)?;
     let stop = shutdown_signal()?;
     let store = Store::open(&config.store).await?;
-    let (server, live, keys, writer) = open(&config, store.clone())
+    let (server, gate, keys, writer) = open(&config, store.clone())
         .await
         .and_then(|parts| {
-            let (live, keys) = (Arc::clone(parts.0.live()), parts.1.clone());
+            let (gate, keys) = parts.clone();
             let (trail, writer) = trail(&config, store)?;
-            Ok((bind(&config, parts, trail, Vec::new())?, live, keys, writer))
+            let server = bind(&config, parts, trail, Vec::new())?;
+            Ok((server, gate, keys, writer))
         })
         .with_context(|| path.display().to_string())?;
     tracing::info!(
@@ -55,8 +56,11 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         service_stopping();
         tracing::info!("stopping");
     };
-    run_with_sweeps(server, &keys, writer, stop).await?;
-    if let Err(error) = live.write().await {
+    tokio::select! {
+        served = run_with_sweeps(server, &keys, writer, stop) => served?,
+        never = gate.keep_keys() => match never {},
+    }
+    if let Err(error) = gate.live().write().await {
         tracing::warn!(%error, "the last seconds of live sessions are not written down");
     }
     tracing::info!("stopped");

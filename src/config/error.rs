@@ -108,7 +108,7 @@ impl Source {
 /// The line with its number, unless it may hold a secret.
 fn excerpt(text: &str, at: Location) -> String {
     let line = locate::line_text(text, at);
-    if is_secret(line) {
+    if is_secret(line) || is_of_secrets(line) {
         String::new()
     } else {
         format!("  {} | {line}\n", at.line)
@@ -119,6 +119,12 @@ fn excerpt(text: &str, at: Location) -> String {
 fn is_secret(line: &str) -> bool {
     let may_hold = ["secre", "passw"].map(|name| line.replace("secret_file", "").contains(name));
     may_hold.contains(&true) || (line.contains("//") && line.contains('@'))
+}
+
+/// A setting of secrets whose name does not say so.
+fn is_of_secrets(line: &str) -> bool {
+    let name = line.split('=').next().unwrap_or_default().trim();
+    ["keys", "salt", "play", "publish"].contains(&name)
 }
 
 /// What the reader's message asks for.

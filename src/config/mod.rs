@@ -71,27 +71,33 @@ struct File {
     audit: access::audit::AuditConfig,
 }
 
-/// The sections `[schemes.NAME]` of a file that may have nothing else, under the environment, paths
-/// resolved.
-pub fn schemes(path: &Path) -> Result<access::SchemesConfig, ConfigError> {
-    #[derive(Deserialize)]
-    struct Schemes {
-        #[serde(default)]
-        schemes: access::SchemesConfig,
-    }
+/// The sections that tell whether a token is good, of a file that may have nothing else.
+#[derive(Debug, Default, Deserialize)]
+pub struct TokenSections {
+    /// `[schemes.NAME]`.
+    #[serde(default)]
+    pub schemes: access::SchemesConfig,
+    /// `[outbound]`.
+    #[serde(default)]
+    pub outbound: outbound::Config,
+}
+
+/// These sections of `path` under the environment, paths resolved.
+pub fn token_sections(path: &Path) -> Result<TokenSections, ConfigError> {
     let source = Source::load(path)?;
     let mut settings = environment::settings(std::env::vars());
-    settings.retain(|(_, path, _)| path.first().is_some_and(|first| first == "schemes"));
-    let file: Schemes = match settings.is_empty() {
+    let is_one = |section: &str| ["schemes", "outbound"].contains(&section);
+    settings.retain(|(_, path, _)| path.first().is_some_and(|first| is_one(first)));
+    let sections = match settings.is_empty() {
         true => toml::from_str(&source.text),
-        false => Schemes::deserialize(under(&source, settings)?),
-    }
-    .map_err(|fault| source.fault(&fault))?;
-    let mut schemes = file.schemes;
-    for path in schemes.paths_mut() {
+        false => TokenSections::deserialize(under(&source, settings)?),
+    };
+    let mut sections: TokenSections = sections.map_err(|fault| source.fault(&fault))?;
+    let paths = sections.schemes.paths_mut();
+    for path in paths.chain(sections.outbound.paths_mut()) {
         *path = source.folder().join(&*path);
     }
-    Ok(schemes)
+    Ok(sections)
 }
 
 /// The file's text as a table, with the variables laid over it.
@@ -333,6 +339,7 @@ mod tests {
             "secret = 12345678 # ",
             "secrett = \"12345678\" # ",
             "alternate_secrets = \"12345678\" # ",
+            "keys = \"12345678\" # ",
             "old = { secret = 12345678 } # ",
             "old = { secret = \"12345678\" } # ",
         ] {

@@ -12,6 +12,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Value, json};
 
+/// Seconds since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an issuer has a clock of its own"
+)]
+pub(crate) fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap().as_secs() as i64
+}
+
 /// A signing key of one algorithm.
 pub(crate) enum Issuer {
     Hs256(Vec<u8>),

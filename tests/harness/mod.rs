@@ -16,6 +16,7 @@ pub(crate) mod entitlement;
 pub(crate) mod ffmpeg;
 pub(crate) mod issuer;
 pub(crate) mod keeper;
+pub(crate) mod oidc;
 pub(crate) mod on_air;
 pub(crate) mod packager;
 pub(crate) mod postgres;

@@ -6,6 +6,8 @@ mod cat;
 mod documented;
 mod edgeauth;
 mod hdnts;
+mod issuer;
+mod jwks;
 mod jwt;
 mod pyjwt;
 mod securetoken;

@@ -28,7 +28,7 @@ play = ["obviously-a-fake-word.watch"]
 "#;
 
 /// A key's URI of `stream`.
-async fn key(serve: &Serve, stream: &str) -> String {
+pub(super) async fn key(serve: &Serve, stream: &str) -> String {
     let file = serve.credential(&stream.replace('/', "-"), stream, &[]);
     let credential = std::fs::read_to_string(file).unwrap();
     let packager = serve.stranger().with(credential.trim());

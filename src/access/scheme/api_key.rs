@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use super::verified::Verified;
+use super::verified::{Standing, Verified};
 use super::{API_KEY, Fault};
 use crate::access::api_key::ApiKey;
 use crate::access::credential::{Place, Presented};
@@ -80,6 +80,7 @@ impl ApiKeys {
         Ok(Verified {
             principal,
             not_before: None,
+            standing: Standing::default(),
         })
     }
 

@@ -116,6 +116,8 @@ pub(in crate::access) enum Fault {
     Expired,
     /// It was used as often as it may be.
     Spent,
+    /// The issuer's keys cannot be had: nothing was decided.
+    KeysAway,
     /// The store that knows API keys is away: nothing was decided.
     StoreAway,
 }
@@ -237,6 +239,7 @@ impl Fault {
             Self::NotYet => "it is not valid yet",
             Self::Expired => "it has expired",
             Self::Spent => "it was used as often as it may be",
+            Self::KeysAway => "the issuer's keys cannot be fetched",
             Self::StoreAway => "the store of API keys does not answer",
         }
     }
@@ -297,6 +300,7 @@ impl Fault {
             Self::NotYet => "not_yet",
             Self::Expired => "expired",
             Self::Spent => "replay",
+            Self::KeysAway => "keys_away",
             Self::StoreAway => "undecided",
         }
     }
@@ -305,7 +309,7 @@ impl Fault {
 impl From<Fault> for Denied {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::StoreAway => Self::Undecided(fault.reason()),
+            Fault::KeysAway | Fault::StoreAway => Self::Undecided(fault.reason()),
             _ => Self::BadCredential(fault.reason()),
         }
     }

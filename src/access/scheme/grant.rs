@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Fault;
-use super::verified::Verified;
+use super::verified::{Standing, Verified};
 use crate::access::credential::Presented;
 use crate::access::grant::{Grant, GrantKind, Grants};
 use crate::access::ring::Unsigned;
@@ -49,5 +49,6 @@ fn verified(grant: Grant) -> Verified {
     Verified {
         principal: Arc::new(principal),
         not_before: None,
+        standing: Standing::default(),
     }
 }

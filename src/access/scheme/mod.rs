@@ -28,7 +28,10 @@ mod verified;
 mod vouched;
 pub(super) mod wmsauth;
 
+use std::convert::Infallible;
 use std::sync::Arc;
+
+use futures_util::future::join_all;
 
 pub use cat::{CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey};
 pub use config::{SchemeConfig, SchemeFault, SchemesConfig, SectionError};
@@ -50,7 +53,8 @@ use super::credential::{Credential, Place, Presented, Token};
 use super::grant::Grants;
 use super::session::Sessions;
 use crate::crypto::SecretText;
-use crate::domain::{Denied, Principal, Timestamp};
+use crate::domain::{Clock, Denied, Principal, Timestamp};
+use crate::outbound;
 use crate::store::Store;
 use api_key::ApiKeys;
 use certificate::Certificates;
@@ -83,14 +87,18 @@ enum Scheme {
 }
 
 /// Whether every instance can be loaded.
-pub(super) fn check(config: &SchemesConfig) -> Result<(), AccessConfigError> {
-    jwt::load(config)?;
+pub(super) fn check(
+    config: &SchemesConfig,
+    outbound: &outbound::Config,
+) -> Result<(), AccessConfigError> {
+    jwt::load(config, outbound)?;
     signed::load(config).map(drop)
 }
 
 impl Schemes {
     pub(super) fn new(
         config: &SchemesConfig,
+        outbound: &outbound::Config,
         certificates: &[CertificateConfig],
         (grants, sessions): (Arc<Grants>, Arc<Sessions>),
         store: Store,
@@ -100,7 +108,7 @@ impl Schemes {
             Scheme::Session(sessions),
             Scheme::ApiKey(ApiKeys::new(store)),
         ];
-        let jwts = jwt::load(config)?.into_iter();
+        let jwts = jwt::load(config, outbound)?.into_iter();
         Ok(Self {
             signed: signed::load(config)?,
             schemes: ours
@@ -190,6 +198,16 @@ impl Schemes {
         self.signed.iter().find_map(|it| it.exchange(request, now))
     }
 
+    /// Keeps the keys of issuers fresh, for ever.
+    pub(super) async fn keep_keys(&self, clock: &dyn Clock) -> Infallible {
+        let jwts = self.schemes.iter().filter_map(|scheme| match scheme {
+            Scheme::Jwt(jwt) => Some(jwt.keep_keys(clock)),
+            _ => None,
+        });
+        join_all(jwts).await;
+        std::future::pending().await
+    }
+
     /// Tries every scheme on one token. A cached verification saves the signature, never the
     /// look at the time.
     async fn verify_one(
@@ -233,7 +251,7 @@ impl Scheme {
             _ if presented.place == Place::Cookie => None,
             Self::Grant(grants) => grant::verify(grants, presented),
             Self::ApiKey(keys) => keys.verify(presented, now).await,
-            Self::Jwt(jwt) => jwt.verify(presented.text.expose()),
+            Self::Jwt(jwt) => jwt.verify(presented.text.expose(), now).await,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::verified::Verified;
+use super::verified::{Standing, Verified};
 use super::vouched::Vouched;
 use crate::api::Text;
 use crate::domain::{Action, Principal, PrincipalKind, StreamPattern};
@@ -53,6 +53,7 @@ impl Scope {
         Verified {
             principal: Arc::new(principal),
             not_before: vouched.start,
+            standing: Standing::default(),
         }
     }
 }

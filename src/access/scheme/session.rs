@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Fault;
-use super::verified::Verified;
+use super::verified::{Standing, Verified};
 use crate::access::credential::Presented;
 use crate::access::ring::Unsigned;
 use crate::access::session::Sessions;
@@ -18,6 +18,7 @@ pub(super) fn verify(
         Ok(principal) => Some(Ok(Verified {
             principal: Arc::new(principal),
             not_before: None,
+            standing: Standing::default(),
         })),
         Err(Unsigned::Mac) => Some(Err(Fault::Signature)),
         Err(Unsigned::Form) => None,

@@ -2,7 +2,8 @@
 //!
 //! Must not know: signatures.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
@@ -18,6 +19,27 @@ pub(in crate::access) struct Verified {
     pub(in crate::access) principal: Arc<Principal>,
     /// The first instant at which it may be used.
     pub(super) not_before: Option<Timestamp>,
+    /// How long what verified it does.
+    pub(super) standing: Standing,
+}
+
+/// Whether the key behind a verification is still one. A configured key always is; an issuer's is
+/// for as long as the issuer serves it. It is copied with each use: cores count together for one
+/// token, never for a key.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing(Option<Arc<Weak<dyn Any + Send + Sync>>>);
+
+impl Standing {
+    /// For as long as somebody holds `key`.
+    pub(super) fn of<T: Any + Send + Sync>(key: &Arc<T>) -> Self {
+        let key: Arc<dyn Any + Send + Sync> = key.clone();
+        Self(Some(Arc::new(Arc::downgrade(&key))))
+    }
+
+    fn holds(&self) -> bool {
+        let key = self.0.as_ref();
+        key.is_none_or(|key| key.strong_count() > 0)
+    }
 }
 
 impl Verified {
@@ -43,11 +65,20 @@ pub(super) type VerifiedTokens = Remembered<Verified>;
 pub(super) trait Weighed: Clone + Send + Sync + 'static {
     /// About what it takes besides the token, in bytes.
     fn weight(&self) -> usize;
+
+    /// Whether it is still so.
+    fn holds(&self) -> bool {
+        true
+    }
 }
 
 impl Weighed for Verified {
     fn weight(&self) -> usize {
         ENTRY_BYTES
+    }
+
+    fn holds(&self) -> bool {
+        self.standing.holds()
     }
 }
 
@@ -80,7 +111,8 @@ impl<T: Weighed> Remembered<T> {
 
     pub(super) fn find(&self, token: &str) -> Option<T> {
         let kept = self.0.get(&sha256(token.as_bytes()))?;
-        kept.token.is(token).then_some(kept.value)
+        let is_it = kept.token.is(token) && kept.value.holds();
+        is_it.then_some(kept.value)
     }
 
     /// Keeps `value` for as long as anything is kept.

@@ -8,10 +8,10 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use crate::access::check::{Instance, Wanted};
-use crate::access::{SchemesConfig, mint};
+use crate::access::mint;
 use crate::cli::ConfigArg;
 use crate::cli::span::SignedSpan;
-use crate::config;
+use crate::config::{self, TokenSections};
 use crate::crypto::SecretText;
 use crate::domain::{
     Clock as _, Entropy as _, StreamId, StreamPattern, SystemClock, SystemEntropy, Timestamp,
@@ -45,17 +45,17 @@ pub(in crate::cli) struct MintArgs {
 }
 
 pub(super) fn run(args: &MintArgs) -> anyhow::Result<()> {
-    let mut schemes = config::schemes(&args.config.config)?;
+    let mut sections = config::token_sections(&args.config.config)?;
     let now = SystemClock.now();
     let end = args.ttl.from(now);
     let start = now.min(end);
-    let token = match args.instance(&schemes)? {
+    let token = match args.instance(&sections)? {
         Some(instance) => args.query(&instance, start, end)?,
         None => {
             if let Some(name) = &args.scheme {
-                schemes.only(name);
+                sections.schemes.only(name);
             }
-            mint::viewer_token(&schemes, &args.streams, &args.subject, start, end)
+            mint::viewer_token(&sections.schemes, &args.streams, &args.subject, start, end)
                 .with_context(|| args.file())?
         }
     };
@@ -65,11 +65,12 @@ pub(super) fn run(args: &MintArgs) -> anyhow::Result<()> {
 
 impl MintArgs {
     /// The instance named, if its tokens are a URL's query.
-    fn instance(&self, schemes: &SchemesConfig) -> anyhow::Result<Option<Instance>> {
+    fn instance(&self, sections: &TokenSections) -> anyhow::Result<Option<Instance>> {
         let Some(name) = &self.scheme else {
             return Ok(None);
         };
-        let instance = Instance::load(schemes, name).with_context(|| self.file())?;
+        let instance = Instance::load(&sections.schemes, &sections.outbound, name)
+            .with_context(|| self.file())?;
         Ok(instance.signs_requests().then_some(instance))
     }
 

@@ -18,9 +18,9 @@ pub(super) enum TokenCommand {
     Verify(verify::VerifyArgs),
 }
 
-pub(super) fn run(command: &TokenCommand) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(command: TokenCommand) -> anyhow::Result<ExitCode> {
     match command {
-        TokenCommand::Mint(args) => mint::run(args).map(|()| ExitCode::SUCCESS),
-        TokenCommand::Verify(args) => verify::run(args),
+        TokenCommand::Mint(args) => mint::run(&args).map(|()| ExitCode::SUCCESS),
+        TokenCommand::Verify(args) => verify::run(&args).await,
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::access::check::{Asked, Instance, Purpose, Target, Verdict};
 use crate::config;
 use crate::domain::{Clock as _, SystemClock, Timestamp};
+use crate::telemetry::{LogConfig, init_logging};
 
 /// `hlskey token verify`.
 #[derive(Debug, Args)]
@@ -75,10 +76,16 @@ struct View {
     expires: Option<String>,
 }
 
-pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
-    let schemes = config::schemes(&args.config)?;
+pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    // Why an issuer's keys cannot be had.
+    init_logging(&LogConfig {
+        filter: "warn".to_owned(),
+        ..LogConfig::default()
+    })?;
+    let sections = config::token_sections(&args.config)?;
     let file = || args.config.display().to_string();
-    let instance = Instance::load(&schemes, &args.scheme).with_context(file)?;
+    let instance =
+        Instance::load(&sections.schemes, &sections.outbound, &args.scheme).with_context(file)?;
     let (target, query) = parts(&args.url);
     let cookies = args
         .cookies
@@ -101,6 +108,7 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         .at
         .map(|at| Timestamp::from_millis(at.saturating_mul(1000)));
     let verdict = instance.verify(asked, at.unwrap_or_else(|| SystemClock.now()));
+    let verdict = verdict.await;
     let is_allowed = matches!(verdict, Verdict::Allow { .. });
     print(&view(verdict), args.json)?;
     Ok(if is_allowed {

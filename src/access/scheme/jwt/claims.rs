@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::config::{ClaimValue, JwtConfig, JwtFault, RequiredClaim};
 use crate::access::scheme::Fault;
-use crate::access::scheme::verified::Verified;
+use crate::access::scheme::verified::{Standing, Verified};
 use crate::crypto::sha256;
 use crate::domain::{Action, Kid, Principal, PrincipalKind, StreamPattern, Timestamp};
 
@@ -107,6 +107,7 @@ impl ClaimRules {
         Ok(Verified {
             principal: Arc::new(principal),
             not_before: not_before.map(|from| from.minus(self.leeway)),
+            standing: Standing::default(),
         })
     }
 

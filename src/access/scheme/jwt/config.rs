@@ -16,6 +16,7 @@ use serde::de::IgnoredAny;
 use crate::api::Text;
 use crate::crypto::SecretText;
 use crate::domain::{Action, StreamPattern};
+use crate::outbound::Address;
 
 pub use fault::JwtFault;
 
@@ -57,6 +58,16 @@ pub struct JwtConfig {
     pub issuer: Option<String>,
     /// `iss` must be one of these. Default: not looked at.
     pub issuers: Vec<String>,
+    /// Where an issuer serves its keys (RFC 7517), https, or http on this machine. At most one of
+    /// this, `discovery_url` and `discovery`.
+    pub jwks_url: Option<Text<Address>>,
+    /// An OpenID configuration, which says where the keys are; its `issuer` must be one of ours.
+    pub discovery_url: Option<Text<Address>>,
+    /// Whether each of the issuers has one at `/.well-known/openid-configuration`.
+    pub discovery: bool,
+    /// How long keys that were fetched are good while their server is away, 1 minute to 7 days.
+    /// Default `"24h"`.
+    pub jwks_stale: Text<humantime::Duration>,
     /// One more of `audiences`.
     pub audience: Option<String>,
     /// `aud` must be or contain one of these. Default: tokens with an `aud` are refused (RFC 7519
@@ -99,6 +110,10 @@ impl Default for JwtConfig {
             signing_key_file: None,
             issuer: None,
             issuers: Vec::new(),
+            jwks_url: None,
+            discovery_url: None,
+            discovery: false,
+            jwks_stale: Text(Duration::from_secs(24 * 3600).into()),
             audience: None,
             audiences: Vec::new(),
             leeway: Text(Duration::ZERO.into()),
@@ -161,7 +176,7 @@ pub enum ClaimValue {
 impl JwtConfig {
     /// Whether keys come from an issuer's own server.
     pub(super) fn has_issuer_keys(&self) -> bool {
-        false
+        self.discovery || self.discovery_url.is_some() || self.jwks_url.is_some()
     }
 
     /// Who may issue tokens; empty for anybody.

@@ -218,6 +218,7 @@ impl Found {
         }
         let key = VerifyingKey {
             kid: None,
+            issuer: None,
             key: self.key,
             algorithms,
         };

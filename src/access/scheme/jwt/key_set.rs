@@ -1,12 +1,13 @@
-//! Keys that verify, each with its algorithms and perhaps a name, and the choice among them for one
-//! token.
+//! Keys that verify, each with its algorithms and perhaps a name and an issuer, and the choice
+//! among them for one token.
 //!
 //! An algorithm picks the key and never the other way round: an HMAC algorithm is never tried with
 //! a public key. Must not know: where keys come from, or claims.
 
 use std::sync::Arc;
 
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, crypto};
+use subtle::ConstantTimeEq as _;
 
 use super::header::Header;
 use crate::access::scheme::Fault;
@@ -18,6 +19,8 @@ const MOST_TRIED: usize = 16;
 pub(super) struct VerifyingKey {
     /// Its name; a token that names another key is not tried with it.
     pub(super) kid: Option<String>,
+    /// Whose it is, where that is known: it signs nobody else's tokens.
+    pub(super) issuer: Option<Arc<str>>,
     pub(super) key: DecodingKey,
     pub(super) algorithms: Vec<Algorithm>,
 }
@@ -63,5 +66,23 @@ impl VerifyingKey {
     pub(super) fn verifies(&self, algorithm: Algorithm, signed: Signed<'_>) -> bool {
         let message = signed.message.as_bytes();
         crypto::verify(signed.signature, message, &self.key, algorithm).unwrap_or(false)
+    }
+
+    /// Whether it is the same key for the same use.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let is_use = self.kid == other.kid
+            && self.issuer == other.issuer
+            && self.algorithms == other.algorithms;
+        is_use
+            && match (self.key.kind(), other.key.kind()) {
+                (DecodingKeyKind::SecretOrDer(one), DecodingKeyKind::SecretOrDer(two)) => {
+                    one.ct_eq(two).into()
+                }
+                (
+                    DecodingKeyKind::RsaModulusExponent { n, e },
+                    DecodingKeyKind::RsaModulusExponent { n: m, e: f },
+                ) => n == m && e == f,
+                _ => false,
+            }
     }
 }

@@ -26,7 +26,11 @@ fn instance(toml: &str) -> Jwt {
 }
 
 fn configured(toml: &str) -> Result<Jwt, JwtFault> {
-    Jwt::new("jwt", &toml::from_str(toml).unwrap())
+    Jwt::new(
+        "jwt",
+        &toml::from_str(toml).unwrap(),
+        &outbound::Config::default(),
+    )
 }
 
 fn hs256(options: &str) -> Jwt {
@@ -60,7 +64,8 @@ fn plain(claims: &Value) -> SecretText {
 }
 
 fn verify(jwt: &Jwt, token: &SecretText, now: Timestamp) -> Result<Verified, Fault> {
-    let verified = jwt.verify(token.expose()).expect("the form of a JWT")?;
+    let verified = jwt.verify_at_hand(token.expose(), now);
+    let verified = verified.expect("the form of a JWT")?;
     verified.check_time(now).map(|()| verified)
 }
 

@@ -7,12 +7,16 @@ use std::path::PathBuf;
 use jsonwebtoken::Algorithm;
 
 use crate::crypto::PrivateFileError;
+use crate::outbound::{AddressError, ClientError};
 
 /// What is wrong with an instance. No variant holds a secret; settings are named as the file does.
 #[derive(Debug, thiserror::Error)]
 pub enum JwtFault {
     /// Nothing to verify with.
-    #[error("one of secret, secret_file, public_key_file and keys is needed")]
+    #[error(
+        "one of secret, secret_file, public_key_file, keys, jwks_url, discovery_url and discovery \
+         is needed"
+    )]
     NoKey,
     /// An entry of `keys` without a key.
     #[error("keys[{0}]: one of secret, secret_file, public_key_pem and public_key_file is needed")]
@@ -59,6 +63,18 @@ pub enum JwtFault {
     /// A name that no token could have.
     #[error("keys[{0}].kid is longer than 255 bytes")]
     Kid(usize),
+    /// Nobody whose keys could be discovered.
+    #[error("{0} needs issuers: only their keys are taken")]
+    NoIssuer(&'static str),
+    /// An issuer that is no URL cannot be asked.
+    #[error("discovery needs issuers that are URLs: {0}")]
+    Issuer(#[source] AddressError),
+    /// A span that cannot be meant.
+    #[error("jwks_stale is 1m at least and 7days at most")]
+    Stale,
+    /// No client to ask with.
+    #[error("[outbound]: {0}")]
+    Outbound(#[from] ClientError),
     /// Tokens may never operate.
     #[error("actions must not have operate: operators use API keys")]
     Operate,
