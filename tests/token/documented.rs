@@ -16,7 +16,7 @@ fn each_example_signs_what_it_takes() {
     let examples: Vec<&str> = blocks
         .filter_map(|block| block.split("```").next())
         .collect();
-    assert_eq!(examples.len(), 6);
+    assert_eq!(examples.len(), 7);
     for example in examples {
         let scheme = example
             .trim_start_matches("[schemes.")
@@ -26,7 +26,10 @@ fn each_example_signs_what_it_takes() {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(example.as_bytes()).unwrap();
         let config = file.path().to_str().unwrap();
-        let query = mint(config, scheme, "live/news");
+        let mut query = mint(config, scheme, "live/news");
+        if scheme == "jwt" {
+            query.insert_str(0, "token=");
+        }
         assert!(
             is_allowed(config, scheme, "live/news", &query),
             "{scheme}: {query}"
