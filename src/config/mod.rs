@@ -185,6 +185,7 @@ impl Config {
             *path = folder.join(&*path);
         }
         config.store.resolve(&folder);
+        config.access.entitlement.resolve(&folder);
         config
     }
 

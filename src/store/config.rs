@@ -106,26 +106,39 @@ impl Config {
             return;
         }
         let url = self.url.as_ref().map_or(DEFAULT, SecretText::expose);
-        if let Some(path) = sqlite::path_of(url) {
-            let absolute = base.join(path);
-            let url = format!("{}{}", sqlite::SCHEME, absolute.display());
-            self.url = Some(SecretText::new(url));
+        if let Some(url) = resolved(url, base) {
+            self.url = Some(url);
         }
     }
 
     /// The database that the section names.
     pub(super) fn target(&self) -> Result<Target, StoreConfigError> {
-        match (&self.url, &self.url_file) {
-            (Some(_), Some(_)) => Err(StoreConfigError::Both),
-            (Some(url), None) => target(url.expose()),
-            (None, None) => target(DEFAULT),
-            (None, Some(path)) => {
-                let text = read_private(path);
-                let text = text.map_err(|error| StoreConfigError::File(Arc::new(error)))?;
-                target(text.trim())
-            }
+        at_url(self.url.as_ref(), self.url_file.as_deref())
+    }
+}
+
+/// The database at `url`, or at the URL in `file`; ours if neither is named.
+pub(super) fn at_url(
+    url: Option<&SecretText>,
+    file: Option<&Path>,
+) -> Result<Target, StoreConfigError> {
+    match (url, file) {
+        (Some(_), Some(_)) => Err(StoreConfigError::Both),
+        (Some(url), None) => target(url.expose()),
+        (None, None) => target(DEFAULT),
+        (None, Some(path)) => {
+            let text = read_private(path);
+            let text = text.map_err(|error| StoreConfigError::File(Arc::new(error)))?;
+            target(text.trim())
         }
     }
+}
+
+/// The URL with its path made absolute, seen from `base`, if it names a file.
+pub(super) fn resolved(url: &str, base: &Path) -> Option<SecretText> {
+    let absolute = base.join(sqlite::path_of(url)?);
+    let url = format!("{}{}", sqlite::SCHEME, absolute.display());
+    Some(SecretText::new(url))
 }
 
 /// News are asked for each second; an hour is a long time for a key that was revoked.

@@ -100,6 +100,11 @@ impl Address {
         Ok(Self(options))
     }
 
+    /// For a pool of others' making.
+    pub(super) fn options(&self) -> PgConnectOptions {
+        self.0.clone()
+    }
+
     /// What may be told of it: the host, or the folder of the socket.
     pub(super) fn place(&self) -> String {
         match self.0.get_socket() {

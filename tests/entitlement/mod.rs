@@ -6,4 +6,5 @@ mod documented;
 mod http;
 mod push;
 mod scene;
+mod sql;
 mod table;

@@ -2,7 +2,7 @@
 //!
 //! Must not know: where the file lies; paths are absolute when they come here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
@@ -12,6 +12,7 @@ use crate::api::Text;
 use crate::crypto::SecretText;
 use crate::domain::StreamPattern;
 use crate::outbound::{AddressError, ClientError};
+use crate::store::{ForeignConfig, ForeignFault};
 
 /// The section `[entitlement]`: whether a viewer with a good credential may watch a stream.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,6 +26,9 @@ pub struct EntitlementConfig {
     /// `[entitlement.http]`, for the source `"http"` alone.
     #[serde(default)]
     pub http: Option<HttpSourceConfig>,
+    /// `[entitlement.sql]`, for the source `"sql"` alone.
+    #[serde(default)]
+    pub sql: Option<ForeignConfig>,
     /// `[entitlement.cache]`, for sources that are asked.
     #[serde(default)]
     pub cache: CacheConfig,
@@ -45,6 +49,8 @@ pub enum EntitlementSource {
     Table,
     /// A service that is asked over HTTPS.
     Http,
+    /// A query on the customer's own database.
+    Sql,
 }
 
 /// One viewer of `[[entitlement.viewers]]`. A subject listed twice has the streams of both.
@@ -166,6 +172,9 @@ pub enum EntitlementFault {
     /// What the service is asked with.
     #[error("http: {0}")]
     Client(ClientError),
+    /// The query or its database.
+    #[error("sql.{0}")]
+    Sql(#[from] ForeignFault),
     /// The service's secrets.
     #[error("http.{0}")]
     Secrets(#[from] SecretsFault),
@@ -180,9 +189,11 @@ impl EntitlementFault {
         match self {
             Self::Stray(table, _) => match *table {
                 "viewers" => "entitlement.viewers",
+                "sql" => "entitlement.sql",
                 _ => "entitlement.http",
             },
             Self::Missing(_) => "source",
+            Self::Sql(_) => "entitlement.sql",
             Self::Url(_) => "url",
             Self::Client(_) => "entitlement.http",
             Self::Bounds => "min_ttl",
@@ -194,26 +205,41 @@ impl EntitlementFault {
 impl EntitlementConfig {
     /// Every path of the section, for resolving relative ones.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        self.http.iter_mut().flat_map(|http| {
+        let of_sql = self.sql.iter_mut().filter_map(|sql| sql.url_file.as_mut());
+        let of_http = self.http.iter_mut().flat_map(|http| {
             let files = [
                 &mut http.secrets_file,
                 &mut http.ca_file,
                 &mut http.client_certificate_file,
             ];
             files.into_iter().flatten()
-        })
+        });
+        of_http.chain(of_sql)
+    }
+
+    /// Makes a relative database path absolute, seen from `base`.
+    pub fn resolve(&mut self, base: &Path) {
+        if let Some(sql) = &mut self.sql {
+            sql.resolve(base);
+        }
     }
 
     /// Whether what is there goes together.
     pub(super) fn check(&self) -> Result<(), EntitlementFault> {
-        use EntitlementSource::{Http, Static};
+        use EntitlementSource::{Http, Sql, Static};
         if self.source != Static && !self.viewers.is_empty() {
             return Err(EntitlementFault::Stray("viewers", "static"));
         }
-        match (self.source == Http, &self.http) {
-            (true, None) => return Err(EntitlementFault::Missing("http")),
-            (false, Some(_)) => return Err(EntitlementFault::Stray("http", "http")),
-            _ => {}
+        let tables = [
+            (self.source == Http, self.http.is_some(), "http"),
+            (self.source == Sql, self.sql.is_some(), "sql"),
+        ];
+        for (is_asked, is_there, name) in tables {
+            match (is_asked, is_there) {
+                (true, false) => return Err(EntitlementFault::Missing(name)),
+                (false, true) => return Err(EntitlementFault::Stray(name, name)),
+                _ => {}
+            }
         }
         let is_ordered = *self.cache.min_ttl.0 <= *self.cache.max_ttl.0;
         is_ordered.then_some(()).ok_or(EntitlementFault::Bounds)

@@ -18,6 +18,7 @@ mod roster;
 mod script;
 mod signature;
 mod source;
+mod sql;
 mod table;
 
 use std::collections::HashMap;
@@ -35,10 +36,11 @@ pub(super) use roster::heed_push;
 pub use roster::{Roster, RosterError, rows as entitlement_rows};
 pub use signature::SIGNATURE_HEADER;
 use source::Source;
+use sql::Query;
 
 use crate::crypto::SecretText;
 use crate::domain::{Clock, Denied, Entropy, StreamPattern};
-use crate::store::{News, Store};
+use crate::store::{ForeignQuery, News, Store};
 use crate::telemetry::EntitlementMeasures;
 
 /// Who says it, and how often that was asked.
@@ -62,6 +64,9 @@ enum Says {
 /// Whether `config` is one that can be worked with: reads its secret files and forgets them.
 pub(super) fn check(config: &EntitlementConfig) -> Result<(), EntitlementFault> {
     config.check()?;
+    if let Some(sql) = &config.sql {
+        ForeignQuery::check(sql, &sql::NAMES)?;
+    }
     match &config.http {
         Some(http) => Service::new(http, &config.bounds).map(drop),
         None => Ok(()),
@@ -81,7 +86,7 @@ impl Entitlement {
         let says = match config.source {
             EntitlementSource::Allow => Says::Allow,
             EntitlementSource::Static => Says::Static(listed(&config.viewers)),
-            EntitlementSource::Table | EntitlementSource::Http => {
+            EntitlementSource::Table | EntitlementSource::Http | EntitlementSource::Sql => {
                 let source = source(config, store)?;
                 let consulted = Consulted::new(config, source, clock, entropy, &measures);
                 Says::Consulted(Arc::new(consulted))
@@ -139,9 +144,11 @@ impl Entitlement {
 
 /// The source that is consulted: the one whose table is there, else the store's rows.
 fn source(config: &EntitlementConfig, store: Store) -> Result<Source, EntitlementFault> {
-    Ok(match &config.http {
-        Some(http) => Source::Http(Box::new(Service::new(http, &config.bounds)?)),
-        None => Source::Table(store),
+    let patience = config.bounds.timeout.0.into();
+    Ok(match (&config.http, &config.sql) {
+        (Some(http), _) => Source::Http(Box::new(Service::new(http, &config.bounds)?)),
+        (None, Some(sql)) => Source::Sql(Query::open(sql, patience)?),
+        (None, None) => Source::Table(store),
     })
 }
 

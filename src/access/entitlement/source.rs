@@ -4,6 +4,7 @@
 
 use super::answer::{Answer, Question};
 use super::http::Service;
+use super::sql::Query;
 use super::table;
 use crate::domain::Timestamp;
 use crate::outbound::OutboundError;
@@ -15,6 +16,8 @@ pub(super) enum Source {
     Table(Store),
     /// A service.
     Http(Box<Service>),
+    /// A query on somebody else's database.
+    Sql(Query),
     /// What a test has it say.
     #[cfg(test)]
     Script(std::sync::Arc<super::script::Script>),
@@ -23,12 +26,15 @@ pub(super) enum Source {
 /// Why a source gives no answer. For the log alone; no variant holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SourceError {
-    /// The store is away.
-    #[error(transparent)]
+    /// The store, or the other database, is away.
+    #[error("{}", told(.0))]
     Store(#[from] StoreError),
     /// The service cannot be reached, or does not answer.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    /// A column of the query's row.
+    #[error("the column {0} is not there, or holds another kind of value")]
+    Column(&'static str),
     /// The question cannot be written down.
     #[error("the question is none that JSON can hold")]
     Question,
@@ -53,6 +59,14 @@ impl SourceError {
     }
 }
 
+/// What the database says: to who runs it, for the log.
+fn told(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
 impl Source {
     /// Asks once, for as long as it takes.
     pub(super) async fn ask(
@@ -63,6 +77,7 @@ impl Source {
         match self {
             Self::Table(store) => Ok(table::ask(store, question, now).await?),
             Self::Http(service) => service.ask(question, now).await,
+            Self::Sql(query) => query.ask(question).await,
             #[cfg(test)]
             Self::Script(script) => script.ask(question).await,
         }
