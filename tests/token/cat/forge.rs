@@ -113,16 +113,17 @@ impl Seal<'_> {
 }
 
 fn mac(text: &[u8]) -> Vec<u8> {
-    let digits = SECRET
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).unwrap());
-    let key: Vec<u8> = digits
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &key());
+    hmac::sign(&key, text).as_ref().to_vec()
+}
+
+/// The bytes of [`SECRET`].
+pub(super) fn key() -> Vec<u8> {
+    let pairs = SECRET.as_bytes().chunks(2);
+    let pairs = pairs.map(|pair| std::str::from_utf8(pair).unwrap());
+    pairs
         .map(|pair| u8::from_str_radix(pair, 16).unwrap())
-        .collect();
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), text)
-        .as_ref()
-        .to_vec()
+        .collect()
 }
 
 /// A token taken apart, so that each part can be another.

@@ -4,7 +4,9 @@
 
 mod claims;
 mod forge;
+mod peers;
 mod seal;
+mod served;
 mod uri;
 mod vectors;
 

@@ -1,4 +1,4 @@
-//! The vectors, each with what it must be taken for, and tokens of another library.
+//! The vectors, each with what it must be taken for.
 //!
 //! Must not know: how the server reads a token.
 
@@ -81,56 +81,4 @@ fn a_vectors_restriction_restricts() {
     let audience = with(KEY, &token("made_here", "aud_array"));
     judge().denies(&audience, "audience");
     super::judge(&format!("{issuers}\naudiences = [\"third\"]")).denies(&audience, "audience");
-}
-
-/// What the crate `common-access-token` signs.
-#[test]
-fn another_librarys_tokens_are_taken_and_ours_by_it() {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use common_access_token::cat_claims::{catm, catu};
-    use common_access_token::constants::{cat_keys, uri_components};
-    use common_access_token::{
-        Algorithm, KeyId, RegisteredClaims, Token, TokenBuilder, VerificationOptions,
-    };
-    let secret: Vec<u8> = (0..32u8)
-        .map(|at| u8::from_str_radix(&super::SECRET[usize::from(at) * 2..][..2], 16).unwrap())
-        .collect();
-    let path = [(uri_components::PATH, catu::prefix_match("/live/news/"))];
-    let claims = RegisteredClaims::new()
-        .with_issuer("crate")
-        .with_subject("alice")
-        .with_expiration(4_102_444_800);
-    let theirs = TokenBuilder::new()
-        .algorithm(Algorithm::HmacSha256)
-        .protected_key_id(KeyId::binary(b"k1"))
-        .registered_claims(claims)
-        .custom_cbor(cat_keys::CATU, catu::create(path.into()))
-        .custom_array(cat_keys::CATM, catm::create(vec!["GET"]))
-        .sign(&secret)
-        .unwrap();
-    let theirs = URL_SAFE_NO_PAD.encode(theirs.to_bytes().unwrap());
-    let found = judge("").allows(&with(super::PLAYLIST, &theirs));
-    assert_eq!(found.subject.as_deref(), Some("alice"));
-    judge("").denies(&with(KEY, &theirs), "catu");
-
-    let judge = judge("");
-    let ours = crate::harness::binary::printed(&[
-        "token",
-        "mint",
-        "--config",
-        judge.file(),
-        "--scheme",
-        "cat",
-        "--stream",
-        "live/news",
-    ]);
-    let ours = URL_SAFE_NO_PAD
-        .decode(ours.strip_prefix("cat=").unwrap())
-        .unwrap();
-    let ours = Token::from_bytes(&ours).unwrap();
-    ours.verify(&secret).unwrap();
-    let options = |uri: &str| VerificationOptions::new().verify_catu(true).uri(uri);
-    ours.verify_claims(&options(super::PLAYLIST)).unwrap();
-    assert!(ours.verify_claims(&options(KEY)).is_err());
 }

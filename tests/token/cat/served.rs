@@ -1,0 +1,91 @@
+//! Keys by Common Access Tokens, at a running server.
+//!
+//! Must not know: how the server reads a token.
+
+use super::SECRET;
+use super::forge::{array, bytes, int, lasting, map, text};
+use crate::harness::serve::Serve;
+use crate::token::served::key;
+
+fn schemes() -> String {
+    format!(
+        "[schemes.cat]\nstreams = [\"test/**\"]\n\
+         keys = [{{ kid = \"k1\", alg = \"HS256\", secret_hex = {SECRET:?} }}]\n"
+    )
+}
+
+/// A token with an id of its own.
+fn token(id: u8, claims: &[(i64, Vec<u8>)]) -> String {
+    lasting(&[&[(7, bytes(&[id]))], claims].concat())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_may_not_be_replayed_opens_one_key_once() {
+    let serve = Serve::start("\"never\"", &schemes()).await;
+    let key = key(&serve, "test/own").await;
+    let nobody = serve.stranger();
+    let ask = async |token: &str| nobody.get(&format!("{key}?cat={token}")).await;
+    let [once, another] = [1, 2].map(|id| token(id, &[(308, int(1))]));
+    // What is refused for another reason spends nothing.
+    let foreign = key.replace("/v1/keys/", "/v1/keys/0");
+    nobody
+        .get(&format!("{foreign}?cat={once}"))
+        .await
+        .expect(404);
+    assert_eq!(ask(&once).await.expect(200).body.len(), 16);
+    for _ in 0..2 {
+        ask(&once).await.expect(401);
+    }
+    // The same id under other claims is the same token.
+    ask(&token(1, &[(2, text("alice")), (308, int(1))]))
+        .await
+        .expect(401);
+    ask(&another).await.expect(200);
+    for mode in [0, 2] {
+        let often = token(3, &[(308, int(mode))]);
+        for _ in 0..3 {
+            ask(&often).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_request_is_matched_as_it_came() {
+    let serve = Serve::start("\"never\"", &schemes()).await;
+    let key = key(&serve, "test/own").await;
+    let nobody = serve.stranger();
+    let uri = |text_of: &str| (312, map(&[(3, map(&[(1, text(text_of))]))]));
+    let path = key
+        .split_once("/v1/")
+        .map(|(_, rest)| format!("/v1/{rest}"))
+        .unwrap();
+    let list = |texts: &[&str]| array(&texts.iter().map(|it| text(it)).collect::<Vec<_>>());
+    let cases = [
+        (uri("/test/own/"), 200),
+        (uri(&path), 200),
+        (uri("/test/other/"), 401),
+        ((313, list(&["GET"])), 200),
+        ((313, list(&["POST"])), 401),
+        ((314, array(&[bytes(b"http/1.1")])), 200),
+        ((314, array(&[bytes(b"h2")])), 401),
+        (
+            (
+                311,
+                array(&[super::forge::tag(52, &bytes(&[127, 0, 0, 1]))]),
+            ),
+            200,
+        ),
+        (
+            (
+                311,
+                array(&[super::forge::tag(52, &bytes(&[192, 0, 2, 1]))]),
+            ),
+            401,
+        ),
+        ((999, int(1)), 401),
+    ];
+    for (claim, status) in cases {
+        let query = format!("cat={}", token(9, &[claim]));
+        nobody.get(&format!("{key}?{query}")).await.expect(status);
+    }
+}
