@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo build failpoints test lint bench fmt clip rust tools
+.PHONY: help demo build failpoints test lint bench fuzz fmt clip rust tools
 
 # The program must be at target/release/hlskey, whatever the environment says.
 export CARGO_TARGET_DIR := $(CURDIR)/target
@@ -21,6 +21,8 @@ PLAYER := web/$(INSTALLED)
 DRIVERS := $(patsubst %/package.json,%/$(INSTALLED),$(wildcard tests/*/package.json))
 # Signers and verifiers that others wrote, for the tests.
 PEERS := tests/python/.venv/installed
+
+FUZZ_SECONDS := 60
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -54,6 +56,18 @@ bench: rust $(PLAYER) ## measure against named peers, interleaved in one run: wr
 	export PATH="$$PATH:/usr/sbin"
 	tools/need.sh nginx=nginx wrk=wrk openssl=openssl taskset=util-linux
 	cargo bench --locked --profile dist --bench performance
+
+# libFuzzer needs the nightly compiler. No sanitizer: there is no unsafe code of ours to watch.
+fuzz: rust ## try tokens that nobody would think of: make fuzz FUZZ_SECONDS=600, a scheme each
+	@tools/need.sh c++=g++
+	rustc +nightly --version >/dev/null 2>&1 || rustup toolchain install nightly --profile minimal
+	cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	for target in $$(cargo +nightly fuzz list); do
+	    found="fuzz/target/found/$$target"
+	    mkdir -p "$$found"
+	    cargo +nightly fuzz run --sanitizer none "$$target" "$$found" "fuzz/corpus/$$target" \
+	        -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192
+	done
 
 fmt: ## format the sources
 	cargo fmt

@@ -10,6 +10,8 @@ mod config;
 mod credential;
 mod entitlement;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gate;
 mod grant;
 mod heed;
