@@ -143,6 +143,8 @@ impl Denied {
             Self::WrongAction(_) => "action",
             Self::NotAccepted(_) => "policy",
             Self::WrongPage(_) => "page",
+            Self::TooManySessions => "too_many_sessions",
+            Self::Displaced => "displaced",
             Self::WrongAddress => "ip",
             Self::NotEntitled => "not_entitled",
             Self::TooManySessions => "too_many_sessions",

@@ -342,16 +342,18 @@ impl From<Denied> for Failure {
             | Denied::WrongPage(_)
             | Denied::WrongAddress
             | Denied::NotEntitled
+            | Denied::TooManySessions
+            | Denied::Displaced
             | Denied::Revoked(_) => Code::Forbidden,
-            // What an app can tell its viewer, who may end another session.
-            Denied::TooManySessions | Denied::Displaced => {
-                return Self::new(Code::Forbidden).detail(&denied).reason(&denied);
-            }
             Denied::UnknownKey => Code::NotFound,
             Denied::KeyGone => Code::Gone,
             Denied::Undecided(_) => Code::Unavailable,
         };
         let mut failure = Self::new(code).reason(&denied);
+        // What an app can tell its viewer, who may end another session.
+        if matches!(denied, Denied::TooManySessions | Denied::Displaced) {
+            failure = failure.detail(&denied);
+        }
         failure.refusal = Some(Box::new(Refusal {
             denied,
             who: None,

@@ -34,6 +34,15 @@ fn denials_become_few_public_answers() {
         assert_eq!(failure.code.status().as_u16(), status, "{denied}");
         assert_eq!(failure.detail, None, "the reason stays inside: {denied}");
     }
+    for denied in [Denied::TooManySessions, Denied::Displaced] {
+        let failure = Failure::from(denied.clone());
+        assert_eq!(failure.code.status().as_u16(), 403);
+        assert_eq!(
+            failure.detail,
+            Some(denied.to_string()),
+            "a viewer can end a session"
+        );
+    }
 }
 
 #[test]
