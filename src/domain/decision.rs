@@ -147,8 +147,6 @@ impl Denied {
             Self::Displaced => "displaced",
             Self::WrongAddress => "ip",
             Self::NotEntitled => "not_entitled",
-            Self::TooManySessions => "too_many_sessions",
-            Self::Displaced => "displaced",
             Self::Revoked(_) => "revoked",
             Self::UnknownKey => "unknown_key",
             Self::KeyGone => "key_gone",
