@@ -1,7 +1,7 @@
-"""Signs and verifies JSON Web Tokens with PyJWT. One JSON object in, one line out.
+"""Signs and verifies JSON Web Tokens with PyJWT.
 
 pyjwt.py pair ALGORITHM                                        {"private": PEM, "public": PEM}
-pyjwt.py sign {"algorithm", "key", "claims", "headers"?}       the token
+pyjwt.py sign [{"algorithm", "key", "claims", "headers"?}, …]  the tokens, a line each
 pyjwt.py verify {"algorithm", "key", "token", "audience"?}     its claims
 """
 
@@ -55,6 +55,6 @@ if __name__ == "__main__":
     if what == "pair":
         print(json.dumps(pair(text)))
     elif what == "sign":
-        print(sign(json.loads(text)))
+        print("\n".join(sign(order) for order in json.loads(text)))
     else:
         print(json.dumps(verify(json.loads(text))))

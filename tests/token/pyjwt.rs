@@ -20,6 +20,7 @@ const ALGORITHMS: [&str; 12] = [
 ];
 
 /// What signs and what verifies: the same secret, or a pair of PEM texts.
+#[derive(Clone)]
 struct Keys {
     private: String,
     public: String,
@@ -53,12 +54,31 @@ impl Keys {
         )
     }
 
-    fn sign(&self, algorithm: &str, headers: &Value, claims: &Value) -> String {
-        let order = json!({
+    fn order(&self, algorithm: &str, headers: &Value, claims: &Value) -> Value {
+        json!({
             "algorithm": algorithm, "key": self.private, "headers": headers, "claims": claims,
-        });
-        python::printed("pyjwt.py", &["sign", &order.to_string()])
+        })
     }
+
+    /// One of each sort for all algorithms: what a sort has in common is not made anew.
+    fn every(secret: &str) -> Vec<Self> {
+        let of = |sort| Self::of(sort, secret);
+        let sorts = ["HS256", "RS256", "ES256", "ES384", "EdDSA"].map(of);
+        let sort_of = |algorithm: &&str| match &algorithm[..2] {
+            "HS" => &sorts[0],
+            "RS" | "PS" => &sorts[1],
+            _ if *algorithm == "ES256" => &sorts[2],
+            _ if *algorithm == "ES384" => &sorts[3],
+            _ => &sorts[4],
+        };
+        ALGORITHMS.iter().map(|it| sort_of(it).clone()).collect()
+    }
+}
+
+/// Tokens as ordered.
+fn signed(orders: &[Value]) -> Vec<String> {
+    let tokens = python::printed("pyjwt.py", &["sign", &json!(orders).to_string()]);
+    tokens.lines().map(str::to_owned).collect()
 }
 
 fn claims() -> Value {
@@ -92,25 +112,30 @@ const URL: &str = "https://video.example/live/news/playlist.m3u8";
 
 #[test]
 fn what_pyjwt_signs_by_any_algorithm_is_taken() {
-    for algorithm in ALGORITHMS {
-        let (own, stranger) = (Keys::of(algorithm, SECRET), Keys::of(algorithm, OTHER));
-        let entry = [own.entry(algorithm, None)];
+    let (own, strangers) = (Keys::every(SECRET), Keys::every(OTHER));
+    let [mut mallory, mut elsewhere] = [claims(), claims()];
+    mallory["sub"] = "mallory".into();
+    elsewhere["iss"] = "https://other.example".into();
+    for ((algorithm, own), stranger) in ALGORITHMS.iter().zip(&own).zip(&strangers) {
         let none = json!({});
-        let good = own.sign(algorithm, &none, &claims());
+        let tokens = signed(&[
+            own.order(algorithm, &none, &claims()),
+            stranger.order(algorithm, &none, &claims()),
+            own.order(algorithm, &none, &mallory),
+            own.order(algorithm, &none, &elsewhere),
+        ]);
+        let [good, foreign, forged, elsewhere] = tokens.try_into().unwrap();
+        let entry = [own.entry(algorithm, None)];
         let verdict = with_bearer(judge(&entry), &good).allows(URL);
         assert_eq!(verdict.subject.as_deref(), Some("alice"), "{algorithm}");
         assert_eq!(verdict.streams, ["live/*"]);
         assert_eq!(verdict.expires.as_deref(), Some("2024-01-01T01:00:00.000Z"));
         let deny = |token: &str, reason| with_bearer(judge(&entry), token).denies(URL, reason);
-        deny(&stranger.sign(algorithm, &none, &claims()), "signature");
-        let [header, payload, signature] = parts(&good);
-        let mut other = claims();
-        other["sub"] = "mallory".into();
-        let [_, forged, _] = parts(&own.sign(algorithm, &none, &other));
-        deny(&format!("{header}.{forged}.{signature}"), "signature");
+        deny(&foreign, "signature");
+        let ([header, payload, signature], [_, other, _]) = (parts(&good), parts(&forged));
+        deny(&format!("{header}.{other}.{signature}"), "signature");
         deny(&format!("{header}.{payload}."), "signature");
-        other["iss"] = "https://other.example".into();
-        deny(&own.sign(algorithm, &none, &other), "issuer");
+        deny(&elsewhere, "issuer");
         with_bearer(judge(&entry), &good)
             .at(1_704_070_800)
             .denies(URL, "expired");
@@ -129,15 +154,23 @@ fn what_is_named_is_looked_for_by_its_name() {
         one.entry("ES256", Some("one")),
         two.entry("HS256", Some("two")),
     ];
-    let sign = |keys: &Keys, algorithm, kid| keys.sign(algorithm, &json!({"kid": kid}), &claims());
-    with_bearer(judge(&entries), &sign(&one, "ES256", "one")).allows(URL);
-    with_bearer(judge(&entries), &sign(&two, "HS256", "two")).allows(URL);
-    for (token, reason) in [
-        (sign(&one, "ES256", "two"), "algorithm"),
-        (sign(&two, "HS256", "one"), "algorithm"),
-        (sign(&two, "HS256", "three"), "unknown_key"),
-    ] {
-        with_bearer(judge(&entries), &token).denies(URL, reason);
+    let order = |keys: &Keys, algorithm, kid| {
+        let headers = json!({ "kid": kid });
+        keys.order(algorithm, &headers, &claims())
+    };
+    let tokens = signed(&[
+        order(&one, "ES256", "one"),
+        order(&two, "HS256", "two"),
+        order(&one, "ES256", "two"),
+        order(&two, "HS256", "one"),
+        order(&two, "HS256", "three"),
+    ]);
+    for token in &tokens[..2] {
+        with_bearer(judge(&entries), token).allows(URL);
+    }
+    let reasons = ["algorithm", "algorithm", "unknown_key"];
+    for (token, reason) in tokens[2..].iter().zip(reasons) {
+        with_bearer(judge(&entries), token).denies(URL, reason);
     }
 }
 
@@ -145,26 +178,28 @@ fn what_is_named_is_looked_for_by_its_name() {
 fn a_header_that_brings_a_key_is_refused() {
     let keys = Keys::of("HS256", SECRET);
     let entries = [keys.entry("HS256", None)];
-    for (headers, reason) in [
+    let cases = [
         (json!({"jwk": {"kty": "oct", "k": "AA"}}), "header_jwk"),
         (json!({"jku": "https://attacker.example/"}), "header_jku"),
         (json!({"x5u": "https://attacker.example/"}), "header_x5u"),
         (json!({"x5c": ["AA=="]}), "header_x5c"),
         (json!({"cty": "JWT"}), "encrypted"),
-    ] {
-        let token = keys.sign("HS256", &headers, &claims());
-        with_bearer(judge(&entries), &token).denies(URL, reason);
+        (json!({}), "unsigned"),
+    ];
+    let orders = cases.iter().map(|(headers, reason)| match *reason {
+        "unsigned" => json!({"algorithm": "none", "key": null, "claims": claims()}),
+        _ => keys.order("HS256", headers, &claims()),
+    });
+    let tokens = signed(&orders.collect::<Vec<_>>());
+    for (token, (_, reason)) in tokens.iter().zip(&cases) {
+        with_bearer(judge(&entries), token).denies(URL, reason);
     }
-    let unsigned = json!({"algorithm": "none", "key": null, "claims": claims()});
-    let unsigned = python::printed("pyjwt.py", &["sign", &unsigned.to_string()]);
-    with_bearer(judge(&entries), &unsigned).denies(URL, "unsigned");
 }
 
 #[test]
 fn a_minted_token_verifies_with_pyjwt() {
     let folder = TempDir::new().unwrap();
-    for algorithm in ALGORITHMS {
-        let keys = Keys::of(algorithm, SECRET);
+    for (algorithm, keys) in ALGORITHMS.into_iter().zip(Keys::every(SECRET)) {
         let mut settings = format!("keys = [{}]\n", keys.entry(algorithm, Some("one")));
         settings += "issuers = [\"https://i.example\"]\naudiences = [\"hlskey\"]\n";
         if !algorithm.starts_with("HS") {
