@@ -124,14 +124,20 @@ pub(in crate::access) enum Fault {
 
 impl Fault {
     /// Every fault, for who has its sentence and wants its word.
-    const ALL: [Self; 47] = [
+    const ALL: [Self; 56] = [
         Self::Certificate,
         Self::None,
         Self::Form,
         Self::Place,
         Self::TooLong,
+        Self::Encrypted,
         Self::Header,
         Self::Extension,
+        Self::HeaderJwk,
+        Self::HeaderJku,
+        Self::HeaderX5u,
+        Self::HeaderX5c,
+        Self::Unsigned,
         Self::UnknownKey,
         Self::Algorithm,
         Self::Malformed,
@@ -166,11 +172,14 @@ impl Fault {
         Self::Protocol,
         Self::RequestHeader,
         Self::Network,
+        Self::Uses,
+        Self::RequiredClaim,
         Self::Action,
         Self::Stream,
         Self::NotYet,
         Self::Expired,
         Self::Spent,
+        Self::KeysAway,
         Self::StoreAway,
     ];
 
