@@ -98,10 +98,17 @@ impl Instance {
         Ok(Self::Request(Box::new(RequestInstance(signed))))
     }
 
-    /// The verdict at `now`. Asks an issuer for its keys where it has to.
-    pub async fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Verdict {
+    /// Asks issuers for their keys, where some come from there.
+    pub async fn fetch_keys(&self, now: Timestamp) {
+        if let Self::Token(instance) = self {
+            instance.0.fetch_keys(now).await;
+        }
+    }
+
+    /// The verdict at `now`, by the keys at hand.
+    pub fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Verdict {
         let outcome = match self {
-            Self::Token(instance) => instance.verify(asked, now).await,
+            Self::Token(instance) => instance.verify(asked, now),
             Self::Request(instance) => instance.verify(asked),
         };
         let outcome = outcome.unwrap_or(Err(Fault::None));
@@ -170,10 +177,10 @@ impl Instance {
 }
 
 impl TokenInstance {
-    async fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Option<Result<Verified, Fault>> {
+    fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Option<Result<Verified, Fault>> {
         let mut deepest = None;
         for token in asked.tokens() {
-            match self.0.verify(&token, now).await {
+            match self.0.verify_at_hand(&token, now) {
                 Some(Ok(verified)) if asked.is_allowed(&verified) => return Some(Ok(verified)),
                 Some(Ok(_)) => deepest = deepest.max(Some(Fault::Action)),
                 Some(Err(fault)) => deepest = deepest.max(Some(fault)),

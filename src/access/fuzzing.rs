@@ -14,6 +14,7 @@ use super::scheme::SchemesConfig;
 use super::session::{Sessions, SessionsConfig};
 use crate::crypto::MacKey;
 use crate::domain::Timestamp;
+use crate::outbound;
 
 /// The target of each scheme.
 pub const TARGETS: [&str; 9] = [
@@ -156,7 +157,8 @@ fn load(config: &str) -> Vec<(String, Instance)> {
         Err(error) => panic!("{error}"),
     };
     let names: Vec<_> = schemes.0.keys().cloned().collect();
-    let load = |name: String| match Instance::load(&schemes, &name) {
+    let outbound = outbound::Config::default();
+    let load = |name: String| match Instance::load(&schemes, &outbound, &name) {
         Ok(instance) => (name, instance),
         Err(error) => panic!("{error}"),
     };

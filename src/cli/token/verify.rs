@@ -107,8 +107,9 @@ pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let at = args
         .at
         .map(|at| Timestamp::from_millis(at.saturating_mul(1000)));
-    let verdict = instance.verify(asked, at.unwrap_or_else(|| SystemClock.now()));
-    let verdict = verdict.await;
+    let at = at.unwrap_or_else(|| SystemClock.now());
+    instance.fetch_keys(at).await;
+    let verdict = instance.verify(asked, at);
     let is_allowed = matches!(verdict, Verdict::Allow { .. });
     print(&view(verdict), args.json)?;
     Ok(if is_allowed {

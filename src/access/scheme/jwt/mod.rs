@@ -107,7 +107,14 @@ impl Jwt {
         now: Timestamp,
     ) -> Option<Result<Verified, Fault>> {
         let judged = self.judge(text, now)?;
-        Some(judged.map_err(|refusal| refusal.fault))
+        Some(judged.map_err(|refusal| self.settled(&refusal, text, now)))
+    }
+
+    /// Asks the issuers for their keys.
+    pub(in crate::access) async fn fetch_keys(&self, now: Timestamp) {
+        for issuer in &self.issuers {
+            issuer.renew(now).await;
+        }
     }
 
     /// Keeps the issuers' keys fresh, for ever.
@@ -159,19 +166,30 @@ impl Jwt {
 
     /// Judges after the issuers that it may concern were asked for their keys.
     async fn ask(&self, text: &str, now: Timestamp) -> Result<Verified, Fault> {
-        let (_, payload, _) = parts(text)?;
-        let claims = claims_in(payload)?;
-        let issuer = claims.get("iss").and_then(Value::as_str);
-        let concerned = || self.issuers.iter().filter(|it| it.may_be_of(issuer));
-        for issuer in concerned() {
+        for issuer in self.concerned(text)? {
             issuer.renew(now).await;
         }
-        match self.judge_text(text, now) {
-            Err(refusal) if refusal.is_open && !concerned().all(|it| it.is_current(now)) => {
-                Err(Fault::KeysAway)
-            }
-            judged => judged.map_err(|refusal| refusal.fault),
+        let judged = self.judge_text(text, now);
+        judged.map_err(|refusal| self.settled(&refusal, text, now))
+    }
+
+    /// What is said of a refused token: nothing is decided while an issuer's keys are not known.
+    fn settled(&self, refusal: &Refusal, text: &str, now: Timestamp) -> Fault {
+        let is_current =
+            |issuers: Vec<&Arc<IssuerKeys>>| issuers.iter().all(|it| it.is_current(now));
+        match refusal.is_open && !self.concerned(text).is_ok_and(is_current) {
+            true => Fault::KeysAway,
+            false => refusal.fault,
         }
+    }
+
+    /// The issuers whose keys may sign for the one that the token names.
+    fn concerned(&self, text: &str) -> Result<Vec<&Arc<IssuerKeys>>, Fault> {
+        let (_, payload, _) = parts(text)?;
+        let claims = claims_in(payload)?;
+        let named = claims.get("iss").and_then(Value::as_str);
+        let issuers = self.issuers.iter();
+        Ok(issuers.filter(|issuer| issuer.may_be_of(named)).collect())
     }
 }
 
