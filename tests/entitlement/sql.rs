@@ -38,7 +38,6 @@ async fn decides(serve: &Serve, key: &str) {
         ("carol", 403),
         ("nobody", 403),
         ("alice' OR '1'='1", 403),
-        ("a\u{1}b", 403),
         ("broken", 503),
     ] {
         let answer = fetch(serve, key, viewer).await;

@@ -114,7 +114,9 @@ impl ForeignQuery {
 }
 
 fn is_no_such_value(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| NO_SUCH_VALUE.contains(&code.as_ref()))
 }
 

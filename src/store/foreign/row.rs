@@ -4,7 +4,7 @@
 
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::{Column, Decode, Row, Type, TypeInfo as _, ValueRef as _};
 
 /// A value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,52 +32,50 @@ impl ForeignRow {
     }
 
     pub(super) fn of_sqlite(row: &SqliteRow) -> Self {
-        let cell = |at: usize| {
-            let raw = row.try_get_raw(at).ok()?;
-            if raw.is_null() {
-                return Some(Cell::Null);
-            }
-            let kind = raw.type_info().name().to_owned();
-            match kind.as_str() {
-                "BOOLEAN" => row.try_get(at).ok().map(Cell::Bool),
-                "INTEGER" => row.try_get(at).ok().map(Cell::Integer),
-                _ => None,
-            }
-        };
-        let columns = row.columns().iter().enumerate();
-        let cells = columns.map(|(at, column)| {
-            let cell = cell(at).unwrap_or(Cell::Other);
-            (column.name().to_owned(), cell)
-        });
-        Self(cells.collect())
+        read(row, |kind, at| match kind {
+            "BOOLEAN" => row.try_get(at).map(Cell::Bool),
+            "INTEGER" => row.try_get(at).map(Cell::Integer),
+            _ => Ok(Cell::Other),
+        })
     }
 
     pub(super) fn of_postgres(row: &PgRow) -> Self {
-        let cell = |at: usize| {
-            let raw = row.try_get_raw(at).ok()?;
-            if raw.is_null() {
-                return Some(Cell::Null);
-            }
-            let kind = raw.type_info().name().to_owned();
-            match kind.as_str() {
-                "BOOL" => row.try_get(at).ok().map(Cell::Bool),
-                "INT8" => row.try_get(at).ok().map(Cell::Integer),
-                "INT4" => row
-                    .try_get::<i32, _>(at)
-                    .ok()
-                    .map(|it| Cell::Integer(it.into())),
-                "INT2" => row
-                    .try_get::<i16, _>(at)
-                    .ok()
-                    .map(|it| Cell::Integer(it.into())),
-                _ => None,
-            }
-        };
-        let columns = row.columns().iter().enumerate();
-        let cells = columns.map(|(at, column)| {
-            let cell = cell(at).unwrap_or(Cell::Other);
-            (column.name().to_owned(), cell)
-        });
-        Self(cells.collect())
+        read(row, |kind, at| match kind {
+            "BOOL" => row.try_get(at).map(Cell::Bool),
+            "INT8" => row.try_get(at).map(Cell::Integer),
+            "INT4" => whole::<i32, _>(row, at),
+            "INT2" => whole::<i16, _>(row, at),
+            _ => Ok(Cell::Other),
+        })
     }
+}
+
+fn whole<'r, T, R>(row: &'r R, at: usize) -> Result<Cell, sqlx::Error>
+where
+    R: Row,
+    usize: sqlx::ColumnIndex<R>,
+    T: Into<i64> + Decode<'r, R::Database> + Type<R::Database>,
+{
+    row.try_get::<T, _>(at).map(|it| Cell::Integer(it.into()))
+}
+
+/// What `cell` makes of each value that is there, by its kind and its place.
+fn read<R>(row: &R, cell: impl Fn(&str, usize) -> Result<Cell, sqlx::Error>) -> ForeignRow
+where
+    R: Row,
+    usize: sqlx::ColumnIndex<R>,
+{
+    let value = |at: usize| {
+        let raw = row.try_get_raw(at)?;
+        match raw.is_null() {
+            true => Ok(Cell::Null),
+            false => cell(raw.type_info().name(), at),
+        }
+    };
+    let columns = row.columns().iter().enumerate();
+    let cells = columns.map(|(at, column)| {
+        let cell: Result<Cell, sqlx::Error> = value(at);
+        (column.name().to_owned(), cell.unwrap_or(Cell::Other))
+    });
+    ForeignRow(cells.collect())
 }
