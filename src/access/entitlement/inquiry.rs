@@ -3,7 +3,7 @@
 //! Must not know: what is remembered.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
@@ -19,14 +19,20 @@ use crate::telemetry::{EntitlementMeasures, OutcomeLabels};
 /// The pause before the second try, in milliseconds: between this and four times as much.
 const PAUSE: u64 = 25;
 
+/// A failure is told again after so many seconds, and that the source answers no sooner than this after a
+/// failure was told: one that fails now and then does not fill the log.
+const QUIET: u64 = 60;
+const SETTLED: u64 = 10;
+
 /// A source, and what keeps it from being flooded or waited for.
 pub(super) struct Inquiry {
     source: Source,
     breaker: Breaker,
     queue: Queue,
     timeout: Duration,
-    /// Whether the last question failed. That it does, and that it does no more, is told once.
-    ails: AtomicBool,
+    /// When a failure was told last, in seconds of the steady clock and one; zero when it was told
+    /// that the source answers again.
+    told: AtomicU64,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     measures: EntitlementMeasures,
@@ -46,7 +52,7 @@ impl Inquiry {
             breaker: Breaker::new(bounds.failures, bounds.pause.0.into(), open),
             queue: Queue::new(bounds.concurrency, bounds.waiting),
             timeout: bounds.timeout.0.into(),
-            ails: AtomicBool::new(false),
+            told: AtomicU64::new(0),
             clock,
             entropy,
             measures,
@@ -119,14 +125,27 @@ impl Inquiry {
     }
 
     fn ail(&self, error: &dyn std::fmt::Display) {
-        if !self.ails.swap(true, Ordering::Relaxed) {
+        if self.has_come(QUIET) {
+            let now = self.seconds();
+            self.told.store(now, Ordering::Relaxed);
             tracing::error!(%error, "the entitlement source fails: what it said before stands in for it");
         }
     }
 
     fn recover(&self) {
-        if self.ails.load(Ordering::Relaxed) && self.ails.swap(false, Ordering::Relaxed) {
+        let is_told = self.told.load(Ordering::Relaxed) > 0;
+        if is_told && self.has_come(SETTLED) && self.told.swap(0, Ordering::Relaxed) > 0 {
             tracing::info!("the entitlement source answers again");
         }
+    }
+
+    /// Whether so many seconds have passed since a failure was told, if one was.
+    fn has_come(&self, span: u64) -> bool {
+        let told = self.told.load(Ordering::Relaxed);
+        told == 0 || self.seconds().saturating_sub(told) >= span
+    }
+
+    fn seconds(&self) -> u64 {
+        self.clock.steady().as_secs() + 1
     }
 }
