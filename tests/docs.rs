@@ -121,7 +121,10 @@ fn named(line: &str) -> Vec<Named> {
     let is_name = |word: &&&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '|');
     // The first names are subcommands; only some of these have subcommands of their own.
     let depth = match words.first() {
-        Some(&("stream" | "token" | "credential" | "session" | "keystore" | "config")) => 2,
+        Some(
+            &("stream" | "token" | "credential" | "session" | "entitlement" | "keystore"
+            | "config"),
+        ) => 2,
         _ => 1,
     };
     let names: Vec<&str> = words

@@ -7,4 +7,5 @@ mod http;
 mod push;
 mod scene;
 mod sql;
+mod storm;
 mod table;

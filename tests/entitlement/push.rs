@@ -4,8 +4,11 @@
 
 use serde_json::json;
 
-use super::scene::{STREAM, Scene, fetch};
-use crate::harness::entitlement::SECRETS;
+use super::scene::{STREAM, Scene, fetch, key};
+use crate::harness::entitlement::{SECRETS, Service, ask_there};
+use crate::harness::postgres::Cluster;
+use crate::harness::serve::Serve;
+use crate::harness::wait::{seconds, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_who_is_cut_off_loses_the_next_key() {
@@ -96,4 +99,28 @@ async fn an_operator_calls_answers_off_within_its_streams() {
     all.ask("POST", path, Some(&of_alice)).await.expect(204);
     let again = fetch(&scene.serve, &scene.key, "alice").await;
     assert_eq!(again.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_server_hears_of_it() {
+    let cluster = Cluster::start();
+    let mut one = Serve::prepare_on(&cluster.url(), "30s", None);
+    let service = Service::start(&one, &[]).await;
+    let url = format!("http://{}", service.place());
+    ask_there(&one, &url, "");
+    let mut other = Serve::prepare_on(&cluster.url(), "30s", Some(&one));
+    ask_there(&other, &url, "");
+    tokio::join!(one.resume(), other.resume());
+    let path = key(&one, STREAM).await.replace(&one.url(), "");
+    let status = async |serve: &Serve| fetch(serve, &path, "alice").await.status;
+    assert_eq!([status(&one).await, status(&other).await], [200, 200]);
+    service.set(json!({"denied": ["alice"]})).await;
+    assert_eq!([status(&one).await, status(&other).await], [200, 200]);
+    let push = json!({"viewer": "alice"});
+    assert_eq!(service.push(&one, &push, json!({})).await, 204);
+    assert_eq!(status(&one).await, 403, "who answers has forgotten already");
+    until("the other server hears of it", seconds(5), async || {
+        (status(&other).await == 403).then_some(())
+    })
+    .await;
 }
