@@ -4,6 +4,7 @@
 
 mod away;
 mod restart;
+mod revoked;
 
 use std::collections::BTreeMap;
 

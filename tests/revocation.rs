@@ -4,6 +4,7 @@
 
 mod answers;
 mod life;
+mod player;
 mod terms;
 
 use serde_json::{Value, json};
@@ -80,12 +81,17 @@ impl Scene {
 }
 
 /// A viewer of every test stream with these claims; `null` takes a claim away.
-fn viewer(serve: &Serve, claims: &Value) -> Actor {
+pub(crate) fn viewer(serve: &Serve, claims: &Value) -> Actor {
     serve.stranger().with(&token(claims))
 }
 
 /// A token of the servers' scheme `viewers`.
 fn token(claims: &Value) -> String {
+    signed(b"obviously-a-fake-secret-of-40-characters", claims)
+}
+
+/// A viewer's token with these claims besides the usual ones.
+fn signed(secret: &[u8], claims: &Value) -> String {
     let now = now_seconds();
     let mut all = json!({
         "sub": "bystander", "streams": ["test/**", "demo/**"], "iat": now - 60, "exp": now + 86_400,
@@ -96,7 +102,6 @@ fn token(claims: &Value) -> String {
     all.as_object_mut()
         .unwrap()
         .retain(|_, value| !value.is_null());
-    let secret = b"obviously-a-fake-secret-of-40-characters";
     Issuer::Hs256(secret.to_vec()).token(&all)
 }
 

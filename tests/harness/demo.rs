@@ -24,19 +24,30 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts one in a folder of its own and waits for its line.
     pub(crate) async fn start(rotate: &str) -> Self {
+        Self::start_with(rotate, &[]).await
+    }
+
+    /// The same with settings from the environment.
+    pub(crate) async fn start_with(rotate: &str, settings: &[(&str, &str)]) -> Self {
         let own = tempfile::tempdir().unwrap();
-        let mut demo = Self::start_in(own.path(), rotate).await;
+        let mut demo = Self::set(own.path(), rotate, settings).await;
         demo._own = Some(own);
         demo
     }
 
     /// Starts one in `dir`.
     pub(crate) async fn start_in(dir: &Path, rotate: &str) -> Self {
-        Self::start_logging(dir, rotate, "").await
+        Self::set(dir, rotate, &[]).await
     }
 
     /// Starts one in `dir` that logs as `log` says, unless that is empty.
     pub(crate) async fn start_logging(dir: &Path, rotate: &str, log: &str) -> Self {
+        let settings = [("RUST_LOG", log), ("HLSKEY_LOG__FILTER", log)];
+        let settings = if log.is_empty() { &[] } else { &settings[..] };
+        Self::set(dir, rotate, settings).await
+    }
+
+    async fn set(dir: &Path, rotate: &str, settings: &[(&str, &str)]) -> Self {
         let folder = dir.to_str().unwrap();
         let mut command = binary::command(&[
             "demo",
@@ -48,9 +59,7 @@ impl Demo {
             "--rotate",
             rotate,
         ]);
-        if !log.is_empty() {
-            command.env("RUST_LOG", log).env("HLSKEY_LOG__FILTER", log);
-        }
+        command.envs(settings.iter().copied());
         let mut process = Process::start(command);
         let first = until("the demo is ready", seconds(60), async || {
             if let Some(status) = process.ended() {

@@ -41,6 +41,11 @@ impl Lines {
         self.0.lock().unwrap().clone()
     }
 
+    /// How many lines so far.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
     /// Everything so far as one text.
     pub(crate) fn text(&self) -> String {
         self.all().join("\n")
