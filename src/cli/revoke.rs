@@ -114,14 +114,14 @@ async fn carry_out(
         }
     };
     let revocation = Revocation {
-        revoked,
+        revoked: revoked.clone(),
         scheme: request.scheme,
         until: request.until.map(|until| until.0),
         note: request.note.unwrap_or_default(),
     };
     let written = write_revocation(store, revocation, MAKER, &SystemClock, &SystemEntropy);
     let id = written.await?;
-    let case = worst_case(store, SystemClock.now()).await?;
+    let case = worst_case(store, &revoked, SystemClock.now()).await?;
     Ok(case.reply(Some(id)))
 }
 

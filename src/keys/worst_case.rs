@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use crate::api::{Because, RevocationReply, Text};
-use crate::domain::{Boundary, Kid, Position, Schedule, Slot, StreamId, Timestamp};
+use crate::domain::{Boundary, Kid, Position, Revoked, Schedule, Slot, StreamId, Timestamp};
 use crate::store::{Airing, Store, StreamRow};
 
 use super::{Keys, KeysError};
@@ -88,9 +88,10 @@ fn seconds(span: Duration) -> u64 {
 }
 
 impl Keys {
-    /// The worst case where viewers are refused.
-    pub async fn worst_case(&self) -> Result<WorstCase, KeysError> {
-        worst_case(&self.store, self.clock.now()).await
+    /// The worst case where these are refused: of the streams that they are known to watch, or of
+    /// all.
+    pub async fn worst_case(&self, who: &Revoked) -> Result<WorstCase, KeysError> {
+        worst_case(&self.store, who, self.clock.now()).await
     }
 
     /// The worst case where one key is refused; `None` if there is none of that kid.
@@ -99,8 +100,16 @@ impl Keys {
     }
 }
 
-/// The worst case where viewers are refused, whichever stream they watch.
-pub async fn worst_case(store: &Store, now: Timestamp) -> Result<WorstCase, KeysError> {
+/// The worst case where these are refused: of the streams that they are known to watch, or of all.
+pub async fn worst_case(
+    store: &Store,
+    who: &Revoked,
+    now: Timestamp,
+) -> Result<WorstCase, KeysError> {
+    let watched = store.watched_by(who).await?;
+    let is_watched = |row: &StreamRow| {
+        watched.is_empty() || watched.iter().any(|one| one == row.stream.id.as_str())
+    };
     let (streams, airings) = (store.streams().await?, store.airings(None).await?);
     let news = store.freshness().stale_after();
     let of = |row: &StreamRow| {
@@ -108,7 +117,7 @@ pub async fn worst_case(store: &Store, now: Timestamp) -> Result<WorstCase, Keys
         let moment = Moment { now, news };
         moment.of_viewer(&row.stream.schedule, airing.unwrap_or_default())
     };
-    let known = streams.iter().filter(|row| row.issued);
+    let known = streams.iter().filter(|row| row.issued && is_watched(row));
     let cases = known.map(|row| of(row).at(&row.stream.id));
     Ok(longest(cases).unwrap_or(WorstCase::nobodys(news)))
 }

@@ -37,13 +37,13 @@ pub(super) async fn revoke(
         Withdrawn::Credentials(revoked) => {
             let permit = gate.oversee(&who)?;
             let revocation = Revocation {
-                revoked,
+                revoked: revoked.clone(),
                 scheme: asked.scheme,
                 until: asked.until.map(|until| until.0),
                 note: asked.note.unwrap_or_default(),
             };
             let id = gate.revoke(&permit, revocation, &*around.entropy).await?;
-            keys.worst_case().await?.reply(Some(id))
+            keys.worst_case(&revoked).await?.reply(Some(id))
         }
     };
     Ok(unstored(&mut HttpResponse::Ok(), &reply))

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::domain::{Kid, Slot, StreamId};
+use crate::domain::{Kid, Revoked, Slot, StreamId};
 
 use super::columns::{self, loaded};
 use super::link::{fetch_all, fetch_optional};
@@ -54,6 +54,24 @@ impl Store {
             (stream, airing)
         };
         Ok(rows.into_iter().map(airing).collect())
+    }
+
+    /// What those who are meant watch, as far as servers have noted it; empty where nobody is named.
+    pub async fn watched_by(&self, who: &Revoked) -> Result<Vec<String>, StoreError> {
+        let (viewer, session) = match who {
+            Revoked::Viewer(name) => (Some(name.as_str()), None),
+            Revoked::Session(name) => (None, Some(name.as_str())),
+            Revoked::Token(_) | Revoked::Before(_) => return Ok(Vec::new()),
+        };
+        let mut on = self.read().await?;
+        let rows = fetch_all!(
+            on,
+            (String,),
+            "SELECT DISTINCT stream FROM live_sessions WHERE subject = $1 OR session = $2",
+            viewer,
+            session
+        )?;
+        Ok(rows.into_iter().map(|(stream,)| stream).collect())
     }
 
     /// Whose the key is and where its period lies.

@@ -135,3 +135,30 @@ async fn a_stream_that_never_rotates_has_no_worst_case_until_it_is_cut() {
         assert_eq!(because["news_seconds"], 30, "store.stale_after");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_worst_case_is_that_of_what_the_viewer_is_known_to_watch() {
+    let scene = Scene::set("{ every = \"4s\" }").await;
+    let file = scene.serve.credential("other", "test/**", &[]);
+    let packager = std::fs::read_to_string(file).unwrap();
+    let packager = scene.serve.stranger().with(packager.trim());
+    let never = "/v1/streams/test/never";
+    packager.ask("PUT", never, Some("{}")).await.expect(201);
+    packager.get(&format!("{never}/schedule")).await.expect(200);
+    let alice = scene.viewer(&json!({"sub": "alice", "sid": "a"}));
+    assert_eq!(scene.status(&alice).await, 200);
+    until("it is noted what she watches", seconds(15), async || {
+        let sessions = scene.operator.get("/v1/sessions?viewer=alice").await;
+        let sessions = sessions.expect(200).json();
+        (sessions["sessions"].as_array().unwrap().len() == 1).then_some(())
+    })
+    .await;
+    for body in [json!({"viewer": "alice"}), json!({"session": "a"})] {
+        let because = scene.revoke(&body).await["because"].clone();
+        assert_eq!(because["stream"], super::STREAM, "{because}");
+    }
+    for body in [json!({"viewer": "bob"}), json!({"token": "a"})] {
+        let because = scene.revoke(&body).await["because"].clone();
+        assert_eq!(because["stream"], "test/never", "{because}");
+    }
+}

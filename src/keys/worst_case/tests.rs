@@ -166,7 +166,8 @@ fn no_player_shows_more_than_the_worst_case() {
 async fn the_longest_of_all_streams_with_keys_counts() {
     let bench = Bench::new().await;
     let store = &bench.keys.store;
-    let answer = async || worst_case(store, NOON).await.unwrap();
+    let anybody = Revoked::Before(NOON);
+    let answer = async || worst_case(store, &anybody, NOON).await.unwrap();
     bench.register("live/idle", Rotation::Never).await;
     assert_eq!(parts(&answer().await), (30, Some(0), 0, Some(30)));
     assert_eq!(answer().await.stream, None, "it has no key yet");
