@@ -122,8 +122,18 @@ async fn the_command_line_reaches_a_server_that_runs() {
         scene.operator.ask("DELETE", &path, None).await.expect(204);
         heard([200, 200]).await;
     }
+    let args = [
+        "session",
+        "revoke",
+        "--config",
+        config.to_str().unwrap(),
+        "s",
+    ];
+    let told = binary::printed(&args);
+    assert!(told.contains("the last picture ends within"), "{told}");
+    heard([403, 200]).await;
     revoke(&["--key", &scene.kids[0]]);
-    heard([410, 410]).await;
+    heard([403, 410]).await;
     let of = |args: &[&str]| {
         let all = ["revoke", "--config", config.to_str().unwrap()];
         binary::run(&[&all[..], args].concat())
