@@ -2,6 +2,8 @@
 //!
 //! Must not know: the command line, sessions, or entitlement.
 
+mod explain;
+
 use std::net::IpAddr;
 
 use super::config::AccessConfigError;
@@ -14,7 +16,9 @@ use crate::crypto::SecretText;
 use crate::domain::{Action, StreamId, StreamPattern, Timestamp};
 use crate::outbound;
 
+pub use super::scheme::explain::{Difference, Finding, Hint};
 pub use super::scheme::request::{Headers, Purpose, Target};
+pub use explain::explain;
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -107,11 +111,15 @@ impl Instance {
 
     /// The verdict at `now`, by the keys at hand.
     pub fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Verdict {
-        let outcome = match self {
-            Self::Token(instance) => instance.verify(asked, now),
-            Self::Request(instance) => instance.verify(asked),
-        };
-        let outcome = outcome.unwrap_or(Err(Fault::None));
+        self.verdict(self.outcome(asked, now), asked, now)
+    }
+
+    fn verdict(
+        &self,
+        outcome: Result<Verified, Fault>,
+        asked: Asked<'_>,
+        now: Timestamp,
+    ) -> Verdict {
         let outcome = outcome.and_then(|it| it.check_time(now).map(|()| it));
         match outcome.and_then(|it| check_content(&it, asked).map(|()| it)) {
             Ok(verified) => Verdict::Allow {
@@ -121,6 +129,15 @@ impl Instance {
             },
             Err(fault) => Verdict::Deny(fault.code(), fault.reason()),
         }
+    }
+
+    /// What the scheme says, whatever the time and the content.
+    fn outcome(&self, asked: Asked<'_>, now: Timestamp) -> Result<Verified, Fault> {
+        let outcome = match self {
+            Self::Token(instance) => instance.verify(asked, now),
+            Self::Request(instance) => instance.verify(asked),
+        };
+        outcome.unwrap_or(Err(Fault::None))
     }
 }
 
@@ -193,7 +210,15 @@ impl TokenInstance {
 
 impl RequestInstance {
     fn verify(&self, asked: Asked<'_>) -> Option<Result<Verified, Fault>> {
-        let request = Request {
+        self.0.verify(&asked.request())
+    }
+}
+
+impl<'a> Asked<'a> {
+    /// As a scheme looks at it that signs parts of it.
+    fn request(&self) -> Request<'a> {
+        let asked = self;
+        Request {
             content: content(asked.target.path),
             query: asked.query,
             headers: asked.headers,
@@ -202,12 +227,9 @@ impl RequestInstance {
             alpn: asked.alpn,
             ip: asked.ip,
             purpose: asked.purpose,
-        };
-        self.0.verify(&request)
+        }
     }
-}
 
-impl<'a> Asked<'a> {
     fn header(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
         self.headers.values(name)
     }

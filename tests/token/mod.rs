@@ -5,6 +5,7 @@
 mod cat;
 mod documented;
 mod edgeauth;
+mod explain;
 mod hdnts;
 mod issuer;
 mod jwks;

@@ -3,6 +3,7 @@
 //! Must not know: any scheme.
 
 use std::io::Write as _;
+use std::process::Output;
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
@@ -69,26 +70,26 @@ impl Judge {
         self
     }
 
+    /// What `token explain` says of a URL; whatever it prints holds none of these secrets.
+    #[track_caller]
+    pub(super) fn explains(&self, url: &str, secrets: &[&str]) -> Value {
+        let plain = self.command("explain", url, false);
+        let output = self.command("explain", url, true);
+        for output in [&plain, &output] {
+            for part in [&output.stdout, &output.stderr] {
+                let text = String::from_utf8_lossy(part);
+                for secret in secrets {
+                    assert!(!text.contains(secret), "{text}");
+                }
+            }
+        }
+        assert_eq!(plain.status.code(), output.status.code());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{url}: {errors}"))
+    }
+
     pub(super) fn verdict(&self, url: &str) -> Verdict {
-        let config = self.file();
-        let at = self.at.map(|at| at.to_string());
-        let mut args = vec![
-            "token",
-            "verify",
-            "--scheme",
-            self.scheme,
-            "--config",
-            config,
-        ];
-        args.extend(["--url", url, "--json"]);
-        if let Some(at) = &at {
-            args.extend(["--at", at]);
-        }
-        if let Some(ip) = &self.ip {
-            args.extend(["--ip", ip]);
-        }
-        args.extend(self.more.iter().map(String::as_str));
-        let output = run(&args);
+        let output = self.command("verify", url, true);
         let errors = String::from_utf8_lossy(&output.stderr);
         let view: Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("{url}: no verdict, but {errors}"));
@@ -107,6 +108,21 @@ impl Judge {
             streams: streams.map(|it| it.as_str().unwrap().to_owned()).collect(),
             expires: text("expires"),
         }
+    }
+
+    fn command(&self, command: &str, url: &str, json: bool) -> Output {
+        let at = self.at.map(|at| at.to_string());
+        let mut args = vec!["token", command, "--scheme", self.scheme];
+        args.extend(["--config", self.file(), "--url", url]);
+        args.extend(json.then_some("--json"));
+        if let Some(at) = &at {
+            args.extend(["--at", at]);
+        }
+        if let Some(ip) = &self.ip {
+            args.extend(["--ip", ip]);
+        }
+        args.extend(self.more.iter().map(String::as_str));
+        run(&args)
     }
 
     /// The verdict is yes.

@@ -4,6 +4,8 @@
 //! text, and the stream's id is hashed without standing in the token. Must not know: the other
 //! schemes, or the clock; the caller checks the time.
 
+mod explain;
+
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -21,6 +23,8 @@ use super::vouched::{Vouched, name_of};
 use crate::api::Text;
 use crate::crypto::{SecretText, hmac_sha256};
 use crate::domain::{StreamPattern, Timestamp};
+
+pub(super) use explain::explain;
 
 /// The query parameter.
 const PARAMETER: &str = "hdnts";

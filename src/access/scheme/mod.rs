@@ -10,6 +10,7 @@ pub(super) mod cat;
 pub(super) mod certificate;
 mod config;
 pub(super) mod edgeauth;
+pub(super) mod explain;
 mod fault;
 mod grant;
 pub(super) mod hdnts;

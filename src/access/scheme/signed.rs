@@ -6,6 +6,7 @@ use super::Fault;
 use super::cat::{self, Cat};
 use super::config::{SchemeConfig, SchemeFault, SchemesConfig};
 use super::edgeauth::{self, EdgeAuth, LongLived};
+use super::explain::Finding;
 use super::hdnts::{self, Hdnts};
 use super::order::Order;
 use super::request::{Purpose, Request};
@@ -93,6 +94,18 @@ impl SignedRequests {
     /// (RFC 8392 §3.1.4).
     pub(in crate::access) fn counts_last_second(&self) -> bool {
         !matches!(self.scheme, Scheme::Cat(_))
+    }
+
+    /// What is found out about the request's token, whether or not it verifies.
+    pub(in crate::access) fn explain(&self, request: &Request<'_>) -> Finding {
+        match &self.scheme {
+            Scheme::SecureToken(scheme) => securetoken::explain(scheme, request),
+            Scheme::WmsAuth(scheme) => wmsauth::explain(scheme, request),
+            Scheme::Hdnts(scheme) => hdnts::explain(scheme, request),
+            Scheme::EdgeAuth(scheme) => edgeauth::explain(scheme, request),
+            Scheme::UrlParams(scheme) => urlparams::explain(scheme, request),
+            Scheme::Cat(_) => Finding::default(),
+        }
     }
 
     /// A query that this instance will take; `None` where the order cannot be signed.

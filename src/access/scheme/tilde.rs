@@ -115,7 +115,7 @@ pub(super) fn judged<T>(
 
 /// The readings of a token as received: decoded once, since players and proxies encode `~`, `/` and
 /// `*`; and as it is, for values that were encoded before they were signed.
-fn readings(received: &str) -> impl Iterator<Item = Cow<'_, str>> {
+pub(super) fn readings(received: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let plain = decoded(received).filter(|plain| plain != received);
     plain.into_iter().chain([Cow::Borrowed(received)])
 }

@@ -10,6 +10,7 @@ use serde::de::IgnoredAny;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::Fault;
+use super::explain::{Finding, Hint};
 use super::request::{Purpose, Request, decoded, is_plain_path, pairs, stream_path};
 use super::scope::Scope;
 use super::vouched::{Vouched, name_of};
@@ -136,4 +137,53 @@ fn form(text: &str) -> Option<String> {
 pub(super) fn sign(scheme: &UrlParams) -> Option<String> {
     let entry = scheme.play.first()?;
     Some(format!("{}={}", entry.name, entry.value.expose()))
+}
+
+/// What is found out about the request's word. It stands in no text that is told.
+pub(super) fn explain(scheme: &UrlParams, request: &Request<'_>) -> Finding {
+    let (entries, others) = match request.purpose {
+        Purpose::Play => (&scheme.play, &scheme.publish),
+        Purpose::Publish => (&scheme.publish, &scheme.play),
+    };
+    let found: Vec<_> = pairs(request.query)
+        .filter_map(|(name, value)| Some((form(name)?, form(value)?)))
+        .collect();
+    let opens = |entry: &Entry, name: &str, value: &str| {
+        entry.name == name && bool::from(entry.value.expose().as_bytes().ct_eq(value.as_bytes()))
+    };
+    let is_any = |entries: &[Entry], test: &dyn Fn(&Entry, &str, &str) -> bool| {
+        let each = |entry: &Entry| found.iter().any(|(name, value)| test(entry, name, value));
+        entries.iter().any(each)
+    };
+    let tests: [(bool, &'static str, &str); 4] = [
+        (
+            is_any(others, &opens),
+            "other_action",
+            "the word is good for the other action: play and publish have lists of their own",
+        ),
+        (
+            is_any(entries, &|entry, name, value| opens(entry, value, name)),
+            "turned",
+            "name and value have changed places: an entry is VALUE.NAME, the URL has NAME=VALUE",
+        ),
+        (
+            is_any(entries, &|entry, name, _| {
+                entry.name != name && entry.name.eq_ignore_ascii_case(name)
+            }),
+            "name_case",
+            "the parameter's name is spelled with other capitals",
+        ),
+        (
+            is_any(entries, &|entry, name, value| {
+                entry.name == name && !opens(entry, name, value)
+            }),
+            "value",
+            "the parameter is there, and its value is another",
+        ),
+    ];
+    let told = tests.into_iter().filter(|(is_so, ..)| *is_so);
+    Finding {
+        hints: told.map(|(_, code, why)| Hint::new(code, why)).collect(),
+        ..Finding::default()
+    }
 }

@@ -43,6 +43,11 @@ impl Standing {
 }
 
 impl Verified {
+    /// The first instant at which it may be used.
+    pub(in crate::access) fn not_before(&self) -> Option<Timestamp> {
+        self.not_before
+    }
+
     /// Good from `not_before`, that instant included, to the expiry, that instant excluded
     /// (RFC 7519 §4.1.4 and §4.1.5).
     pub(in crate::access) fn check_time(&self, now: Timestamp) -> Result<(), Fault> {

@@ -2,6 +2,8 @@
 //!
 //! Must not know: token formats.
 
+mod asked;
+mod explain;
 mod mint;
 mod verify;
 
@@ -16,11 +18,14 @@ pub(super) enum TokenCommand {
     Mint(mint::MintArgs),
     /// Say whether a URL would be let through by a scheme, and why not. Ends with 0 or 1.
     Verify(verify::VerifyArgs),
+    /// Say the same, and what the signer of a URL that is not let through did otherwise.
+    Explain(explain::ExplainArgs),
 }
 
 pub(super) async fn run(command: TokenCommand) -> anyhow::Result<ExitCode> {
     match command {
         TokenCommand::Mint(args) => mint::run(&args).map(|()| ExitCode::SUCCESS),
         TokenCommand::Verify(args) => verify::run(&args).await,
+        TokenCommand::Explain(args) => explain::run(&args).await,
     }
 }

@@ -93,6 +93,8 @@ impl EdgeAuthConfig {
         let usual = || ["hdnts", "hdnea", "__token__"].map(str::to_owned).to_vec();
         let scheme = EdgeAuth {
             keys,
+            secrets: self.secrets_hex.clone(),
+            hash,
             salt: self.salt.clone(),
             escape_early: self.escape_early,
             long_life: *self.long_life.0,

@@ -7,6 +7,7 @@ mod acl;
 mod config;
 mod escape;
 mod exchange;
+mod explain;
 mod sign;
 
 use std::borrow::Cow;
@@ -17,10 +18,11 @@ use super::hdnts::{check_address, time};
 use super::request::{Repeated, Request, decoded, is_plain_path, only, stream_path};
 use super::tilde::{Token, judged};
 use super::vouched::{Vouched, name_of};
-use crate::crypto::LegacyMac;
+use crate::crypto::{LegacyHash, LegacyMac};
 
 pub use config::{EdgeAuthConfig, EdgeAuthFault, MacAlgorithm};
 pub use exchange::LongLived;
+pub(super) use explain::explain;
 pub(super) use sign::sign;
 
 /// The fields, in the order in which both generators write them.
@@ -31,6 +33,9 @@ const LONG_LIVED: &str = "hdntl";
 /// One instance.
 pub(in crate::access) struct EdgeAuth {
     keys: Vec<LegacyMac>,
+    /// The same as they are configured, and their hash: for who explains.
+    secrets: Vec<crate::crypto::SecretText>,
+    hash: LegacyHash,
     salt: Option<crate::crypto::SecretText>,
     escape_early: bool,
     /// The parameter and cookie names that are looked at; the first is written.

@@ -8,6 +8,7 @@
 mod claims;
 mod config;
 mod configured;
+mod explain;
 mod header;
 mod issuer_keys;
 mod issuers;
@@ -34,6 +35,7 @@ use issuer_keys::IssuerKeys;
 use key_set::{Signed, VerifyingKey, signer};
 
 pub use config::{ClaimValue, JwtConfig, JwtFault, KeyConfig, RequiredClaim};
+pub(in crate::access) use explain::explain;
 pub(in crate::access) use sign::{Order, sign};
 
 /// The longest token looked at, in bytes.

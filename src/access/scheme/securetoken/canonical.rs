@@ -52,6 +52,20 @@ impl<'a> Token<'a> {
     }
 }
 
+/// A text to be hashed, in its parts: the shared secret is one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) path: String,
+    pub(super) items: Vec<String>,
+}
+
+impl Text {
+    /// As it is hashed.
+    pub(super) fn joined(&self) -> String {
+        format!("{}?{}", self.path, self.items.join("&"))
+    }
+}
+
 /// The texts that a signer may have hashed for `content`; the first is the usual one.
 ///
 /// `bare` are the items without a name: the shared secret, and the client's address if it counts.
@@ -59,14 +73,24 @@ pub(super) fn texts(
     content: &str,
     bare: &[&str],
     parameters: &[Parameter<'_>],
-) -> impl Iterator<Item = String> {
-    let paths = paths(content);
-    let mut texts: Vec<String> = Vec::new();
+) -> impl Iterator<Item = Text> + use<> {
+    of_paths(&paths(content), bare, parameters)
+}
+
+/// The same for these paths, whatever they are.
+pub(super) fn of_paths(
+    paths: &[Cow<'_, str>],
+    bare: &[&str],
+    parameters: &[Parameter<'_>],
+) -> impl Iterator<Item = Text> + use<> {
+    let mut texts: Vec<Text> = Vec::new();
     for values in readings(parameters) {
         for items in [by_item(bare, &values), by_name(bare, &values)] {
-            let items = items.join("&");
-            for path in &paths {
-                let text = format!("{path}?{items}");
+            for path in paths {
+                let text = Text {
+                    path: path.to_string(),
+                    items: items.clone(),
+                };
                 if !texts.contains(&text) {
                     texts.push(text);
                 }
@@ -78,7 +102,7 @@ pub(super) fn texts(
 
 /// The path as received, and decoded where that hides nothing. The load balancer's application
 /// `redirect` is not part of it.
-fn paths(content: &str) -> Vec<Cow<'_, str>> {
+pub(super) fn paths(content: &str) -> Vec<Cow<'_, str>> {
     let path = stream_path(content);
     let path = match path.strip_prefix("redirect/") {
         Some(rest) if rest.contains('/') => rest,

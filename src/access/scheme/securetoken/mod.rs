@@ -11,6 +11,7 @@
 mod canonical;
 mod chunklist;
 mod config;
+mod explain;
 mod hash;
 mod sign;
 
@@ -27,6 +28,7 @@ use canonical::Token;
 use hash::HashFault;
 
 pub use config::SecureTokenConfig;
+pub(super) use explain::explain;
 pub use hash::HashAlgorithm;
 pub(super) use sign::sign;
 
@@ -174,7 +176,9 @@ impl SecureToken {
                 .flatten()
                 .collect();
             let texts = canonical::texts(request.content, &bare, &token.parameters);
-            texts.fold(false, |found, text| found | self.hash.is_of(&text, hash))
+            texts.fold(false, |found, text| {
+                found | self.hash.is_of(&text.joined(), hash)
+            })
         };
         self.secrets
             .iter()

@@ -29,7 +29,7 @@ pub(in crate::access::scheme) fn sign(scheme: &SecureToken, order: Order<'_>) ->
         .flatten()
         .collect();
     let text = canonical::texts(order.content, &bare, &borrowed).next()?;
-    let hash = scheme.hash.write(&text);
+    let hash = scheme.hash.write(&text.joined());
     let pairs = borrowed
         .iter()
         .map(|(name, value)| format!("{name}={value}&"));

@@ -48,18 +48,28 @@ fn numbers(text: &str, separator: char) -> Option<[u16; 3]> {
 
 /// As PHP writes it.
 pub(super) fn write(at: Timestamp) -> Option<String> {
-    let at = time::OffsetDateTime::from_unix_timestamp(at.seconds()).ok()?;
-    let (hour, half) = match at.hour() {
-        0 => (12, "AM"),
-        hour @ 1..=11 => (hour, "AM"),
-        12 => (12, "PM"),
-        hour => (hour - 12, "PM"),
-    };
-    let (month, day, year) = (u8::from(at.month()), at.day(), at.year());
-    let (minute, second) = (at.minute(), at.second());
-    Some(format!(
-        "{month}/{day}/{year} {hour}:{minute:02}:{second:02} {half}"
-    ))
+    spellings(at).next()
+}
+
+/// As the samples write it: PHP, Python, Java, and newer locale data.
+pub(super) fn spellings(at: Timestamp) -> impl Iterator<Item = String> {
+    let at = time::OffsetDateTime::from_unix_timestamp(at.seconds()).ok();
+    at.into_iter().flat_map(|at| {
+        let (hour, half) = match at.hour() {
+            0 => (12, "AM"),
+            hour @ 1..=11 => (hour, "AM"),
+            12 => (12, "PM"),
+            hour => (hour - 12, "PM"),
+        };
+        let (month, day, year) = (u8::from(at.month()), at.day(), at.year());
+        let (minute, second) = (at.minute(), at.second());
+        [
+            format!("{month}/{day}/{year} {hour}:{minute:02}:{second:02} {half}"),
+            format!("{month:02}/{day:02}/{year} {hour:02}:{minute:02}:{second:02} {half}"),
+            format!("{month}/{day}/{year} {hour}:{minute}:{second} {half}"),
+            format!("{month}/{day}/{year} {hour}:{minute:02}:{second:02}\u{202f}{half}"),
+        ]
+    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod ambiguity;
 mod config;
 mod date;
+mod explain;
 mod sign;
 mod token;
 
@@ -22,6 +23,7 @@ use crate::domain::{StreamPattern, Timestamp};
 use token::{Token, TokenFault};
 
 pub use config::WmsAuthConfig;
+pub(super) use explain::explain;
 pub(super) use sign::sign;
 
 /// The query parameter.

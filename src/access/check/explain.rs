@@ -1,0 +1,110 @@
+//! Why an instance does not take a URL: what it hashes, what was hashed instead, and what else is
+//! wrong.
+//!
+//! Must not know: how a scheme hashes.
+
+use std::time::Duration;
+
+use super::{Asked, Instance, InstanceError, Verdict};
+use crate::access::scheme::explain::{Finding, Hint};
+use crate::access::scheme::{SchemesConfig, Verified, jwt};
+use crate::domain::{StreamPattern, Timestamp};
+use crate::outbound;
+
+/// The instances of a configuration that are asked whether they take the URL.
+const MOST_OTHERS: usize = 32;
+/// Time zones differ by so much.
+const HALF_HOUR: u64 = 1800;
+/// The farthest zones.
+const FARTHEST: u64 = 14 * 3600;
+
+/// The verdict of the instance `name`, or of the first one of that kind, at `now`, and what was found
+/// out. Takes as long as many verifications.
+pub async fn explain(
+    (config, outbound): (&SchemesConfig, &outbound::Config),
+    name: &str,
+    asked: Asked<'_>,
+    now: Timestamp,
+) -> Result<(Verdict, Finding), InstanceError> {
+    let instance = Instance::load(config, outbound, name)?;
+    instance.fetch_keys(now).await;
+    let outcome = instance.outcome(asked, now);
+    let verified = outcome.as_ref().ok().cloned();
+    let verdict = instance.verdict(outcome, asked, now);
+    let mut finding = instance.find_out(asked);
+    if matches!(verdict, Verdict::Allow { .. }) {
+        finding
+            .hints
+            .retain(|hint| !finding.is_reproduced || hint.code == "claims");
+        return Ok((verdict, finding));
+    }
+    if let Some(verified) = &verified {
+        finding.hints.extend(about_time(verified, now));
+        finding.hints.extend(about_content(verified, asked));
+    }
+    for other in config
+        .0
+        .keys()
+        .filter(|other| *other != name)
+        .take(MOST_OTHERS)
+    {
+        let Ok(instance) = Instance::load(config, outbound, other) else {
+            continue;
+        };
+        instance.fetch_keys(now).await;
+        if matches!(instance.verify(asked, now), Verdict::Allow { .. }) {
+            let why = format!("[schemes.{other}] takes it");
+            finding.hints.push(Hint::new("other_scheme", why));
+        }
+    }
+    Ok((verdict, finding))
+}
+
+impl Instance {
+    fn find_out(&self, asked: Asked<'_>) -> Finding {
+        match self {
+            Self::Token(_) => {
+                let token = asked.tokens().next();
+                token.map_or_else(Finding::default, |token| jwt::explain(&token))
+            }
+            Self::Request(instance) => instance.0.explain(&asked.request()),
+        }
+    }
+}
+
+/// How far its time is off.
+fn about_time(verified: &Verified, now: Timestamp) -> Option<Hint> {
+    let end = verified.principal.expires.filter(|end| *end <= now);
+    let start = verified.not_before().filter(|start| now < *start);
+    let (code, text, off) = match (start, end) {
+        (Some(start), _) => ("not_yet", "it begins in", start.since(now)),
+        (None, Some(end)) => ("expired", "it has been over for", now.since(end)),
+        (None, None) => return None,
+    };
+    let why = format!("{text} {} s{}", off.as_secs(), zone(off));
+    Some(Hint::new(code, why))
+}
+
+/// What it is for, if the URL's content is something else.
+fn about_content(verified: &Verified, asked: Asked<'_>) -> Option<Hint> {
+    super::check_content(verified, asked).err()?;
+    let list = |patterns: &[StreamPattern]| {
+        let texts: Vec<_> = patterns.iter().map(StreamPattern::as_str).collect();
+        texts.join(" ")
+    };
+    let who = &verified.principal;
+    let (named, within) = (list(&who.streams), list(&who.within));
+    let why = format!("it names the streams \"{named}\", the instance is for \"{within}\"");
+    Some(Hint::new("streams", why))
+}
+
+/// Whether so long is about what clocks of two time zones differ by.
+fn zone(off: Duration) -> &'static str {
+    let near = off.as_secs() % HALF_HOUR;
+    let is_near = near < 120 || near > HALF_HOUR - 120;
+    let is_zone = (HALF_HOUR - 120..FARTHEST).contains(&off.as_secs());
+    match is_near && is_zone {
+        true => ", about what time zones differ by: is the signer's time UTC?",
+        false => "",
+    }
+}

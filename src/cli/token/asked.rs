@@ -1,0 +1,143 @@
+//! A request that nobody sent: what `token verify` and `token explain` are asked about.
+//!
+//! Must not know: what is made of it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::access::check::{Asked, Purpose, Target};
+use crate::domain::{Clock as _, SystemClock, Timestamp};
+
+/// The request.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AskedArgs {
+    /// The instance, `[schemes.NAME]`, or a kind.
+    #[arg(long, value_name = "NAME")]
+    pub(super) scheme: String,
+    /// The configuration; a file with that section alone is enough.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HLSKEY_CONFIG",
+        default_value = "hlskey.toml"
+    )]
+    pub(super) config: PathBuf,
+    /// The playlist's URL, as the viewer has it.
+    #[arg(long)]
+    url: String,
+    /// A header of the request, `Name: value`; may be given several times.
+    #[arg(long = "header", value_name = "HEADER", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// A cookie of the request, `name=value`; may be given several times.
+    #[arg(long = "cookie", value_name = "COOKIE", value_parser = cookie)]
+    cookies: Vec<String>,
+    /// The client's address.
+    #[arg(long)]
+    ip: Option<IpAddr>,
+    /// When it is asked, in seconds since 1970. Default: now.
+    #[arg(long, value_name = "UNIXTIME", allow_hyphen_values = true)]
+    at: Option<i64>,
+    /// The request's method.
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// What the TLS handshake agreed on, such as http/1.1.
+    #[arg(long, value_name = "PROTOCOL")]
+    alpn: Option<String>,
+    /// What the request wants.
+    #[arg(long, value_enum, default_value_t = Action::Play)]
+    action: Action,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Action {
+    Play,
+    Publish,
+}
+
+impl AskedArgs {
+    /// Every header, cookies too.
+    pub(super) fn headers(&self) -> Vec<(String, String)> {
+        let cookies = self.cookies.iter();
+        let cookies = cookies.map(|cookie| ("cookie".to_owned(), cookie.clone()));
+        self.headers.iter().cloned().chain(cookies).collect()
+    }
+
+    /// As the gate takes it.
+    pub(super) fn asked<'a>(&'a self, headers: &'a Vec<(String, String)>) -> Asked<'a> {
+        let (target, query) = parts(&self.url);
+        Asked {
+            target,
+            query,
+            headers,
+            ip: self.ip,
+            alpn: self.alpn.as_deref(),
+            method: &self.method,
+            purpose: match self.action {
+                Action::Play => Purpose::Play,
+                Action::Publish => Purpose::Publish,
+            },
+        }
+    }
+
+    /// When it is asked.
+    pub(super) fn at(&self) -> Timestamp {
+        let at = self
+            .at
+            .map(|at| Timestamp::from_millis(at.saturating_mul(1000)));
+        at.unwrap_or_else(|| SystemClock.now())
+    }
+}
+
+/// The URL's parts and its query; one may come without its host.
+fn parts(url: &str) -> (Target<'_>, &str) {
+    let url = url.split('#').next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let end = match scheme {
+        "" => 0,
+        _ => rest.find(['/', '?']).unwrap_or(rest.len()),
+    };
+    let (authority, rest) = rest.split_at(end);
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let target = Target {
+        scheme,
+        authority,
+        path,
+    };
+    (target, query)
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is `Name: value`")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn cookie(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((name, _)) if !name.trim().is_empty() => Ok(text.to_owned()),
+        _ => Err("a cookie is `name=value`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_has_a_path_and_a_query() {
+        for (url, expected) in [
+            ("https://h:1/a/b?x=1?2#f", ("https", "h:1", "/a/b", "x=1?2")),
+            ("/a/b", ("", "", "/a/b", "")),
+            ("http://h?x=1", ("http", "h", "", "x=1")),
+            ("rtmp://h/live/a?x", ("rtmp", "h", "/live/a", "x")),
+        ] {
+            let (target, query) = parts(url);
+            let found = (target.scheme, target.authority, target.path, query);
+            assert_eq!(found, expected);
+        }
+    }
+}
