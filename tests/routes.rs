@@ -30,6 +30,8 @@ enum Right {
 struct Row(Listener, &'static str, &'static str, Right, [u16; 6]);
 
 const OPEN: [u16; 6] = [200; 6];
+const LISTED: [u16; 6] = [401, 401, 401, 200, 403, 200];
+const UNKNOWN: [u16; 6] = [401, 401, 401, 404, 403, 404];
 const SESSIONLESS: [u16; 6] = [401, 401, 401, 404, 404, 404];
 /// All that a packager may do.
 const PACKAGER: &str = "register,read,lease,rotate,progress";
@@ -151,6 +153,9 @@ const MATRIX: [Row; 33] = {
             Operator,
             [401, 401, 401, 404, 403, 204],
         ),
+        // Rows of streams that are another's are left out.
+        Row(Ops, "GET", "/v1/audit", Operator, LISTED),
+        Row(Ops, "GET", "/v1/explain/{request_id}", Operator, UNKNOWN),
         Row(Ops, "POST", "/v1/revocations", Operator, managed),
         Row(Ops, "GET", "/v1/revocations", Operator, managed),
         Row(
@@ -318,6 +323,7 @@ fn path_of(template: &str, stage: &Stage) -> String {
         .replace("{stream}", STREAM)
         .replace("{file}", file)
         .replace("{id}", "none")
+        .replace("{request_id}", "none")
         .replace("{viewer}", "alice")
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Must not know: HTTP, or a content key.
 
+mod audit;
 mod viewers;
 
 pub use viewers::Caller;
@@ -18,11 +19,12 @@ use super::permit::{Act, Admitted, Operate, Oversee, Permit, StreamAction};
 use super::policy::Policies;
 use super::revocation::Revocations;
 use super::ring::Ring;
-use super::scheme::{self, Fault, Schemes, certificate};
+use super::scheme::{self, Fault, Schemes, SchemesConfig, certificate};
 use super::session::Sessions;
 use super::uses::Uses;
 use crate::crypto::SecretText;
 use crate::domain::{Clock, Denied, Entropy, KeyFacts, Principal, StreamId, StreamPattern};
+use crate::outbound;
 use crate::store::Store;
 use crate::telemetry::EntitlementMeasures;
 
@@ -32,6 +34,8 @@ pub(super) struct Seal(());
 /// Turns credentials into permits.
 pub struct Gate {
     schemes: Schemes,
+    /// As they are configured, for who explains.
+    configured: (SchemesConfig, outbound::Config),
     policies: Policies,
     sessions: Arc<Sessions>,
     entitlement: Entitlement,
@@ -58,6 +62,7 @@ impl Gate {
         let ours = (Arc::clone(&grants), Arc::clone(&sessions));
         Ok(Self {
             live: Live::new(*config.sessions.lease.0, store.clone(), Arc::clone(&clock)),
+            configured: (config.schemes.clone(), config.outbound.clone()),
             schemes: Schemes::new(
                 &config.schemes,
                 &config.outbound,

@@ -4,6 +4,7 @@
 //! over in answers, so that a server may be newer than who asks it. Must not know: HTTP, the
 //! store, or who may ask.
 
+mod audit;
 mod entitlement;
 mod key;
 mod live;
@@ -16,6 +17,7 @@ mod session;
 mod stream;
 mod text;
 
+pub use audit::{AuditList, AuditView, DifferenceView, ExplanationView, HintView, TriedView};
 pub use entitlement::{
     EntitledStreams, EntitlementList, EntitlementRequest, EntitlementView, InvalidationRequest,
 };

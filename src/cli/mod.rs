@@ -63,7 +63,7 @@ enum Command {
     /// The keystore: make, rekey, back up, restore, migrate, verify.
     #[command(subcommand)]
     Keystore(keystore::KeystoreCommand),
-    /// The audit trail: verify it.
+    /// The audit trail: read and verify it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Check a configuration, or print one to start from.

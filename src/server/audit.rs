@@ -8,14 +8,16 @@ use actix_web::dev::ServiceResponse;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpRequest};
 
+use super::credential::presented;
 use super::deliver::kid_in;
 use super::envelope::Surroundings;
 use super::error::{Failure, Refusal};
 use super::proxy::client_address;
 use super::routes::action_of;
-use crate::access::audit::{Overflow, Ruling, Trail, reason_code};
-use crate::access::{Admitted, Deliver, Permit};
-use crate::domain::{Action, Principal, RequestId, StreamId};
+use crate::access::audit::{AuditEntry, Overflow, Remembered, Ruling, Trail, reason_code};
+use crate::access::{Admitted, Deliver, Gate, Permit};
+use crate::crypto::SecretText;
+use crate::domain::{Action, Clock, Principal, RequestId, StreamId};
 use crate::telemetry::RouteMeasures;
 
 /// Who asks for a packager's or operator's work, as the guard found.
@@ -74,7 +76,8 @@ fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusa
         "route": route(request),
         "sentence": refusal.denied.to_string(),
     });
-    trail.refused(&Ruling {
+    let policy = stream.as_ref().and_then(|stream| policy(request, stream));
+    let ruling = Ruling {
         request: Some(id),
         action: action(request).map_or("", Action::as_str),
         reason: reason_code(&refusal.denied),
@@ -82,9 +85,49 @@ fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusa
         stream: stream.as_ref(),
         kid: kid_in(request),
         ip: client_address(request),
+        policy: policy.as_deref().unwrap_or_default(),
         detail: Some(&detail),
         ..Ruling::default()
+    };
+    trail.refused(&ruling, |entry| {
+        let content = refusal.stream.clone().filter(|_| kid_in(request).is_some());
+        remembered(request, id, content, entry)
     });
+}
+
+/// The name of the policy that a stream has.
+fn policy(request: &HttpRequest, stream: &StreamId) -> Option<String> {
+    let gate = request.app_data::<Data<Gate>>()?;
+    Some(gate.policy_name(stream))
+}
+
+/// The request as it came, for who asks why.
+fn remembered(
+    request: &HttpRequest,
+    id: RequestId,
+    content: Option<StreamId>,
+    entry: AuditEntry,
+) -> Option<Remembered> {
+    let clock = request.app_data::<Data<dyn Clock>>()?;
+    let shown = presented(request);
+    let text = |text: &str| SecretText::new(text.to_owned());
+    let headers = request
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value.to_str().ok()?))));
+    Some(Remembered {
+        request: id,
+        at: clock.now(),
+        headers: headers.collect(),
+        query: text(shown.query),
+        method: shown.method.to_owned(),
+        authority: shown.target.authority.to_owned(),
+        path: shown.target.path.to_owned(),
+        alpn: shown.alpn.map(str::to_owned),
+        ip: shown.ip,
+        content,
+        entry,
+    })
 }
 
 /// Everything that packagers and operators change. A report of progress changes nothing by itself,

@@ -33,6 +33,7 @@ mod serve;
 mod sessions;
 mod streams;
 mod tls;
+mod trail;
 mod viewer;
 
 pub use config::{Config, Ops, Packagers, ServerConfigError, Tls};

@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, Resource};
 use super::error::{Code, Failure};
 use super::{
     deliver, entitlements, live, openapi, ops, origin, play, progress, revocations, revoke, rotate,
-    schedule, sessions, streams,
+    schedule, sessions, streams, trail,
 };
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};
@@ -118,6 +118,12 @@ pub const ROUTES: &[Route] = &[
     ops_route("DELETE", REVOCATION, Some(Action::Operate), || {
         web::to(revocations::lift)
     }),
+    ops_route("GET", "/v1/audit", Some(Action::Operate), || {
+        web::to(trail::list)
+    }),
+    ops_route("GET", EXPLAIN, Some(Action::Operate), || {
+        web::to(trail::explain)
+    }),
     ops_route("GET", ENTITLEMENTS, Some(Action::Operate), || {
         web::to(entitlements::list)
     }),
@@ -151,6 +157,7 @@ const ROTATE: &str = "/v1/streams/{stream}/rotate";
 const PROGRESS: &str = "/v1/streams/{stream}/progress";
 const SESSION: &str = "/v1/sessions/current";
 const RENEW: &str = "/v1/sessions/current/renew";
+const EXPLAIN: &str = "/v1/explain/{request_id}";
 const REVOKE: &str = "/v1/keys/{kid}/revoke";
 const REVOCATIONS: &str = "/v1/revocations";
 const REVOCATION: &str = "/v1/revocations/{id}";

@@ -2,7 +2,9 @@
 //!
 //! Must not know: what binds rows.
 
+mod explained;
 mod overflow;
+mod reading;
 mod tampering;
 mod writing;
 

@@ -48,3 +48,23 @@ async fn rows_that_are_lost_are_told_of() {
     serve.pause().await;
     assert_eq!(whole(&serve)["rows"], 6);
 }
+
+#[tokio::test]
+async fn nothing_is_decided_that_could_not_be_written_down() {
+    let settings = "[audit]\nqueue = 5\non_overflow = \"refuse\"\n";
+    let mut serve = Serve::start("\"never\"", settings).await;
+    let stranger = serve.stranger();
+    let holder = Holder::of(&serve).await;
+    refuse(&stranger, 5).await;
+    let full = stranger.get(super::NO_KEY).await.expect(503);
+    assert!(!full.header("retry-after").is_empty());
+    serve.ops().get("/healthz").await.expect(200);
+    holder.let_go().await;
+    until("there is room again", seconds(30), async || {
+        (stranger.get(super::NO_KEY).await.status == 401).then_some(())
+    })
+    .await;
+    assert_eq!(metric(&serve, "hlskey_audit_rows_dropped_total").await, 0);
+    serve.pause().await;
+    assert_eq!(whole(&serve)["rows"], 6);
+}

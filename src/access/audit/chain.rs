@@ -164,3 +164,31 @@ impl Encoded {
         self.bytes(text.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documents_example_is_right() {
+        let entry = AuditEntry {
+            time: 1_767_355_200_250,
+            kind: "refused".to_owned(),
+            request_id: "0123456789abcdef".to_owned(),
+            action: "deliver".to_owned(),
+            reason: "expired".to_owned(),
+            scheme: "viewers".to_owned(),
+            viewer: "alice".to_owned(),
+            session: "s1".to_owned(),
+            token: "t1".to_owned(),
+            stream: "live/news".to_owned(),
+            ip: "192.0.2.7".to_owned(),
+            count: 1,
+            ..AuditEntry::default()
+        };
+        let hash = link("00112233445566778899aabbccddeeff", 1, &entry, &NOTHING);
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let document = include_str!("../../../docs/AUDIT.md");
+        assert!(document.contains(&hash), "{hash}");
+    }
+}

@@ -9,16 +9,24 @@ mod config;
 mod entry;
 mod named;
 mod prune;
+mod recent;
+mod search;
 mod tally;
 mod trail;
 mod verify;
+mod view;
 mod writer;
 
 pub use config::{AuditConfig, OnOverflow};
 pub use entry::{Ruling, reason_code};
+pub use recent::Remembered;
+pub use search::{AuditPage, Explained, SearchError, Tried};
+pub(super) use search::{find, search};
 pub use trail::{Overflow, Trail};
 pub use verify::{AuditChain, AuditFault, AuditReport, AuditWrong, verify};
 pub use writer::Writer;
+
+pub use crate::store::{AuditCursor, AuditEntry, AuditFilter, AuditRow};
 
 #[cfg(test)]
 mod tests;

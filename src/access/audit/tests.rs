@@ -46,7 +46,7 @@ impl Bench {
     async fn run(&self, refusals: u64) {
         let (trail, writer) = self.open();
         for n in 0..refusals {
-            trail.refused(&refusal(&n.to_string()));
+            trail.refused(&refusal(&n.to_string()), |_| None);
         }
         writer.finish().await;
     }
@@ -121,7 +121,7 @@ async fn a_key_that_is_gone_is_vouched_for_by_the_next() {
         bench.clock.clone(),
         Arc::new(SystemEntropy),
     );
-    trail.refused(&refusal("x"));
+    trail.refused(&refusal("x"), |_| None);
     writer.finish().await;
     let report = verify(&bench.store, &ring(&[2])).await.unwrap();
     assert_eq!(faults(&report), []);
@@ -134,7 +134,7 @@ async fn rows_that_found_no_room_are_counted_by_a_row() {
     let (trail, writer) = bench.open();
     for reason in ["1", "2", "3", "4", "5"] {
         assert_eq!(trail.admit(), Ok(()));
-        trail.refused(&refusal(reason));
+        trail.refused(&refusal(reason), |_| None);
     }
     assert_eq!(trail.measures().dropped.get(), 3);
     writer.finish().await;
@@ -154,7 +154,7 @@ async fn a_trail_that_may_lose_nothing_admits_nothing_more() {
     let viewer = viewer("s").await;
     let kid = Kid::from_bytes([1; 16]);
     assert_eq!(trail.admit(), Ok(()));
-    trail.refused(&refusal("1"));
+    trail.refused(&refusal("1"), |_| None);
     assert_eq!(trail.delivered(kid, &delivery(&viewer)), Ok(()));
     assert_eq!(trail.admit(), Err(Overflow));
     assert_eq!(
@@ -225,7 +225,7 @@ async fn old_rows_go_with_a_signed_mark_and_whole_chains_at_last() {
     bench.clock.advance(day / 2);
     let (trail, mut writer) = bench.open();
     for reason in ["a", "b"] {
-        trail.refused(&refusal(reason));
+        trail.refused(&refusal(reason), |_| None);
         assert!(writer.write(false).await.unwrap());
         bench.clock.advance(day);
     }
@@ -236,7 +236,7 @@ async fn old_rows_go_with_a_signed_mark_and_whole_chains_at_last() {
     assert_eq!(faults(&report), []);
     let chains: Vec<_> = report.chains.iter().map(|it| (it.first, it.last)).collect();
     assert_eq!(chains, [(2501, 2500), (2, 2)]);
-    trail.refused(&refusal("c"));
+    trail.refused(&refusal("c"), |_| None);
     writer.finish().await;
     for _ in 0..2 {
         bench.clock.advance(2 * day);

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::config::{AuditConfig, OnOverflow};
 use super::entry::{Kind, Ruling, lost};
+use super::recent::{Recent, Remembered};
 use super::tally::Tallies;
 use crate::domain::{Clock, Kid, Timestamp};
 use crate::store::AuditEntry;
@@ -26,6 +27,7 @@ pub struct Trail {
     counts_deliveries: bool,
     rows: Mutex<VecDeque<AuditEntry>>,
     tallies: Tallies,
+    recent: Recent,
     /// Rows that wait: in `rows`, in `tallies`, and in the writer's hands.
     waiting: AtomicUsize,
     /// Rows that were lost and not told yet.
@@ -47,6 +49,7 @@ impl Trail {
             counts_deliveries: config.deliveries,
             rows: Mutex::default(),
             tallies: Tallies::default(),
+            recent: Recent::default(),
             waiting: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
             wake: Notify::new(),
@@ -68,9 +71,23 @@ impl Trail {
         }
     }
 
-    /// Writes a refusal down.
-    pub fn refused(&self, ruling: &Ruling<'_>) {
+    /// Writes a refusal down, and remembers the request for a while, as `remembered` makes it of the
+    /// row.
+    pub fn refused(
+        &self,
+        ruling: &Ruling<'_>,
+        remembered: impl FnOnce(AuditEntry) -> Option<Remembered>,
+    ) {
         self.add(ruling, Kind::Refused);
+        let entry = ruling.entry(Kind::Refused, self.clock.now());
+        if let Some(request) = remembered(entry) {
+            self.recent.keep(request);
+        }
+    }
+
+    /// A request that was lately refused.
+    pub fn recall(&self, request: &str) -> Option<Arc<Remembered>> {
+        self.recent.find(request)
     }
 
     /// Writes a change down that was made.

@@ -88,6 +88,12 @@ impl Policies {
         self.listed.iter().any(|policy| policy.bind != BindIp::Off)
     }
 
+    /// Which of the listed ones is for `stream`.
+    pub(super) fn place(&self, stream: &StreamId) -> Option<usize> {
+        let mut listed = self.listed.iter();
+        listed.position(|policy| policy.streams.iter().any(|p| p.matches(stream)))
+    }
+
     /// The first that is for `stream`.
     pub(super) fn of(&self, stream: &StreamId) -> &Policy {
         let mut listed = self.listed.iter();

@@ -2,6 +2,9 @@
 //!
 //! Must not know: who may see which.
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::{AuditEntry, AuditRow};
 use crate::store::link::fetch_all;
 use crate::store::{Store, StoreError};
@@ -54,6 +57,36 @@ impl AuditCursor {
         chain: String::new(),
         seq: i64::MAX,
     };
+}
+
+impl fmt::Display for AuditCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.time, self.chain, self.seq)
+    }
+}
+
+/// The text is no cursor.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("after is what an answer gave as next")]
+pub struct CursorError;
+
+impl FromStr for AuditCursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let parts: Vec<&str> = text.split('.').collect();
+        let [time, chain, seq] = parts[..] else {
+            return Err(CursorError);
+        };
+        let is_name = chain.len() <= 32 && chain.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = |text: &str| text.parse::<i64>().map_err(|_| CursorError);
+        is_name.then_some(()).ok_or(CursorError)?;
+        Ok(Self {
+            time: number(time)?,
+            chain: chain.to_owned(),
+            seq: number(seq)?,
+        })
+    }
 }
 
 impl From<&AuditRow> for AuditCursor {

@@ -1,0 +1,44 @@
+//! What operators ask of the audit trail.
+//!
+//! Must not know: HTTP.
+
+use super::Gate;
+use crate::access::audit::{
+    AuditCursor, AuditFilter, AuditPage, Explained, Remembered, SearchError, find, search,
+};
+use crate::access::permit::{Admitted, Oversee};
+use crate::domain::StreamId;
+
+impl Gate {
+    /// Rows of the operator's streams, the newest first, `limit` at most.
+    pub async fn search_audit(
+        &self,
+        who: &Admitted,
+        filter: &AuditFilter,
+        after: AuditCursor,
+        limit: usize,
+    ) -> Result<AuditPage, SearchError> {
+        let who = self.capable::<Oversee>(who)?;
+        Ok(search(&self.store, who, filter, after, limit).await?)
+    }
+
+    /// What is known of one request, `None` if nothing is that this operator may know.
+    pub async fn explain(
+        &self,
+        who: &Admitted,
+        request: &str,
+        remembered: Option<&Remembered>,
+    ) -> Result<Option<Explained>, SearchError> {
+        let who = self.capable::<Oversee>(who)?;
+        let request = (request, remembered);
+        Ok(find(&self.store, who, &self.configured, request).await?)
+    }
+
+    /// What the policy of a stream is called: `policies[0]` is the first; empty if none is for it.
+    pub fn policy_name(&self, stream: &StreamId) -> String {
+        let place = self.policies.place(stream);
+        place
+            .map(|at| format!("policies[{at}]"))
+            .unwrap_or_default()
+    }
+}
