@@ -116,7 +116,7 @@ async fn a_refused_request_is_explained_for_each_scheme() {
             "header",
             "header",
         ),
-        ("CAT=AAAA".to_owned(), "cta", "malformed", ""),
+        ("cat=AAAA".to_owned(), "cta", "malformed", ""),
     ] {
         let told = explained(&stranger, &operator, &play(&query)).await;
         let tried = tried(&told, scheme);

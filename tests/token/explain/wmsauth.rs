@@ -84,7 +84,7 @@ fn a_hash_or_a_form_that_is_none_is_told() {
     told(&judge(), &not_raw, &[SECRET], &["hash_not_raw"]);
     let bare = with_hash(&hex(&digest), "");
     told(&judge(), &bare, &[SECRET], &["hash_not_raw"]);
-    let inner = STANDARD.encode(format!("server_time={TODAY}&validminutes=20"));
+    let inner = STANDARD.encode(format!("server_time={TODAY}&hash_value=AA=="));
     let url = format!("https://h/live/news/playlist.m3u8?wmsAuthSign={inner}");
     told(&judge(), &url, &[SECRET], &["field_missing"]);
     let url = "https://h/live/news/playlist.m3u8?wmsAuthSign=!!";
