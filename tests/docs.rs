@@ -122,7 +122,7 @@ fn named(line: &str) -> Vec<Named> {
     // The first names are subcommands; only some of these have subcommands of their own.
     let depth = match words.first() {
         Some(
-            &("stream" | "token" | "credential" | "session" | "entitlement" | "keystore"
+            &("stream" | "token" | "credential" | "session" | "entitlement" | "audit" | "keystore"
             | "config"),
         ) => 2,
         _ => 1,
