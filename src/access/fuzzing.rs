@@ -6,8 +6,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use futures_util::FutureExt as _;
-
 use super::Headers;
 use super::check::{Asked, Instance, Purpose, Target, Verdict};
 use super::grant::Grants;
@@ -56,7 +54,9 @@ fn judge_request(target: &str, text: &str) {
     let (first, again) = (verdicts(target, text), verdicts(target, text));
     assert!(first.eq(again), "{text:?}");
     for purpose in PURPOSES {
-        let verdict = asked(text, purpose, |asked| verdict(foreign(target), asked));
+        let verdict = asked(text, purpose, |asked| {
+            foreign(target).verify(asked, NOW)
+        });
         let is_refused = matches!(verdict, Verdict::Deny(..));
         assert!(is_refused, "{verdict:?} {text:?}");
     }
@@ -67,17 +67,9 @@ const PURPOSES: [Purpose; 2] = [Purpose::Play, Purpose::Publish];
 /// What the instances say that the corpus is for.
 fn verdicts(target: &str, text: &str) -> impl Iterator<Item = Verdict> {
     let judged = move |instance: &'static Instance| {
-        PURPOSES.map(|purpose| asked(text, purpose, |asked| verdict(instance, asked)))
+        PURPOSES.map(|purpose| asked(text, purpose, |asked| instance.verify(asked, NOW)))
     };
     known(target).flat_map(judged)
-}
-
-/// No instance here asks anybody else, so that none waits.
-fn verdict(instance: &Instance, asked: Asked<'_>) -> Verdict {
-    match instance.verify(asked, NOW).now_or_never() {
-        Some(verdict) => verdict,
-        None => panic!("a verdict that waits"),
-    }
 }
 
 /// Asks as the request that `text` is.
