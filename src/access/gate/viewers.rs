@@ -243,7 +243,7 @@ impl Gate {
         let facts = Facts {
             stream,
             ip: shown.ip,
-            user_agent: shown.header("user-agent"),
+            headers: shown.headers,
         };
         let rules = SessionRules {
             limit: policy.limit(entitled.max_sessions),

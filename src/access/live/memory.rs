@@ -128,7 +128,7 @@ impl Session {
         self.at.store(Arc::new(Watching {
             stream: facts.stream.clone(),
             address: ip,
-            device: names::device(&self.name, facts.ip, facts.user_agent),
+            device: names::device(&self.name, facts.ip, facts.user_agent()),
         }));
     }
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
+use super::credential::Headers;
 use crate::domain::{Clock, Denied, Principal, PrincipalKind, StreamId, Timestamp};
 use crate::store::{Claim, Claimed, Holding, SessionName, Store, StoreError, Watching};
 use crate::telemetry::{LiveMeasures, Refused};
@@ -35,14 +36,20 @@ const REFUSED_FOR: Duration = Duration::from_secs(1);
 const MOST_REFUSED: u64 = 100_000;
 
 /// What a request says of where it comes from, and what for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
     /// What it watches.
     pub(super) stream: &'a StreamId,
     /// The client's address, behind trusted proxies.
     pub(super) ip: Option<IpAddr>,
-    /// Its `User-Agent`.
-    pub(super) user_agent: Option<&'a str>,
+    /// Its headers, of which `User-Agent` is read when a session begins or moves.
+    pub(super) headers: &'a dyn Headers,
+}
+
+impl Facts<'_> {
+    fn user_agent(&self) -> Option<&str> {
+        self.headers.values("user-agent").next()
+    }
 }
 
 /// Every session that this server knows.
@@ -108,7 +115,9 @@ impl Live {
     /// The session is over: its slot is free at once.
     pub(super) async fn end(&self, scheme: &str, session: &str) -> Result<(), Denied> {
         let now = self.clock.now();
-        let ended = self.store.end_session(scheme, session, now).await;
+        let name = names::name(&scheme.into(), session, "");
+        let ended = self.store.end_session(&name.scheme, &name.session, now);
+        let ended = ended.await;
         for name in ended.map_err(|error| away(&error))? {
             self.sessions
                 .end(&names::key_of(&name), self.clock.steady());
@@ -211,7 +220,7 @@ fn watching(name: &SessionName, facts: &Facts<'_>) -> Watching {
     Watching {
         stream: facts.stream.clone(),
         address: facts.ip.map(|ip| ip.to_canonical()),
-        device: names::device(name, facts.ip, facts.user_agent),
+        device: names::device(name, facts.ip, facts.user_agent()),
     }
 }
 
