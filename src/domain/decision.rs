@@ -134,6 +134,11 @@ pub enum Denied {
 }
 
 impl Denied {
+    /// Whether an app may tell its viewer, who can end another session.
+    pub fn is_viewers_to_mend(&self) -> bool {
+        matches!(self, Self::TooManySessions | Self::Displaced)
+    }
+
     /// The reason as a word for programs: in the audit trail, and where it is explained.
     pub fn code(&self) -> &'static str {
         match self {

@@ -350,10 +350,7 @@ impl From<Denied> for Failure {
             Denied::Undecided(_) => Code::Unavailable,
         };
         let mut failure = Self::new(code).reason(&denied);
-        // What an app can tell its viewer, who may end another session.
-        if matches!(denied, Denied::TooManySessions | Denied::Displaced) {
-            failure = failure.detail(&denied);
-        }
+        failure.detail = denied.is_viewers_to_mend().then(|| denied.to_string());
         failure.refusal = Some(Box::new(Refusal {
             denied,
             who: None,
