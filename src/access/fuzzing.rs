@@ -54,9 +54,7 @@ fn judge_request(target: &str, text: &str) {
     let (first, again) = (verdicts(target, text), verdicts(target, text));
     assert!(first.eq(again), "{text:?}");
     for purpose in PURPOSES {
-        let verdict = asked(text, purpose, |asked| {
-            foreign(target).verify(asked, NOW)
-        });
+        let verdict = asked(text, purpose, |asked| foreign(target).verify(asked, NOW));
         let is_refused = matches!(verdict, Verdict::Deny(..));
         assert!(is_refused, "{verdict:?} {text:?}");
     }
