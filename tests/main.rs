@@ -45,6 +45,7 @@ mod lease;
 mod live;
 #[cfg(test)]
 mod policies;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod quickstart;
@@ -66,6 +67,7 @@ mod secrets;
 mod service;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
 mod shipping;
 #[cfg(test)]
 mod storm;

@@ -286,9 +286,9 @@ async fn a_token_that_lives_too_long_is_refused() {
 /// Two addresses of one machine; the server sees each.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_is_good_at_the_address_that_it_was_written_for() {
-    let proxied = format!("trusted_proxies = [\"127.0.0.1\"]\n[server.tls]");
+    let proxied = "trusted_proxies = [\"127.0.0.1\"]\n[server.tls]";
     let mut serve = Serve::prepare("\"never\"", POLICIES);
-    serve.amend("[server.tls]", &proxied);
+    serve.amend("[server.tls]", proxied);
     serve.resume().await;
     let _ = key(&serve, "test/bound").await;
     let nobody = serve.stranger();
@@ -314,5 +314,59 @@ async fn a_grant_is_good_at_the_address_that_it_was_written_for() {
         let headers = [("x-forwarded-for", ip)];
         let answer = nobody.try_ask("GET", uri, &headers, None).await.unwrap();
         assert_eq!(answer.status, expected, "{ip}");
+    }
+}
+
+/// What an address-bound token is exchanged for is bound as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_of_an_address_bound_token_is_bound_too() {
+    const BOUND: &str = r#"
+[schemes.bound]
+kind = "securetoken"
+streams = ["test/**"]
+secrets = ["obviously-a-fake-secret"]
+include_ip = true
+"#;
+    let mut serve = Serve::prepare("\"never\"", BOUND);
+    serve.amend(
+        "[server.tls]",
+        "trusted_proxies = [\"127.0.0.1\"]\n[server.tls]",
+    );
+    serve.resume().await;
+    let key = key(&serve, "test/own").await;
+    let config = serve.config();
+    let config = config.to_str().unwrap();
+    let query = printed(&[
+        "token",
+        "mint",
+        "--config",
+        config,
+        "--scheme",
+        "bound",
+        "--stream",
+        "test/own",
+        "--ip",
+        "192.0.2.7",
+    ]);
+    let nobody = serve.stranger();
+    let ask = async |method: &str, path: &str, ip: &str, body| {
+        let headers = [("x-forwarded-for", ip)];
+        nobody.try_ask(method, path, &headers, body).await.unwrap()
+    };
+    let stream = Some(r#"{"stream":"test/own"}"#);
+    let begin = format!("/v1/sessions?{query}");
+    ask("POST", &begin, "192.0.2.8", stream).await.expect(401);
+    let begun = ask("POST", &begin, "192.0.2.7", stream).await.expect(200);
+    let grant = begun.json()["grant"].as_str().unwrap().to_owned();
+    let play = format!("/v1/play/test/own/index.m3u8?{query}");
+    let text = ask("GET", &play, "192.0.2.7", None)
+        .await
+        .expect(200)
+        .text();
+    let uri = text.split("URI=\"").nth(1).unwrap();
+    let granted = uri.split('"').next().unwrap().to_owned();
+    for path in [format!("{key}?token={grant}"), granted] {
+        ask("GET", &path, "192.0.2.7", None).await.expect(200);
+        ask("GET", &path, "192.0.2.8", None).await.expect(403);
     }
 }

@@ -9,9 +9,12 @@ use crate::harness::database;
 use crate::harness::postgres::Cluster;
 use crate::harness::serve::Serve;
 
+/// What is done, the statement, and what is found at which number.
+type Case = (&'static str, &'static str, &'static [(&'static str, i64)]);
+
 /// What is done to a trail of two runs with eight and two rows, and what is found: of the first chain
 /// or of the checkpoints, at which number. `A` stands for the first chain's name.
-const CASES: [(&str, &str, &[(&str, i64)]); 13] = [
+const CASES: [Case; 13] = [
     (
         "a word of a row",
         "UPDATE audit SET viewer = 'mallory' WHERE chain = A AND seq = 3",

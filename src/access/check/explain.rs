@@ -101,7 +101,7 @@ fn about_content(verified: &Verified, asked: Asked<'_>) -> Option<Hint> {
 /// Whether so long is about what clocks of two time zones differ by.
 fn zone(off: Duration) -> &'static str {
     let near = off.as_secs() % HALF_HOUR;
-    let is_near = near < 120 || near > HALF_HOUR - 120;
+    let is_near = !(120..=HALF_HOUR - 120).contains(&near);
     let is_zone = (HALF_HOUR - 120..FARTHEST).contains(&off.as_secs());
     match is_near && is_zone {
         true => ", about what time zones differ by: is the signer's time UTC?",

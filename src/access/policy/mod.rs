@@ -175,12 +175,17 @@ impl Policy {
         self.check_life(who, now)
     }
 
-    /// An address that stands in a credential of ours was written there because a policy asked.
+    /// An address that stands in a credential was written there because a policy asked, or because
+    /// the token is for it alone; how nearly it must be the same, the policy may say.
     fn check_address(&self, who: &Principal, ip: Option<IpAddr>) -> Result<(), Denied> {
         let Some(bound) = who.address else {
             return Ok(());
         };
-        let is_near = ip.is_some_and(|ip| self.bind.is_near(bound, ip));
+        let near = match self.bind {
+            BindIp::Off => BindIp::Exact,
+            other => other,
+        };
+        let is_near = ip.is_some_and(|ip| near.is_near(bound, ip));
         is_near.then_some(()).ok_or(Denied::WrongAddress)
     }
 

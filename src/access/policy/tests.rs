@@ -119,7 +119,8 @@ fn a_bound_address_is_looked_at_as_the_policy_says() {
         policy(&format!("bind_ip = {bind:?}")).check(&who, &shown, START)
     };
     for (bind, own, ip, expected) in [
-        ("off", "192.0.2.7", "198.51.100.1", true),
+        ("off", "192.0.2.7", "192.0.2.7", true),
+        ("off", "192.0.2.7", "198.51.100.1", false),
         ("exact", "192.0.2.7", "192.0.2.7", true),
         ("exact", "192.0.2.7", "::ffff:192.0.2.7", true),
         ("exact", "192.0.2.7", "192.0.2.8", false),

@@ -41,7 +41,7 @@ impl Certificates {
         credential: &Credential,
         now: Timestamp,
     ) -> Option<Result<Arc<Principal>, Fault>> {
-        let shown = credential.certificate.as_deref();
+        let shown = credential.certificate;
         let shown = shown.filter(|_| credential.header("origin").is_none())?;
         Some(self.principal(shown, now))
     }

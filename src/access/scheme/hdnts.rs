@@ -103,7 +103,10 @@ impl Hdnts {
         let start = token.field("st").map(time).transpose()?;
         let end = time(token.field("exp").ok_or(Fault::Expiry)?)?;
         let vouched = Vouched::for_content(stream_path(request.content), name_of(text));
-        Ok(vouched.between(start, Some(end)))
+        let is_bound = token.field("ip").is_some();
+        Ok(vouched
+            .bound_to(request.ip.filter(|_| is_bound))
+            .between(start, Some(end)))
     }
 
     fn is_signed(&self, text: &str, hmac: &[u8]) -> bool {

@@ -46,7 +46,7 @@ impl Scope {
             actions: self.actions.clone(),
             kid: None,
             issued: vouched.issued,
-            address: None,
+            address: vouched.address,
             uses: vouched.uses,
             expires: vouched.expires,
         };

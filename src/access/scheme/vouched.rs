@@ -2,6 +2,7 @@
 //!
 //! Must not know: how it was verified, or the clock.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::tilde::hex_of;
@@ -19,6 +20,8 @@ pub(in crate::access) struct Vouched {
     /// The first instant at which it is over.
     pub(super) expires: Option<Timestamp>,
     pub(super) issued: Option<Timestamp>,
+    /// The client's address, where the token is for that alone: what is made of it is too.
+    pub(super) address: Option<IpAddr>,
     /// How many keys it may fetch at most.
     pub(super) uses: Option<u32>,
 }
@@ -50,6 +53,7 @@ impl Vouched {
             start: None,
             expires: None,
             issued: None,
+            address: None,
             uses: None,
         }
     }
@@ -85,6 +89,13 @@ impl Vouched {
     #[must_use]
     pub(super) fn issued(mut self, issued: Option<Timestamp>) -> Self {
         self.issued = issued;
+        self
+    }
+
+    /// For the address that it was shown from and no other.
+    #[must_use]
+    pub(super) fn bound_to(mut self, address: Option<IpAddr>) -> Self {
+        self.address = address;
         self
     }
 

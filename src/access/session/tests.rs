@@ -29,7 +29,7 @@ fn viewer(life: Option<u64>) -> Principal {
         issued: None,
         address: None,
         uses: None,
-        expires: life.map(|life| after(life)),
+        expires: life.map(after),
     }
 }
 

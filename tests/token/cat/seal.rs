@@ -99,7 +99,7 @@ fn headers_are_read_from_what_is_sealed() {
     let empty = || map(&[]);
     for good in [
         sealed(map(&[alg(), kid.clone()]), empty()),
-        sealed(map(&[alg()]), map(&[kid.clone()])),
+        sealed(map(&[alg()]), map(std::slice::from_ref(&kid))),
         sealed(map(&[alg(), (4, text("k1"))]), empty()),
         sealed(map(&[alg()]), empty()),
         sealed(map(&[alg(), (16, text("application/cwt"))]), empty()),
@@ -112,7 +112,7 @@ fn headers_are_read_from_what_is_sealed() {
         (sealed(vec![], map(&[alg(), kid.clone()])), "header"),
         (sealed(map(&[alg()]), map(&[alg(), kid.clone()])), "header"),
         (
-            sealed(map(&[alg(), kid.clone()]), map(&[kid.clone()])),
+            sealed(map(&[alg(), kid.clone()]), map(std::slice::from_ref(&kid))),
             "header",
         ),
         (sealed(map(&[alg(), (4, int(1))]), empty()), "header"),

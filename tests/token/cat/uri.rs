@@ -101,7 +101,7 @@ fn every_way_to_match() {
 #[test]
 fn what_is_no_rule_lets_nobody_in() {
     let all = (1, text("/"));
-    judge("").allows(&with(PLAYLIST, &token(3, &[all.clone()])));
+    judge("").allows(&with(PLAYLIST, &token(3, std::slice::from_ref(&all))));
     for rule in [
         map(&[(0, int(1))]),
         map(&[(0, bytes(b"/live/news/playlist.m3u8"))]),

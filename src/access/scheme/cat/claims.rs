@@ -155,6 +155,11 @@ impl Claims {
         check(self.networks.as_ref().is_none_or(holds), Fault::Network)
     }
 
+    /// Whether it may be shown from some networks alone.
+    pub(super) fn names_networks(&self) -> bool {
+        self.networks.is_some()
+    }
+
     /// About how much memory it takes, in bytes.
     pub(super) fn weight(&self) -> usize {
         let headers = self.headers.iter().map(|(_, rule)| rule.weight());

@@ -127,6 +127,7 @@ impl Cat {
             .speaking_for(claims.subject.as_deref())
             .spanning(claims.not_before, claims.expires)
             .issued(claims.issued)
+            .bound_to(request.ip.filter(|_| claims.names_networks()))
             .for_uses(once))
     }
 

@@ -105,7 +105,7 @@ fn mapped(signed: &str, value: fn(&str) -> String) -> String {
     let field = |field: &str| match field.split_once('=') {
         Some(("acl", _)) | None => field.to_owned(),
         Some((name, text)) => {
-            let plain = decoded(text).map_or_else(|| text.to_owned(), |text| text.into_owned());
+            let plain = decoded(text).map_or_else(|| text.to_owned(), std::borrow::Cow::into_owned);
             format!("{name}={}", value(&plain))
         }
     };

@@ -86,6 +86,7 @@ impl EdgeAuth {
         let vouched = Vouched::for_content(stream_path(request.content), name_of(text));
         Ok(vouched
             .speaking_for(id.as_deref())
+            .bound_to(request.ip.filter(|_| token.field("ip").is_some()))
             .between(start, Some(end)))
     }
 

@@ -83,6 +83,7 @@ impl SecureToken {
         Ok(
             Vouched::for_content(stream_path(request.content), name_of(token.hash))
                 .speaking_for(subject)
+                .bound_to(request.ip.filter(|_| self.include_ip))
                 .between(span.start, span.end),
         )
     }

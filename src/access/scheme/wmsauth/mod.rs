@@ -103,7 +103,11 @@ impl WmsAuth {
         };
         let viewer = token.viewer.as_ref().map(|viewer| viewer.id.as_str());
         let (start, end) = (issued.minus(self.tolerance), issued.plus(token.life()));
-        vouched.speaking_for(viewer).between(Some(start), Some(end))
+        let is_bound = token.viewer.as_ref().is_none_or(|viewer| viewer.check_ip);
+        vouched
+            .speaking_for(viewer)
+            .bound_to(request.ip.filter(|_| is_bound))
+            .between(Some(start), Some(end))
     }
 }
 
