@@ -133,6 +133,20 @@ async fn a_token_is_remembered_as_a_whole() {
 }
 
 #[tokio::test]
+async fn our_cookie_holds_sessions_alone() {
+    let bench = teams().await;
+    let token = viewer('a', "alice");
+    let cookie = format!("hlskey_session={}", token.expose());
+    let sent = Sent::default().with("cookie", &cookie);
+    // Remembered or not.
+    for _ in 0..2 {
+        let found = subject(&bench, sent.clone()).await;
+        assert_eq!(found, Err(bad("it has the form of no configured scheme")));
+        let _ = bench.admit(&token).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn api_keys_come_in_headers() {
     let bench = Bench::open().await;
     let key = bench.api_key("packager", "live/*", &Action::PACKAGER).await;
