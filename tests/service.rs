@@ -64,7 +64,9 @@ async fn a_service_manager_is_told() {
     }
     serve.process.as_mut().unwrap().signal(Signal::TERM);
     manager.hears("STOPPING=1").await;
-    serve.pause().await;
+    // A second signal would end it where it stands.
+    let mut process = serve.process.take().unwrap();
+    assert!(process.end(seconds(20)).await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,7 +94,7 @@ fn next(rest: &str) -> Result<(Piece<'_>, &str), ForeignFault> {
     }
     let first = rest.chars().next().unwrap_or_default();
     match (first, rest[first.len_utf8()..].split(is_no_word).next()) {
-        (':', Some(name)) if !name.is_empty() => Ok((Piece::Name(name), &rest[1 + name.len()..])),
+        (':', Some(name)) if is_name(name) => Ok((Piece::Name(name), &rest[1 + name.len()..])),
         (';', _) => Ok((Piece::End, &rest[1..])),
         ('?' | '$' | '@', Some(word)) if word.starts_with(|c: char| c.is_ascii_digit()) => {
             Err(ForeignFault::Positional(first))
@@ -103,6 +103,11 @@ fn next(rest: &str) -> Result<(Piece<'_>, &str), ForeignFault> {
         (_, Some(word)) if !is_no_word(first) => Ok(cut(first.len_utf8() + word.len())),
         _ => Ok(cut(first.len_utf8())),
     }
+}
+
+/// Not the end of a slice: `x[1:2]`.
+fn is_name(word: &str) -> bool {
+    !word.is_empty() && !word.starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn is_no_word(c: char) -> bool {
