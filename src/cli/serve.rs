@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use tokio::sync::oneshot;
 
 use super::ConfigArg;
 use super::keystore::explained;
@@ -71,16 +72,22 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
 pub(super) async fn run_with_sweeps(
     server: Server,
     keys: &Keys,
-    mut writer: Writer,
+    writer: Writer,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let ended = tokio::select! {
-        ended = server.run(stop) => ended,
-        never = keys.sweep_on() => match never {},
-        never = writer.run() => match never {},
+    let (over, is_over) = oneshot::channel::<()>();
+    let served = async {
+        let ended = server.run(stop).await;
+        drop(over);
+        ended
     };
-    writer.finish().await;
-    Ok(ended?)
+    let last = async { drop(is_over.await) };
+    // Nobody's transaction is dropped in the middle while the trail's last rows are written.
+    let both = async { tokio::join!(served, writer.run(last)).0 };
+    tokio::select! {
+        ended = both => Ok(ended?),
+        never = keys.sweep_on() => match never {},
+    }
 }
 
 /// The audit trail in `store`, and who writes it.

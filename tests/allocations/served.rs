@@ -58,8 +58,7 @@ pub(crate) fn served(folder: &Path) -> Served {
             let grant = grant(&gate, &token, kid).await;
             let ring = KeyRing::load(&config.keys.master_keys).unwrap();
             let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-            let (trail, mut writer) =
-                Trail::open(&config.audit, store.clone(), ring, clock, entropy);
+            let (trail, writer) = Trail::open(&config.audit, store.clone(), ring, clock, entropy);
             let deps = Deps {
                 gate,
                 keys,
@@ -72,7 +71,7 @@ pub(crate) fn served(folder: &Path) -> Served {
             ready.send((server.address(), kid, token, grant)).unwrap();
             tokio::select! {
                 ended = server.run(std::future::pending()) => ended.unwrap(),
-                never = writer.run() => match never {},
+                () = writer.run(std::future::pending()) => {}
             }
         });
     });

@@ -1,10 +1,9 @@
 //! The one task that writes the trail of this run: it numbers rows, binds and signs them, and keeps
 //! checkpoints.
 //!
-//! What it holds survives being dropped out of a `select`, so that a stop can go on where the run
-//! was. Must not know: what a row says.
+//! Must not know: what a row says.
 
-use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,23 +100,37 @@ fn beginning(clock: &dyn Clock, entropy: &dyn Entropy) -> AuditHead {
 }
 
 impl Writer {
-    /// Writes what comes. It may be dropped at any time and [`Self::finish`] be called then.
-    pub async fn run(&mut self) -> Infallible {
+    /// Writes what comes until `stop`, and then what is left. A batch on its way is never given up:
+    /// a transaction that is dropped in the middle may take what follows along.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
         let mut rest = RETRY[0];
         loop {
             let done = self.step().await;
             self.tell(&done);
-            match done {
-                Ok(true) => rest = RETRY[0],
-                Ok(false) => {
-                    rest = RETRY[0];
-                    let _ = timeout(LOOK, self.trail.wake.notified()).await;
-                    sleep(GATHER).await;
-                }
-                Err(_) => {
-                    sleep(rest).await;
-                    rest = (2 * rest).min(RETRY[1]);
-                }
+            let (pause, next) = match done {
+                Ok(_) => (None, RETRY[0]),
+                Err(_) => (Some(rest), (2 * rest).min(RETRY[1])),
+            };
+            rest = next;
+            let has_more = matches!(done, Ok(true));
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                () = self.wait(has_more, pause) => {}
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Waits for something to write, or after a failure for as long as `pause`.
+    async fn wait(&self, has_more: bool, pause: Option<Duration>) {
+        match pause {
+            Some(pause) => sleep(pause).await,
+            None if has_more => {}
+            None => {
+                let _ = timeout(LOOK, self.trail.wake.notified()).await;
+                sleep(GATHER).await;
             }
         }
     }
