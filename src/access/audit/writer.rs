@@ -135,12 +135,17 @@ impl Writer {
         }
     }
 
-    /// Writes all that is there, and that nothing follows.
+    /// Writes all that is there, and that nothing follows. It tries again: a connection of the pool
+    /// may have gone with the thread that opened it.
     pub async fn finish(mut self) {
-        match timeout(FAREWELL, self.finished()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the audit trail ends without its last rows"),
-            Err(_) => tracing::error!("the audit trail ends without its last rows: no answer"),
+        let tried = async {
+            while let Err(error) = self.finished().await {
+                tracing::warn!(%error, "the audit trail's last rows are not written yet");
+                sleep(RETRY[0]).await;
+            }
+        };
+        if timeout(FAREWELL, tried).await.is_err() {
+            tracing::error!("the audit trail ends without its last rows");
         }
     }
 
