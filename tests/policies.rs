@@ -45,12 +45,7 @@ bind_ip = "exact"
 
 /// The path of the first key of `stream`, and a playlist at the origin that names it.
 async fn key(serve: &Serve, stream: &str) -> String {
-    let file = serve.credential(&stream.replace('/', "-"), stream, &[]);
-    let credential = std::fs::read_to_string(file).unwrap();
-    let packager = serve.stranger().with(credential.trim());
-    let path = format!("/v1/streams/{stream}/schedule");
-    let lease = packager.get(&path).await.expect(200).json();
-    let uri = lease["periods"][0]["uri"].as_str().unwrap().to_owned();
+    let uri = serve.key(stream).await;
     let folder = serve.origin().join(stream);
     std::fs::create_dir_all(&folder).unwrap();
     let list = format!(

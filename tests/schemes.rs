@@ -31,21 +31,6 @@ fn claims_with(changes: &Value) -> Value {
     claims
 }
 
-/// The URI of a key of the stream, leased by a new packager.
-async fn key(serve: &Serve) -> String {
-    let file = serve.credential("leaser", "test/**", &[]);
-    let credential = std::fs::read_to_string(file).unwrap();
-    let packager = serve.stranger().with(credential.trim());
-    let lease = packager
-        .get(&format!("/v1/streams/{STREAM}/schedule"))
-        .await
-        .expect(200);
-    lease.json()["periods"][0]["uri"]
-        .as_str()
-        .unwrap()
-        .to_owned()
-}
-
 /// What the key is answered with to a token.
 async fn status(serve: &Serve, key: &str, token: &str) -> u16 {
     serve.stranger().with(token).get(key).await.status
@@ -83,7 +68,7 @@ async fn every_algorithm_opens_and_none_opens_for_another() {
         write_key(&serve, &format!("{name}-next.pem"), next);
     }
     serve.resume().await;
-    let key = key(&serve).await;
+    let key = serve.key(STREAM).await;
     for ((issuer, stranger), next) in issuers.iter().zip(&strangers).zip(&next) {
         let name = issuer.name();
         let as_secret = Issuer::Hs256(issuer.public_pem().into_bytes());
@@ -149,7 +134,7 @@ async fn claims_narrow_and_nothing_widens() {
     write_key(&serve, "strict.pem", &strict);
     write_key(&serve, "elsewhere.pem", &elsewhere);
     serve.resume().await;
-    let key = key(&serve).await;
+    let key = serve.key(STREAM).await;
 
     let hs = Issuer::Hs256(SECRET.to_vec());
     for (changes, expected) in [
@@ -208,7 +193,7 @@ async fn a_good_token_without_entitlement_opens_nothing() {
                   streams = [\"test/*\"]\n";
     serve.amend("source = \"allow\"", listed);
     serve.resume().await;
-    let key = key(&serve).await;
+    let key = serve.key(STREAM).await;
     let hs = Issuer::Hs256(SECRET.to_vec());
     let viewer = |who: &str| hs.token(&claims_with(&json!({"sub": who})));
     assert_eq!(status(&serve, &key, &viewer("alice")).await, 200);

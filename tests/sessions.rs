@@ -13,17 +13,6 @@ const SESSIONS: &str = "/v1/sessions";
 const CURRENT: &str = "/v1/sessions/current";
 const RENEW: &str = "/v1/sessions/current/renew";
 
-/// A key's path of `stream`.
-async fn key(serve: &Serve, stream: &str) -> String {
-    let file = serve.credential(&stream.replace('/', "-"), stream, &[]);
-    let credential = std::fs::read_to_string(file).unwrap();
-    let packager = serve.stranger().with(credential.trim());
-    let path = format!("/v1/streams/{stream}/schedule");
-    let lease = packager.get(&path).await.expect(200).json();
-    let uri = lease["periods"][0]["uri"].as_str().unwrap().to_owned();
-    uri.replace(&serve.url(), "")
-}
-
 async fn begin(serve: &Serve, token: &str, body: Option<&str>) -> Answer {
     let viewer = serve.stranger().with(token);
     viewer.ask("POST", SESSIONS, body).await
@@ -60,8 +49,8 @@ fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
 async fn a_token_is_exchanged_for_a_cookie_and_a_grant() {
     let serve = Serve::start("\"never\"", "").await;
     let (own, other) = (
-        key(&serve, "test/own").await,
-        key(&serve, "test/other").await,
+        serve.key_path("test/own").await,
+        serve.key_path("test/other").await,
     );
     let token = mint(&serve.config(), "test/own", "1h");
     let answer = begin(&serve, &token, None).await.expect(200);
@@ -107,8 +96,8 @@ async fn a_token_is_exchanged_for_a_cookie_and_a_grant() {
 async fn a_session_is_as_narrow_as_was_asked_and_never_wider_than_its_token() {
     let serve = Serve::start("\"never\"", "").await;
     let (own, other) = (
-        key(&serve, "test/own").await,
-        key(&serve, "test/other").await,
+        serve.key_path("test/own").await,
+        serve.key_path("test/other").await,
     );
     let token = mint(&serve.config(), "test/*", "1h");
     let nobody = serve.stranger();
@@ -155,7 +144,7 @@ async fn what_we_wrote_ourselves_begins_no_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cookie_changes_only_for_pages_that_may() {
     let serve = Serve::start("\"never\"", "").await;
-    let own = key(&serve, "test/own").await;
+    let own = serve.key_path("test/own").await;
     let token = mint(&serve.config(), "test/own", "1h");
     let begun = begin(&serve, &token, None).await.expect(200);
     let cookie_text = cookie(&begun, "hlskey_session");
@@ -227,7 +216,7 @@ async fn another_site_puts_no_session_into_a_browser() {
 async fn a_session_survives_its_server_and_ends_with_its_token() {
     let more = "[sessions]\nlife = \"30m\"\nsame_site = \"none\"\ndomain = \"example.com\"";
     let mut serve = Serve::start("\"never\"", more).await;
-    let own = key(&serve, "test/own").await;
+    let own = serve.key_path("test/own").await;
     let long = begin(&serve, &mint(&serve.config(), "test/own", "1h"), None)
         .await
         .expect(200);
@@ -259,8 +248,8 @@ async fn a_short_edgeauth_token_is_exchanged_for_a_long_one() {
     let more = "[schemes.edgeauth]\nsecrets_hex = [\"0123456789abcdef\"]\nstreams = [\"test/**\"]";
     let serve = Serve::start("\"never\"", more).await;
     let (own, other) = (
-        key(&serve, "test/own").await,
-        key(&serve, "test/other").await,
+        serve.key_path("test/own").await,
+        serve.key_path("test/other").await,
     );
     let config = serve.config();
     let config = config.to_str().unwrap();

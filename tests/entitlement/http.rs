@@ -5,7 +5,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::scene::{STREAM, Scene, counted, fetch, key, token};
+use super::scene::{STREAM, Scene, counted, fetch, token};
 use crate::harness::authority::{Authority, private};
 use crate::harness::entitlement::{Service, ask_there, beside};
 use crate::harness::serve::Serve;
@@ -174,7 +174,8 @@ async fn a_service_that_keeps_failing_is_left_alone() {
 async fn a_crowd_does_not_flood_the_service() {
     let bounds = "[entitlement.bounds]\nconcurrency = 4\nwaiting = 8\ntimeout = \"10s\"\n";
     let scene = Scene::set(bounds).await;
-    scene.turn(json!({"delay": 0.5})).await;
+    // So slow that all of them have come before the first is answered.
+    scene.turn(json!({"delay": 2})).await;
     let tokens: Vec<_> = (0..24)
         .map(|number| token(&scene.serve, &format!("viewer-{number}")))
         .collect();
@@ -227,7 +228,7 @@ async fn the_service_must_prove_who_it_is_and_may_ask_the_same() {
         &format!("{ca}{mine}"),
     );
     serve.resume().await;
-    let uri = key(&serve, STREAM).await;
+    let uri = serve.key(STREAM).await;
     assert_eq!(fetch(&serve, &uri, "alice").await.status, 200);
     for without in [ca, mine] {
         serve.pause().await;

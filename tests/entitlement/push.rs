@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::scene::{STREAM, Scene, fetch, key};
+use super::scene::{STREAM, Scene, fetch};
 use crate::harness::entitlement::{SECRETS, Service, ask_there};
 use crate::harness::postgres::Cluster;
 use crate::harness::serve::Serve;
@@ -111,7 +111,7 @@ async fn every_server_hears_of_it() {
     let mut other = Serve::prepare_on(&cluster.url(), "30s", Some(&one));
     ask_there(&other, &url, "");
     tokio::join!(one.resume(), other.resume());
-    let path = key(&one, STREAM).await.replace(&one.url(), "");
+    let path = one.key(STREAM).await.replace(&one.url(), "");
     let status = async |serve: &Serve| fetch(serve, &path, "alice").await.status;
     assert_eq!([status(&one).await, status(&other).await], [200, 200]);
     service.set(json!({"denied": ["alice"]})).await;

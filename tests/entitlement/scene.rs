@@ -25,7 +25,7 @@ impl Scene {
         let service = Service::start(&serve, &[]).await;
         ask_there(&serve, &format!("http://{}", service.place()), more);
         serve.resume().await;
-        let key = key(&serve, STREAM).await;
+        let key = serve.key(STREAM).await;
         Self {
             serve,
             service,
@@ -46,16 +46,6 @@ impl Scene {
     pub(super) async fn turn(&self, knobs: Value) {
         self.service.set(knobs).await;
     }
-}
-
-/// The URI of a key of `stream`, leased by a packager of its own.
-pub(super) async fn key(serve: &Serve, stream: &str) -> String {
-    let name = format!("packager-of-{}", stream.replace('/', "-"));
-    let credential = std::fs::read_to_string(serve.credential(&name, stream, &[])).unwrap();
-    let packager = serve.stranger().with(credential.trim());
-    let schedule = format!("/v1/streams/{stream}/schedule");
-    let lease = packager.get(&schedule).await.expect(200).json();
-    lease["periods"][0]["uri"].as_str().unwrap().to_owned()
 }
 
 /// What a key is answered with to a viewer of that name.

@@ -2,7 +2,7 @@
 //!
 //! Must not know: how the product asks.
 
-use super::scene::{STREAM, counted, fetch, key};
+use super::scene::{STREAM, counted, fetch};
 use crate::harness::authority::private;
 use crate::harness::binary::run;
 use crate::harness::database;
@@ -27,7 +27,7 @@ async fn served(serve: &mut Serve, source: &str, more: &str) -> String {
     );
     serve.amend("source = \"allow\"", &sql);
     serve.resume().await;
-    key(serve, STREAM).await
+    serve.key(STREAM).await
 }
 
 async fn decides(serve: &Serve, key: &str) {
@@ -97,7 +97,7 @@ async fn a_postgres_with_numbers_for_names_is_not_upset_by_others() {
     );
     serve.amend("source = \"allow\"", &sql);
     serve.resume().await;
-    let key = key(&serve, STREAM).await;
+    let key = serve.key(STREAM).await;
     for (viewer, status) in [
         ("seven", 403),
         ("99999999999999999999", 403),
@@ -120,7 +120,7 @@ async fn nothing_is_written_there() {
     );
     serve.amend("source = \"allow\"", &sql);
     serve.resume().await;
-    let key = key(&serve, STREAM).await;
+    let key = serve.key(STREAM).await;
     assert_eq!(fetch(&serve, &key, "alice").await.status, 503);
     assert_eq!(cluster.sql("SELECT count(*) FROM seen"), "0");
 }

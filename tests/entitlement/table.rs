@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::scene::{STREAM, fetch, key};
+use super::scene::{STREAM, fetch};
 use crate::harness::actor::Actor;
 use crate::harness::binary::{printed, run};
 use crate::harness::serve::Serve;
@@ -15,7 +15,7 @@ async fn scene() -> (Serve, String) {
     let mut serve = Serve::prepare("\"never\"", "");
     serve.amend("source = \"allow\"", "source = \"table\"");
     serve.resume().await;
-    let key = key(&serve, STREAM).await;
+    let key = serve.key(STREAM).await;
     (serve, key)
 }
 

@@ -217,6 +217,22 @@ source = "allow"
         binary::printed(&args);
         out
     }
+
+    /// The absolute URI of the first key of `stream`, leased by a new packager of it.
+    pub(crate) async fn key(&self, stream: &str) -> String {
+        let name = format!("packager-of-{}", stream.replace('/', "-"));
+        let credential = std::fs::read_to_string(self.credential(&name, stream, &[])).unwrap();
+        let packager = self.stranger().with(credential.trim());
+        let schedule = format!("/v1/streams/{stream}/schedule");
+        let lease = packager.get(&schedule).await.expect(200).json();
+        lease["periods"][0]["uri"].as_str().unwrap().to_owned()
+    }
+
+    /// The path of such a URI.
+    pub(crate) async fn key_path(&self, stream: &str) -> String {
+        let uri = self.key(stream).await;
+        uri.split_at(uri.find("/v1/").unwrap()).1.to_owned()
+    }
 }
 
 /// A port that nothing listens on now, and that the system gives to no connection later.

@@ -4,7 +4,6 @@
 
 use serde_json::{Value, json};
 
-use super::served::key;
 use crate::harness::actor::Answer;
 use crate::harness::issuer::now;
 use crate::harness::oidc::Oidc;
@@ -35,7 +34,7 @@ async fn ask(serve: &Serve, key: &str, token: &str) -> Answer {
 async fn a_server_starts_before_its_issuer_and_outlives_it() {
     let mut issuer = Oidc::prepare();
     let serve = serve(&issuer).await;
-    let key = key(&serve, STREAM).await;
+    let key = serve.key(STREAM).await;
     let (one, rubbish) = ("ec-1", "not.a.token");
     issuer.resume(&[]).await;
     let early = issuer.sign(one, &claims("early")).await;
@@ -82,7 +81,7 @@ async fn a_server_starts_before_its_issuer_and_outlives_it() {
 async fn a_withdrawn_key_opens_nothing_more() {
     let issuer = Oidc::start(&["ec-1", "ec-2"]).await;
     let serve = serve(&issuer).await;
-    let key = key(&serve, STREAM).await;
+    let key = serve.key(STREAM).await;
     let (gone, kept) = (
         issuer.sign("ec-1", &claims("gone")).await,
         issuer.sign("ec-2", &claims("kept")).await,
@@ -104,7 +103,7 @@ async fn a_withdrawn_key_opens_nothing_more() {
 async fn strangers_names_make_nobody_ask_often() {
     let issuer = Oidc::start(&["ec-1"]).await;
     let serve = serve(&issuer).await;
-    let key = key(&serve, STREAM).await;
+    let key = serve.key(STREAM).await;
     let good = issuer.sign("ec-1", &claims("good")).await;
     ask(&serve, &key, &good).await.expect(200);
     let parts: Vec<_> = good.split('.').collect();

@@ -27,16 +27,6 @@ streams = ["test/words/**"]
 play = ["obviously-a-fake-word.watch"]
 "#;
 
-/// A key's URI of `stream`.
-pub(super) async fn key(serve: &Serve, stream: &str) -> String {
-    let file = serve.credential(&stream.replace('/', "-"), stream, &[]);
-    let credential = std::fs::read_to_string(file).unwrap();
-    let packager = serve.stranger().with(credential.trim());
-    let path = format!("/v1/streams/{stream}/schedule");
-    let lease = packager.get(&path).await.expect(200).json();
-    lease["periods"][0]["uri"].as_str().unwrap().to_owned()
-}
-
 fn signed(serve: &Serve, scheme: &str, stream: &str, ttl: &str) -> String {
     let config = serve.config();
     let config = config.to_str().unwrap();
@@ -48,10 +38,7 @@ fn signed(serve: &Serve, scheme: &str, stream: &str, ttl: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_opens_its_own_streams_key_and_no_other() {
     let serve = Serve::start("\"never\"", SCHEMES).await;
-    let (own, other) = (
-        key(&serve, "test/own").await,
-        key(&serve, "test/other").await,
-    );
+    let (own, other) = (serve.key("test/own").await, serve.key("test/other").await);
     let nobody = serve.stranger();
     let unknown = "/v1/keys/00000000-0000-4000-8000-000000000000";
     for scheme in ["securetoken", "wmsauth", "hdnts", "edgeauth", "cat"] {
@@ -78,10 +65,7 @@ async fn a_token_opens_its_own_streams_key_and_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_word_opens_the_streams_of_its_instance() {
     let serve = Serve::start("\"never\"", SCHEMES).await;
-    let (word, own) = (
-        key(&serve, "test/words/a").await,
-        key(&serve, "test/own").await,
-    );
+    let (word, own) = (serve.key("test/words/a").await, serve.key("test/own").await);
     let nobody = serve.stranger();
     let query = "watch=obviously-a-fake-word";
     nobody.get(&format!("{word}?{query}")).await.expect(200);
@@ -95,7 +79,7 @@ async fn a_word_opens_the_streams_of_its_instance() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_playlist_carries_the_viewer_on_to_its_keys() {
     let serve = Serve::start("\"never\"", SCHEMES).await;
-    let uri = key(&serve, "test/own").await;
+    let uri = serve.key("test/own").await;
     let folder = serve.origin().join("test/own");
     std::fs::create_dir_all(&folder).unwrap();
     let iv = format!("0x{:032x}", 1);

@@ -38,7 +38,7 @@ async fn an_operator_sees_who_watches_its_streams() {
     let serve = serve("15m").await;
     let at = serve.stranger();
     for (stream, sessions) in [("test/a", 3), ("test/b", 2)] {
-        let key = key(&serve, stream).await;
+        let key = serve.key_path(stream).await;
         for n in 0..sessions {
             let token = token_of("alice", &format!("{stream}-{n}"), "test/**");
             for _ in 0..3 {
@@ -130,7 +130,7 @@ async fn players_are_counted_while_they_play_and_after_they_left() {
     const PLAYERS: usize = 30;
     const STREAM: &str = "test/storm";
     let serve = serve("8s").await;
-    key(&serve, STREAM).await;
+    serve.key_path(STREAM).await;
     let tokens = serve.config().with_file_name("viewers.tokens");
     let each = (0..PLAYERS).map(|n| token_of(&format!("viewer-{n}"), &format!("s{n}"), STREAM));
     std::fs::write(&tokens, each.collect::<Vec<_>>().join("\n")).unwrap();

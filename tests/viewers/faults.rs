@@ -15,7 +15,7 @@ async fn a_clock_set_back_refuses_nobody_and_counts_nobody_for_ever() {
     clock.set(100_000);
     let command = clock.given_to(serve.command());
     serve.resume_as(command).await;
-    let key = key(&serve, "test/a").await;
+    let key = serve.key_path("test/a").await;
     let (at, operator) = (serve.stranger(), operator(&serve, "**"));
     for session in ["one", "two"] {
         assert_eq!(status(&at, &key, session).await, 200);

@@ -10,7 +10,7 @@ const HARD: &str = "max_sessions = 2\nlimit = \"hard\"";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hard_limit_refuses_one_more_and_a_kill_frees_no_slot() {
     let mut serve = Serve::start("\"never\"", &policy(HARD)).await;
-    let key = key(&serve, "test/a").await;
+    let key = serve.key_path("test/a").await;
     let at = serve.stranger();
     assert_eq!(status(&at, &key, "one").await, 200);
     assert_eq!(status(&at, &key, "two").await, 200);
@@ -34,7 +34,7 @@ async fn a_hard_limit_refuses_one_more_and_a_kill_frees_no_slot() {
 async fn under_a_soft_limit_the_oldest_goes_on_through_its_grace() {
     let rules = "max_sessions = 1\nlimit = \"soft\"\ngrace = \"4s\"";
     let serve = Serve::start("\"never\"", &policy(rules)).await;
-    let key = key(&serve, "test/a").await;
+    let key = serve.key_path("test/a").await;
     let at = serve.stranger();
     assert_eq!(status(&at, &key, "old").await, 200);
     assert_eq!(status(&at, &key, "new").await, 200);
@@ -64,7 +64,7 @@ async fn zapping_with_a_token_for_each_channel_is_never_refused() {
         for n in 0..CHANNELS {
             let stream = format!("test/c{n}");
             let token = token_of("alice", &format!("session-{n}"), &stream);
-            channels.push((key(&serve, &stream).await, token));
+            channels.push((serve.key_path(&stream).await, token));
         }
         let (there, back) = (channels.iter(), channels.iter().rev());
         for (key, token) in there.chain(back) {
@@ -83,7 +83,7 @@ async fn a_pause_of_any_length_costs_no_more_than_the_slot() {
     let mut serve = Serve::prepare("\"never\"", &policy(rules));
     serve.amend("[grants]", "[sessions]\nlease = \"2s\"\n[grants]");
     serve.resume().await;
-    let key = key(&serve, "test/a").await;
+    let key = serve.key_path("test/a").await;
     let (at, operator) = (serve.stranger(), operator(&serve, "**"));
     assert_eq!(status(&at, &key, "one").await, 200);
     assert_eq!(status(&at, &key, "two").await, 403);
@@ -99,7 +99,7 @@ async fn a_pause_of_any_length_costs_no_more_than_the_slot() {
 async fn who_logs_out_frees_the_slot_at_once() {
     let rules = "max_sessions = 1\nlimit = \"hard\"";
     let serve = Serve::start("\"never\"", &policy(rules)).await;
-    let key = key(&serve, "test/a").await;
+    let key = serve.key_path("test/a").await;
     let viewer = serve.stranger().with(&token("token"));
     let begun = viewer.ask("POST", "/v1/sessions", None).await.expect(200);
     let cookie = begun
@@ -126,7 +126,7 @@ async fn who_logs_out_frees_the_slot_at_once() {
 async fn a_viewers_playlist_and_the_keys_in_it_are_one_session() {
     let rules = "max_sessions = 1\nlimit = \"hard\"";
     let serve = Serve::start("\"never\"", &policy(rules)).await;
-    let key = key(&serve, "test/a").await;
+    let key = serve.key_path("test/a").await;
     let folder = serve.origin().join("test/a");
     std::fs::create_dir_all(&folder).unwrap();
     let list = format!(

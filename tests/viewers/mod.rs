@@ -21,17 +21,6 @@ fn policy(rules: &str) -> String {
     format!("[[policies]]\nstreams = [\"test/**\"]\n{rules}\n")
 }
 
-/// The path of a key of `stream`.
-async fn key(serve: &Serve, stream: &str) -> String {
-    let file = serve.credential(&stream.replace('/', "-"), stream, &[]);
-    let credential = std::fs::read_to_string(file).unwrap();
-    let packager = serve.stranger().with(credential.trim());
-    let path = format!("/v1/streams/{stream}/schedule");
-    let lease = packager.get(&path).await.expect(200).json();
-    let uri = lease["periods"][0]["uri"].as_str().unwrap().to_owned();
-    uri.split_at(uri.find("/v1/").unwrap()).1.to_owned()
-}
-
 /// A viewer's token: of alice, for every test stream, in the session of that name.
 fn token(session: &str) -> String {
     token_of("alice", session, "test/**")

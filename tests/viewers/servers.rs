@@ -24,7 +24,7 @@ async fn a_race_for_the_last_slots_has_as_many_winners() {
     let cluster = Cluster::start();
     let url = cluster.url();
     let servers = pair([&url, &url], "max_sessions = 3\nlimit = \"hard\"").await;
-    let key = key(&servers[0], "test/a").await;
+    let key = servers[0].key_path("test/a").await;
     let at = [0, 1].map(|n| servers[n].stranger());
     for round in 0..3 {
         let viewer = format!("viewer-{round}");
@@ -68,7 +68,7 @@ async fn a_newer_session_elsewhere_ends_the_older_here() {
     let url = cluster.url();
     let rules = "max_sessions = 1\nlimit = \"soft\"\ngrace = \"3s\"";
     let servers = pair([&url, &url], rules).await;
-    let key = key(&servers[0], "test/a").await;
+    let key = servers[0].key_path("test/a").await;
     let [here, there] = [0, 1].map(|n| servers[n].stranger());
     assert_eq!(status(&here, &key, "old").await, 200);
     assert_eq!(status(&there, &key, "new").await, 200);
@@ -94,7 +94,7 @@ async fn while_the_store_is_away_who_is_known_goes_on_and_no_slot_is_given() {
     let url = line.url();
     let rules = "max_sessions = 2\nlimit = \"hard\"\n[[policies]]\nstreams = [\"free/**\"]";
     let servers = pair([&url, &cluster.url()], rules).await;
-    let key = key(&servers[0], "test/a").await;
+    let key = servers[0].key_path("test/a").await;
     let at = servers[0].stranger();
     assert_eq!(status(&at, &key, "one").await, 200);
     line.set(Traffic::Ends);

@@ -5,7 +5,6 @@
 use super::SECRET;
 use super::forge::{array, bytes, int, lasting, map, text};
 use crate::harness::serve::Serve;
-use crate::token::served::key;
 
 fn schemes() -> String {
     format!(
@@ -22,7 +21,7 @@ fn token(id: u8, claims: &[(i64, Vec<u8>)]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_may_not_be_replayed_opens_one_key_once() {
     let serve = Serve::start("\"never\"", &schemes()).await;
-    let key = key(&serve, "test/own").await;
+    let key = serve.key("test/own").await;
     let nobody = serve.stranger();
     let ask = async |token: &str| nobody.get(&format!("{key}?cat={token}")).await;
     let [once, another] = [1, 2].map(|id| token(id, &[(308, int(1))]));
@@ -52,7 +51,7 @@ async fn a_token_that_may_not_be_replayed_opens_one_key_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_request_is_matched_as_it_came() {
     let serve = Serve::start("\"never\"", &schemes()).await;
-    let key = key(&serve, "test/own").await;
+    let key = serve.key("test/own").await;
     let nobody = serve.stranger();
     let uri = |text_of: &str| (312, map(&[(3, map(&[(1, text(text_of))]))]));
     let path = key
