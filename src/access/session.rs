@@ -17,6 +17,7 @@ use super::fields::{Reader, Writer};
 use super::ring::{Form, Ring, Unsigned};
 use super::scheme::LongLived;
 use crate::crypto::SecretText;
+use crate::crypto::hex_of;
 use crate::domain::{
     Action, Entropy, Principal, PrincipalKind, StreamId, StreamPattern, Timestamp,
 };
@@ -181,7 +182,7 @@ impl Sessions {
 fn random_id(entropy: &dyn Entropy) -> String {
     let mut bytes = [0; 16];
     entropy.fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex_of(&bytes)
 }
 
 impl From<Session> for Principal {

@@ -4,6 +4,7 @@
 
 pub mod cbc;
 mod digest;
+mod hex;
 mod iv;
 mod legacy;
 mod mac;
@@ -12,6 +13,7 @@ mod ring;
 mod secret;
 
 pub use digest::{Sha256, TokenDigest, hmac_sha256, sha256, sha512_256};
+pub use hex::hex_of;
 pub use iv::Iv;
 pub use legacy::{LegacyHash, LegacyMac, md5, sha384, sha512};
 pub use mac::MacKey;

@@ -168,6 +168,7 @@ impl Encoded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::hex_of;
 
     #[test]
     fn the_documents_example_is_right() {
@@ -187,7 +188,7 @@ mod tests {
             ..AuditEntry::default()
         };
         let hash = link("00112233445566778899aabbccddeeff", 1, &entry, &NOTHING);
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex_of(&hash);
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/AUDIT.md");
         let document = std::fs::read_to_string(path).unwrap();
         assert!(document.contains(&hash), "{hash}");

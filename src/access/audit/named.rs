@@ -5,17 +5,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
+use crate::crypto::hex_of;
 use crate::store::AuditHead;
 
 /// The checkpoint's text.
 pub(super) fn text<'a>(heads: impl Iterator<Item = &'a AuditHead>) -> String {
     let mut text = String::new();
     for head in heads {
-        let _ = write!(text, "{} {} ", head.chain, head.seq);
-        for byte in &head.hash {
-            let _ = write!(text, "{byte:02x}");
-        }
-        text.push('\n');
+        let _ = writeln!(text, "{} {} {}", head.chain, head.seq, hex_of(&head.hash));
     }
     text
 }
@@ -53,7 +50,7 @@ impl Named {
     /// Whether the row is named, and with this hash.
     pub(super) fn has(&self, chain: &str, seq: i64, hash: &[u8]) -> Option<bool> {
         let named = self.0.get(chain)?.get(&seq)?;
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash: String = hex_of(hash);
         Some(*named == hash)
     }
 }

@@ -15,6 +15,7 @@ use super::config::AuditConfig;
 use super::prune::prune;
 use super::trail::Trail;
 use crate::crypto::KeyRing;
+use crate::crypto::hex_of;
 use crate::domain::{Clock, Entropy};
 use crate::store::{AuditEntry, AuditHead, AuditRow, Store, StoreError};
 
@@ -88,7 +89,7 @@ fn beginning(clock: &dyn Clock, entropy: &dyn Entropy) -> AuditHead {
     entropy.fill(&mut bytes);
     let now = clock.now().millis();
     AuditHead {
-        chain: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        chain: hex_of(&bytes),
         began: now,
         seq: 0,
         hash: NOTHING.to_vec(),

@@ -3,11 +3,11 @@
 //! `X-Hlskey-Signature: t=UNIX,v1=HEX`, where HEX is HMAC-SHA256(secret, UNIX ‖ "." ‖ body). Must not
 //! know: what is in a body.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
 
+use crate::crypto::hex_of;
 use crate::crypto::{SecretText, hmac_sha256};
 use crate::domain::Timestamp;
 
@@ -38,11 +38,8 @@ pub(super) enum SignatureFault {
 /// The header's value for `body`, sent at `now`.
 pub(super) fn sign(secret: &SecretText, now: Timestamp, body: &[u8]) -> String {
     let time = now.seconds().to_string();
-    let mut value = format!("t={time},v1=");
-    for byte in mac(secret, &time, body) {
-        let _ = write!(value, "{byte:02x}");
-    }
-    value
+    let mac = hex_of(&mac(secret, &time, body));
+    format!("t={time},v1={mac}")
 }
 
 /// Whether `header` signs `body` with one of the secrets, and lately.

@@ -3,10 +3,10 @@
 //! Must not know: which there are.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::crypto::hex_of;
 use crate::crypto::{Sha256, sha256};
 use crate::store::SessionName;
 
@@ -63,11 +63,7 @@ fn fit(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST && !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }
-    let mut name = "sha256:".to_owned();
-    for byte in sha256(text.as_bytes()) {
-        let _ = write!(name, "{byte:02x}");
-    }
-    Cow::Owned(name)
+    Cow::Owned(format!("sha256:{}", hex_of(&sha256(text.as_bytes()))))
 }
 
 fn first(digest: [u8; 32]) -> Key {

@@ -6,6 +6,7 @@
 
 mod explain;
 
+use crate::crypto::hex_of;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use super::request::{Repeated, Request, is_plain_path, only, stream_path};
 use super::scope::Scope;
 use super::seconds::{SecondsFault, seconds};
 use super::secrets::{SecretsFault, secrets};
-use super::tilde::{Token, hex_of, judged};
+use super::tilde::{Token, judged};
 use super::vouched::{Vouched, name_of};
 use crate::api::Text;
 use crate::crypto::{SecretText, hmac_sha256};

@@ -120,11 +120,6 @@ pub(super) fn readings(received: &str) -> impl Iterator<Item = Cow<'_, str>> {
     plain.into_iter().chain([Cow::Borrowed(received)])
 }
 
-/// As hexadecimal digits in lower case.
-pub(super) fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Bytes of hexadecimal digits, at least one.
 pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| {

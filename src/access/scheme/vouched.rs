@@ -2,10 +2,10 @@
 //!
 //! Must not know: how it was verified, or the clock.
 
+use crate::crypto::hex_of;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::tilde::hex_of;
 use crate::crypto::sha256;
 use crate::domain::{StreamId, StreamPattern, Timestamp};
 

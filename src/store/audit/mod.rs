@@ -7,6 +7,7 @@ mod prune;
 mod read;
 mod search;
 
+use crate::crypto::hex_of;
 use crate::domain::Timestamp;
 
 use super::link::{Link, Tx, execute, fetch_optional, statement, try_execute};
@@ -256,7 +257,7 @@ async fn insert(on: &mut Tx, rows: &[AuditRow]) -> Result<(), StoreError> {
 fn json(rows: &[AuditRow]) -> String {
     let row = |row: &AuditRow| {
         let entry = &row.entry;
-        let hash: String = row.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex_of(&row.hash);
         serde_json::json!([
             row.chain,
             row.seq,

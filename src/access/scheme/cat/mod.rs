@@ -17,6 +17,7 @@ mod sign;
 mod uri;
 mod watch;
 
+use crate::crypto::hex_of;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -26,7 +27,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::Fault;
 use super::request::{Request, is_plain_path, pairs, stream_path};
 use super::scope::Scope;
-use super::tilde::hex_of;
 use super::verified::{Remembered, Weighed};
 use super::vouched::{Vouched, digest_name};
 use crate::access::TOKEN_PARAMETER;

@@ -2,12 +2,13 @@
 //!
 //! Must not know: where the long-lived token is put.
 
+use crate::crypto::hex_of;
 use std::time::Duration;
 
 use super::{EdgeAuth, FIELDS, LONG_LIVED};
 use crate::access::scheme::Fault;
 use crate::access::scheme::request::{Request, is_plain_path, only, stream_path};
-use crate::access::scheme::tilde::{Token, hex_of, judged};
+use crate::access::scheme::tilde::{Token, judged};
 use crate::crypto::SecretText;
 use crate::domain::Timestamp;
 

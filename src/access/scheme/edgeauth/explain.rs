@@ -5,8 +5,9 @@
 use super::{EdgeAuth, FIELDS, LONG_LIVED, acl, escape};
 use crate::access::scheme::explain::{Candidate, Finding, Hint, MASK, MacKeys};
 use crate::access::scheme::request::{Request, decoded, only};
-use crate::access::scheme::tilde::{Token, hex_of, readings};
+use crate::access::scheme::tilde::{Token, readings};
 use crate::crypto::SecretText;
+use crate::crypto::hex_of;
 
 /// What is found out about the request's token.
 pub(in crate::access::scheme) fn explain(scheme: &EdgeAuth, request: &Request<'_>) -> Finding {

@@ -5,7 +5,8 @@
 use super::{FIELDS, Hdnts, PARAMETER, stream_id};
 use crate::access::scheme::explain::{Candidate, Finding, Hint, MacKeys};
 use crate::access::scheme::request::{Request, only, stream_path};
-use crate::access::scheme::tilde::{Token, hex_of, readings};
+use crate::access::scheme::tilde::{Token, readings};
+use crate::crypto::hex_of;
 use crate::crypto::{LegacyHash, SecretText};
 
 /// What is found out about the request's token.

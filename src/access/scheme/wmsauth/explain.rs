@@ -2,13 +2,14 @@
 //!
 //! Must not know: whether the token verifies.
 
+use crate::crypto::hex_of;
 use base64::Engine as _;
 
 use super::token::{BASE64, Token};
 use super::{PARAMETER, WmsAuth, date};
 use crate::access::scheme::explain::{Candidate, Finding, Hint, MASK};
 use crate::access::scheme::request::{Request, decoded, only, stream_path};
-use crate::access::scheme::tilde::{hex, hex_of};
+use crate::access::scheme::tilde::hex;
 use crate::crypto::{SecretText, md5};
 
 /// What is found out about the request's token.
