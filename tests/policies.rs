@@ -190,7 +190,11 @@ async fn a_session_begun_with_all_required_tokens_stands_for_them() {
         .expect(200);
     let grant = begun.json()["grant"].as_str().unwrap().to_owned();
     nobody.with(&grant).get(&key).await.expect(200);
-    let alone = begin("/v1/sessions", "{}").await.expect(200);
+    // A token for one stream is a session for that; one for more is asked at the key.
+    begin("/v1/sessions", "{}").await.expect(403);
+    let wide = nobody.with(&minted(&serve, "viewers", "test/*", "1h"));
+    let alone = wide.ask("POST", "/v1/sessions", Some("{}")).await;
+    let alone = alone.expect(200);
     let grant = alone.json()["grant"].as_str().unwrap().to_owned();
     let cookie = alone
         .header("set-cookie")

@@ -220,6 +220,7 @@ impl<'a> Asked<'a> {
         let asked = self;
         Request {
             content: content(asked.target.path),
+            stream: None,
             query: asked.query,
             headers: asked.headers,
             method: asked.method,

@@ -8,7 +8,7 @@ use moka::sync::Cache;
 
 use super::scheme::Fault;
 use crate::domain::{Denied, Principal};
-use crate::store::{CountedToken, Store};
+use crate::store::{CountedToken, Store, StoreError};
 
 /// The most tokens that are known to be spent without a look into the store.
 const MOST_SPENT: u64 = 64 * 1024;
@@ -41,31 +41,48 @@ impl Uses {
         Box::pin(self.spend_one(principal, most)).await
     }
 
+    /// Whether one is left, without taking it.
+    pub(super) async fn check(&self, principal: &Principal) -> Result<(), Denied> {
+        let Some(most) = principal.uses else {
+            return Ok(());
+        };
+        Box::pin(self.check_one(principal, most)).await
+    }
+
+    async fn check_one(&self, principal: &Principal, most: u32) -> Result<(), Denied> {
+        let used = self.store.uses(counted(principal)).await;
+        let is_left = used.map_err(|error| away(&error))? < most;
+        is_left.then_some(()).ok_or(Fault::Spent.into())
+    }
+
     async fn spend_one(&self, principal: &Principal, most: u32) -> Result<(), Denied> {
         let name = (principal.scheme.to_string(), principal.token.clone());
         if self.spent.get(&name).is_some_and(|spent| spent >= most) {
             return Err(Fault::Spent.into());
         }
-        let of = CountedToken {
-            scheme: &principal.scheme,
-            token: &principal.token,
-            expires: principal.expires,
-        };
-        match self.store.spend_use(of, most).await {
+        match self.store.spend_use(counted(principal), most).await {
             Ok(true) => Ok(()),
             Ok(false) => {
                 self.spent.insert(name, most);
                 Err(Fault::Spent.into())
             }
-            Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(error, "cannot count a token's use");
-                Err(Denied::Undecided(
-                    "the store of counted tokens does not answer",
-                ))
-            }
+            Err(error) => Err(away(&error)),
         }
     }
+}
+
+fn counted(principal: &Principal) -> CountedToken<'_> {
+    CountedToken {
+        scheme: &principal.scheme,
+        token: &principal.token,
+        expires: principal.expires,
+    }
+}
+
+fn away(error: &StoreError) -> Denied {
+    let error: &dyn std::error::Error = error;
+    tracing::error!(error, "cannot count a token's use");
+    Denied::Undecided("the store of counted tokens does not answer")
 }
 
 #[cfg(test)]

@@ -33,11 +33,13 @@ pub(super) async fn play(
         .clone()
         .or_else(|| folder(&path))
         .ok_or_else(missing)?;
-    let permit = gate.play(who.caller(), &who.shown(), &asked).await;
-    let permit = permit.map_err(|denied| who.refused(denied, Some(&asked)))?;
+    let refused = |denied| who.refused(denied, Some(&asked));
     let (Some(_), Some(root)) = (owner, root) else {
-        return Err(missing());
+        let would = gate.would_play(who.caller(), &who.shown(), &asked).await;
+        return Err(would.map_or_else(refused, |()| missing()));
     };
+    let permit = gate.play(who.caller(), &who.shown(), &asked).await;
+    let permit = permit.map_err(refused)?;
     let gzipped = takes_gzip(&request);
     let order = Order {
         file: file_in(&request, &asked).ok_or_else(missing)?,
@@ -45,7 +47,7 @@ pub(super) async fn play(
         path,
         gzipped,
     };
-    let long_lived = gate.long_lived(&who.shown(), permit.stream());
+    let long_lived = gate.long_lived_of(&permit, &who.shown());
     let cookie = long_lived.map(|token| hdntl(&gate, &token, clock.now()));
     let made = blocking(move || order.made(&root, &gate, &permit)).await?;
     let mut answer = answer(&request, made, gzipped);

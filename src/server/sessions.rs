@@ -75,8 +75,9 @@ pub(super) async fn end(
     let session = gate.session_of(who.caller()).ok_or_else(none)?;
     gate.end_session(&session).await?;
     let mut answer = HttpResponse::NoContent();
-    let gone = gate.cookie().cleared(SESSION_COOKIE);
-    answer.insert_header((header::SET_COOKIE, gone));
+    for name in [SESSION_COOKIE, Cookie::HDNTL] {
+        answer.append_header((header::SET_COOKIE, gate.cookie().cleared(name)));
+    }
     Ok(answer.finish())
 }
 

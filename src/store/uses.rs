@@ -2,7 +2,7 @@
 //!
 //! Must not know: what a use is, or what a token opens.
 
-use super::link::execute;
+use super::link::{execute, fetch_optional};
 use super::{Lock, Store, StoreError};
 use crate::domain::Timestamp;
 
@@ -37,6 +37,19 @@ impl Store {
         )?;
         on.commit().await?;
         Ok(spent > 0)
+    }
+
+    /// How many are spent.
+    pub async fn uses(&self, of: CountedToken<'_>) -> Result<u32, StoreError> {
+        let mut on = self.read().await?;
+        let used = fetch_optional!(
+            on,
+            (i64,),
+            "SELECT used FROM token_uses WHERE scheme = $1 AND token = $2",
+            of.scheme,
+            of.token
+        )?;
+        Ok(used.map_or(0, |(used,)| u32::try_from(used).unwrap_or(u32::MAX)))
     }
 
     /// Forgets tokens that ended before `before`, `limit` at most; says how many.

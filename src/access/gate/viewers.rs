@@ -91,7 +91,6 @@ impl Gate {
         }
         self.watch(who, policy, entitled, (shown, &key.stream))
             .await?;
-        self.uses.spend(who).await?;
         Ok(Permit::new(Seal(()), Arc::clone(who), key.clone()))
     }
 
@@ -111,7 +110,6 @@ impl Gate {
         let (who, policy) = self.decide(&good, shown, stream)?;
         let entitled = self.entitled(who, policy, stream, shown.ip).await?;
         self.watch(who, policy, entitled, (shown, stream)).await?;
-        self.uses.spend(who).await?;
         let is_bound = policy.binding() != BindIp::Off;
         let viewing = Viewing {
             stream: stream.clone(),
@@ -119,6 +117,23 @@ impl Gate {
             bound_to: who.address.or(shown.ip.filter(|_| is_bound)),
         };
         Ok(Permit::new(Seal(()), Arc::clone(who), viewing))
+    }
+
+    /// Whether a stream's playlists would be handed out, if there were such a stream: nothing is
+    /// counted or noted of one that is not there.
+    pub async fn would_play(
+        &self,
+        caller: &Caller,
+        shown: &Credential<'_>,
+        stream: &StreamId,
+    ) -> Result<(), Denied> {
+        let vouchers = self.vouchers(shown, Some(stream));
+        let good = self.good::<Play>(caller, &vouchers, |who| who.covers(stream))?;
+        if good.is_empty() {
+            return Err(Denied::WrongStream);
+        }
+        let (who, policy) = self.decide(&good, shown, stream)?;
+        self.entitled(who, policy, stream, shown.ip).await.map(drop)
     }
 
     /// Exchanges a viewer's token for a session: of one stream alone, which a scheme that signs parts
@@ -139,6 +154,9 @@ impl Gate {
         let Some(&first) = good.first() else {
             return Err(NOT_A_TOKEN);
         };
+        // A token for one stream begins a session for that: its policy is asked now.
+        let only = only_stream(first);
+        let stream = stream.or(only.as_ref());
         let (who, also) = match stream {
             None => (first, Vec::new()),
             Some(stream) => {
@@ -155,15 +173,29 @@ impl Gate {
         let source = (now, &*self.entropy);
         let begun = self.sessions.begin((who, also), stream, address, source);
         let mut begun = begun.map_err(|_| TOO_MANY_STREAMS)?;
-        begun.hdntl = stream.and_then(|stream| self.long_lived(shown, stream));
+        begun.hdntl = stream.and_then(|stream| self.long_lived(who, (shown, stream)));
         Ok(begun)
     }
 
-    /// The long-lived token that the request's short one is exchanged for, where an EdgeAuth instance
-    /// makes such. Asked for what was permitted alone.
-    pub fn long_lived(&self, shown: &Credential<'_>, stream: &StreamId) -> Option<LongLived> {
-        let request = request(shown, stream.as_str());
-        self.schemes.exchange(&request, self.clock.now())
+    /// The long-lived token that the short one behind a permit is exchanged for, where it is of an
+    /// EdgeAuth instance that makes such.
+    pub fn long_lived_of(
+        &self,
+        permit: &Permit<Play>,
+        shown: &Credential<'_>,
+    ) -> Option<LongLived> {
+        self.long_lived(permit.principal(), (shown, permit.stream()))
+    }
+
+    fn long_lived(
+        &self,
+        who: &Principal,
+        (shown, stream): (&Credential<'_>, &StreamId),
+    ) -> Option<LongLived> {
+        let request = request(shown, Some(stream));
+        let most = self.policies.of(stream).max_life();
+        self.schemes
+            .exchange(&request, who, (self.clock.now(), most))
     }
 
     /// The attributes of our cookies.
@@ -227,12 +259,12 @@ impl Gate {
     ) -> Result<(&'a Arc<Principal>, &Policy), Denied> {
         let policy = self.policies.of(stream);
         let who = policy.choose(good)?;
-        policy.check(who, shown, self.clock.now())?;
+        policy.check(who, (shown, stream), self.clock.now())?;
         Ok((who, policy))
     }
 
-    /// Notes that somebody watches, if its session may; a slot is taken last, so that nobody who is
-    /// refused otherwise takes another's.
+    /// Notes that somebody watches, if its session and its token's uses allow; a slot and a use are
+    /// taken last, so that nobody who is refused otherwise takes another's.
     async fn watch(
         &self,
         who: &Principal,
@@ -253,7 +285,9 @@ impl Gate {
                 None => policy.binding(),
             },
         };
-        self.live.admit(who, &facts, rules).await
+        self.uses.check(who).await?;
+        self.live.admit(who, &facts, rules).await?;
+        self.uses.spend(who).await
     }
 
     /// Whether something was presented that a scheme reads which verifies a request for one content
@@ -285,7 +319,7 @@ impl Gate {
     /// What the schemes say that sign parts of a request, for the content of one stream; `None`
     /// where there is none, which is judged like one that the token is not for.
     fn vouchers(&self, shown: &Credential<'_>, stream: Option<&StreamId>) -> Vouchers {
-        let request = request(shown, stream.map_or(NO_CONTENT, StreamId::as_str));
+        let request = request(shown, stream);
         let (signed, fault) = self.schemes.verify_request(&request, self.clock.now());
         let fault = fault.map(Denied::from);
         Vouchers { signed, fault }
@@ -310,16 +344,20 @@ impl Gate {
 
 impl Caller {
     fn unverified(&self, vouchers: &Vouchers) -> Denied {
-        let faults = [&vouchers.fault, &self.fault];
-        let first = faults.into_iter().flatten().next();
-        first.cloned().unwrap_or(Denied::NoCredential)
+        let faults = || [&vouchers.fault, &self.fault].into_iter().flatten();
+        // What could not be decided may have been good.
+        let undecided = faults().find(|fault| matches!(fault, Denied::Undecided(_)));
+        let fault = undecided.or_else(|| faults().next());
+        fault.cloned().unwrap_or(Denied::NoCredential)
     }
 }
 
-/// What was presented, for that content.
-fn request<'a>(shown: &Credential<'a>, content: &'a str) -> Request<'a> {
+/// What was presented, for the content of that stream.
+fn request<'a>(shown: &Credential<'a>, stream: Option<&'a StreamId>) -> Request<'a> {
+    let content = stream.map_or(NO_CONTENT, StreamId::as_str);
     Request {
         content,
+        stream: Some(content),
         query: shown.query,
         headers: shown.headers,
         method: shown.method,
@@ -332,6 +370,14 @@ fn request<'a>(shown: &Credential<'a>, content: &'a str) -> Request<'a> {
 
 pub(super) fn opens(who: &Principal, key: &KeyFacts) -> bool {
     who.covers(&key.stream) && who.kid.is_none_or(|kid| kid == key.kid)
+}
+
+/// The one stream that a token names.
+fn only_stream(who: &Principal) -> Option<StreamId> {
+    match who.streams.as_slice() {
+        [one] => one.as_str().parse().ok(),
+        _ => None,
+    }
 }
 
 /// A grant ends with the credential behind it.

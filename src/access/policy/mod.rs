@@ -96,9 +96,8 @@ impl Policies {
 
     /// The first that is for `stream`.
     pub(super) fn of(&self, stream: &StreamId) -> &Policy {
-        let mut listed = self.listed.iter();
-        let found = listed.find(|policy| policy.streams.iter().any(|p| p.matches(stream)));
-        found.unwrap_or(&self.other)
+        let place = self.place(stream);
+        place.map_or(&self.other, |at| &self.listed[at])
     }
 }
 
@@ -164,7 +163,7 @@ impl Policy {
     pub(super) fn check(
         &self,
         who: &Principal,
-        shown: &Credential<'_>,
+        (shown, stream): (&Credential<'_>, &StreamId),
         now: Timestamp,
     ) -> Result<(), Denied> {
         if who.kind == PrincipalKind::Probe {
@@ -172,7 +171,7 @@ impl Policy {
         }
         self.pages.check(shown).map_err(Denied::WrongPage)?;
         self.check_address(who, shown.ip)?;
-        self.check_life(who, now)
+        self.check_life(who, stream, now)
     }
 
     /// An address that stands in a credential was written there because a policy asked, or because
@@ -189,10 +188,18 @@ impl Policy {
         is_near.then_some(()).ok_or(Denied::WrongAddress)
     }
 
-    fn check_life(&self, who: &Principal, now: Timestamp) -> Result<(), Denied> {
-        let Some(max) = self.max_life.filter(|_| who.kind != PrincipalKind::Grant) else {
+    /// A grant's token was looked at when its playlist was fetched, and a session's when it was begun,
+    /// if that was for this stream alone. Another session may be of a token that lives too long.
+    fn check_life(&self, who: &Principal, stream: &StreamId, now: Timestamp) -> Result<(), Denied> {
+        use PrincipalKind::{Grant, Session, SessionGrant};
+        let Some(max) = self.max_life.filter(|_| who.kind != Grant) else {
             return Ok(());
         };
+        if matches!(who.kind, Session | SessionGrant) {
+            let is_of_it = who.streams == [StreamPattern::from(stream)];
+            let why = "its session was not begun for this stream alone";
+            return is_of_it.then_some(()).ok_or(Denied::NotAccepted(why));
+        }
         let life = who.expires.map(|end| end.since(who.issued.unwrap_or(now)));
         let is_short = life.is_some_and(|life| life <= max);
         is_short
@@ -211,6 +218,11 @@ impl Policy {
         let max = [self.max_sessions, entitled].into_iter().flatten().min()?;
         let AtLimit { kind, grace } = self.at_limit;
         Some(SessionLimit { max, kind, grace })
+    }
+
+    /// The longest life of a token, if there is one.
+    pub(super) fn max_life(&self) -> Option<Duration> {
+        self.max_life
     }
 
     /// How sessions are bound to addresses.

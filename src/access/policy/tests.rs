@@ -20,6 +20,10 @@ fn policy(toml: &str) -> Policy {
     read(toml).unwrap()
 }
 
+fn live() -> StreamId {
+    "live/a".parse().unwrap()
+}
+
 fn vouched(scheme: &str) -> Arc<Principal> {
     Arc::new(viewer(scheme))
 }
@@ -116,7 +120,7 @@ fn a_bound_address_is_looked_at_as_the_policy_says() {
             ip: ip.parse().ok(),
             ..sent.shown()
         };
-        policy(&format!("bind_ip = {bind:?}")).check(&who, &shown, START)
+        policy(&format!("bind_ip = {bind:?}")).check(&who, (&shown, &live()), START)
     };
     for (bind, own, ip, expected) in [
         ("off", "192.0.2.7", "192.0.2.7", true),
@@ -141,7 +145,7 @@ fn a_bound_address_is_looked_at_as_the_policy_says() {
 fn a_token_may_live_too_long() {
     let short = policy("max_life = \"60s\"");
     let sent = Sent::default();
-    let check = |who: &Principal| short.check(who, &sent.shown(), START).is_ok();
+    let check = |who: &Principal| short.check(who, (&sent.shown(), &live()), START).is_ok();
     let issued = |before: u64| Principal {
         issued: Some(START.minus(Duration::from_secs(before))),
         ..viewer("a")
@@ -153,6 +157,13 @@ fn a_token_may_live_too_long() {
         expires: None,
         ..viewer("a")
     }));
+    let session = |streams: &str| Principal {
+        kind: PrincipalKind::Session,
+        streams: vec![streams.parse().unwrap()],
+        ..issued(3600)
+    };
+    assert!(check(&session("live/a")));
+    assert!(!check(&session("live/*")));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::Fault;
 use super::order::Order;
-use super::request::{Repeated, Request, is_plain_path, only, stream_path};
+use super::request::{Repeated, Request, is_plain_path, only};
 use super::scope::Scope;
 use super::seconds::{SecondsFault, seconds};
 use super::secrets::{SecretsFault, secrets};
@@ -103,7 +103,7 @@ impl Hdnts {
         }
         let start = token.field("st").map(time).transpose()?;
         let end = time(token.field("exp").ok_or(Fault::Expiry)?)?;
-        let vouched = Vouched::for_content(stream_path(request.content), name_of(text));
+        let vouched = Vouched::for_content(request.stream(), name_of(text));
         let is_bound = token.field("ip").is_some();
         Ok(vouched
             .bound_to(request.ip.filter(|_| is_bound))
@@ -121,9 +121,11 @@ impl Hdnts {
     }
 }
 
-/// The id that the CDN gives a stream: the second part of its path.
+/// The id that the CDN gives a stream: the second part of its path. A media server's application
+/// instance (`_definst_`) stands there for any number of streams, and is none.
 fn stream_id(content: &str) -> Option<&str> {
-    content.split('/').nth(1)
+    let id = content.split('/').nth(1);
+    id.filter(|id| !id.starts_with('_'))
 }
 
 /// The video's id: the third part from the end.

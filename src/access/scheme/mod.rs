@@ -31,6 +31,7 @@ pub(super) mod wmsauth;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -129,7 +130,9 @@ impl Schemes {
         now: Timestamp,
     ) -> Result<Arc<Principal>, Denied> {
         let mut deepest = None;
-        for presented in credential.presented() {
+        // No cookie speaks for a packager or an operator, nor hides who does.
+        let is_sent = |presented: &Presented<'_>| presented.place != Place::Cookie;
+        for presented in credential.presented().filter(is_sent) {
             match self.verify_one(&presented, now).await {
                 Ok(principal) => return Ok(principal),
                 Err(fault) => deepest = deepest.max(Some(fault)),
@@ -195,8 +198,14 @@ impl Schemes {
     }
 
     /// The long-lived token that one of the request's is exchanged for.
-    pub(super) fn exchange(&self, request: &Request<'_>, now: Timestamp) -> Option<LongLived> {
-        self.signed.iter().find_map(|it| it.exchange(request, now))
+    pub(super) fn exchange(
+        &self,
+        request: &Request<'_>,
+        who: &Principal,
+        terms: (Timestamp, Option<Duration>),
+    ) -> Option<LongLived> {
+        let mut signed = self.signed.iter();
+        signed.find_map(|it| it.exchange(request, who, terms))
     }
 
     /// Keeps the keys of issuers fresh, for ever.

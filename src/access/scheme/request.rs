@@ -15,6 +15,8 @@ pub(in crate::access) struct Request<'a> {
     /// The content's path as the URL has it, percent-encoded, no slash before it: a playlist's
     /// (`live/news/playlist.m3u8`), or on a key request that of the key's stream (`live/news`).
     pub(in crate::access) content: &'a str,
+    /// The content's stream, where it is known and not to be guessed from a URL.
+    pub(in crate::access) stream: Option<&'a str>,
     /// Everything after `?`, as received.
     pub(in crate::access) query: &'a str,
     /// Every header, `Cookie` too, as received.
@@ -32,6 +34,11 @@ pub(in crate::access) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// The content's stream, else what a media server's front leaves of the path.
+    pub(super) fn stream(&self) -> &'a str {
+        self.stream.unwrap_or_else(|| stream_path(self.content))
+    }
+
     /// The values of the cookie `name` (RFC 6265 §4.2).
     pub(super) fn cookies<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b str> {
         cookies(self.headers, name)

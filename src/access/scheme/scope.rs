@@ -27,6 +27,11 @@ impl Scope {
         }
     }
 
+    /// Whether the instance vouches for `who`.
+    pub(super) fn is_of(&self, who: &Principal) -> bool {
+        *self.scheme == *who.scheme
+    }
+
     /// The streams at most.
     pub(super) fn streams(&self) -> &[StreamPattern] {
         &self.within

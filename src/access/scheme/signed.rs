@@ -2,6 +2,8 @@
 //!
 //! Must not know: the clock; the caller checks the time.
 
+use std::time::Duration;
+
 use super::Fault;
 use super::cat::{self, Cat};
 use super::config::{SchemeConfig, SchemeFault, SchemesConfig};
@@ -16,7 +18,7 @@ use super::urlparams::{self, UrlParams};
 use super::verified::Verified;
 use super::wmsauth::{self, WmsAuth};
 use crate::access::config::AccessConfigError;
-use crate::domain::Timestamp;
+use crate::domain::{Principal, Timestamp};
 
 /// One instance.
 pub(in crate::access) struct SignedRequests {
@@ -83,9 +85,16 @@ impl SignedRequests {
     }
 
     /// The long-lived token that the request's own is exchanged for, where the scheme has such.
-    pub(super) fn exchange(&self, request: &Request<'_>, now: Timestamp) -> Option<LongLived> {
+    pub(super) fn exchange(
+        &self,
+        request: &Request<'_>,
+        who: &Principal,
+        terms: (Timestamp, Option<Duration>),
+    ) -> Option<LongLived> {
         match &self.scheme {
-            Scheme::EdgeAuth(scheme) => scheme.exchange(request, now),
+            Scheme::EdgeAuth(scheme) if self.scope.is_of(who) => {
+                scheme.exchange(request, &who.token, terms)
+            }
             _ => None,
         }
     }

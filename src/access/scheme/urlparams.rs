@@ -11,7 +11,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use super::Fault;
 use super::explain::{Finding, Hint};
-use super::request::{Purpose, Request, decoded, is_plain_path, pairs, stream_path};
+use super::request::{Purpose, Request, decoded, is_plain_path, pairs};
 use super::scope::Scope;
 use super::vouched::{Vouched, name_of};
 use crate::api::Text;
@@ -121,7 +121,7 @@ impl UrlParams {
             return Err(Fault::Path);
         }
         // The word is everybody's, so the query tells no viewer from another.
-        let stream = stream_path(request.content);
+        let stream = request.stream();
         let vouched = Vouched::for_content(stream, name_of(stream));
         opens.then_some(vouched).ok_or(Fault::Signature)
     }

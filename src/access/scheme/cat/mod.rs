@@ -25,7 +25,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Fault;
-use super::request::{Request, is_plain_path, pairs, stream_path};
+use super::request::{Request, is_plain_path, pairs};
 use super::scope::Scope;
 use super::verified::{Remembered, Weighed};
 use super::vouched::{Vouched, digest_name};
@@ -119,7 +119,7 @@ impl Cat {
         }
         let name = signed.name.clone();
         let vouched = match claims.uri {
-            Some(_) => Vouched::for_content(stream_path(request.content), name),
+            Some(_) => Vouched::for_content(request.stream(), name),
             None => Vouched::for_streams(self.streams.clone(), name),
         };
         let once = (claims.replay == Replay::Prohibited).then_some(1);

@@ -20,6 +20,7 @@ fn takes_part(path: &str, part: i64, way: i64, text: &str) -> bool {
     let rule = UriRule::read(&read(&claim).unwrap()).unwrap();
     let headers: Vec<(String, String)> = Vec::new();
     rule.takes(&Request {
+        stream: None,
         content: "live/news",
         query: "cat=x",
         headers: &headers,

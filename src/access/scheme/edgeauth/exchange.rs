@@ -5,9 +5,9 @@
 use crate::crypto::hex_of;
 use std::time::Duration;
 
-use super::{EdgeAuth, FIELDS, LONG_LIVED};
+use super::{EXCHANGED, EdgeAuth, FIELDS, LONG_LIVED};
 use crate::access::scheme::Fault;
-use crate::access::scheme::request::{Request, is_plain_path, only, stream_path};
+use crate::access::scheme::request::{Request, is_plain_path, only};
 use crate::access::scheme::tilde::{Token, judged};
 use crate::crypto::SecretText;
 use crate::domain::Timestamp;
@@ -22,14 +22,16 @@ pub struct LongLived {
 }
 
 impl EdgeAuth {
-    /// What the request's short token is exchanged for, if it is good at `now`: the same access list,
-    /// address and id, for the instance's `long_life`. What was exchanged before is not again.
+    /// What the request's short token of that name is exchanged for: the same access list, address
+    /// and id, for the instance's `long_life`, or `most` if that is less. What was exchanged before is
+    /// not again, and what is for one URL never is.
     pub(in crate::access::scheme) fn exchange(
         &self,
         request: &Request<'_>,
-        now: Timestamp,
+        of: &str,
+        (now, most): (Timestamp, Option<Duration>),
     ) -> Option<LongLived> {
-        let life = self.long_life;
+        let life = most.map_or(self.long_life, |most| most.min(self.long_life));
         if life < Duration::from_secs(1) || !is_plain_path(request.content) {
             return None;
         }
@@ -39,7 +41,9 @@ impl EdgeAuth {
             in_query.into_iter().chain(request.cookies(name))
         });
         received.find_map(|received| {
-            let made = judged(received, |text| self.exchanged(request, text, (now, life)));
+            let made = judged(received, |text| {
+                self.exchanged(request, (text, of), (now, life))
+            });
             made.ok()
         })
     }
@@ -47,28 +51,25 @@ impl EdgeAuth {
     fn exchanged(
         &self,
         request: &Request<'_>,
-        text: &str,
+        (text, of): (&str, &str),
         (now, life): (Timestamp, Duration),
     ) -> Result<LongLived, Fault> {
         let vouched = self.judge_reading(request, text)?;
-        let is_live = vouched.is_live(now);
+        let is_it = vouched.is_live(now) && vouched.session == of;
         let token = Token::read(text, &FIELDS)?;
         let is_long = token
             .field("data")
             .is_some_and(|data| data.starts_with(LONG_LIVED));
-        if !is_live || is_long {
+        if !is_it || is_long {
             return Err(Fault::Expired);
         }
         let end = now.plus(life).seconds();
-        let own_list = format!("/{}/*", stream_path(request.content));
+        let list = token.field("acl").ok_or(Fault::Path)?;
         let fields = [
             token.field("ip").map(|ip| format!("ip={ip}~")),
-            Some(format!(
-                "exp={end}~acl={}~",
-                token.field("acl").unwrap_or(&own_list)
-            )),
+            Some(format!("exp={end}~acl={}~", list)),
             token.field("id").map(|id| format!("id={id}~")),
-            Some(format!("data={LONG_LIVED}")),
+            Some(format!("data={EXCHANGED}{of}")),
         ];
         let signed: String = fields.into_iter().flatten().collect();
         let text = self.signed_text(&signed).ok_or(Fault::Form)?;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::Fault;
 use super::hdnts::{check_address, time};
-use super::request::{Repeated, Request, decoded, is_plain_path, only, stream_path};
+use super::request::{Repeated, Request, decoded, is_plain_path, only};
 use super::tilde::{Token, judged};
 use super::vouched::{Vouched, name_of};
 use crate::crypto::{LegacyHash, LegacyMac};
@@ -29,6 +29,11 @@ pub(super) use sign::sign;
 const FIELDS: [&str; 6] = ["ip", "st", "exp", "acl", "id", "data"];
 /// Where players show the long-lived token.
 const LONG_LIVED: &str = "hdntl";
+/// What stands before the short token's name in the data of one that was exchanged.
+const EXCHANGED: &str = "hdntl,";
+
+/// The most cookies of one name that are tried.
+const MOST: usize = 8;
 
 /// One instance.
 pub(in crate::access) struct EdgeAuth {
@@ -49,11 +54,12 @@ impl EdgeAuth {
     pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
         let mut deepest = None;
         for name in self.names.iter().map(String::as_str).chain([LONG_LIVED]) {
-            let in_query = match only(request.query, name) {
-                Err(Repeated) => return Some(Err(Fault::Twice)),
-                Ok(value) => value,
-            };
-            for received in in_query.into_iter().chain(request.cookies(name)) {
+            let in_query = only(request.query, name).unwrap_or_else(|Repeated| {
+                deepest = deepest.max(Some(Fault::Twice));
+                None
+            });
+            let cookies = request.cookies(name).take(MOST);
+            for received in in_query.into_iter().chain(cookies) {
                 match self.judge(request, received) {
                     Ok(vouched) => return Some(Ok(vouched)),
                     Err(fault) => deepest = deepest.max(Some(fault)),
@@ -83,7 +89,12 @@ impl EdgeAuth {
         let start = token.field("st").map(time).transpose()?;
         let end = time(token.field("exp").ok_or(Fault::Expiry)?)?;
         let id = token.field("id").map(plain);
-        let vouched = Vouched::for_content(stream_path(request.content), name_of(text));
+        // What was exchanged is called as what it was exchanged for, so that it falls with that.
+        let short = token
+            .field("data")
+            .and_then(|data| data.strip_prefix(EXCHANGED));
+        let name = short.map_or_else(|| name_of(text), str::to_owned);
+        let vouched = Vouched::for_content(request.stream(), name);
         Ok(vouched
             .speaking_for(id.as_deref())
             .bound_to(request.ip.filter(|_| token.field("ip").is_some()))

@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use crate::access::scheme::request::{decoded, is_plain_path, pairs, stream_path};
+use crate::access::scheme::request::{decoded, is_plain_path, pairs};
 
 /// One parameter of the token: the whole name, the value as received.
 pub(super) type Parameter<'a> = (&'a str, &'a str);
@@ -66,15 +66,15 @@ impl Text {
     }
 }
 
-/// The texts that a signer may have hashed for `content`; the first is the usual one.
+/// The texts that a signer may have hashed for the stream's path; the first is the usual one.
 ///
 /// `bare` are the items without a name: the shared secret, and the client's address if it counts.
 pub(super) fn texts(
-    content: &str,
+    stream: &str,
     bare: &[&str],
     parameters: &[Parameter<'_>],
 ) -> impl Iterator<Item = Text> + use<> {
-    of_paths(&paths(content), bare, parameters)
+    of_paths(&paths(stream), bare, parameters)
 }
 
 /// The same for these paths, whatever they are.
@@ -102,11 +102,10 @@ pub(super) fn of_paths(
 
 /// The path as received, and decoded where that hides nothing. The load balancer's application
 /// `redirect` is not part of it.
-pub(super) fn paths(content: &str) -> Vec<Cow<'_, str>> {
-    let path = stream_path(content);
-    let path = match path.strip_prefix("redirect/") {
+pub(super) fn paths(stream: &str) -> Vec<Cow<'_, str>> {
+    let path = match stream.strip_prefix("redirect/") {
         Some(rest) if rest.contains('/') => rest,
-        _ => path,
+        _ => stream,
     };
     let mut paths = vec![Cow::Borrowed(path)];
     if let Some(plain) = decoded(path).filter(|plain| plain != path && is_plain_path(path)) {

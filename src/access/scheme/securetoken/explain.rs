@@ -207,7 +207,7 @@ fn addresses(scheme: &SecureToken, request: &Request<'_>) -> Vec<Way<Option<Stri
 fn paths<'a>(request: &Request<'a>) -> Vec<Way<Vec<Cow<'a, str>>>> {
     let (content, stream) = (request.content, stream_path(request.content));
     let owned = |text: String| vec![Cow::Owned(text)];
-    let mut ways = vec![(None, canonical::paths(content))];
+    let mut ways = vec![(None, canonical::paths(request.stream()))];
     let mut add = |code, why: &str, text: String| {
         if !ways
             .iter()

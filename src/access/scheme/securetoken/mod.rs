@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::Fault;
-use super::request::{Request, is_plain_path, stream_path};
+use super::request::{Request, is_plain_path};
 use super::seconds::{SecondsFault, seconds};
 use super::vouched::{Vouched, name_of};
 use crate::crypto::SecretText;
@@ -80,12 +80,10 @@ impl SecureToken {
         if subject == Some("") {
             return Err(Fault::Subject);
         }
-        Ok(
-            Vouched::for_content(stream_path(request.content), name_of(token.hash))
-                .speaking_for(subject)
-                .bound_to(request.ip.filter(|_| self.include_ip))
-                .between(span.start, span.end),
-        )
+        Ok(Vouched::for_content(request.stream(), name_of(token.hash))
+            .speaking_for(subject)
+            .bound_to(request.ip.filter(|_| self.include_ip))
+            .between(span.start, span.end))
     }
 
     /// The times of a token, and whether the instance allows such.
@@ -176,7 +174,7 @@ impl SecureToken {
                 .into_iter()
                 .flatten()
                 .collect();
-            let texts = canonical::texts(request.content, &bare, &token.parameters);
+            let texts = canonical::texts(request.stream(), &bare, &token.parameters);
             texts.fold(false, |found, text| {
                 found | self.hash.is_of(&text.joined(), hash)
             })

@@ -96,9 +96,7 @@ impl WmsAuth {
     ) -> Vouched {
         let vouched = match signed.strip_suffix('/') {
             Some(folder) => Vouched::for_streams(below(folder), session),
-            None if signed.is_empty() => {
-                Vouched::for_content(stream_path(request.content), session)
-            }
+            None if signed.is_empty() => Vouched::for_content(request.stream(), session),
             None => Vouched::for_content(stream_path(signed), session),
         };
         let viewer = token.viewer.as_ref().map(|viewer| viewer.id.as_str());
