@@ -16,7 +16,7 @@ use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgSslMode};
 use sqlx::{
     Acquire as _, ConnectOptions as _, Connection as _, Executor as _, PgConnection, Postgres,
-    Transaction,
+    SqlSafeStr, Transaction,
 };
 use tokio::time::Instant;
 
@@ -45,6 +45,10 @@ pub(super) const PARAMETERS: [&str; 11] = [
 const CONNECTIONS: u32 = 10;
 /// How long a caller waits for a connection, a database that is away included.
 const ACQUIRE: Duration = Duration::from_secs(3);
+/// How long a connection that was given back takes to be there for the next.
+const GIVEN_BACK: Duration = Duration::from_millis(10);
+/// How often one that waits for a connection looks for it, at least.
+const LOOK: Duration = Duration::from_millis(50);
 /// How long a statement may take, by this clock; by the database's it is a second less.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// How long a connection lasts: a failover or another address is found at the latest then.
@@ -147,7 +151,46 @@ impl Database {
 
     /// A connection that reads.
     pub(super) async fn read(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        Ok(self.pool.acquire().await?)
+        Ok(self.connection().await?)
+    }
+
+    /// A connection. The driver takes one from the pool or makes one, and while it makes one it sees
+    /// none that others give back; a database that has no room refuses it for as long as it tries.
+    /// So somebody looks beside it, and a moment before it: what was given back is not there at once.
+    async fn connection(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let made = async {
+            if (1..CONNECTIONS).contains(&self.pool.size()) {
+                tokio::time::sleep(GIVEN_BACK).await;
+            }
+            self.pool.acquire().await
+        };
+        tokio::select! {
+            biased;
+            idle = self.idle() => Ok(idle),
+            made = made => made,
+        }
+    }
+
+    /// The first connection that is not in use and answers.
+    async fn idle(&self) -> PoolConnection<Postgres> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(mut idle) = self.pool.try_acquire()
+                && idle.ping().await.is_ok()
+            {
+                return idle;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK);
+        }
+    }
+
+    async fn begin(
+        &self,
+        how: Option<&'static str>,
+    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let connection = self.connection().await?;
+        Transaction::begin(connection, how.map(SqlSafeStr::into_sql_str)).await
     }
 
     /// A transaction that has what it names alone from its start.
@@ -155,7 +198,7 @@ impl Database {
         &self,
         lock: Lock<'_>,
     ) -> Result<Transaction<'static, Postgres>, StoreError> {
-        let mut tx = bounded(self.pool.begin()).await?;
+        let mut tx = bounded(self.begin(None)).await?;
         let query = match lock {
             Lock::Rows => return Ok(tx),
             Lock::All => sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ALL),
@@ -189,7 +232,7 @@ impl Database {
     /// take long over each.
     pub(super) async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        let mut tx = bounded(self.pool.begin_with(begin)).await?;
+        let mut tx = bounded(self.begin(Some(begin))).await?;
         bounded(at_leisure(&mut tx)).await?;
         Ok(tx)
     }

@@ -67,7 +67,7 @@ impl EdgeAuth {
         let list = token.field("acl").ok_or(Fault::Path)?;
         let fields = [
             token.field("ip").map(|ip| format!("ip={ip}~")),
-            Some(format!("exp={end}~acl={}~", list)),
+            Some(format!("exp={end}~acl={list}~")),
             token.field("id").map(|id| format!("id={id}~")),
             Some(format!("data={EXCHANGED}{of}")),
         ];
