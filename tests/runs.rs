@@ -176,6 +176,12 @@ async fn two_encryptors_of_an_undated_source_agree_across_a_restart() {
     let other = tempfile::tempdir().unwrap();
     let mut seen = Collector::of(other.path());
     let mut workers = [show.job.start(), show.job.to_sink(other.path()).start()];
+    // Undated segments are when they are seen: both look before the show begins.
+    show.follow(1).await;
+    for worker in &mut workers {
+        show.caught_up(worker).await;
+    }
+    show.packager.pause().await;
     for run in 0..3 {
         for _ in 0..9 {
             show.follow(1).await;
