@@ -50,6 +50,8 @@ mod postgres;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod revocation;

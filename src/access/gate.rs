@@ -3,9 +3,11 @@
 //! Must not know: HTTP, or a content key.
 
 mod audit;
+mod caller;
+mod rules;
 mod viewers;
 
-pub use viewers::Caller;
+pub use caller::Caller;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,31 +21,26 @@ use super::permit::{Act, Admitted, Operate, Oversee, Permit, StreamAction};
 use super::policy::Policies;
 use super::revocation::Revocations;
 use super::ring::Ring;
-use super::scheme::{self, Fault, Schemes, SchemesConfig, certificate};
+use super::scheme::{self, Fault, certificate};
 use super::session::Sessions;
 use super::uses::Uses;
 use crate::crypto::SecretText;
 use crate::domain::{Clock, Denied, Entropy, KeyFacts, Principal, StreamId, StreamPattern};
-use crate::outbound;
 use crate::store::Store;
 use crate::telemetry::EntitlementMeasures;
+use rules::{InForce, Ours, Rules};
 
 /// Shows that a permit comes from here: nobody else can make one.
 pub(super) struct Seal(());
 
 /// Turns credentials into permits.
 pub struct Gate {
-    schemes: Schemes,
-    /// As they are configured, for who explains.
-    configured: (SchemesConfig, outbound::Config),
-    policies: Policies,
-    sessions: Arc<Sessions>,
+    rules: InForce,
+    ours: Ours,
     entitlement: Entitlement,
-    grants: Arc<Grants>,
     live: Arc<Live>,
     revocations: Revocations,
     uses: Uses,
-    store: Store,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -57,34 +54,34 @@ impl Gate {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, AccessConfigError> {
         let ring = Arc::new(Ring::load(&config.grants.key_files)?);
-        let grants = Arc::new(Grants::new(Arc::clone(&ring)));
-        let sessions = Arc::new(Sessions::new(&config.sessions, ring)?);
-        let ours = (Arc::clone(&grants), Arc::clone(&sessions));
+        let ours = Ours {
+            grants: Arc::new(Grants::new(Arc::clone(&ring))),
+            sessions: Arc::new(Sessions::new(&config.sessions, ring)?),
+            store: store.clone(),
+        };
         Ok(Self {
             live: Live::new(*config.sessions.lease.0, store.clone(), Arc::clone(&clock)),
-            configured: (config.schemes.clone(), config.outbound.clone()),
-            schemes: Schemes::new(
-                &config.schemes,
-                &config.outbound,
-                &config.client_certificates,
-                ours,
-                store.clone(),
-            )?,
-            policies: Policies::new(&config.policies, &config.schemes)?,
-            sessions,
+            rules: InForce::new(Rules::new(config, &ours)?),
+            ours,
             entitlement: Entitlement::new(
                 &config.entitlement,
                 store.clone(),
                 Arc::clone(&clock),
                 Arc::clone(&entropy),
             )?,
-            grants,
             uses: Uses::new(store.clone()),
-            revocations: Revocations::new(store.clone(), Arc::clone(&clock)),
-            store,
+            revocations: Revocations::new(store, Arc::clone(&clock)),
             clock,
             entropy,
         })
+    }
+
+    /// Takes the schemes, client certificates, policies and `[outbound]` of `config` from the next
+    /// request on, and nothing else of it; reads the secret files that they name. What is wrong
+    /// changes nothing. What was handed out before, as grants and sessions, is good for its time.
+    pub fn reload(&self, config: &Config) -> Result<(), AccessConfigError> {
+        self.rules.replace(Rules::new(config, &self.ours)?);
+        Ok(())
     }
 
     /// Whether a gate could be made of `config`: reads the secret files and forgets them.
@@ -103,13 +100,15 @@ impl Gate {
     /// Refuses with [`Denied::NoCredential`], [`Denied::BadCredential`] naming the last check
     /// that one of them came to, or [`Denied::Undecided`] if a source was away.
     pub async fn admit(&self, credential: &Credential<'_>) -> Result<Admitted, Denied> {
-        let principal = self.schemes.verify(credential, self.clock.now()).await?;
+        let rules = self.rules.get();
+        let principal = rules.schemes.verify(credential, self.clock.now()).await?;
         Ok(Admitted::new(Seal(()), principal))
     }
 
     /// As [`Self::admit`], of one token alone.
     pub async fn admit_bearer(&self, token: &SecretText) -> Result<Admitted, Denied> {
-        let principal = self.schemes.verify_bearer(token, self.clock.now()).await?;
+        let rules = self.rules.get();
+        let principal = rules.schemes.verify_bearer(token, self.clock.now()).await?;
         Ok(Admitted::new(Seal(()), principal))
     }
 
@@ -175,7 +174,7 @@ impl Gate {
     pub fn roster<'g>(&'g self, who: &'g Admitted) -> Result<Roster<'g>, Denied> {
         Ok(Roster {
             operator: self.capable::<Operate>(who)?,
-            store: &self.store,
+            store: &self.ours.store,
             consulted: self.entitlement.consulted().map(|it| &**it),
             now: self.clock.now(),
         })
@@ -185,7 +184,13 @@ impl Gate {
     pub async fn heed_push(&self, signature: &str, body: &[u8]) -> Result<(), RosterError> {
         let consulted = self.entitlement.consulted().map(|it| &**it);
         let (secrets, now) = (self.entitlement.secrets(), self.clock.now());
-        entitlement::heed_push((&self.store, consulted), secrets, (signature, body), now).await
+        entitlement::heed_push(
+            (&self.ours.store, consulted),
+            secrets,
+            (signature, body),
+            now,
+        )
+        .await
     }
 
     /// Asks the entitlement source again, in a task that ends with this gate, before its answers
@@ -198,12 +203,12 @@ impl Gate {
 
     /// Keeps the keys of issuers fresh, for ever; without it they are fetched when one is missing.
     pub async fn keep_keys(&self) -> Infallible {
-        self.schemes.keep_keys(&*self.clock).await
+        self.rules.keep_keys(&*self.clock).await
     }
 
     /// Writes grants.
     pub fn grants(&self) -> &Grants {
-        &self.grants
+        &self.ours.grants
     }
 
     pub(super) fn entitlement(&self) -> &Entitlement {

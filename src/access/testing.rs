@@ -119,7 +119,9 @@ impl Bench {
         key: Option<&KeyFacts>,
     ) -> Result<Permit<Deliver>, Denied> {
         let sent = Sent::default();
-        self.gate.deliver(&who.into(), &sent.shown(), key).await
+        self.gate
+            .deliver(&self.gate.caller(who), &sent.shown(), key)
+            .await
     }
 
     /// Asks for a playlist as somebody who was admitted.
@@ -129,7 +131,9 @@ impl Bench {
         stream: &StreamId,
     ) -> Result<Permit<Play>, Denied> {
         let sent = Sent::default();
-        self.gate.play(&who.into(), &sent.shown(), stream).await
+        self.gate
+            .play(&self.gate.caller(who), &sent.shown(), stream)
+            .await
     }
 
     /// Presents one token as bearer.

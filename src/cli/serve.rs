@@ -2,6 +2,8 @@
 //!
 //! Must not know: what the server answers.
 
+mod reload;
+
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -20,6 +22,7 @@ use crate::keys::{Keys, KeysError};
 use crate::server::{Deps, Page, Server};
 use crate::store::Store;
 use crate::telemetry::{init_logging, service_ready, service_stopping, shutdown_signal};
+use reload::Reloads;
 
 /// `hlskey serve`.
 #[derive(Debug, Args)]
@@ -33,7 +36,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let path = &args.config.config;
     let config = Config::load(path)?;
     init_logging(&config.log)?;
-    let stop = shutdown_signal()?;
+    let (stop, reloads) = (shutdown_signal()?, Reloads::of(&config)?);
     let store = Store::open(&config.store).await?;
     let (server, gate, keys, writer) = open(&config, store.clone())
         .await
@@ -60,6 +63,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     tokio::select! {
         served = run_with_sweeps(server, &keys, writer, stop) => served?,
         never = gate.keep_keys() => match never {},
+        never = reloads.run(Arc::clone(&gate)) => match never {},
     }
     if let Err(error) = gate.live().write().await {
         tracing::warn!(%error, "the last seconds of live sessions are not written down");

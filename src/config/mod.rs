@@ -6,6 +6,7 @@
 mod environment;
 mod error;
 mod locate;
+mod unlike;
 
 use std::path::{Path, PathBuf};
 

@@ -19,7 +19,7 @@ impl Gate {
         limit: usize,
     ) -> Result<AuditPage, SearchError> {
         let who = self.capable::<Oversee>(who)?;
-        Ok(search(&self.store, who, filter, after, limit).await?)
+        Ok(search(&self.ours.store, who, filter, after, limit).await?)
     }
 
     /// What is known of one request, `None` if nothing is that this operator may know.
@@ -31,12 +31,13 @@ impl Gate {
     ) -> Result<Option<Explained>, SearchError> {
         let who = self.capable::<Oversee>(who)?;
         let request = (request, remembered);
-        Ok(find(&self.store, who, &self.configured, request).await?)
+        let rules = self.rules.get();
+        Ok(find(&self.ours.store, who, &rules.configured, request).await?)
     }
 
     /// What the policy of a stream is called: `policies[0]` is the first; empty if none is for it.
     pub fn policy_name(&self, stream: &StreamId) -> String {
-        let place = self.policies.place(stream);
+        let place = self.rules.get().policies.place(stream);
         place
             .map(|at| format!("policies[{at}]"))
             .unwrap_or_default()

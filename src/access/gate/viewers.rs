@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::caller::{Caller, Vouchers, request, vouchers};
 use super::{Gate, Seal};
 use crate::access::credential::Credential;
 use crate::access::entitlement::{Entitled, Question};
@@ -15,13 +16,9 @@ use crate::access::permit::{Act, Admitted, Deliver, Permit, Play, Viewing};
 use crate::access::policy::{BindIp, Policy};
 use crate::access::revoke::{self, Revocation, RevokeError};
 use crate::access::scheme::LongLived;
-use crate::access::scheme::request::{Purpose, Request};
 use crate::access::session::{Begun, Cookie};
 use crate::domain::{Denied, KeyFacts, Principal, PrincipalKind, Revoked, StreamId, Timestamp};
 use crate::store::ITS_VIEWER;
-
-/// No stream's path; nothing signs it.
-const NO_CONTENT: &str = "-/-";
 
 /// How long the grants of a credential without an end last at least. Their text changes as often.
 const ENDLESS_GRANT: Duration = Duration::from_secs(24 * 3600);
@@ -33,41 +30,7 @@ const TOO_MANY_STREAMS: Denied =
 /// What we wrote ourselves is never exchanged for anything wider.
 const NOT_A_TOKEN: Denied = Denied::NotAccepted("a session begins with a viewer's own token");
 
-/// Who asks for something that viewers are given: every token of the request that verifies. What
-/// signs parts of the request is verified once it is known what is asked for.
-pub struct Caller {
-    tokens: Vec<Arc<Principal>>,
-    /// Why others do not verify.
-    fault: Option<Denied>,
-}
-
-impl Caller {
-    /// The first of whom a token speaks for; whoever signs parts of the request is not known yet.
-    pub fn principal(&self) -> Option<&Arc<Principal>> {
-        self.tokens.first()
-    }
-}
-
-/// What vouches for a request for one stream.
-struct Vouchers {
-    signed: Vec<Arc<Principal>>,
-    fault: Option<Denied>,
-}
-
 impl Gate {
-    /// Verifies what was presented, for what viewers do. Every token is tried, and a bad one never
-    /// masks a good one.
-    ///
-    /// Refuses with [`Denied::NoCredential`], [`Denied::BadCredential`] naming the last check
-    /// that one of them came to, or [`Denied::Undecided`] if a source was away.
-    pub async fn hear(&self, shown: &Credential<'_>) -> Result<Caller, Denied> {
-        let (tokens, fault) = self.schemes.verify_all(shown, self.clock.now()).await;
-        if tokens.is_empty() && !self.may_sign(shown) {
-            return Err(fault.unwrap_or(Denied::NoCredential));
-        }
-        Ok(Caller { tokens, fault })
-    }
-
     /// Leave to hand out a key; `key` is `None` if no key has the kid asked for.
     ///
     /// The action is decided first, whether or not the kid exists; an unknown and a foreign kid
@@ -81,10 +44,10 @@ impl Gate {
     ) -> Result<Permit<Deliver>, Denied> {
         let stream = key.map(|key| &key.stream);
         let opens = |who: &Principal| key.is_some_and(|key| opens(who, key));
-        let vouchers = self.vouchers(shown, stream);
+        let vouchers = self.vouchers(caller, shown, stream);
         let good = self.good::<Deliver>(caller, &vouchers, opens)?;
         let key = key.filter(|_| !good.is_empty()).ok_or(Denied::UnknownKey)?;
-        let (who, policy) = self.decide(&good, shown, &key.stream)?;
+        let (who, policy) = self.decide(caller, &good, (shown, &key.stream))?;
         let entitled = self.entitled(who, policy, &key.stream, shown.ip).await?;
         if !key.state.is_delivered() {
             return Err(Denied::KeyGone);
@@ -101,13 +64,13 @@ impl Gate {
         shown: &Credential<'_>,
         stream: &StreamId,
     ) -> Result<Permit<Play>, Denied> {
-        let vouchers = self.vouchers(shown, Some(stream));
+        let vouchers = self.vouchers(caller, shown, Some(stream));
         let now = self.clock.now();
         let good = self.good::<Play>(caller, &vouchers, |who| who.covers(stream))?;
         if good.is_empty() {
             return Err(Denied::WrongStream);
         }
-        let (who, policy) = self.decide(&good, shown, stream)?;
+        let (who, policy) = self.decide(caller, &good, (shown, stream))?;
         let entitled = self.entitled(who, policy, stream, shown.ip).await?;
         self.watch(who, policy, entitled, (shown, stream)).await?;
         let is_bound = policy.binding() != BindIp::Off;
@@ -127,12 +90,12 @@ impl Gate {
         shown: &Credential<'_>,
         stream: &StreamId,
     ) -> Result<(), Denied> {
-        let vouchers = self.vouchers(shown, Some(stream));
+        let vouchers = self.vouchers(caller, shown, Some(stream));
         let good = self.good::<Play>(caller, &vouchers, |who| who.covers(stream))?;
         if good.is_empty() {
             return Err(Denied::WrongStream);
         }
-        let (who, policy) = self.decide(&good, shown, stream)?;
+        let (who, policy) = self.decide(caller, &good, (shown, stream))?;
         self.entitled(who, policy, stream, shown.ip).await.map(drop)
     }
 
@@ -146,7 +109,7 @@ impl Gate {
         shown: &Credential<'_>,
         stream: Option<&StreamId>,
     ) -> Result<Begun, Denied> {
-        let (now, vouchers) = (self.clock.now(), self.vouchers(shown, stream));
+        let (now, vouchers) = (self.clock.now(), self.vouchers(caller, shown, stream));
         let covers = |who: &Principal| stream.is_none_or(|stream| who.covers(stream));
         let is_own = |who: &Principal| who.kind == PrincipalKind::Viewer && who.kid.is_none();
         let mut good = self.good::<Play>(caller, &vouchers, covers)?;
@@ -160,7 +123,7 @@ impl Gate {
         let (who, also) = match stream {
             None => (first, Vec::new()),
             Some(stream) => {
-                let (who, policy) = self.decide(&good, shown, stream)?;
+                let (who, policy) = self.decide(caller, &good, (shown, stream))?;
                 self.entitled(who, policy, stream, shown.ip).await?;
                 (
                     who,
@@ -169,9 +132,12 @@ impl Gate {
             }
         };
         self.uses.spend(who).await?;
-        let address = shown.ip.filter(|_| self.policies.bind_any());
+        let address = shown.ip.filter(|_| caller.rules.policies.bind_any());
         let source = (now, &*self.entropy);
-        let begun = self.sessions.begin((who, also), stream, address, source);
+        let begun = self
+            .ours
+            .sessions
+            .begin((who, also), stream, address, source);
         let mut begun = begun.map_err(|_| TOO_MANY_STREAMS)?;
         begun.hdntl = stream.and_then(|stream| self.long_lived(who, (shown, stream)));
         Ok(begun)
@@ -193,14 +159,15 @@ impl Gate {
         (shown, stream): (&Credential<'_>, &StreamId),
     ) -> Option<LongLived> {
         let request = request(shown, Some(stream));
-        let most = self.policies.of(stream).max_life();
-        self.schemes
-            .exchange(&request, who, (self.clock.now(), most))
+        let rules = self.rules.get();
+        let most = rules.policies.of(stream).max_life();
+        let terms = (self.clock.now(), most);
+        rules.schemes.exchange(&request, who, terms)
     }
 
     /// The attributes of our cookies.
     pub fn cookie(&self) -> &Cookie {
-        self.sessions.cookie()
+        self.ours.sessions.cookie()
     }
 
     /// The session that the request belongs to, by its cookie; `None` if it shows none that stands.
@@ -222,12 +189,12 @@ impl Gate {
         };
         let now = self.clock.now();
         let is_its = |text: &str| {
-            let who = self.sessions.principal(text);
+            let who = self.ours.sessions.principal(text);
             who.is_ok_and(|who| who == *session.principal())
         };
         let mut texts = shown.presented();
         let text = texts.find(|token| is_its(token.text.expose()));
-        let renewed = text.and_then(|token| self.sessions.renew(token.text.expose(), now));
+        let renewed = text.and_then(|token| self.ours.sessions.renew(token.text.expose(), now));
         renewed.transpose().map_err(|_| TOO_MANY_STREAMS)
     }
 
@@ -237,7 +204,7 @@ impl Gate {
         let revocation = Revocation {
             revoked: Revoked::Session(who.session.clone()),
             scheme: Some(who.scheme.to_string()),
-            until: Some(self.sessions.latest_end(now)),
+            until: Some(self.ours.sessions.latest_end(now)),
             note: "ended by its viewer".to_owned(),
         };
         let (clock, entropy) = (&*self.clock, &*self.entropy);
@@ -253,11 +220,11 @@ impl Gate {
     /// Of the good tokens, the one that the stream's policy takes, and that policy.
     fn decide<'a>(
         &self,
+        caller: &'a Caller,
         good: &[&'a Arc<Principal>],
-        shown: &Credential<'_>,
-        stream: &StreamId,
-    ) -> Result<(&'a Arc<Principal>, &Policy), Denied> {
-        let policy = self.policies.of(stream);
+        (shown, stream): (&Credential<'_>, &StreamId),
+    ) -> Result<(&'a Arc<Principal>, &'a Policy), Denied> {
+        let policy = caller.rules.policies.of(stream);
         let who = policy.choose(good)?;
         policy.check(who, (shown, stream), self.clock.now())?;
         Ok((who, policy))
@@ -290,13 +257,6 @@ impl Gate {
         self.uses.spend(who).await
     }
 
-    /// Whether something was presented that a scheme reads which verifies a request for one content
-    /// alone. For others nobody need look up what is asked for.
-    fn may_sign(&self, shown: &Credential<'_>) -> bool {
-        let vouchers = self.vouchers(shown, None);
-        !vouchers.signed.is_empty() || vouchers.fault.is_some()
-    }
-
     /// Everybody who vouches for what is asked, and still may; empty if it is for something else.
     fn good<'a, A: Act>(
         &self,
@@ -316,13 +276,13 @@ impl Gate {
         good.ok_or_else(|| refusal.unwrap_or_else(|| caller.unverified(vouchers)))
     }
 
-    /// What the schemes say that sign parts of a request, for the content of one stream; `None`
-    /// where there is none, which is judged like one that the token is not for.
-    fn vouchers(&self, shown: &Credential<'_>, stream: Option<&StreamId>) -> Vouchers {
-        let request = request(shown, stream);
-        let (signed, fault) = self.schemes.verify_request(&request, self.clock.now());
-        let fault = fault.map(Denied::from);
-        Vouchers { signed, fault }
+    fn vouchers(
+        &self,
+        caller: &Caller,
+        shown: &Credential<'_>,
+        stream: Option<&StreamId>,
+    ) -> Vouchers {
+        vouchers(&caller.rules, shown, stream, self.clock.now())
     }
 
     /// A probe speaks for no viewer; everybody else needs the right to watch, unless the policy asks
@@ -342,32 +302,6 @@ impl Gate {
     }
 }
 
-impl Caller {
-    fn unverified(&self, vouchers: &Vouchers) -> Denied {
-        let faults = || [&vouchers.fault, &self.fault].into_iter().flatten();
-        // What could not be decided may have been good.
-        let undecided = faults().find(|fault| matches!(fault, Denied::Undecided(_)));
-        let fault = undecided.or_else(|| faults().next());
-        fault.cloned().unwrap_or(Denied::NoCredential)
-    }
-}
-
-/// What was presented, for the content of that stream.
-fn request<'a>(shown: &Credential<'a>, stream: Option<&'a StreamId>) -> Request<'a> {
-    let content = stream.map_or(NO_CONTENT, StreamId::as_str);
-    Request {
-        content,
-        stream: Some(content),
-        query: shown.query,
-        headers: shown.headers,
-        method: shown.method,
-        target: shown.target,
-        alpn: shown.alpn,
-        ip: shown.ip,
-        purpose: Purpose::Play,
-    }
-}
-
 pub(super) fn opens(who: &Principal, key: &KeyFacts) -> bool {
     who.covers(&key.stream) && who.kid.is_none_or(|kid| kid == key.kid)
 }
@@ -384,14 +318,4 @@ fn only_stream(who: &Principal) -> Option<StreamId> {
 fn grants_end(who: &Principal, now: Timestamp) -> Timestamp {
     let endless = || end_of(ENDLESS_GRANT, now).plus(ENDLESS_GRANT);
     who.expires.unwrap_or_else(endless)
-}
-
-#[cfg(test)]
-impl From<&Admitted> for Caller {
-    fn from(who: &Admitted) -> Self {
-        Self {
-            tokens: vec![who.share()],
-            fault: None,
-        }
-    }
 }

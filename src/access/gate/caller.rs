@@ -1,0 +1,117 @@
+//! Who asks: every token of a viewer's request that verifies, under the rules that it was heard
+//! under.
+//!
+//! Must not know: what is then handed out.
+
+use std::sync::Arc;
+
+use super::Gate;
+use super::rules::Rules;
+use crate::access::credential::Credential;
+use crate::access::scheme::request::{Purpose, Request};
+use crate::domain::{Denied, Principal, StreamId, Timestamp};
+
+/// No stream's path; nothing signs it.
+const NO_CONTENT: &str = "-/-";
+
+/// Who asks for something that viewers are given: every token of the request that verifies. What
+/// signs parts of the request is verified once it is known what is asked for.
+pub struct Caller {
+    pub(super) tokens: Vec<Arc<Principal>>,
+    /// Why others do not verify.
+    fault: Option<Denied>,
+    /// Those that it was heard under.
+    pub(super) rules: Arc<Rules>,
+}
+
+impl Caller {
+    /// The first of whom a token speaks for; whoever signs parts of the request is not known yet.
+    pub fn principal(&self) -> Option<&Arc<Principal>> {
+        self.tokens.first()
+    }
+}
+
+/// What vouches for a request for one stream.
+pub(super) struct Vouchers {
+    pub(super) signed: Vec<Arc<Principal>>,
+    fault: Option<Denied>,
+}
+
+impl Gate {
+    /// Verifies what was presented, for what viewers do. Every token is tried, and a bad one never
+    /// masks a good one.
+    ///
+    /// Refuses with [`Denied::NoCredential`], [`Denied::BadCredential`] naming the last check
+    /// that one of them came to, or [`Denied::Undecided`] if a source was away.
+    pub async fn hear(&self, shown: &Credential<'_>) -> Result<Caller, Denied> {
+        let (rules, now) = (self.rules.get(), self.clock.now());
+        let (tokens, fault) = rules.schemes.verify_all(shown, now).await;
+        if tokens.is_empty() && !may_sign(&rules, shown, now) {
+            return Err(fault.unwrap_or(Denied::NoCredential));
+        }
+        Ok(Caller {
+            tokens,
+            fault,
+            rules,
+        })
+    }
+}
+
+impl Caller {
+    pub(super) fn unverified(&self, vouchers: &Vouchers) -> Denied {
+        let faults = || [&vouchers.fault, &self.fault].into_iter().flatten();
+        // What could not be decided may have been good.
+        let undecided = faults().find(|fault| matches!(fault, Denied::Undecided(_)));
+        let fault = undecided.or_else(|| faults().next());
+        fault.cloned().unwrap_or(Denied::NoCredential)
+    }
+}
+
+/// Whether something was presented that a scheme reads which verifies a request for one content
+/// alone. For others nobody need look up what is asked for.
+fn may_sign(rules: &Rules, shown: &Credential<'_>, now: Timestamp) -> bool {
+    let vouchers = vouchers(rules, shown, None, now);
+    !vouchers.signed.is_empty() || vouchers.fault.is_some()
+}
+
+/// What the schemes say that sign parts of a request, for the content of one stream; `None` where
+/// there is none, which is judged like one that the token is not for.
+pub(super) fn vouchers(
+    rules: &Rules,
+    shown: &Credential<'_>,
+    stream: Option<&StreamId>,
+    now: Timestamp,
+) -> Vouchers {
+    let request = request(shown, stream);
+    let (signed, fault) = rules.schemes.verify_request(&request, now);
+    let fault = fault.map(Denied::from);
+    Vouchers { signed, fault }
+}
+
+/// What was presented, for the content of that stream.
+pub(super) fn request<'a>(shown: &Credential<'a>, stream: Option<&'a StreamId>) -> Request<'a> {
+    let content = stream.map_or(NO_CONTENT, StreamId::as_str);
+    Request {
+        content,
+        stream: Some(content),
+        query: shown.query,
+        headers: shown.headers,
+        method: shown.method,
+        target: shown.target,
+        alpn: shown.alpn,
+        ip: shown.ip,
+        purpose: Purpose::Play,
+    }
+}
+
+#[cfg(test)]
+impl Gate {
+    /// Takes somebody for a viewer who was heard.
+    pub(crate) fn caller(&self, who: &crate::access::Admitted) -> Caller {
+        Caller {
+            tokens: vec![who.share()],
+            fault: None,
+            rules: self.rules.get(),
+        }
+    }
+}
