@@ -1,8 +1,10 @@
 //! The audit trail: what was refused, delivered and changed, in one hash chain for each run of a
-//! server, signed so that whoever steals or alters the database cannot mend what he altered.
+//! server and one for all commands, signed so that whoever steals or alters the database cannot mend
+//! what he altered.
 //!
 //! Must not know: HTTP, or how a decision is made.
 
+mod batch;
 mod chain;
 mod checkpoint;
 mod config;

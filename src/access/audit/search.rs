@@ -121,11 +121,7 @@ pub(in crate::access) async fn find(
 fn sees(who: &Principal, entry: &AuditEntry) -> bool {
     match entry.stream.parse::<StreamId>() {
         Ok(stream) => who.covers(&stream),
-        Err(_) => {
-            let any = StreamPattern::any();
-            let all = |patterns: &[StreamPattern]| patterns.iter().any(|it| it.contains(&any));
-            all(&who.streams) && all(&who.within)
-        }
+        Err(_) => who.encloses(&StreamPattern::any()),
     }
 }
 

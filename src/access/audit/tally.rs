@@ -4,6 +4,7 @@
 //! session's requests alone share. Must not know: the queue.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::entry::{Kind, Ruling};
@@ -15,14 +16,27 @@ const MINUTE: i64 = 60_000;
 const SHARDS: usize = 16;
 
 /// The counts.
-#[derive(Debug, Default)]
-pub(super) struct Tallies([Mutex<Shard>; SHARDS]);
+#[derive(Debug)]
+pub(super) struct Tallies {
+    shards: [Mutex<Shard>; SHARDS],
+    /// The minute when it was last looked at what is over: nothing is until the next one.
+    looked: AtomicI64,
+}
 
 #[derive(Debug, Default)]
 struct Shard {
     counts: HashMap<Box<[u8]>, AuditEntry>,
     /// The key that is looked for, made here so that looking allocates nothing.
     key: Vec<u8>,
+}
+
+impl Default for Tallies {
+    fn default() -> Self {
+        Self {
+            shards: Default::default(),
+            looked: AtomicI64::new(i64::MIN),
+        }
+    }
 }
 
 impl Tallies {
@@ -59,9 +73,12 @@ impl Tallies {
     /// back ends the minutes that have not come yet.
     pub(super) fn take(&self, now: Timestamp, all: bool) -> Vec<AuditEntry> {
         let minute = now.millis().div_euclid(MINUTE);
+        if self.looked.swap(minute, Ordering::Relaxed) == minute && !all {
+            return Vec::new();
+        }
         let is_over = |entry: &AuditEntry| all || entry.time.div_euclid(MINUTE) != minute;
         let mut taken = Vec::new();
-        for shard in &self.0 {
+        for shard in &self.shards {
             let mut shard = lock(shard);
             taken.extend(
                 shard
@@ -78,7 +95,7 @@ impl Tallies {
         let sum = session.bytes().fold(0_usize, |sum, byte| {
             sum.wrapping_mul(31).wrapping_add(byte.into())
         });
-        lock(&self.0[sum % SHARDS])
+        lock(&self.shards[sum % SHARDS])
     }
 }
 

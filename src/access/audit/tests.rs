@@ -5,13 +5,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::prune::prune;
+use super::prune::Pruning;
+use super::writer::Next;
 use super::*;
 use crate::access::testing::{self, ManualClock, START};
 use crate::crypto::{KeyRing, MasterKey};
 use crate::domain::{Action, Clock as _, Kid, Principal, RequestId, SystemEntropy};
 use crate::store::testing::{Scratch, scratch};
-use crate::store::{AuditCursor, AuditEntry, AuditFilter, Store};
+use crate::store::{AuditCursor, AuditEntry, AuditFilter, AuditHead, Store};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A store, and what its servers share.
 struct Bench {
@@ -49,6 +52,17 @@ impl Bench {
             trail.refused(&refusal(&n.to_string()), |_| None);
         }
         writer.finish().await;
+    }
+
+    /// Takes away all that is older than a day, and says in how many steps.
+    async fn prune(&self) -> usize {
+        let mut pruning = Pruning::default();
+        let (ring, age) = (ring(&[1]), (self.clock.now(), DAY));
+        let mut steps = 1;
+        while pruning.step(&self.store, &ring, age).await.unwrap() {
+            steps += 1;
+        }
+        steps
     }
 
     async fn verify(&self) -> AuditReport {
@@ -220,18 +234,15 @@ async fn deliveries_of_a_minute_are_one_row_for_each_session_and_key() {
 #[tokio::test]
 async fn old_rows_go_with_a_signed_mark_and_whole_chains_at_last() {
     let bench = Bench::new("retention = '1day'").await;
-    let day = Duration::from_secs(24 * 3600);
     bench.run(2500).await;
-    bench.clock.advance(day / 2);
+    bench.clock.advance(DAY / 2);
     let (trail, mut writer) = bench.open();
     for reason in ["a", "b"] {
         trail.refused(&refusal(reason), |_| None);
         assert!(writer.write(false).await.unwrap());
-        bench.clock.advance(day);
+        bench.clock.advance(DAY);
     }
-    prune(&bench.store, &ring(&[1]), bench.clock.now(), day)
-        .await
-        .unwrap();
+    bench.prune().await;
     let report = bench.verify().await;
     assert_eq!(faults(&report), []);
     let chains: Vec<_> = report.chains.iter().map(|it| (it.first, it.last)).collect();
@@ -239,12 +250,10 @@ async fn old_rows_go_with_a_signed_mark_and_whole_chains_at_last() {
     trail.refused(&refusal("c"), |_| None);
     writer.finish().await;
     for _ in 0..2 {
-        bench.clock.advance(2 * day);
+        bench.clock.advance(2 * DAY);
         bench.run(1).await;
     }
-    prune(&bench.store, &ring(&[1]), bench.clock.now(), day)
-        .await
-        .unwrap();
+    bench.prune().await;
     let report = bench.verify().await;
     assert_eq!(faults(&report), []);
     assert_eq!(report.rows, 1);
@@ -252,6 +261,90 @@ async fn old_rows_go_with_a_signed_mark_and_whole_chains_at_last() {
         report.chains.iter().all(|it| it.last != 2500),
         "it is forgotten"
     );
+}
+
+#[tokio::test]
+async fn rows_are_written_between_two_pages_of_old_ones_until_none_is_left() {
+    let bench = Bench::new("retention = '1day'").await;
+    bench.run(2500).await;
+    bench.clock.advance(2 * DAY);
+    let (trail, mut writer) = bench.open();
+    let mut next = Vec::new();
+    for reason in ["a", "b", "c"] {
+        trail.refused(&refusal(reason), |_| None);
+        next.push(writer.step().await.unwrap());
+        assert_eq!(bench.rows().await.last().unwrap().reason, reason);
+    }
+    assert_eq!(next, [Next::AtOnce; 3]);
+    assert_eq!(bench.rows().await.len(), 3, "the old ones are gone");
+    for expected in [Next::WhenWoken, Next::WhenWoken] {
+        assert_eq!(writer.step().await.unwrap(), expected);
+    }
+    bench.run(2500).await;
+    bench.clock.advance(2 * DAY);
+    assert_eq!(writer.step().await.unwrap(), Next::WhenWoken, "not so soon");
+    assert_eq!(bench.prune().await, 5, "three pages, and one, and the end");
+    assert_eq!(faults(&bench.verify().await), []);
+}
+
+#[tokio::test]
+async fn checkpoints_are_kept_by_the_clock_that_rows_are_kept_by() {
+    let bench = Bench::new("retention = '1day'").await;
+    bench.run(1).await;
+    let before = bench.clock.now();
+    bench.store.reckon(before, DAY).await.unwrap();
+    bench.clock.advance(5 * DAY);
+    for _ in 0..2 {
+        bench.run(1).await;
+    }
+    bench.prune().await;
+    let report = bench.verify().await;
+    assert_eq!((report.rows, report.checkpoints), (3, 3), "the clock leapt");
+}
+
+#[tokio::test]
+async fn a_chain_that_somebody_else_went_on_with_is_named_by_no_checkpoint() {
+    let bench = Bench::new("").await;
+    let (trail, mut writer) = bench.open();
+    trail.refused(&refusal("a"), |_| None);
+    assert!(writer.write(false).await.unwrap());
+    let mut heads = bench.store.audit_heads_since(0).await.unwrap();
+    let own = heads.remove(0);
+    let row = AuditRow {
+        chain: own.chain.clone(),
+        seq: 2,
+        entry: AuditEntry::default(),
+        hash: vec![2; 32],
+    };
+    let head = AuditHead {
+        seq: 2,
+        hash: row.hash.clone(),
+        ..own
+    };
+    let put = bench.store.append_audit(&head, 1, &[row]).await;
+    assert!(put.unwrap());
+    writer.finish().await;
+    let report = bench.verify().await;
+    assert_eq!(report.checkpoints, 0);
+    let chains = report.faults.iter().map(|fault| fault.chain.as_deref());
+    assert!(chains.eq([Some(head.chain.as_str()); 2]), "{report:?}");
+}
+
+#[tokio::test]
+async fn the_queue_is_measured_while_nothing_is_written() {
+    let bench = Bench::new("queue = 3").await;
+    let (trail, mut writer) = bench.open();
+    let viewer = viewer("s").await;
+    for (at, reason) in ["1", "2", "3", "4"].into_iter().enumerate() {
+        trail.refused(&refusal(reason), |_| None);
+        let waiting = i64::try_from(at + 1).unwrap().min(3);
+        assert_eq!(trail.measures().queue.get(), waiting);
+    }
+    assert!(writer.write(false).await.unwrap());
+    assert_eq!(trail.measures().queue.get(), 0);
+    let kid = Kid::from_bytes([1; 16]);
+    trail.delivered(kid, &delivery(&viewer)).unwrap();
+    assert_eq!(trail.measures().queue.get(), 1);
 }
 
 /// Somebody whom a gate let in, in that session.

@@ -3,7 +3,7 @@
 //! Must not know: the store; the [`super::Writer`] has it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -17,19 +17,17 @@ use crate::store::AuditEntry;
 use crate::telemetry::AuditMeasures;
 
 /// Room past the queue's end for what was decided while there was room still.
-const SLACK: usize = 1024;
+const SLACK: i64 = 1024;
 
 /// Where decisions are written down.
 pub struct Trail {
     clock: Arc<dyn Clock>,
     on_overflow: OnOverflow,
-    most: usize,
+    most: i64,
     counts_deliveries: bool,
     rows: Mutex<VecDeque<AuditEntry>>,
     tallies: Tallies,
     recent: Recent,
-    /// Rows that wait: in `rows`, in `tallies`, and in the writer's hands.
-    waiting: AtomicUsize,
     /// Rows that were lost and not told yet.
     lost: AtomicU64,
     pub(super) wake: Notify,
@@ -45,12 +43,11 @@ impl Trail {
         Self {
             clock,
             on_overflow: config.on_overflow,
-            most: config.queue.get(),
+            most: i64::try_from(config.queue.get()).unwrap_or(i64::MAX),
             counts_deliveries: config.deliveries,
             rows: Mutex::default(),
             tallies: Tallies::default(),
             recent: Recent::default(),
-            waiting: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
             wake: Notify::new(),
             measures: AuditMeasures::default(),
@@ -64,7 +61,7 @@ impl Trail {
 
     /// Whether a request may be decided at all. Asked before anything is done.
     pub fn admit(&self) -> Result<(), Overflow> {
-        let is_full = self.waiting.load(Ordering::Relaxed) >= self.most;
+        let is_full = self.measures.queue.get() >= self.most;
         match self.on_overflow {
             OnOverflow::Refuse if is_full => Err(Overflow),
             _ => Ok(()),
@@ -78,8 +75,8 @@ impl Trail {
         ruling: &Ruling<'_>,
         remembered: impl FnOnce(AuditEntry) -> Option<Remembered>,
     ) {
-        self.add(ruling, Kind::Refused);
         let entry = ruling.entry(Kind::Refused, self.clock.now());
+        self.add(entry.clone());
         if let Some(request) = remembered(entry) {
             self.recent.keep(request);
         }
@@ -92,7 +89,7 @@ impl Trail {
 
     /// Writes a change down that was made.
     pub fn changed(&self, ruling: &Ruling<'_>) {
-        self.add(ruling, Kind::Changed);
+        self.add(ruling.entry(Kind::Changed, self.clock.now()));
     }
 
     /// Counts a key that is about to be handed out.
@@ -111,7 +108,7 @@ impl Trail {
         }
     }
 
-    fn add(&self, ruling: &Ruling<'_>, kind: Kind) {
+    fn add(&self, entry: AuditEntry) {
         let slack = match self.on_overflow {
             OnOverflow::Refuse => SLACK,
             OnOverflow::Drop => 0,
@@ -119,17 +116,16 @@ impl Trail {
         if !self.takes(slack) {
             return self.lose();
         }
-        let entry = ruling.entry(kind, self.clock.now());
         self.rows().push_back(entry);
         self.wake.notify_one();
     }
 
     /// Takes a row's place in the queue, if there is one.
-    fn takes(&self, slack: usize) -> bool {
-        let most = self.most + slack;
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+    fn takes(&self, slack: i64) -> bool {
+        let most = self.most.saturating_add(slack);
+        let before = self.measures.queue.inc();
         if before >= most {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.measures.queue.dec();
         }
         before < most
     }
@@ -153,9 +149,6 @@ impl Trail {
         let mut taken: Vec<_> = rows.drain(..count).collect();
         let is_empty = rows.is_empty();
         drop(rows);
-        self.measures
-            .queue
-            .set(gauge(self.waiting.load(Ordering::Relaxed)));
         if is_empty {
             taken.extend(self.confess(now));
         }
@@ -166,21 +159,18 @@ impl Trail {
     fn confess(&self, now: Timestamp) -> Option<AuditEntry> {
         let count = self.lost.swap(0, Ordering::Relaxed);
         (count > 0).then(|| {
-            self.waiting.fetch_add(1, Ordering::Relaxed);
+            self.measures.queue.inc();
             lost(count, now)
         })
     }
 
     /// Notes that so many rows are in the store.
     pub(super) fn written(&self, count: usize) {
-        let before = self.waiting.fetch_sub(count, Ordering::Relaxed);
-        self.measures.queue.set(gauge(before.saturating_sub(count)));
+        self.measures
+            .queue
+            .dec_by(i64::try_from(count).unwrap_or(i64::MAX));
         self.measures.written.inc_by(count as u64);
     }
-}
-
-fn gauge(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

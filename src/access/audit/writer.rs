@@ -9,15 +9,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::chain::{NOTHING, link, signed};
+use super::batch::{Batch, beginning};
 use super::checkpoint;
 use super::config::AuditConfig;
-use super::prune::prune;
+use super::prune::{Pruning, old};
 use super::trail::Trail;
 use crate::crypto::KeyRing;
-use crate::crypto::hex_of;
 use crate::domain::{Clock, Entropy};
-use crate::store::{AuditEntry, AuditHead, AuditRow, Store, StoreError};
+use crate::store::{AuditEntry, AuditHead, Store, StoreError};
 
 /// Rows of one transaction at most.
 const BATCH: usize = 1000;
@@ -29,8 +28,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 /// How often heads are written into a checkpoint.
 const CHECKPOINT: Duration = Duration::from_secs(60);
-/// How often old rows are taken away.
-const PRUNE: Duration = Duration::from_secs(3600);
 /// How long a stop waits for the store.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -46,13 +43,19 @@ pub struct Writer {
     /// Linked and signed, on its way into the store.
     batch: Option<Batch>,
     checkpointed: Option<(i64, Instant)>,
-    pruned: Option<Instant>,
+    pruning: Pruning,
     has_failed: bool,
 }
 
-struct Batch {
-    rows: Vec<AuditRow>,
-    head: AuditHead,
+/// When there is something to do again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// More may be waiting to be written.
+    AtOnce,
+    /// Old rows are left; others who write have their turn between two pages.
+    Soon,
+    /// When a row comes, or a minute may be over.
+    WhenWoken,
 }
 
 impl Trail {
@@ -76,27 +79,10 @@ impl Trail {
             retention: config.retention.0.into(),
             batch: None,
             checkpointed: None,
-            pruned: None,
+            pruning: Pruning::default(),
             has_failed: false,
         };
         (trail, writer)
-    }
-}
-
-/// The head of a new chain, before its first row. Its name is 32 random hex digits.
-fn beginning(clock: &dyn Clock, entropy: &dyn Entropy) -> AuditHead {
-    let mut bytes = [0; 16];
-    entropy.fill(&mut bytes);
-    let now = clock.now().millis();
-    AuditHead {
-        chain: hex_of(&bytes),
-        began: now,
-        seq: 0,
-        hash: NOTHING.to_vec(),
-        at: now,
-        ended: 0,
-        signer: String::new(),
-        mac: Vec::new(),
     }
 }
 
@@ -109,27 +95,27 @@ impl Writer {
         loop {
             let done = self.step().await;
             self.tell(&done);
-            let (pause, next) = match done {
-                Ok(_) => (None, RETRY[0]),
-                Err(_) => (Some(rest), (2 * rest).min(RETRY[1])),
+            let pause = rest;
+            rest = match done {
+                Ok(_) => RETRY[0],
+                Err(_) => (2 * rest).min(RETRY[1]),
             };
-            rest = next;
-            let has_more = matches!(done, Ok(true));
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                () = self.wait(has_more, pause) => {}
+                () = self.wait(done.ok(), pause) => {}
             }
         }
         self.finish().await;
     }
 
-    /// Waits for something to write, or after a failure for as long as `pause`.
-    async fn wait(&self, has_more: bool, pause: Option<Duration>) {
-        match pause {
-            Some(pause) => sleep(pause).await,
-            None if has_more => {}
-            None => {
+    /// Waits for the next step, or after a failure for as long as `pause`.
+    async fn wait(&self, next: Option<Next>, pause: Duration) {
+        match next {
+            None => sleep(pause).await,
+            Some(Next::AtOnce) => {}
+            Some(Next::Soon) => sleep(GATHER).await,
+            Some(Next::WhenWoken) => {
                 let _ = timeout(LOOK, self.trail.wake.notified()).await;
                 sleep(GATHER).await;
             }
@@ -155,13 +141,16 @@ impl Writer {
         if self.head.seq == 0 {
             return Ok(());
         }
-        self.batch = Some(self.sealed(Vec::new(), 1));
+        self.batch = Some(Batch::last(&self.head, (&self.ring, self.clock.now())));
         self.write(true).await?;
-        self.checkpoint().await
+        match self.head.seq {
+            0 => Ok(()), // somebody else ended the chain, and nothing is in the next
+            _ => self.checkpoint().await,
+        }
     }
 
-    /// Whether anything was written; else there is time for what is seldom done.
-    async fn step(&mut self) -> Result<bool, StoreError> {
+    /// Writes what is there, and does a little of what is seldom done.
+    pub(super) async fn step(&mut self) -> Result<Next, StoreError> {
         let has_written = self.write(false).await?;
         let is_due = self
             .checkpointed
@@ -169,16 +158,17 @@ impl Writer {
         if is_due && self.head.seq > 0 {
             self.checkpoint().await?;
         }
-        let is_aged = self.pruned.is_none_or(|at| at.elapsed() >= PRUNE);
-        if is_aged && !has_written {
-            prune(&self.store, &self.ring, self.clock.now(), self.retention).await?;
-            self.pruned = Some(Instant::now());
-        }
-        Ok(has_written)
+        let age = (self.clock.now(), self.retention);
+        let has_more = self.pruning.step(&self.store, &self.ring, age).await?;
+        Ok(match (has_written, has_more) {
+            (true, _) => Next::AtOnce,
+            (false, true) => Next::Soon,
+            (false, false) => Next::WhenWoken,
+        })
     }
 
     async fn checkpoint(&mut self) -> Result<(), StoreError> {
-        let keep = self.clock.now().minus(self.retention);
+        let keep = old(&self.store, self.clock.now(), self.retention).await?;
         let is_first = self.checkpointed.is_none();
         checkpoint::write(
             &self.store,
@@ -239,38 +229,11 @@ impl Writer {
     }
 
     fn linked(&self, entries: Vec<AuditEntry>) -> Batch {
-        let chain = &self.head.chain;
-        let (mut seq, mut hash) = (self.head.seq, self.head.hash.clone());
-        let row = |entry| {
-            seq += 1;
-            hash = link(chain, seq, &entry, &hash).to_vec();
-            AuditRow {
-                chain: chain.clone(),
-                seq,
-                entry,
-                hash: hash.clone(),
-            }
-        };
-        let rows = entries.into_iter().map(row).collect();
-        self.sealed(rows, 0)
-    }
-
-    /// The rows with the head that they make.
-    fn sealed(&self, rows: Vec<AuditRow>, ended: i64) -> Batch {
-        let last = rows.last();
-        let head = AuditHead {
-            seq: last.map_or(self.head.seq, |row| row.seq),
-            hash: last.map_or(&self.head.hash, |row| &row.hash).clone(),
-            at: self.clock.now().millis(),
-            ended,
-            ..self.head.clone()
-        };
-        let head = signed(head, &self.ring);
-        Batch { rows, head }
+        Batch::after(&self.head, entries, (&self.ring, self.clock.now()))
     }
 
     /// Says once that the store takes nothing, and once that it does again.
-    fn tell(&mut self, done: &Result<bool, StoreError>) {
+    fn tell(&mut self, done: &Result<Next, StoreError>) {
         match (done, self.has_failed) {
             (Err(error), false) => tracing::error!(%error, "the audit trail cannot be written"),
             (Ok(_), true) => tracing::info!("the audit trail is written again"),

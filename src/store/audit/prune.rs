@@ -8,13 +8,15 @@ use crate::store::link::{execute, fetch_all, fetch_optional};
 use crate::store::{Lock, Store, StoreError};
 
 impl Store {
-    /// Chains that have a row from before `time`.
+    /// Chains whose first row is from before `time`: one look at an index for each.
     pub async fn aged_audit_chains(&self, time: Timestamp) -> Result<Vec<String>, StoreError> {
         let mut on = self.read().await?;
         let rows = fetch_all!(
             on,
             (String,),
-            "SELECT DISTINCT chain FROM audit WHERE time < $1 ORDER BY chain LIMIT 100",
+            "SELECT c.chain FROM audit_chains c
+             WHERE (SELECT a.time FROM audit a WHERE a.chain = c.chain ORDER BY a.seq LIMIT 1) < $1
+             ORDER BY c.chain",
             time.millis()
         )?;
         Ok(rows.into_iter().map(|(chain,)| chain).collect())
