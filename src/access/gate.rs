@@ -24,6 +24,7 @@ use super::ring::Ring;
 use super::scheme::{self, Fault, certificate};
 use super::session::Sessions;
 use super::uses::Uses;
+use crate::api::InvalidationRequest;
 use crate::crypto::SecretText;
 use crate::domain::{Clock, Denied, Entropy, KeyFacts, Principal, StreamId, StreamPattern};
 use crate::store::Store;
@@ -181,7 +182,12 @@ impl Gate {
     }
 
     /// What the entitlement service sends to call answers off: JSON, and the header that signs it.
-    pub async fn heed_push(&self, signature: &str, body: &[u8]) -> Result<(), RosterError> {
+    /// Gives what was called off.
+    pub async fn heed_push(
+        &self,
+        signature: &str,
+        body: &[u8],
+    ) -> Result<InvalidationRequest, RosterError> {
         let consulted = self.entitlement.consulted().map(|it| &**it);
         let (secrets, now) = (self.entitlement.secrets(), self.clock.now());
         entitlement::heed_push(

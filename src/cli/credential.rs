@@ -9,9 +9,11 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::recorded::Recorded;
 use super::span::SignedSpan;
 use super::{ConfigArg, private_file};
 use crate::access::ApiKey;
+use crate::access::audit::Affected;
 use crate::config::Config;
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock as _, StreamPattern, SystemClock, SystemEntropy};
@@ -81,7 +83,8 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
         (1..=64).contains(&args.name.len()) && !args.name.contains(char::is_whitespace),
         "a credential's name has 1 to 64 characters and no spaces"
     );
-    let store = open(&args.config).await?;
+    let recorded = Recorded::open(&Config::load(&args.config.config)?).await?;
+    let store = &recorded.store;
     let now = SystemClock.now();
     let expires = args.ttl.map(|ttl| ttl.from(now));
     let (token, row) = make(args.name, args.streams, args.actions, expires);
@@ -90,8 +93,13 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
     if shown.is_err() {
         // Nobody has the token, so nobody would miss the credential.
         store.remove_credential(&row.name).await?;
+        return shown;
     }
-    shown
+    let affected = Affected::default().with("credential", &row.name);
+    let affected = affected
+        .with("actions", &actions(&row))
+        .with_streams(row.streams.iter());
+    recorded.tell("credential add", &affected).await
 }
 
 /// Prints the token, or writes it to a new file.
@@ -128,7 +136,8 @@ pub(super) fn make(
 }
 
 async fn list(args: LsArgs) -> anyhow::Result<()> {
-    let rows = open(&args.config).await?.credentials().await?;
+    let config = Config::load(&args.config.config)?;
+    let rows = Store::open(&config.store).await?.credentials().await?;
     if args.json {
         let rows: Vec<_> = rows.iter().map(view).collect();
         println!("{}", serde_json::to_string_pretty(&rows)?);
@@ -177,15 +186,9 @@ fn actions(row: &CredentialRow) -> String {
 }
 
 async fn remove(args: RmArgs) -> anyhow::Result<()> {
-    let found = open(&args.config)
-        .await?
-        .remove_credential(&args.name)
-        .await?;
+    let recorded = Recorded::open(&Config::load(&args.config.config)?).await?;
+    let found = recorded.store.remove_credential(&args.name).await?;
     ensure!(found, "there is no credential '{}'", args.name);
-    Ok(())
-}
-
-async fn open(config: &ConfigArg) -> anyhow::Result<Store> {
-    let config = Config::load(&config.config)?;
-    Ok(Store::open(&config.store).await?)
+    let affected = Affected::default().with("credential", &args.name);
+    recorded.tell("credential rm", &affected).await
 }

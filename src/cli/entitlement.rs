@@ -9,7 +9,9 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::ConfigArg;
+use super::recorded::Recorded;
 use super::span::SignedSpan;
+use crate::access::audit::Affected;
 use crate::access::{EntitlementSource, entitlement_rows};
 use crate::api::{EntitlementRequest, Text};
 use crate::config::Config;
@@ -100,12 +102,16 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
         note: args.note,
     };
     let rows = entitlement_rows(&args.viewer, &asked, now)?;
-    let store = open(&args.config).await?;
-    Ok(store.put_entitlements(&args.viewer, &rows).await?)
+    let recorded = Recorded::open(&config_of(&args.config)?).await?;
+    let store = &recorded.store;
+    store.put_entitlements(&args.viewer, &rows).await?;
+    let affected = Affected::default().with("viewer", &args.viewer);
+    let affected = affected.with_streams(rows.iter().map(|row| &row.stream));
+    recorded.tell("entitlement add", &affected).await
 }
 
 async fn list(args: LsArgs) -> anyhow::Result<()> {
-    let store = open(&args.config).await?;
+    let store = Store::open(&config_of(&args.config)?.store).await?;
     let rows = match &args.viewer {
         Some(viewer) => store.entitlements_of(viewer).await?,
         None => all(&store).await?,
@@ -160,21 +166,24 @@ fn view(row: &EntitlementRow) -> serde_json::Value {
 }
 
 async fn remove(args: RmArgs) -> anyhow::Result<()> {
-    let store = open(&args.config).await?;
+    let recorded = Recorded::open(&config_of(&args.config)?).await?;
     let is_meant = |pattern: &StreamPattern| match args.streams.as_slice() {
         [] => true,
         some => some.contains(pattern),
     };
+    let store = &recorded.store;
     let removed = store.replace_entitlements(&args.viewer, is_meant, &[]);
     let removed = removed.await?;
     ensure!(removed > 0, "'{}' has no such entitlement", args.viewer);
-    Ok(())
+    let affected = Affected::default().with("viewer", &args.viewer);
+    let affected = affected.with_streams(args.streams.iter());
+    recorded.tell("entitlement rm", &affected).await
 }
 
-async fn open(config: &ConfigArg) -> anyhow::Result<Store> {
+fn config_of(config: &ConfigArg) -> anyhow::Result<Config> {
     let config = Config::load(&config.config)?;
     if config.access.entitlement.source != EntitlementSource::Table {
         eprintln!("hlskey: these count only where entitlement.source = \"table\"");
     }
-    Ok(Store::open(&config.store).await?)
+    Ok(config)
 }

@@ -12,6 +12,7 @@ mod entitlement;
 mod health;
 mod keystore;
 mod memory;
+mod recorded;
 mod revoke;
 mod serve;
 mod session;

@@ -6,15 +6,13 @@
 use clap::Args;
 
 use super::ConfigArg;
+use super::recorded::{MAKER, Recorded};
+use crate::access::audit::Affected;
 use crate::access::{Revocation, write_revocation};
 use crate::api::{RevocationReply, RevocationRequest, Text, Withdrawn};
 use crate::config::Config;
 use crate::domain::{Clock as _, Kid, SystemClock, SystemEntropy, Timestamp};
 use crate::keys::{worst_case, worst_case_of_key};
-use crate::store::Store;
-
-/// Who made it, where a server's API would name a credential.
-const MAKER: &str = "command line";
 
 /// `hlskey revoke`.
 #[derive(Debug, Args)]
@@ -89,8 +87,8 @@ pub(super) async fn revoke(
         ..request
     };
     let withdrawn = request.withdrawn(SystemClock.now())?;
-    let store = Store::open(&Config::load(&config.config)?.store).await?;
-    let reply = carry_out(&store, withdrawn, request).await?;
+    let recorded = Recorded::open(&Config::load(&config.config)?).await?;
+    let reply = carry_out(&recorded, withdrawn, request).await?;
     match terms.json {
         true => println!("{}", serde_json::to_string_pretty(&reply)?),
         false => println!("{}", told(&reply)),
@@ -99,30 +97,41 @@ pub(super) async fn revoke(
 }
 
 async fn carry_out(
-    store: &Store,
+    recorded: &Recorded,
     withdrawn: Withdrawn,
     request: RevocationRequest,
 ) -> anyhow::Result<RevocationReply> {
+    let store = &recorded.store;
     let revoked = match withdrawn {
         Withdrawn::Credentials(revoked) => revoked,
-        Withdrawn::Key(kid) => {
-            anyhow::ensure!(store.revoke(kid).await?, "there is no key {kid}");
-            let case = worst_case_of_key(store, kid, SystemClock.now()).await?;
-            return case
-                .map(|case| case.reply(None))
-                .ok_or_else(|| anyhow::anyhow!("there is no key {kid}"));
-        }
+        Withdrawn::Key(kid) => return revoke_key(recorded, kid).await,
     };
+    let until = request.until.map(|until| until.0);
+    let affected = Affected::revoked(&revoked, request.scheme.as_deref(), until);
     let revocation = Revocation {
         revoked: revoked.clone(),
         scheme: request.scheme,
-        until: request.until.map(|until| until.0),
+        until,
         note: request.note.unwrap_or_default(),
     };
     let written = write_revocation(store, revocation, MAKER, &SystemClock, &SystemEntropy);
     let id = written.await?;
+    recorded
+        .tell("revoke", &affected.with("revocation", &id))
+        .await?;
     let case = worst_case(store, &revoked, SystemClock.now()).await?;
     Ok(case.reply(Some(id)))
+}
+
+async fn revoke_key(recorded: &Recorded, kid: Kid) -> anyhow::Result<RevocationReply> {
+    let store = &recorded.store;
+    anyhow::ensure!(store.revoke(kid).await?, "there is no key {kid}");
+    let stream = store.key(kid).await?.map(|row| row.facts.stream);
+    let affected = Affected::key(kid, stream);
+    recorded.tell("revoke", &affected).await?;
+    let case = worst_case_of_key(store, kid, SystemClock.now()).await?;
+    case.map(|case| case.reply(None))
+        .ok_or_else(|| anyhow::anyhow!("there is no key {kid}"))
 }
 
 /// For a person.

@@ -14,7 +14,9 @@ use super::envelope::Surroundings;
 use super::error::{Failure, Refusal};
 use super::proxy::client_address;
 use super::routes::action_of;
-use crate::access::audit::{AuditEntry, Overflow, Remembered, Ruling, Trail, reason_code};
+use crate::access::audit::{
+    Affected, AuditEntry, Overflow, Remembered, Ruling, Trail, reason_code,
+};
 use crate::access::{Admitted, Deliver, Gate, Permit};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock, Principal, RequestId, StreamId};
@@ -22,6 +24,11 @@ use crate::telemetry::RouteMeasures;
 
 /// Who asks for a packager's or operator's work, as the guard found.
 struct Known(Arc<Principal>);
+
+/// Remembers what a change is about that the request's path does not say.
+pub(super) fn about(request: &HttpRequest, affected: Affected) {
+    request.extensions_mut().insert(affected);
+}
 
 /// Remembers who asks, for what is noted at the end.
 pub(super) fn remember(request: &HttpRequest, who: &Admitted) {
@@ -68,8 +75,8 @@ pub(super) fn note(
 }
 
 fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusal) {
-    let known = request.extensions();
-    let known = known.get::<Known>().map(|known| &*known.0);
+    let extensions = request.extensions();
+    let known = extensions.get::<Known>().map(|known| &*known.0);
     let stream = refusal.stream.clone().or_else(|| named_stream(request));
     let detail = serde_json::json!({
         "method": request.method().as_str(),
@@ -87,6 +94,7 @@ fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusa
         ip: client_address(request),
         policy: policy.as_deref().unwrap_or_default(),
         detail: Some(&detail),
+        affected: extensions.get(),
         ..Ruling::default()
     };
     trail.refused(&ruling, |entry| {
@@ -130,14 +138,14 @@ fn remembered(
     })
 }
 
-/// Everything that packagers and operators change. A report of progress changes nothing by itself,
+/// Everything that packagers, operators and the entitlement service change. A report of progress changes nothing by itself,
 /// and comes every few seconds.
 fn changed(trail: &Trail, id: RequestId, request: &HttpRequest) {
-    let known = request.extensions();
-    let (Some(Known(who)), Some(action)) = (known.get::<Known>(), action(request)) else {
-        return;
-    };
-    if action == Action::Progress {
+    let extensions = request.extensions();
+    let (who, affected) = (extensions.get::<Known>(), extensions.get::<Affected>());
+    let action = action(request);
+    // Without either it is a viewer's own; the entitlement service says what it is about alone.
+    if (who.is_none() && affected.is_none()) || action == Some(Action::Progress) {
         return;
     }
     let stream = named_stream(request);
@@ -147,13 +155,14 @@ fn changed(trail: &Trail, id: RequestId, request: &HttpRequest) {
     });
     trail.changed(&Ruling {
         request: Some(id),
-        action: action.as_str(),
+        action: action.map_or("", Action::as_str),
         reason: "ok",
-        who: Some(who),
+        who: who.map(|known| &*known.0),
         stream: stream.as_ref(),
         kid: kid_in(request),
         ip: client_address(request),
         detail: Some(&detail),
+        affected,
         ..Ruling::default()
     });
 }

@@ -9,12 +9,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
+use super::audit;
 use super::body::{bytes, json};
 use super::error::{Code, Failure};
 use super::guard::Guarded;
 use super::streams::unstored;
+use crate::access::audit::Affected;
 use crate::access::{Gate, RosterError, SIGNATURE_HEADER};
-use crate::api::InvalidationRequest;
+use crate::api::{EntitlementRequest, InvalidationRequest};
 
 /// What stands before a viewer's name, the one thing in our paths that may hold a slash, encoded.
 pub(super) const VIEWERS: &str = "/v1/entitlements/";
@@ -38,8 +40,10 @@ pub(super) async fn put(
     gate: Data<Gate>,
 ) -> Result<HttpResponse, Failure> {
     let roster = gate.roster(&who)?;
-    let asked = json(&request, body).await?;
+    let asked: EntitlementRequest = json(&request, body).await?;
     let viewer = viewer_in(&request)?;
+    let streams = asked.streams.iter().map(|pattern| &pattern.0);
+    audit::about(&request, of(&viewer).with_streams(streams));
     let view = roster.put(&viewer, &asked).await?;
     Ok(unstored(&mut HttpResponse::Ok(), &view))
 }
@@ -77,7 +81,9 @@ pub(super) async fn remove(
     gate: Data<Gate>,
 ) -> Result<HttpResponse, Failure> {
     let roster = gate.roster(&who)?;
-    match roster.remove(&viewer_in(&request)?).await? {
+    let viewer = viewer_in(&request)?;
+    audit::about(&request, of(&viewer));
+    match roster.remove(&viewer).await? {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(Failure::new(Code::NotFound)),
     }
@@ -91,6 +97,7 @@ pub(super) async fn invalidate(
 ) -> Result<HttpResponse, Failure> {
     let roster = gate.roster(&who)?;
     let asked: InvalidationRequest = json(&request, body).await?;
+    audit::about(&request, answers(&asked));
     roster.invalidate(asked).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -104,8 +111,18 @@ pub(super) async fn pushed(
     let signature = request.headers().get(SIGNATURE_HEADER);
     let signature = signature.and_then(|value| value.to_str().ok());
     let body = bytes(&request, body).await?;
-    gate.heed_push(signature.unwrap_or_default(), &body).await?;
+    let asked = gate.heed_push(signature.unwrap_or_default(), &body).await?;
+    audit::about(&request, answers(&asked));
     Ok(HttpResponse::NoContent().finish())
+}
+
+fn of(viewer: &str) -> Affected {
+    Affected::default().with("viewer", viewer)
+}
+
+fn answers(asked: &InvalidationRequest) -> Affected {
+    let viewer = asked.viewer.as_deref().unwrap_or_default();
+    of(viewer).at(asked.stream.as_ref().map(|stream| stream.0.clone()))
 }
 
 /// The `{viewer}` of the path, decoded once: a name may hold any character, slashes as `%2F`. The

@@ -7,11 +7,13 @@ use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
+use super::audit;
 use super::body::json;
 use super::envelope::Surroundings;
 use super::error::{Code, Failure};
 use super::guard::Guarded;
 use super::streams::unstored;
+use crate::access::audit::Affected;
 use crate::access::{Gate, Revocation};
 use crate::api::{
     RevocationList, RevocationReply, RevocationRequest, RevocationView, Text, Withdrawn,
@@ -33,16 +35,20 @@ pub(super) async fn revoke(
     let asked: RevocationRequest = json(&request, body).await?;
     let withdrawn = asked.withdrawn(clock.now());
     let reply = match withdrawn.map_err(|error| Failure::bad_request(&error))? {
-        Withdrawn::Key(kid) => revoke_key(&who, kid, &gate, &keys).await?,
+        Withdrawn::Key(kid) => revoke_key(&request, &who, kid, (&gate, &keys)).await?,
         Withdrawn::Credentials(revoked) => {
+            let until = asked.until.map(|until| until.0);
+            let affected = Affected::revoked(&revoked, asked.scheme.as_deref(), until);
+            audit::about(&request, affected.clone());
             let permit = gate.oversee(&who)?;
             let revocation = Revocation {
                 revoked: revoked.clone(),
                 scheme: asked.scheme,
-                until: asked.until.map(|until| until.0),
+                until,
                 note: asked.note.unwrap_or_default(),
             };
             let id = gate.revoke(&permit, revocation, &*around.entropy).await?;
+            audit::about(&request, affected.with("revocation", &id));
             keys.worst_case(&revoked).await?.reply(Some(id))
         }
     };
@@ -51,12 +57,14 @@ pub(super) async fn revoke(
 
 /// An operator of some streams alone may withdraw their keys.
 async fn revoke_key(
+    request: &HttpRequest,
     who: &Guarded,
     kid: Kid,
-    gate: &Gate,
-    keys: &Keys,
+    (gate, keys): (&Gate, &Keys),
 ) -> Result<RevocationReply, Failure> {
     let facts = keys.locate(kid).await?;
+    let stream = facts.as_ref().map(|facts| facts.stream.clone());
+    audit::about(request, Affected::key(kid, stream));
     let permit = gate.operate(who, facts.as_ref())?;
     let missing = || Failure::new(Code::NotFound);
     keys.revoke(&permit)
@@ -124,10 +132,12 @@ fn view(row: crate::access::RevocationRow) -> RevocationView {
 }
 
 pub(super) async fn lift(
+    request: HttpRequest,
     who: Guarded,
     id: Path<String>,
     gate: Data<Gate>,
 ) -> Result<HttpResponse, Failure> {
+    audit::about(&request, Affected::default().with("revocation", &id));
     let permit = gate.oversee(&who)?;
     let lifted = gate.lift(&permit, &id).await;
     match lifted.map_err(|error| Failure::store(&error))? {

@@ -5,10 +5,12 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::audit;
 use super::deliver::kid_in;
 use super::error::{Code, Failure};
 use super::guard::Guarded;
 use crate::access::Gate;
+use crate::access::audit::Affected;
 use crate::keys::Keys;
 
 pub(super) async fn revoke(
@@ -21,6 +23,12 @@ pub(super) async fn revoke(
         Some(kid) => keys.locate(kid).await?,
         None => None,
     };
+    if let Some(facts) = &facts {
+        audit::about(
+            &request,
+            Affected::key(facts.kid, Some(facts.stream.clone())),
+        );
+    }
     let permit = gate.operate(&who, facts.as_ref())?;
     match keys.revoke(&permit).await? {
         true => Ok(HttpResponse::NoContent().finish()),

@@ -6,6 +6,7 @@ mod explained;
 mod overflow;
 mod reading;
 mod tampering;
+mod targets;
 mod writing;
 
 use std::path::Path;

@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use super::affected::Affected;
 use crate::access::scheme::Fault;
 use crate::domain::{Denied, Kid, Principal, RequestId, StreamId, Timestamp};
 use crate::store::AuditEntry;
@@ -24,8 +25,8 @@ pub struct Ruling<'a> {
     pub reason: &'a str,
     /// Who asked, if a credential verified.
     pub who: Option<&'a Principal>,
-    /// The scheme that came furthest, if none did.
-    pub scheme: &'a str,
+    /// Who it was, where no credential says so.
+    pub maker: &'a str,
     /// What it is about.
     pub stream: Option<&'a StreamId>,
     /// The key.
@@ -36,6 +37,8 @@ pub struct Ruling<'a> {
     pub policy: &'a str,
     /// More.
     pub detail: Option<&'a serde_json::Value>,
+    /// What else it is about, of which the fields above come first.
+    pub affected: Option<&'a Affected>,
 }
 
 /// The reason of a refusal as a word for programs: the words that `token verify` has, where a token
@@ -71,9 +74,11 @@ impl Ruling<'_> {
     /// The row, to be numbered.
     pub(super) fn entry(&self, kind: Kind, time: Timestamp) -> AuditEntry {
         let who = |part: fn(&Principal) -> &str| self.who.map_or("", part);
-        let scheme = match self.who {
-            Some(principal) => &principal.scheme,
-            None => self.scheme,
+        let stream = self.affected.and_then(|it| it.stream.as_ref());
+        let kid = self.affected.and_then(|it| it.kid);
+        let detail = match self.affected {
+            Some(affected) => affected.told(self.detail),
+            None => self.detail.cloned(),
         };
         AuditEntry {
             time: time.millis(),
@@ -81,19 +86,27 @@ impl Ruling<'_> {
             request_id: self.request.map(|id| id.to_string()).unwrap_or_default(),
             action: bounded(self.action),
             reason: bounded(self.reason),
-            scheme: bounded(scheme),
-            viewer: bounded(who(|principal| &principal.subject)),
+            scheme: bounded(who(|principal| &principal.scheme)),
+            viewer: bounded(self.who.map_or(self.maker, |who| &who.subject)),
             session: bounded(who(|principal| &principal.session)),
             token: bounded(who(|principal| &principal.token)),
-            stream: self.stream.map_or("", StreamId::as_str).to_owned(),
-            kid: self.kid.map(|kid| kid.to_string()).unwrap_or_default(),
+            stream: self
+                .stream
+                .or(stream)
+                .map_or("", StreamId::as_str)
+                .to_owned(),
+            kid: self
+                .kid
+                .or(kid)
+                .map(|kid| kid.to_string())
+                .unwrap_or_default(),
             ip: self
                 .ip
                 .map(|ip| ip.to_canonical().to_string())
                 .unwrap_or_default(),
             policy: bounded(self.policy),
             count: 1,
-            detail: self.detail.map(bounded_detail).unwrap_or_default(),
+            detail: detail.as_ref().map(bounded_detail).unwrap_or_default(),
         }
     }
 }
@@ -131,6 +144,34 @@ fn bounded_detail(detail: &serde_json::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Action;
+
+    #[test]
+    fn the_document_lists_every_reason_of_ours() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/AUDIT.md");
+        let document = std::fs::read_to_string(path).unwrap();
+        let row = document.lines().find(|line| line.starts_with("| `reason`"));
+        let row = row.unwrap();
+        for denied in [
+            Denied::NoCredential,
+            Denied::BadCredential("x"),
+            Denied::WrongStream,
+            Denied::WrongAction(Action::Operate),
+            Denied::NotAccepted("x"),
+            Denied::WrongPage("x"),
+            Denied::TooManySessions,
+            Denied::Displaced,
+            Denied::WrongAddress,
+            Denied::NotEntitled,
+            Denied::Revoked("x"),
+            Denied::UnknownKey,
+            Denied::KeyGone,
+            Denied::Undecided("x"),
+        ] {
+            let code = reason_code(&denied);
+            assert!(row.contains(&format!("`{code}`")), "{code}");
+        }
+    }
 
     #[test]
     fn a_name_is_short_and_one_line() {

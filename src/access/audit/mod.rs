@@ -4,9 +4,11 @@
 //!
 //! Must not know: HTTP, or how a decision is made.
 
+mod affected;
 mod batch;
 mod chain;
 mod checkpoint;
+mod command;
 mod config;
 mod entry;
 mod named;
@@ -19,6 +21,8 @@ mod verify;
 mod view;
 mod writer;
 
+pub use affected::Affected;
+pub use command::record;
 pub use config::{AuditConfig, OnOverflow};
 pub use entry::{Ruling, reason_code};
 pub use recent::Remembered;

@@ -111,7 +111,7 @@ impl Roster<'_> {
         if !is_own {
             return Err(Denied::WrongStream.into());
         }
-        call_off(self.store, self.consulted, asked).await
+        call_off(self.store, self.consulted, &asked).await
     }
 
     fn forget(&self, viewer: &str) {
@@ -128,7 +128,7 @@ pub(in crate::access) async fn heed_push(
     secrets: &[SecretText],
     (signature, body): (&str, &[u8]),
     now: Timestamp,
-) -> Result<(), RosterError> {
+) -> Result<InvalidationRequest, RosterError> {
     if secrets.is_empty() {
         let fault = "no entitlement service is configured";
         return Err(Denied::BadCredential(fault).into());
@@ -137,19 +137,20 @@ pub(in crate::access) async fn heed_push(
     if body.len() > LONGEST_PUSH {
         return Err(RosterError::Invalid("the body is longer than 4096 bytes"));
     }
-    let asked = serde_json::from_slice(body);
+    let asked = serde_json::from_slice::<InvalidationRequest>(body);
     let asked =
         asked.map_err(|_| RosterError::Invalid("the body is {\"viewer\": …, \"stream\": …}"))?;
-    call_off(store, consulted, asked).await
+    call_off(store, consulted, &asked).await?;
+    Ok(asked)
 }
 
 /// At once here, then by news everywhere: who asks in between asks the source again.
 async fn call_off(
     store: &Store,
     consulted: Option<&Consulted>,
-    asked: InvalidationRequest,
+    asked: &InvalidationRequest,
 ) -> Result<(), RosterError> {
-    let InvalidationRequest { viewer, stream } = asked;
+    let (viewer, stream) = (asked.viewer.clone(), asked.stream.clone());
     let stream = stream.map(|text| text.0);
     if viewer.is_none() && stream.is_none() {
         return Err(RosterError::Invalid("one of viewer and stream is needed"));

@@ -12,12 +12,13 @@ use serde_json::json;
 use super::init::make_secret;
 use super::masters::{Masters, keys};
 use super::print_json;
+use crate::access::audit::Affected;
 use crate::cli::ConfigArg;
+use crate::cli::recorded::Recorded;
 use crate::config::Config;
 use crate::crypto::{KeyTag, MasterKey};
 use crate::domain::{Clock as _, SystemClock, SystemEntropy};
 use crate::keys::{Rekeyed, ResealProgress, reseal};
-use crate::store::Store;
 
 /// How often progress is told.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -42,15 +43,18 @@ pub(super) async fn run(args: &RekeyArgs) -> anyhow::Result<()> {
         return add(&config, path, args.json);
     }
     let masters = Masters::load(&config)?;
-    let store = Store::open(&config.store).await?;
+    let recorded = Recorded::open(&config).await?;
+    let store = &recorded.store;
     let now = SystemClock.now();
     if !args.json {
         println!("sealing under {}", masters.name(masters.ring.sealing()));
     }
     let mut told = Told::new();
     let mut tell = |progress| told.tell(progress);
-    let done = reseal(&store, &masters.ring, &SystemEntropy, now, &mut tell).await?;
+    let done = reseal(store, &masters.ring, &SystemEntropy, now, &mut tell).await?;
     told.last();
+    let affected = Affected::default().with("sealing", &done.sealing.to_string());
+    recorded.tell("keystore rekey", &affected).await?;
     match args.json {
         true => print_json(&view(&done, &masters))?,
         false => show(&done, &masters),

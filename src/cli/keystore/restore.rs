@@ -11,10 +11,11 @@ use serde_json::json;
 
 use super::masters::{Masters, keys};
 use super::print_json;
+use crate::access::audit::Affected;
 use crate::cli::ConfigArg;
+use crate::cli::recorded::Recorded;
 use crate::config::Config;
 use crate::keys::{check_backup, restore};
-use crate::store::Store;
 
 /// `hlskey keystore restore`.
 #[derive(Debug, Args)]
@@ -44,10 +45,13 @@ pub(super) async fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         false => {
             // Judged first, so that a bad file does not even make an empty store.
             check_backup(&file, &masters.ring).with_context(named)?;
-            let store = Store::open(&config.store).await?;
-            restore(&store, &masters.ring, &mut file, args.replace)
-                .await
-                .with_context(|| format!("{}: nothing was restored", named()))?
+            let recorded = Recorded::open(&config).await?;
+            let restored = restore(&recorded.store, &masters.ring, &mut file, args.replace).await;
+            let contents =
+                restored.with_context(|| format!("{}: nothing was restored", named()))?;
+            let affected = Affected::default().with("made", &contents.made.to_string());
+            recorded.tell("keystore restore", &affected).await?;
+            contents
         }
     };
     if args.json {

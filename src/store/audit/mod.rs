@@ -29,7 +29,7 @@ pub struct AuditEntry {
     pub action: String,
     /// Why, a word for programs.
     pub reason: String,
-    /// The scheme that vouched, or came furthest.
+    /// The scheme that vouched.
     pub scheme: String,
     /// The viewer, or the credential's name.
     pub viewer: String,

@@ -1,9 +1,10 @@
-//! Reading the whole trail as of one moment, for whoever verifies it.
+//! Reading the trail: what whoever goes on with a chain must know, and all of it as of one moment, for
+//! whoever verifies it.
 //!
 //! Must not know: what is right.
 
 use super::{AuditCheckpoint, AuditHead, AuditMark, AuditRow};
-use crate::store::link::fetch_all;
+use crate::store::link::{fetch_all, fetch_optional};
 use crate::store::{Snapshot, Store, StoreError};
 
 impl Store {
@@ -16,6 +17,18 @@ impl Store {
             "SELECT chain, began, seq, hash, at, ended, signer, mac FROM audit_chains
              WHERE at >= $1 ORDER BY began, chain",
             time
+        )
+    }
+
+    /// The head of a chain.
+    pub async fn audit_head(&self, chain: &str) -> Result<Option<AuditHead>, StoreError> {
+        let mut on = self.read().await?;
+        fetch_optional!(
+            on,
+            AuditHead,
+            "SELECT chain, began, seq, hash, at, ended, signer, mac FROM audit_chains
+             WHERE chain = $1",
+            chain
         )
     }
 
