@@ -91,6 +91,29 @@ async fn an_operator_sees_and_changes_only_its_own() {
     put(&all, "bob", &json!({"streams": ["test/*"]}), 200).await;
     let listed = narrow.get("/v1/entitlements").await.expect(200).json();
     assert_eq!(listed["viewers"], json!([]));
+    for name in ["a-theirs", "b-own", "c-theirs", "d-own", "e-theirs"] {
+        let streams = if name.ends_with("own") {
+            "vod/x"
+        } else {
+            "test/*"
+        };
+        put(&all, name, &json!({"streams": [streams]}), 200).await;
+    }
+    let mut pages = Vec::new();
+    let mut after = String::new();
+    loop {
+        let path = format!("/v1/entitlements?limit=1&after={after}");
+        let page = narrow.get(&path).await.expect(200);
+        assert!(!page.text().contains("theirs"), "{}", page.text());
+        let page = page.json();
+        let names = page["viewers"].as_array().unwrap().iter();
+        pages.extend(names.map(|one| one["viewer"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        after = next.to_owned();
+    }
+    assert_eq!(pages, ["b-own", "d-own"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

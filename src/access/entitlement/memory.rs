@@ -157,7 +157,8 @@ impl Memory {
     /// what is being asked at this moment. Neither: nothing of anybody does.
     pub(super) fn forget(&self, viewer: Option<&str>, stream: Option<&StreamId>) {
         match (viewer, stream) {
-            (Some(viewer), _) => self.epochs.forget(viewer),
+            (Some(viewer), Some(stream)) => self.epochs.forget(&(viewer, stream)),
+            (Some(viewer), None) => self.epochs.forget(viewer),
             (None, Some(stream)) => self.epochs.forget(stream),
             (None, None) => self.epochs.forget_all(),
         }
@@ -227,7 +228,9 @@ impl Memory {
 
     fn stands(&self, since: u64, question: &Question<'_>) -> bool {
         let (viewer, stream) = (question.viewer, question.stream);
-        self.epochs.stands(since, viewer) && self.epochs.stands(since, stream)
+        self.epochs.stands(since, viewer)
+            && self.epochs.stands(since, stream)
+            && self.epochs.stands(since, &(viewer, stream))
     }
 
     /// A share between two, both in thousandths.

@@ -19,6 +19,8 @@ use crate::store::{EntitlementRow, Store, StoreError};
 const MOST_STREAMS: usize = 64;
 /// The longest note, in bytes.
 const LONGEST_NOTE: usize = 256;
+/// Viewers that are read at once where few of them are the operator's.
+const SCAN: u32 = 1000;
 /// The longest message of the service, in bytes.
 const LONGEST_PUSH: usize = 4096;
 
@@ -70,22 +72,38 @@ impl Roster<'_> {
         Ok((!rows.is_empty()).then(|| view(viewer, rows)))
     }
 
-    /// The same of the `most` viewers after `viewer`, and what to go on after if there may be more.
+    /// The same of the `most` viewers after `viewer`, and what to go on after if there may be more:
+    /// the last of them, never the name of somebody else's viewer.
     pub async fn after(
         &self,
         viewer: &str,
         most: NonZeroU32,
     ) -> Result<EntitlementList, RosterError> {
-        let mut rows = self.store.entitlements_after(viewer, most.get()).await?;
-        let viewers = rows.chunk_by(|a, b| a.viewer == b.viewer).count();
-        let is_full = u32::try_from(viewers).is_ok_and(|count| count == most.get());
-        let last = rows.last().filter(|_| is_full);
-        let next = last.map(|row| row.viewer.clone());
-        rows.retain(|row| self.operator.encloses(&row.stream));
-        let of_one = rows.chunk_by(|a, b| a.viewer == b.viewer);
-        let viewers = of_one.map(|rows| view(&rows[0].viewer, rows.to_vec()));
-        let viewers = viewers.collect();
-        Ok(EntitlementList { viewers, next })
+        let mut viewers = Vec::new();
+        let (mut after, mut count) = (viewer.to_owned(), most.get());
+        loop {
+            let rows = self.store.entitlements_after(&after, count).await?;
+            count = SCAN;
+            let Some(last) = rows.last() else {
+                let next = None;
+                return Ok(EntitlementList { viewers, next });
+            };
+            after.clone_from(&last.viewer);
+            for rows in rows.chunk_by(|a, b| a.viewer == b.viewer) {
+                let own = rows
+                    .iter()
+                    .filter(|row| self.operator.encloses(&row.stream));
+                let own: Vec<_> = own.cloned().collect();
+                if own.is_empty() {
+                    continue;
+                }
+                viewers.push(view(&rows[0].viewer, own));
+                if u32::try_from(viewers.len()).is_ok_and(|count| count == most.get()) {
+                    let next = Some(rows[0].viewer.clone());
+                    return Ok(EntitlementList { viewers, next });
+                }
+            }
+        }
     }
 
     /// Takes back what `viewer` has within the operator's streams; `false` if that is nothing.

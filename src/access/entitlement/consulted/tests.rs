@@ -75,7 +75,11 @@ impl Bench {
     }
 
     async fn check(&self, viewer: &str) -> Result<Entitled, Denied> {
-        let stream: StreamId = "live/news".parse().unwrap();
+        self.check_at(viewer, "live/news").await
+    }
+
+    async fn check_at(&self, viewer: &str, stream: &str) -> Result<Entitled, Denied> {
+        let stream: StreamId = stream.parse().unwrap();
         let question = Question {
             viewer,
             scheme: &self.scheme,
@@ -277,6 +281,22 @@ async fn a_source_that_keeps_failing_is_left_alone() {
     bench.script.set(Line::Say(YES));
     assert!(bench.is_let_in("c").await && bench.is_let_in("d").await);
     assert_eq!(bench.measures.breaker_open.get(), 0);
+}
+
+#[tokio::test]
+async fn a_viewer_at_one_stream_is_forgotten_there_alone() {
+    let bench = Bench::new(Line::Say(YES), "");
+    let others = [("alice", "live/sport"), ("bob", "live/news")];
+    for (viewer, stream) in others.into_iter().chain([("alice", "live/news")]) {
+        bench.check_at(viewer, stream).await.unwrap();
+    }
+    let stream: StreamId = "live/news".parse().unwrap();
+    bench.consulted.forget(Some("alice"), Some(&stream));
+    bench.script.set(Line::Fail);
+    for (viewer, stream) in others {
+        assert!(bench.check_at(viewer, stream).await.is_ok(), "{viewer}");
+    }
+    assert!(is_undecided(&bench.check("alice").await));
 }
 
 #[tokio::test]
