@@ -17,7 +17,7 @@ use super::routes::action_of;
 use crate::access::audit::{
     Affected, AuditEntry, Overflow, Remembered, Ruling, Trail, reason_code,
 };
-use crate::access::{Admitted, Deliver, Gate, Permit};
+use crate::access::{Admitted, Deliver, Gate, Lease, Permit};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock, Principal, RequestId, StreamId};
 use crate::telemetry::RouteMeasures;
@@ -55,6 +55,21 @@ pub(super) fn delivered(request: &HttpRequest, permit: &Permit<Deliver>) -> Resu
         ..Ruling::default()
     };
     around.trail.delivered(permit.kid(), &ruling)
+}
+
+/// A lease of coming keys is about to be handed out.
+pub(super) fn leased(request: &HttpRequest, permit: &Permit<Lease>) -> Result<(), Overflow> {
+    let Some(around) = request.app_data::<Data<Surroundings>>() else {
+        return Ok(());
+    };
+    around.trail.leased(&Ruling {
+        action: Action::Lease.as_str(),
+        reason: "ok",
+        who: Some(permit.principal()),
+        stream: Some(permit.stream()),
+        ip: client_address(request),
+        ..Ruling::default()
+    })
 }
 
 /// Notes what came of a request: a refusal, or a change that was made.

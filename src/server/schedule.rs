@@ -9,6 +9,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use tokio::time::timeout;
 
+use super::audit;
 use super::envelope::Surroundings;
 use super::error::Failure;
 use super::guard::Permitted;
@@ -35,6 +36,7 @@ pub(super) async fn lease(
         gate.recheck(&permit)?;
     }
     let leased = keys.lease(&permit, &ask.lease, holding).await?;
+    audit::leased(&request, &permit)?;
     let view = view(&leased, gate.grants(), &permit, clock.now());
     Ok(unstored(&mut HttpResponse::Ok(), &view))
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{audit, metric, refuse, whole, written};
 use crate::harness::actor::Actor;
+use crate::harness::serve::Serve;
 use crate::harness::stage::{STREAM, Stage};
 
 async fn rows(operator: &Actor, query: &str) -> Vec<Value> {
@@ -108,6 +109,41 @@ async fn what_was_decided_is_found_by_what_it_is_about() {
         (&ours[0]["stream"], &ours[0]["reason"]),
         (&STREAM.into(), &"ok".into())
     );
+}
+
+#[tokio::test]
+async fn what_packagers_lease_is_counted_for_each_of_them_and_stream() {
+    let mut serve = Serve::start("\"never\"", "").await;
+    let packager = |name: &str| {
+        let file = serve.credential(name, "test/**", &[]);
+        let key = std::fs::read_to_string(file).unwrap();
+        serve.stranger().with(key.trim())
+    };
+    let (one, two) = (packager("one"), packager("two"));
+    for (who, stream) in [(&one, "a"), (&one, "a"), (&one, "b"), (&two, "a")] {
+        let path = format!("/v1/streams/test/{stream}/schedule");
+        who.get(&path).await.expect(200);
+    }
+    serve.pause().await;
+    whole(&serve);
+    let (listed, _) = audit(&serve.config(), &["ls", "--kind", "delivered"]);
+    // A minute may have ended in between.
+    let mut counts = std::collections::BTreeMap::new();
+    for row in listed.as_array().unwrap() {
+        assert_eq!(
+            (&row["action"], &row["kid"]),
+            (&"lease".into(), &Value::Null)
+        );
+        let of = ["viewer", "stream"].map(|name| row[name].as_str().unwrap());
+        *counts.entry(of).or_insert(0) += row["count"].as_i64().unwrap();
+    }
+    let counts: Vec<_> = counts.into_iter().collect();
+    let expected = [
+        (["one", "test/a"], 2),
+        (["one", "test/b"], 1),
+        (["two", "test/a"], 1),
+    ];
+    assert_eq!(counts, expected, "{listed}");
 }
 
 #[tokio::test]

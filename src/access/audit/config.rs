@@ -22,8 +22,8 @@ pub struct AuditConfig {
     /// How long rows are kept, at least a day. Default `"90days"`.
     #[serde(deserialize_with = "retention")]
     pub retention: Text<humantime::Duration>,
-    /// Whether keys that are handed out are written down, a row for each session, key and minute.
-    /// Refusals and changes always are. Default true.
+    /// Whether keys that are handed out are written down, a row for each session, key and minute, and
+    /// for each packager, stream and minute. Refusals and changes always are. Default true.
     pub deliveries: bool,
 }
 

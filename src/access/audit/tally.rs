@@ -1,6 +1,7 @@
-//! Deliveries of the running minute, one count for each session and key.
+//! Deliveries and leases of the running minute, one count for each session and key, and for each
+//! packager and stream.
 //!
-//! A delivery that is counted already allocates nothing and takes one lock of sixteen, which one
+//! What is counted already allocates nothing and takes one lock of sixteen, which one
 //! session's requests alone share. Must not know: the queue.
 
 use std::collections::HashMap;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::entry::{Kind, Ruling};
-use crate::domain::{Kid, Timestamp};
+use crate::domain::{Principal, StreamId, Timestamp};
 use crate::store::AuditEntry;
 
 /// How long deliveries are counted together, in milliseconds.
@@ -43,19 +44,27 @@ impl Tallies {
     /// Counts one more. `false`: it is the first of its kind, and there was no room for it.
     pub(super) fn count(
         &self,
-        kid: Kid,
         ruling: &Ruling<'_>,
         now: Timestamp,
         has_room: impl FnOnce() -> bool,
     ) -> bool {
-        let session = ruling.who.map_or("", |principal| &principal.session);
+        let who = ruling.who.map_or(["", ""], named);
         let minute = now.millis().div_euclid(MINUTE);
-        let mut shard = self.shard(session);
+        let mut shard = self.shard(who);
         let Shard { counts, key } = &mut *shard;
         key.clear();
-        key.extend_from_slice(kid.as_bytes());
         key.extend_from_slice(&minute.to_be_bytes());
-        key.extend_from_slice(session.as_bytes());
+        match (ruling.kid, ruling.stream) {
+            (Some(kid), _) => key.extend_from_slice(kid.as_bytes()),
+            (None, stream) => {
+                key.extend_from_slice(stream.map_or("", StreamId::as_str).as_bytes());
+                key.push(0); // no stream's name has it
+            }
+        }
+        for part in who {
+            key.extend_from_slice(part.as_bytes());
+            key.push(0);
+        }
         if let Some(entry) = counts.get_mut(key.as_slice()) {
             entry.count = entry.count.saturating_add(1);
             return true;
@@ -63,8 +72,7 @@ impl Tallies {
         if !has_room() {
             return false;
         }
-        let kid = Some(kid);
-        let entry = Ruling { kid, ..*ruling }.entry(Kind::Delivered, now);
+        let entry = ruling.entry(Kind::Delivered, now);
         counts.insert(key.as_slice().into(), entry);
         true
     }
@@ -91,11 +99,20 @@ impl Tallies {
         taken
     }
 
-    fn shard(&self, session: &str) -> MutexGuard<'_, Shard> {
-        let sum = session.bytes().fold(0_usize, |sum, byte| {
+    fn shard(&self, who: [&str; 2]) -> MutexGuard<'_, Shard> {
+        let bytes = who.iter().flat_map(|part| part.bytes());
+        let sum = bytes.fold(0_usize, |sum, byte| {
             sum.wrapping_mul(31).wrapping_add(byte.into())
         });
         lock(&self.shards[sum % SHARDS])
+    }
+}
+
+/// A viewer's session, or a packager by its scheme and name.
+fn named(who: &Principal) -> [&str; 2] {
+    match who.session.as_str() {
+        "" => [&who.scheme, &who.subject],
+        session => ["", session],
     }
 }
 

@@ -94,11 +94,17 @@ impl Trail {
 
     /// Counts a key that is about to be handed out.
     pub fn delivered(&self, kid: Kid, ruling: &Ruling<'_>) -> Result<(), Overflow> {
+        let kid = Some(kid);
+        self.leased(&Ruling { kid, ..*ruling })
+    }
+
+    /// Counts a lease of a stream's keys that is about to be handed out.
+    pub fn leased(&self, ruling: &Ruling<'_>) -> Result<(), Overflow> {
         if !self.counts_deliveries {
             return Ok(());
         }
         let now = self.clock.now();
-        match self.tallies.count(kid, ruling, now, || self.takes(0)) {
+        match self.tallies.count(ruling, now, || self.takes(0)) {
             true => Ok(()),
             false if self.on_overflow == OnOverflow::Refuse => Err(Overflow),
             false => {
