@@ -3,6 +3,7 @@
 //! Must not know: what binds rows.
 
 mod explained;
+mod full_disk;
 mod overflow;
 mod reading;
 mod tampering;
