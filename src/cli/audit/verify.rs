@@ -81,7 +81,9 @@ fn show(report: &AuditReport, place: &str) {
 fn state(chain: &AuditChain) -> String {
     match chain.ended {
         true => format!("ended well at {}", chain.at),
-        false => "without a final head: its server runs, or was killed".to_owned(),
+        false => {
+            "without a final head: its server runs or was killed, or it is the commands'".to_owned()
+        }
     }
 }
 
