@@ -1,34 +1,25 @@
-//! What viewers ask of the gate: a key, a playlist, a session.
+//! What viewers ask of the gate: a key, a playlist; in `sessions`, a session.
 //!
 //! Must not know: HTTP, or a content key.
+
+mod sessions;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::caller::{Caller, Vouchers, request, vouchers};
+use super::caller::{Caller, Vouchers, vouchers};
 use super::{Gate, Seal};
 use crate::access::credential::Credential;
 use crate::access::entitlement::{Entitled, Question};
 use crate::access::grant::end_of;
 use crate::access::live::{Facts, SessionRules};
-use crate::access::permit::{Act, Admitted, Deliver, Permit, Play, Viewing};
+use crate::access::permit::{Act, Deliver, Permit, Play, Viewing};
 use crate::access::policy::{BindIp, Policy};
-use crate::access::revoke::{self, Revocation, RevokeError};
-use crate::access::scheme::LongLived;
-use crate::access::session::{Begun, Cookie};
-use crate::domain::{Denied, KeyFacts, Principal, PrincipalKind, Revoked, StreamId, Timestamp};
-use crate::store::ITS_VIEWER;
+use crate::domain::{Denied, KeyFacts, Principal, PrincipalKind, StreamId, Timestamp};
 
 /// How long the grants of a credential without an end last at least. Their text changes as often.
 const ENDLESS_GRANT: Duration = Duration::from_secs(24 * 3600);
-
-/// A cookie holds so much and no more.
-const TOO_MANY_STREAMS: Denied =
-    Denied::NotAccepted("its streams are too many for a cookie: name one");
-
-/// What we wrote ourselves is never exchanged for anything wider.
-const NOT_A_TOKEN: Denied = Denied::NotAccepted("a session begins with a viewer's own token");
 
 impl Gate {
     /// Leave to hand out a key; `key` is `None` if no key has the kid asked for.
@@ -97,124 +88,6 @@ impl Gate {
         }
         let (who, policy) = self.decide(caller, &good, (shown, stream))?;
         self.entitled(who, policy, stream, shown.ip).await.map(drop)
-    }
-
-    /// Exchanges a viewer's token for a session: of one stream alone, which a scheme that signs parts
-    /// of the request needs, or of all that the token opens.
-    ///
-    /// What we wrote ourselves is not exchanged: neither a grant nor a session begins another.
-    pub async fn begin_session(
-        &self,
-        caller: &Caller,
-        shown: &Credential<'_>,
-        stream: Option<&StreamId>,
-    ) -> Result<Begun, Denied> {
-        let (now, vouchers) = (self.clock.now(), self.vouchers(caller, shown, stream));
-        let covers = |who: &Principal| stream.is_none_or(|stream| who.covers(stream));
-        let is_own = |who: &Principal| who.kind == PrincipalKind::Viewer && who.kid.is_none();
-        let mut good = self.good::<Play>(caller, &vouchers, covers)?;
-        good.retain(|who| is_own(who));
-        let Some(&first) = good.first() else {
-            return Err(NOT_A_TOKEN);
-        };
-        // A token for one stream begins a session for that: its policy is asked now.
-        let only = only_stream(first);
-        let stream = stream.or(only.as_ref());
-        let (who, also) = match stream {
-            None => (first, Vec::new()),
-            Some(stream) => {
-                let (who, policy) = self.decide(caller, &good, (shown, stream))?;
-                self.entitled(who, policy, stream, shown.ip).await?;
-                (
-                    who,
-                    good.iter().map(|who| Arc::clone(&who.scheme)).collect(),
-                )
-            }
-        };
-        self.uses.spend(who).await?;
-        let address = shown.ip.filter(|_| caller.rules.policies.bind_any());
-        let source = (now, &*self.entropy);
-        let begun = self
-            .ours
-            .sessions
-            .begin((who, also), stream, address, source);
-        let mut begun = begun.map_err(|_| TOO_MANY_STREAMS)?;
-        begun.hdntl = stream.and_then(|stream| self.long_lived(who, (shown, stream)));
-        Ok(begun)
-    }
-
-    /// The long-lived token that the short one behind a permit is exchanged for, where it is of an
-    /// EdgeAuth instance that makes such.
-    pub fn long_lived_of(
-        &self,
-        permit: &Permit<Play>,
-        shown: &Credential<'_>,
-    ) -> Option<LongLived> {
-        self.long_lived(permit.principal(), (shown, permit.stream()))
-    }
-
-    fn long_lived(
-        &self,
-        who: &Principal,
-        (shown, stream): (&Credential<'_>, &StreamId),
-    ) -> Option<LongLived> {
-        let request = request(shown, Some(stream));
-        let rules = self.rules.get();
-        let most = rules.policies.of(stream).max_life();
-        let terms = (self.clock.now(), most);
-        rules.schemes.exchange(&request, who, terms)
-    }
-
-    /// The attributes of our cookies.
-    pub fn cookie(&self) -> &Cookie {
-        self.ours.sessions.cookie()
-    }
-
-    /// The session that the request belongs to, by its cookie; `None` if it shows none that stands.
-    pub fn session_of(&self, caller: &Caller) -> Option<Admitted> {
-        let is_session = |who: &&Arc<Principal>| who.kind == PrincipalKind::Session;
-        let mut sessions = caller.tokens.iter().filter(is_session);
-        let found = sessions.find(|who| self.able::<Play>(who).is_ok())?;
-        Some(Admitted::new(Seal(()), Arc::clone(found)))
-    }
-
-    /// The request's session for as long again. `None` if it has none that may be renewed.
-    pub async fn renew_session(
-        &self,
-        caller: &Caller,
-        shown: &Credential<'_>,
-    ) -> Result<Option<Begun>, Denied> {
-        let Some(session) = self.session_of(caller) else {
-            return Ok(None);
-        };
-        let now = self.clock.now();
-        let is_its = |text: &str| {
-            let who = self.ours.sessions.principal(text);
-            who.is_ok_and(|who| who == *session.principal())
-        };
-        let mut texts = shown.presented();
-        let text = texts.find(|token| is_its(token.text.expose()));
-        let renewed = text.and_then(|token| self.ours.sessions.renew(token.text.expose(), now));
-        renewed.transpose().map_err(|_| TOO_MANY_STREAMS)
-    }
-
-    /// Ends the session for good, on every server, with the grants made of it.
-    pub async fn end_session(&self, session: &Admitted) -> Result<(), RevokeError> {
-        let (who, now) = (session.principal(), self.clock.now());
-        let revocation = Revocation {
-            revoked: Revoked::Session(who.session.clone()),
-            scheme: Some(who.scheme.to_string()),
-            until: Some(self.ours.sessions.latest_end(now)),
-            note: "ended by its viewer".to_owned(),
-        };
-        let (clock, entropy) = (&*self.clock, &*self.entropy);
-        let store = self.revocations.store();
-        revoke::write(store, revocation, ITS_VIEWER, clock, entropy).await?;
-        self.revocations.read().await?;
-        if let Err(denied) = self.live.end(&who.scheme, &who.session).await {
-            tracing::warn!(%denied, "the session has ended, and keeps its slot for its lease");
-        }
-        Ok(())
     }
 
     /// Of the good tokens, the one that the stream's policy takes, and that policy.
@@ -304,14 +177,6 @@ impl Gate {
 
 pub(super) fn opens(who: &Principal, key: &KeyFacts) -> bool {
     who.covers(&key.stream) && who.kid.is_none_or(|kid| kid == key.kid)
-}
-
-/// The one stream that a token names.
-fn only_stream(who: &Principal) -> Option<StreamId> {
-    match who.streams.as_slice() {
-        [one] => one.as_str().parse().ok(),
-        _ => None,
-    }
 }
 
 /// A grant ends with the credential behind it.
