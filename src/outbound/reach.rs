@@ -103,6 +103,7 @@ fn ground_v4(address: Ipv4Addr) -> Ground {
 /// IANA's registry of special-purpose IPv6 addresses.
 fn ground_v6(address: Ipv6Addr) -> Ground {
     match address.segments() {
+        [0x64, 0xff9b, 1, ..] => ground_of_local_nat64(address),
         [0, 0, 0, 0, 0, 0, ..] | [0xfe80..=0xfebf, ..] | [0xff00..=0xffff, ..] => Ground::Never,
         [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Ground::Private,
         [0x2001, 0xdb8, ..] | [0x2001, 0..=0x1ff, ..] | [0x3fff, 0..=0xfff, ..] => Ground::Private,
@@ -111,21 +112,35 @@ fn ground_v6(address: Ipv6Addr) -> Ground {
     }
 }
 
-/// An IPv4 address inside an IPv6 one is what a gateway connects to: mapped, NAT64 (RFC 6052,
-/// RFC 8215) and 6to4 (RFC 3056).
+/// An IPv4 address inside an IPv6 one is what a gateway connects to: mapped, NAT64 (RFC 6052) and 6to4
+/// (RFC 3056).
 fn meant(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address.to_canonical() else {
         return address.to_canonical();
     };
     let inner = match v6.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low] => {
-            Some((high, low))
-        }
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some((high, low)),
         [0x2002, high, low, ..] => Some((high, low)),
         _ => None,
     };
     let v4 = |(high, low): (u16, u16)| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     inner.map_or(IpAddr::V6(v6), |pair| IpAddr::V4(v4(pair)))
+}
+
+/// Where an address of a network's own NAT64 lies (RFC 8215). Which of its bits are the IPv4 address, that
+/// network knows (RFC 6052 §2.2): inside it is in any case, and never if they may be one that tells
+/// credentials.
+fn ground_of_local_nat64(address: Ipv6Addr) -> Ground {
+    let [.., a, b, _, c, d, e, f, g, h, i] = address.octets();
+    let inner = [[a, b, c, d], [b, c, d, e], [c, d, e, f], [f, g, h, i]];
+    let tells = |octets: [u8; 4]| {
+        let inner = Ipv4Addr::from(octets);
+        inner.is_link_local() || METADATA.contains(&IpAddr::V4(inner))
+    };
+    match inner.into_iter().any(tells) {
+        true => Ground::Never,
+        false => Ground::Private,
+    }
 }
 
 #[cfg(test)]
@@ -155,6 +170,15 @@ mod tests {
             ("::ffff:169.254.169.254", Never),
             ("64:ff9b::a9fe:a9fe", Never),
             ("64:ff9b:1::a9fe:a9fe", Never),
+            ("64:ff9b:1:a9fe:a9:fe00::", Never),
+            ("64:ff9b:1:a9:fe:a9fe::", Never),
+            ("64:ff9b:1:0:a9:fea9:fe00:0", Never),
+            ("64:ff9b:1::6464:64c8", Never),
+            ("64:ff9b:1::101:101", Private),
+            ("64:ff9b:1:101:1:100::", Private),
+            ("64:ff9b:1::7f00:1", Private),
+            ("64:ff9b:1::", Private),
+            ("64:ff9b:1:ffff:ffff:ffff:ffff:ffff", Private),
             ("2002:a9fe:a9fe::1", Never),
             ("100.100.100.200", Never),
             ("168.63.129.16", Never),
@@ -202,6 +226,9 @@ mod tests {
             ("evil.example", "::ffff:10.1.2.3", true),
             ("evil.example", "10.2.2.3", false),
             ("evil.example", "1.1.1.1", true),
+            ("evil.example", "64:ff9b:1::101:101", false),
+            ("evil.example", "64:ff9b:1::a01:203", false),
+            ("login.example", "64:ff9b:1::101:101", true),
             ("127.0.0.1", "127.0.0.1", true),
             ("127.0.0.2", "127.0.0.2", false),
             ("::1", "::1", true),
