@@ -179,3 +179,38 @@ fn certificates_are_looked_into() {
         assert!(!is_good && said.contains(word), "{word}: {said}");
     }
 }
+
+#[test]
+fn a_secret_that_goes_on_over_lines_is_not_told_with_the_fault_in_it() {
+    let (_serve, config, text) = good();
+    const FIRST: &str = "[schemes.one]\nkind = \"securetoken\"\n";
+    for (wrong, place) in [
+        ("secrets = [\n \"fake-1\",\n fake-2,\n]", 5),
+        ("secrets = [\n \"fake-1\",\n 4711,\n]", 3),
+        ("secrets = [\n \"fake-1\"\n \"fake-2\"]", 5),
+        ("secrets = [\n [\n [\"fake-1\"]]]", 3),
+        ("secrets = \"\"\"\nZmFrZS0x=\nfake-2\n\"\"\"", 3),
+        ("secrets = [\n'''\nfake = \"1\"\n''',\n\"fake-2\\q\"]", 7),
+        ("secrets =\nfake-1", 3),
+        ("fake-1", 3),
+        ("ZmFrZS0x==", 3),
+        ("\"fake-1\" = \"fake-2", 3),
+        ("fake-1 = = 1", 3),
+    ] {
+        std::fs::write(&config, format!("{FIRST}{wrong}\n{text}")).unwrap();
+        let output = check(&config);
+        let said = said(&output);
+        assert!(!output.status.success(), "{wrong}");
+        for told in ["fake", "ZmFr", "4711"] {
+            assert!(!said.contains(told), "{wrong}: {said}");
+        }
+        assert!(said.contains(&format!(":{place}:")), "{wrong}: {said}");
+    }
+    // Of a setting of its own the line is told.
+    std::fs::write(&config, format!("{FIRST}  prefixx = \"p\"\n{text}")).unwrap();
+    let told = said(&check(&config));
+    assert!(
+        told.contains("| ") && told.contains("prefixx = \"p\""),
+        "{told}"
+    );
+}

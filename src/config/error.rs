@@ -61,8 +61,7 @@ impl Source {
         });
         // A message may quote the value, but of an unknown field it quotes the name.
         let quotes_value = !what.starts_with("unknown field");
-        let holds_secret = |at| is_secret(locate::line_text(&self.text, at));
-        if quotes_value && location.is_some_and(holds_secret) {
+        if quotes_value && location.is_some_and(|at| may_hold_secret(&self.text, at)) {
             "a secret has the wrong form: it is text in quotes".clone_into(&mut what);
         }
         let fix = fix_for(&what);
@@ -105,14 +104,30 @@ impl Source {
     }
 }
 
-/// The line with its number, unless it may hold a secret.
+/// The line with its number, unless it may hold a secret: what does not look like a setting may be one.
 fn excerpt(text: &str, at: Location) -> String {
     let line = locate::line_text(text, at);
-    if is_secret(line) || is_of_secrets(line) {
-        String::new()
-    } else {
+    let is_whole = locate::beginning(text, at.line) == at.line;
+    if is_whole && is_setting(line) && !may_hold_secret(text, at) {
         format!("  {} | {line}\n", at.line)
+    } else {
+        String::new()
     }
+}
+
+/// Whether the setting that the place is part of may hold a secret, up to there.
+fn may_hold_secret(text: &str, at: Location) -> bool {
+    let first = locate::beginning(text, at.line);
+    let mut lines = text.lines().skip(first - 1).take(at.line + 1 - first);
+    lines.any(|line| is_secret(line) || is_of_secrets(line))
+}
+
+/// The head of a table, or a bare key with something for a value; `c2VjcmV0==` is neither.
+fn is_setting(line: &str) -> bool {
+    let (name, value) = line.split_once('=').unwrap_or_default();
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "_-. ".contains(c);
+    let has_value = !value.trim().is_empty() && !value.starts_with('=');
+    line.starts_with('[') || (has_value && name.chars().all(is_bare))
 }
 
 /// Also a misspelt `secrett`, a table written in one line, and a URL with a password.

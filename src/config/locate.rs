@@ -50,9 +50,96 @@ pub(super) fn line_text(text: &str, location: Location) -> &str {
         .trim_end()
 }
 
+/// The line on which the setting begins that `line` is part of: it may go on over many, in brackets or in
+/// a text.
+pub(super) fn beginning(text: &str, line: usize) -> usize {
+    let (mut open, mut first) = (Open::default(), 1);
+    for (at, text) in text.lines().enumerate().take(line) {
+        if open.is_nothing() {
+            first = at + 1;
+        }
+        open.read(text);
+    }
+    first
+}
+
+/// What is open at the end of a line.
+#[derive(Default)]
+struct Open {
+    brackets: usize,
+    /// The quotes that end a text of several lines.
+    text: Option<&'static str>,
+}
+
+impl Open {
+    fn is_nothing(&self) -> bool {
+        self.brackets == 0 && self.text.is_none()
+    }
+
+    fn read(&mut self, line: &str) {
+        let mut rest = line;
+        loop {
+            if let Some(quotes) = self.text {
+                let Some(after) = after_text(rest, quotes) else {
+                    self.text = Some(quotes).filter(|quotes| quotes.len() > 1);
+                    return;
+                };
+                (rest, self.text) = (after, None);
+            }
+            let Some(at) = rest.find(['#', '[', ']', '{', '}', '"', '\'']) else {
+                return;
+            };
+            let found = &rest[at..];
+            let quotes = ["\"\"\"", "'''", "\"", "'"];
+            self.text = quotes.into_iter().find(|quotes| found.starts_with(quotes));
+            match found.as_bytes()[0] {
+                b'#' => return,
+                b'[' | b'{' => self.brackets += 1,
+                b']' | b'}' => self.brackets = self.brackets.saturating_sub(1),
+                _ => {}
+            }
+            rest = &found[self.text.map_or(1, str::len)..];
+        }
+    }
+}
+
+/// What follows the end of a text, if it ends on this line.
+fn after_text<'t>(line: &'t str, quotes: &str) -> Option<&'t str> {
+    let mut from = 0;
+    loop {
+        let end = from + line[from..].find(quotes)?;
+        let backslash = line[from..end].find('\\').map(|at| from + at);
+        match backslash.filter(|_| quotes.starts_with('"')) {
+            None => return Some(&line[end + quotes.len()..]),
+            // It and the next one are a character of the text.
+            Some(at) => from = at + 1 + line[at + 1..].chars().next()?.len_utf8(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_setting_begins_where_no_bracket_and_no_text_is_open() {
+        let text = r#"a = 1 # [ {
+b = [ # ]
+  "]", "\\", "\"]",
+  '\', { c = "}" },
+]
+d = """
+e = [
+""" + """"""
+f = 'x"'
+[g]
+h = "unclosed [
+i = { j = [
+k = 1
+"#;
+        let begun: Vec<usize> = (1..=13).map(|line| beginning(text, line)).collect();
+        assert_eq!(begun, [1, 2, 2, 2, 2, 6, 6, 6, 9, 10, 11, 12, 12]);
+    }
 
     #[test]
     fn offsets_and_values_are_found_by_line() {
