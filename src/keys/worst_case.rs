@@ -100,16 +100,13 @@ impl Keys {
     }
 }
 
-/// The worst case where these are refused: of the streams that they are known to watch, or of all.
+/// The worst case where these are refused: of the streams with keys that they are known to watch, which is
+/// one for each of their sessions, or of all where none is known.
 pub async fn worst_case(
     store: &Store,
     who: &Revoked,
     now: Timestamp,
 ) -> Result<WorstCase, KeysError> {
-    let watched = store.watched_by(who).await?;
-    let is_watched = |row: &StreamRow| {
-        watched.is_empty() || watched.iter().any(|one| one == row.stream.id.as_str())
-    };
     let (streams, airings) = (store.streams().await?, store.airings(None).await?);
     let news = store.freshness().stale_after();
     let of = |row: &StreamRow| {
@@ -117,8 +114,14 @@ pub async fn worst_case(
         let moment = Moment { now, news };
         moment.of_viewer(&row.stream.schedule, airing.unwrap_or_default())
     };
-    let known = streams.iter().filter(|row| row.issued && is_watched(row));
-    let cases = known.map(|row| of(row).at(&row.stream.id));
+    let mut on_air: Vec<&StreamRow> = streams.iter().filter(|row| row.issued).collect();
+    let watched = store.watched_by(who).await?;
+    let is_watched = |row: &&StreamRow| watched.iter().any(|one| one == row.stream.id.as_str());
+    // Of one that watches nothing with keys it is not known where its keys are from.
+    if on_air.iter().any(is_watched) {
+        on_air.retain(is_watched);
+    }
+    let cases = on_air.iter().map(|row| of(row).at(&row.stream.id));
     Ok(longest(cases).unwrap_or(WorstCase::nobodys(news)))
 }
 

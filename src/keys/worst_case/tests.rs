@@ -2,9 +2,12 @@
 //!
 //! Must not know: the store, beyond what a bench registers.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::domain::{Rotation, Timestamp};
 use crate::keys::testing::{Bench, NOON, every, segments};
+use crate::store::{SessionName, Sighting, Watching};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -198,4 +201,58 @@ async fn the_longest_of_all_streams_with_keys_counts() {
     );
     let nobodys = Kid::from_bytes([9; 16]);
     assert_eq!(worst_case_of_key(store, nobodys, NOON).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn of_somebody_who_watches_streams_with_keys_those_count_and_else_all_do() {
+    let bench = Bench::new().await;
+    let store = &bench.keys.store;
+    let streams = [10, 100, 600].map(|span| (format!("live/s{span}"), every(span)));
+    for (name, rule) in streams {
+        let stream = bench.register(&name, rule).await;
+        bench.lease(&stream, 0, 1).await;
+    }
+    bench.register("live/idle", Rotation::Never).await;
+    let watch = async |session: &str, stream: &str| {
+        let (scheme, subject) = ("viewers".into(), "alice".to_owned());
+        let session = session.to_owned();
+        let name = SessionName {
+            scheme,
+            subject,
+            session,
+        };
+        let at = Arc::new(Watching {
+            stream: stream.parse().unwrap(),
+            address: None,
+            device: 0,
+        });
+        let sighting = Sighting {
+            name: &name,
+            at,
+            home: None,
+            started: NOON,
+            seen: NOON,
+        };
+        store.note_sessions(&[sighting]).await.unwrap();
+    };
+    let longest = async |who: Revoked| {
+        let case = worst_case(store, &who, NOON).await.unwrap();
+        case.stream.unwrap().to_string()
+    };
+    let alice = || Revoked::Viewer("alice".to_owned());
+    assert_eq!(longest(alice()).await, "live/s600", "nothing is known");
+    watch("one", "live/idle").await;
+    assert_eq!(longest(alice()).await, "live/s600", "it has no key");
+    watch("two", "live/s10").await;
+    assert_eq!(longest(alice()).await, "live/s10");
+    watch("three", "live/s100").await;
+    assert_eq!(
+        longest(alice()).await,
+        "live/s100",
+        "of several the longest"
+    );
+    assert_eq!(
+        longest(Revoked::Session("two".to_owned())).await,
+        "live/s10"
+    );
 }
