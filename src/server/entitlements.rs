@@ -2,17 +2,15 @@
 //!
 //! Must not know: how a row is judged, or who else must hear of it.
 
-use std::num::NonZeroU32;
-
-use actix_web::web::{Data, Payload, Query};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 
 use super::audit;
 use super::body::{bytes, json};
 use super::error::{Code, Failure};
 use super::guard::Guarded;
+use super::query::Parameters;
 use super::streams::unstored;
 use crate::access::audit::Affected;
 use crate::access::{Gate, RosterError, SIGNATURE_HEADER};
@@ -20,19 +18,6 @@ use crate::api::{EntitlementRequest, InvalidationRequest};
 
 /// What stands before a viewer's name, the one thing in our paths that may hold a slash, encoded.
 pub(super) const VIEWERS: &str = "/v1/entitlements/";
-/// Viewers on a page.
-const PAGE: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
-const LONGEST_PAGE: u32 = 1000;
-
-/// Which page.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    #[serde(default)]
-    after: String,
-    limit: Option<NonZeroU32>,
-}
-
 pub(super) async fn put(
     request: HttpRequest,
     who: Guarded,
@@ -65,13 +50,10 @@ pub(super) async fn list(
     gate: Data<Gate>,
 ) -> Result<HttpResponse, Failure> {
     let roster = gate.roster(&who)?;
-    let page = Query::<Page>::from_query(request.query_string());
-    let page = page.map_err(|error| Failure::bad_request(&error))?;
-    let most = page.limit.unwrap_or(PAGE);
-    if most.get() > LONGEST_PAGE {
-        return Err(Failure::bad_request(&"limit is at most 1000"));
-    }
-    let list = roster.after(&page.after, most).await?;
+    let asked = Parameters::of(request.query_string());
+    let after: Option<String> = asked.value("after")?;
+    let after = after.unwrap_or_default();
+    let list = roster.after(&after, asked.limit()?.into()).await?;
     Ok(unstored(&mut HttpResponse::Ok(), &list))
 }
 

@@ -7,15 +7,11 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::Failure;
 use super::guard::Guarded;
-use super::query::{Parameters, out_of_bounds};
+use super::query::Parameters;
 use super::streams::unstored;
 use crate::access::{Gate, Listing};
 use crate::api::{LiveSessions, StreamViewers, Viewers};
 use crate::domain::StreamPattern;
-
-/// Sessions of one answer, unless it is asked for fewer, or at most.
-const USUAL: usize = 100;
-const MOST: usize = 1_000;
 
 pub(super) async fn viewers(
     request: HttpRequest,
@@ -45,15 +41,11 @@ pub(super) async fn sessions(
 ) -> Result<HttpResponse, Failure> {
     let survey = gate.survey(&who)?;
     let asked = Parameters::of(request.query_string());
-    let limit = asked.value("limit")?.unwrap_or(USUAL);
-    if !(1..=MOST).contains(&limit) {
-        return Err(out_of_bounds("limit", 1, MOST));
-    }
     let listing = Listing {
         viewer: asked.value("viewer")?,
         streams: asked.value("stream")?,
         after: asked.value("after")?,
-        limit,
+        limit: asked.limit()?.get().into(),
     };
     let listed = gate.live().list(&survey, &listing).await;
     let listed = listed.ok_or_else(|| Failure::bad_request(&"after is no 'next' of ours"))?;

@@ -4,11 +4,17 @@
 //! Must not know: what a parameter means.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use actix_web::web::Query;
 
 use super::error::Failure;
+
+/// Rows of an answer that is a page of a list, unless another number is asked for.
+const USUAL: NonZeroU16 = NonZeroU16::MIN.saturating_add(99);
+/// At most.
+const MOST: u16 = 1_000;
 
 /// Names and values, decoded as forms are. A query that cannot be decoded has none.
 pub(super) struct Parameters(Vec<(String, String)>);
@@ -28,6 +34,15 @@ impl Parameters {
             || Failure::bad_request(&format_args!("query parameter '{name}' cannot be read"));
         text.parse().map(Some).map_err(|_| unreadable())
     }
+
+    /// How many rows are wanted: `limit`.
+    pub(super) fn limit(&self) -> Result<NonZeroU16, Failure> {
+        let Some(asked) = self.value("limit")? else {
+            return Ok(USUAL);
+        };
+        let limit = NonZeroU16::new(asked).filter(|limit| limit.get() <= MOST);
+        limit.ok_or_else(|| out_of_bounds("limit", 1, MOST))
+    }
 }
 
 /// The parameter has bounds, and lies outside.
@@ -39,4 +54,27 @@ pub(super) fn out_of_bounds(
     Failure::bad_request(&format_args!(
         "query parameter '{name}' is {least} to {most}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_bounds_and_a_credential_beside_it_is_left_alone() {
+        let limit = |query: &str| Parameters::of(query).limit().map(NonZeroU16::get).ok();
+        let cases = [
+            ("", Some(100)),
+            ("token=a%2Fb&limit=1", Some(1)),
+            ("limit=1000&hdnts=exp=1~hmac=0", Some(1000)),
+            ("limit=0", None),
+            ("limit=1001", None),
+            ("limit=65537", None),
+            ("limit=-1", None),
+            ("limit=", None),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(limit(query), expected, "{query}");
+        }
+    }
 }

@@ -3,18 +3,19 @@
 //!
 //! Must not know: how a credential is matched, or how the worst case is reckoned.
 
-use actix_web::web::{Data, Path, Payload, Query};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Deserialize;
 
 use super::audit;
 use super::body::json;
 use super::envelope::Surroundings;
 use super::error::{Code, Failure};
 use super::guard::Guarded;
+use super::query::Parameters;
+use super::revoke::withdraw;
 use super::streams::unstored;
 use crate::access::audit::Affected;
-use crate::access::{Gate, Revocation};
+use crate::access::{Gate, Revocation, RevocationRow};
 use crate::api::{
     RevocationList, RevocationReply, RevocationRequest, RevocationView, Text, Withdrawn,
 };
@@ -62,35 +63,11 @@ async fn revoke_key(
     kid: Kid,
     (gate, keys): (&Gate, &Keys),
 ) -> Result<RevocationReply, Failure> {
-    let facts = keys.locate(kid).await?;
-    let stream = facts.as_ref().map(|facts| facts.stream.clone());
-    audit::about(request, Affected::key(kid, stream));
-    let permit = gate.operate(who, facts.as_ref())?;
-    let missing = || Failure::new(Code::NotFound);
-    keys.revoke(&permit)
-        .await?
-        .then_some(())
-        .ok_or_else(missing)?;
+    withdraw(request, who, Some(kid), (gate, keys)).await?;
     let case = keys.worst_case_of_key(kid).await?;
-    Ok(case.ok_or_else(missing)?.reply(None))
+    let case = case.ok_or_else(|| Failure::new(Code::NotFound))?;
+    Ok(case.reply(None))
 }
-
-/// Which page of the list. Other names are left alone.
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    after: String,
-    #[serde(default = "usual_limit")]
-    limit: u16,
-}
-
-/// Rows of a page, unless another number is asked for.
-fn usual_limit() -> u16 {
-    100
-}
-
-/// The most rows of a page.
-const MOST: u16 = 1000;
 
 pub(super) async fn list(
     request: HttpRequest,
@@ -98,9 +75,10 @@ pub(super) async fn list(
     gate: Data<Gate>,
 ) -> Result<HttpResponse, Failure> {
     let permit = gate.oversee(&who)?;
-    let page = Query::<Page>::from_query(request.query_string());
-    let page = page.map_err(|error| Failure::bad_request(&error))?;
-    let rows = gate.revoked(&permit, &page.after, page.limit.min(MOST));
+    let asked = Parameters::of(request.query_string());
+    let after: Option<String> = asked.value("after")?;
+    let after = after.unwrap_or_default();
+    let rows = gate.revoked(&permit, &after, asked.limit()?.get());
     let rows = rows.await.map_err(|error| Failure::store(&error))?;
     let list = RevocationList {
         revocations: rows.into_iter().map(view).collect(),
@@ -108,7 +86,7 @@ pub(super) async fn list(
     Ok(unstored(&mut HttpResponse::Ok(), &list))
 }
 
-fn view(row: crate::access::RevocationRow) -> RevocationView {
+fn view(row: RevocationRow) -> RevocationView {
     let says = row.says;
     let mut view = RevocationView {
         id: row.id,

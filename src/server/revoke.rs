@@ -11,6 +11,7 @@ use super::error::{Code, Failure};
 use super::guard::Guarded;
 use crate::access::Gate;
 use crate::access::audit::Affected;
+use crate::domain::Kid;
 use crate::keys::Keys;
 
 pub(super) async fn revoke(
@@ -19,19 +20,26 @@ pub(super) async fn revoke(
     gate: Data<Gate>,
     keys: Data<Keys>,
 ) -> Result<HttpResponse, Failure> {
-    let facts = match kid_in(&request) {
+    withdraw(&request, &who, kid_in(&request), (&gate, &keys)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Withdraws a key; 404 where there is none, or the operator's credential is for other streams alone.
+pub(super) async fn withdraw(
+    request: &HttpRequest,
+    who: &Guarded,
+    kid: Option<Kid>,
+    (gate, keys): (&Gate, &Keys),
+) -> Result<(), Failure> {
+    let facts = match kid {
         Some(kid) => keys.locate(kid).await?,
         None => None,
     };
-    if let Some(facts) = &facts {
-        audit::about(
-            &request,
-            Affected::key(facts.kid, Some(facts.stream.clone())),
-        );
+    if let Some(kid) = kid {
+        let stream = facts.as_ref().map(|facts| facts.stream.clone());
+        audit::about(request, Affected::key(kid, stream));
     }
-    let permit = gate.operate(&who, facts.as_ref())?;
-    match keys.revoke(&permit).await? {
-        true => Ok(HttpResponse::NoContent().finish()),
-        false => Err(Failure::new(Code::NotFound)),
-    }
+    let permit = gate.operate(who, facts.as_ref())?;
+    let is_there = keys.revoke(&permit).await?;
+    is_there.then_some(()).ok_or(Failure::new(Code::NotFound))
 }

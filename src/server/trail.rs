@@ -2,74 +2,39 @@
 //!
 //! Must not know: who may see which row, or what is found out.
 
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Deserialize;
 
 use super::envelope::Surroundings;
 use super::error::{Code, Failure};
 use super::guard::Guarded;
+use super::query::Parameters;
 use super::streams::unstored;
 use crate::access::Gate;
 use crate::access::audit::{AuditCursor, AuditFilter, SearchError};
 use crate::access::check::Finding;
-use crate::api::{
-    AuditList, AuditView, DifferenceView, ExplanationView, HintView, Text, TriedView,
-};
+use crate::api::{AuditList, AuditView, DifferenceView, ExplanationView, HintView, TriedView};
 use crate::domain::Timestamp;
-
-/// The most rows of one answer.
-const MOST: usize = 1000;
-
-/// What rows are wanted.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Wanted {
-    stream: String,
-    viewer: String,
-    session: String,
-    kind: String,
-    since: Option<Text<Timestamp>>,
-    until: Option<Text<Timestamp>>,
-    after: Option<Text<AuditCursor>>,
-    limit: usize,
-}
-
-impl Default for Wanted {
-    fn default() -> Self {
-        Self {
-            stream: String::new(),
-            viewer: String::new(),
-            session: String::new(),
-            kind: String::new(),
-            since: None,
-            until: None,
-            after: None,
-            limit: 100,
-        }
-    }
-}
 
 pub(super) async fn list(
     request: HttpRequest,
     who: Guarded,
     gate: Data<Gate>,
 ) -> Result<HttpResponse, Failure> {
-    let wanted = Query::<Wanted>::from_query(request.query_string());
-    let wanted = wanted
-        .map_err(|error| Failure::bad_request(&error))?
-        .into_inner();
-    let limit = wanted.limit.clamp(1, MOST);
-    let after = wanted.after.map_or(AuditCursor::NEWEST, |after| after.0);
+    let asked = Parameters::of(request.query_string());
+    let text = |name| Ok::<_, Failure>(asked.value::<String>(name)?.unwrap_or_default());
+    let moment = |name| Ok::<_, Failure>(asked.value::<Timestamp>(name)?.map(Timestamp::millis));
     let any = AuditFilter::default();
     let filter = AuditFilter {
-        stream: wanted.stream,
-        viewer: wanted.viewer,
-        session: wanted.session,
-        kind: wanted.kind,
-        since: wanted.since.map_or(any.since, |since| since.0.millis()),
-        until: wanted.until.map_or(any.until, |until| until.0.millis()),
+        stream: text("stream")?,
+        viewer: text("viewer")?,
+        session: text("session")?,
+        kind: text("kind")?,
+        since: moment("since")?.unwrap_or(any.since),
+        until: moment("until")?.unwrap_or(any.until),
     };
+    let after = asked.value("after")?.unwrap_or(AuditCursor::NEWEST);
+    let limit = asked.limit()?.get().into();
     let page = gate.search_audit(&who, &filter, after, limit).await?;
     let list = AuditList {
         rows: page.rows.into_iter().map(AuditView::from).collect(),
