@@ -2,6 +2,7 @@
 //!
 //! Must not know: how a row is kept, or what decides.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::dev::ServiceResponse;
@@ -41,8 +42,12 @@ pub(super) fn admit(request: &HttpRequest) -> Result<(), Overflow> {
     around.map_or(Ok(()), |around| around.trail.admit())
 }
 
-/// A key is about to be handed out.
-pub(super) fn delivered(request: &HttpRequest, permit: &Permit<Deliver>) -> Result<(), Overflow> {
+/// A key is about to be handed out to a client at this address.
+pub(super) fn delivered(
+    request: &HttpRequest,
+    permit: &Permit<Deliver>,
+    ip: Option<IpAddr>,
+) -> Result<(), Overflow> {
     let Some(around) = request.app_data::<Data<Surroundings>>() else {
         return Ok(());
     };
@@ -51,7 +56,7 @@ pub(super) fn delivered(request: &HttpRequest, permit: &Permit<Deliver>) -> Resu
         reason: "ok",
         who: Some(permit.principal()),
         stream: Some(permit.stream()),
-        ip: client_address(request),
+        ip,
         ..Ruling::default()
     };
     around.trail.delivered(permit.kid(), &ruling)

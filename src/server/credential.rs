@@ -2,6 +2,8 @@
 //!
 //! Nothing is judged here. Must not know: schemes, or what is valid.
 
+use std::net::IpAddr;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::uri::Authority;
@@ -18,6 +20,11 @@ impl Headers for HeaderMap {
 
 /// Everything that a scheme may look at.
 pub(super) fn presented(request: &HttpRequest) -> Credential<'_> {
+    presented_from(request, client_address(request))
+}
+
+/// As [`presented`], of a client whose address is known already.
+pub(super) fn presented_from(request: &HttpRequest, ip: Option<IpAddr>) -> Credential<'_> {
     Credential {
         headers: request.headers(),
         query: request.query_string(),
@@ -29,7 +36,7 @@ pub(super) fn presented(request: &HttpRequest) -> Credential<'_> {
         },
         // The only protocol that our listeners agree on, or speak without an agreement.
         alpn: Some("http/1.1"),
-        ip: client_address(request),
+        ip,
         certificate: request.conn_data::<Shown>().map(|shown| &shown.certificate),
     }
 }

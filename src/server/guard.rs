@@ -3,6 +3,7 @@
 //! Both are made from the request's head alone; no byte of a body is read before. Must not know:
 //! what is presented, or how the gate decides.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -12,8 +13,9 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 
 use super::audit;
-use super::credential::presented;
+use super::credential::{presented, presented_from};
 use super::error::{Code, Failure};
+use super::proxy::client_address;
 use crate::access::{Act, Admitted, Caller, Credential, Gate, Permit, StreamAction};
 use crate::domain::{Denied, StreamId};
 
@@ -23,6 +25,7 @@ pub(super) struct Guarded(Admitted);
 /// A viewer's request of which something verifies, or may once it is known what is asked for.
 pub(super) struct Viewing {
     request: HttpRequest,
+    ip: Option<IpAddr>,
     caller: Caller,
 }
 
@@ -40,7 +43,12 @@ impl Viewing {
 
     /// What was presented.
     pub(super) fn shown(&self) -> Credential<'_> {
-        presented(&self.request)
+        presented_from(&self.request, self.ip)
+    }
+
+    /// The client's address, if it is known.
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        self.ip
     }
 }
 
@@ -81,8 +89,14 @@ impl FromRequest for Viewing {
         let request = request.clone();
         async move {
             audit::admit(&request)?;
-            let caller = gate(&request)?.hear(&presented(&request)).await?;
-            Ok(Self { request, caller })
+            let ip = client_address(&request);
+            let shown = presented_from(&request, ip);
+            let caller = gate(&request)?.hear(&shown).await?;
+            Ok(Self {
+                request,
+                ip,
+                caller,
+            })
         }
         .boxed_local()
     }
