@@ -86,7 +86,7 @@ pub(crate) fn viewer(serve: &Serve, claims: &Value) -> Actor {
 }
 
 /// A token of the servers' scheme `viewers`.
-fn token(claims: &Value) -> String {
+pub(crate) fn token(claims: &Value) -> String {
     signed(b"obviously-a-fake-secret-of-40-characters", claims)
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Must not know: what a session's text says.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::actor::{Actor, Answer};
 use crate::harness::binary::{mint, printed};
 use crate::harness::serve::Serve;
+use crate::revocation::token as viewer_token;
 
 const PAGE: &str = "https://player.example";
 const SESSIONS: &str = "/v1/sessions";
@@ -276,4 +277,57 @@ async fn a_short_edgeauth_token_is_exchanged_for_a_long_one() {
         .await
         .expect(200);
     assert!(again.json().get("hdntl").is_none(), "{}", again.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_begins_and_ends_sessions_in_a_loop_is_stopped_and_stops_nobody() {
+    let serve = Serve::start("\"never\"", "[sessions]\nlongest = \"5h\"").await;
+    let of = |subject: &str| {
+        serve
+            .stranger()
+            .with(&viewer_token(&json!({"sub": subject})))
+    };
+    let (alice, bob) = (of("alice"), of("bob"));
+    let own = serve.key_path("test/own").await;
+    let nobody = serve.stranger();
+    let end = async |viewer: &Actor| {
+        let begun = viewer.ask("POST", SESSIONS, None).await.expect(200);
+        let cookie = cookie(&begun, "hlskey_session");
+        let ended = from_page(&nobody, "DELETE", CURRENT, &cookie, PAGE).await;
+        (ended, cookie)
+    };
+    for _ in 0..100 {
+        let (ended, cookie) = end(&alice).await;
+        ended.expect(204);
+        with_cookie(&nobody, "GET", &own, &cookie).await.expect(403);
+    }
+    let (refused, cookie) = end(&alice).await;
+    let refused = refused.expect(429);
+    assert_eq!(refused.code(), "too_many");
+    assert!(refused.json()["detail"].as_str().unwrap().contains("wait"));
+    // It has not ended.
+    with_cookie(&nobody, "GET", &own, &cookie).await.expect(200);
+    end(&bob).await.0.expect(204);
+
+    let operator = serve.credential("operator", "**", &["operate"]);
+    let operator = std::fs::read_to_string(operator).unwrap();
+    let operator = serve.ops().with(operator.trim());
+    let revoked = operator
+        .ask("POST", "/v1/revocations", Some(r#"{"viewer":"alice"}"#))
+        .await;
+    revoked.expect(200);
+    with_cookie(&nobody, "GET", &own, &cookie).await.expect(403);
+    let list = operator.get("/v1/revocations?limit=1").await.expect(200);
+    let ended = &list.json()["revocations"][0];
+    let span = instant(text(ended, "until")) - instant(text(ended, "made"));
+    let bound = time::Duration::hours(5);
+    assert!(
+        span <= bound && span > bound - time::Duration::MINUTE,
+        "{ended}"
+    );
+}
+
+fn instant(text: &str) -> time::OffsetDateTime {
+    let form = &time::format_description::well_known::Rfc3339;
+    time::OffsetDateTime::parse(text, form).unwrap()
 }

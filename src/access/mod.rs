@@ -28,7 +28,7 @@ mod session;
 pub(crate) mod testing;
 mod uses;
 
-pub use crate::store::RevocationRow;
+pub use crate::store::{Maker, RevocationRow};
 pub use api_key::ApiKey;
 pub use certificate::{
     CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError,

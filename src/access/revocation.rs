@@ -1,7 +1,8 @@
 //! Which credentials are refused though they verify: the store's revocations, in memory.
 //!
-//! The whole list is read again whenever there are news of it, and swapped in. A request looks it up
-//! without a lock, I/O or allocation, and is told nothing when the news are too old to be trusted.
+//! One that is new is read and kept beside the list; the whole list is read again, and swapped in, when
+//! some are lifted or many are new. A request looks both up without a lock, I/O or allocation, and is told
+//! nothing when the news are too old to be trusted.
 //!
 //! Must not know: HTTP, keys, or who may revoke.
 
@@ -15,16 +16,27 @@ use tokio::sync::Mutex;
 use crate::domain::{Clock, Denied, Principal, PrincipalKind, Revoked, Timestamp};
 use crate::store::{Change, News, RevocationRow, Store, StoreError};
 
+/// Revocations that are kept beside the list, since they are newer.
+const MOST_RECENT: usize = 256;
+
 /// The revocations of the store. Until they are loaded, every viewer is [`Denied::Undecided`].
 pub(super) struct Revocations {
     store: Store,
     clock: Arc<dyn Clock>,
-    list: ArcSwapOption<List>,
-    /// Who asked for a reading, counted.
+    lists: ArcSwapOption<Lists>,
+    /// Who asked for a reading of all, counted.
     asked: AtomicU64,
-    /// How many had asked when the last reading began that was read to its end. Held by the one who
-    /// reads, so that an older list never takes a newer one's place.
-    served: Mutex<u64>,
+    /// Held by the one who reads, so that an older list never takes a newer one's place.
+    reading: Mutex<Reading>,
+}
+
+/// What was read.
+#[derive(Default)]
+struct Reading {
+    /// How many had asked when the last reading of all began that was read to its end.
+    served: u64,
+    /// What was read since then.
+    recent: Vec<RevocationRow>,
 }
 
 impl Revocations {
@@ -32,9 +44,9 @@ impl Revocations {
         Self {
             store,
             clock,
-            list: ArcSwapOption::empty(),
+            lists: ArcSwapOption::empty(),
             asked: AtomicU64::new(0),
-            served: Mutex::new(0),
+            reading: Mutex::default(),
         }
     }
 
@@ -54,10 +66,11 @@ impl Revocations {
         if !self.store.freshness().is_fresh(self.clock.steady()) {
             return Err(Denied::Undecided("revocations may have been missed"));
         }
-        let list = self.list.load();
-        let list = list.as_ref();
-        let list = list.ok_or(Denied::Undecided("revocations are not loaded"))?;
-        list.revoking(who, now)
+        let lists = self.lists.load();
+        let lists = lists.as_ref();
+        let lists = lists.ok_or(Denied::Undecided("revocations are not loaded"))?;
+        lists
+            .revoking(who, now)
             .map_or(Ok(()), |kind| Err(Denied::Revoked(kind)))
     }
 
@@ -68,25 +81,74 @@ impl Revocations {
 
     /// Does what the news call for.
     pub(super) async fn heed(&self, news: &News) -> Result<(), StoreError> {
-        match news {
-            News::Changes(changes) if !changes.contains(&Change::Revocations) => Ok(()),
-            _ => self.read().await,
+        let News::Changes(changes) = news else {
+            return self.read().await;
+        };
+        if changes.contains(&Change::Revocations) {
+            return self.read().await;
         }
+        let new = changes.iter().filter_map(|change| match change {
+            Change::Revoked(id) => Some(id.as_str()),
+            _ => None,
+        });
+        self.add(&new.collect::<Vec<_>>()).await
     }
 
     /// Reads the list as it is now or later: who waits for another's reading that began after it
     /// asked needs none of its own.
     pub(super) async fn read(&self) -> Result<(), StoreError> {
         let number = self.asked.fetch_add(1, Ordering::AcqRel);
-        let mut served = self.served.lock().await;
-        if *served > number {
+        let mut reading = self.reading.lock().await;
+        if reading.served > number {
             return Ok(());
         }
-        let asked = self.asked.load(Ordering::Acquire);
-        let list = List::new(self.store.revocations().await?);
-        self.list.store(Some(Arc::new(list)));
-        *served = asked;
+        self.read_all(&mut reading).await
+    }
+
+    /// Reads those of these ids, or all if they are many: what it costs does not grow with the list.
+    pub(super) async fn add(&self, ids: &[&str]) -> Result<(), StoreError> {
+        let mut reading = self.reading.lock().await;
+        let is_known = |id: &str| reading.recent.iter().any(|row| row.id == id);
+        let new: Vec<&str> = ids.iter().copied().filter(|id| !is_known(id)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let lists = self.lists.load_full();
+        let Some(lists) = lists.filter(|_| reading.recent.len() + new.len() <= MOST_RECENT) else {
+            return self.read_all(&mut reading).await;
+        };
+        let rows = self.store.revocations_of(&new).await?;
+        reading.recent.extend(rows);
+        self.lists.store(Some(Arc::new(Lists {
+            all: Arc::clone(&lists.all),
+            recent: List::new(reading.recent.iter().cloned()),
+        })));
         Ok(())
+    }
+
+    async fn read_all(&self, reading: &mut Reading) -> Result<(), StoreError> {
+        let asked = self.asked.load(Ordering::Acquire);
+        let all = List::new(self.store.revocations().await?);
+        self.lists.store(Some(Arc::new(Lists {
+            all: Arc::new(all),
+            recent: List::default(),
+        })));
+        (reading.served, reading.recent) = (asked, Vec::new());
+        Ok(())
+    }
+}
+
+/// The list as it was read, and what was read since.
+struct Lists {
+    all: Arc<List>,
+    recent: List,
+}
+
+impl Lists {
+    /// The kind of the revocation that `who` falls under.
+    fn revoking(&self, who: &Principal, now: Timestamp) -> Option<&'static str> {
+        let all = self.all.revoking(who, now);
+        all.or_else(|| self.recent.revoking(who, now))
     }
 }
 
@@ -106,7 +168,7 @@ struct Terms {
 }
 
 impl List {
-    fn new(rows: Vec<RevocationRow>) -> Self {
+    fn new(rows: impl IntoIterator<Item = RevocationRow>) -> Self {
         let mut list = Self::default();
         for row in rows {
             let terms = Terms {

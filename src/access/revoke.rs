@@ -5,7 +5,7 @@
 use super::Gate;
 use super::permit::{Oversee, Permit};
 use crate::domain::{Clock, Entropy, Revoked, Timestamp};
-use crate::store::{NewRevocation, RevocationRow, Revoking, Store, StoreError};
+use crate::store::{Maker, NewRevocation, RevocationRow, Revoking, Store, StoreError};
 
 /// Who or what is to be refused, on which terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub enum RevokeError {
     /// As many stand as may.
     #[error("too many revocations stand: lift some, or give them an end")]
     Full,
+    /// As many stand as one viewer may make by ending its sessions.
+    #[error(
+        "too many sessions of this viewer were ended that would still be good: wait until they are over"
+    )]
+    Spent,
     /// The store failed.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
@@ -40,17 +45,14 @@ impl Gate {
         revocation: Revocation,
         entropy: &dyn Entropy,
     ) -> Result<String, RevokeError> {
-        let (kind, maker) = (revocation.revoked.kind(), permit.subject());
-        let id = write(
+        let (kind, subject) = (revocation.revoked.kind(), permit.subject());
+        let (store, maker) = (
             self.revocations().store(),
-            revocation,
-            maker,
-            self.clock(),
-            entropy,
-        )
-        .await?;
-        self.revocations().read().await?;
-        tracing::info!(id, kind, subject = maker, "revoked");
+            Maker::Operator(subject.to_owned()),
+        );
+        let id = write(store, revocation, maker, self.clock(), entropy).await?;
+        self.revocations().add(&[&id]).await?;
+        tracing::info!(id, kind, subject, "revoked");
         Ok(id)
     }
 
@@ -81,7 +83,7 @@ impl Gate {
 pub async fn write(
     store: &Store,
     revocation: Revocation,
-    maker: &str,
+    maker: Maker,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<String, RevokeError> {
@@ -90,7 +92,7 @@ pub async fn write(
         revoked: revocation.revoked,
         scheme: revocation.scheme,
         until: revocation.until,
-        maker: maker.to_owned(),
+        maker,
         note: revocation.note,
     };
     match store
@@ -99,6 +101,7 @@ pub async fn write(
     {
         Revoking::Made(id) => Ok(id),
         Revoking::Full => Err(RevokeError::Full),
+        Revoking::Spent => Err(RevokeError::Spent),
     }
 }
 

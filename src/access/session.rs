@@ -99,9 +99,9 @@ impl Sessions {
         })
     }
 
-    /// When any session ends that was begun before `now`.
-    pub(super) fn latest_end(&self, now: Timestamp) -> Timestamp {
-        self.lives.latest_end(now)
+    /// How far the session of this text may be renewed: no text of it is good for longer.
+    pub(super) fn until(&self, text: &str) -> Option<Timestamp> {
+        self.open(text).ok().map(|session| session.until)
     }
 
     /// The attributes of its cookie.

@@ -8,7 +8,7 @@ use clap::Args;
 use super::ConfigArg;
 use super::recorded::{MAKER, Recorded};
 use crate::access::audit::Affected;
-use crate::access::{Revocation, write_revocation};
+use crate::access::{Maker, Revocation, write_revocation};
 use crate::api::{RevocationReply, RevocationRequest, Text, Withdrawn};
 use crate::config::Config;
 use crate::domain::{Clock as _, Kid, SystemClock, SystemEntropy, Timestamp};
@@ -114,7 +114,8 @@ async fn carry_out(
         until,
         note: request.note.unwrap_or_default(),
     };
-    let written = write_revocation(store, revocation, MAKER, &SystemClock, &SystemEntropy);
+    let maker = Maker::Operator(MAKER.to_owned());
+    let written = write_revocation(store, revocation, maker, &SystemClock, &SystemEntropy);
     let id = written.await?;
     recorded
         .tell("revoke", &affected.with("revocation", &id))

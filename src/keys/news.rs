@@ -69,7 +69,8 @@ impl Keys {
                 self.signals.send(id);
             }
             Change::Key(kid) => self.caches.forget_key(*kid).await,
-            Change::Revocations | Change::Entitlement { .. } => {} // the gate's
+            // The gate's.
+            Change::Revoked(_) | Change::Revocations | Change::Entitlement { .. } => {}
         }
     }
 

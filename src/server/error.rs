@@ -363,7 +363,7 @@ impl From<Denied> for Failure {
 impl From<RevokeError> for Failure {
     fn from(error: RevokeError) -> Self {
         match error {
-            RevokeError::Full => Self::new(Code::Conflict).detail(&error),
+            RevokeError::Full | RevokeError::Spent => Self::new(Code::Conflict).detail(&error),
             RevokeError::Unavailable(error) => Self::store(&error),
         }
     }

@@ -15,7 +15,7 @@ use super::query::Parameters;
 use super::revoke::withdraw;
 use super::streams::unstored;
 use crate::access::audit::Affected;
-use crate::access::{Gate, Revocation, RevocationRow};
+use crate::access::{Gate, Maker, Revocation, RevocationRow};
 use crate::api::{
     RevocationList, RevocationReply, RevocationRequest, RevocationView, Text, Withdrawn,
 };
@@ -97,7 +97,10 @@ fn view(row: RevocationRow) -> RevocationView {
         scheme: says.scheme,
         until: says.until.map(Text),
         made: Text(row.made),
-        by: says.maker,
+        by: match says.maker {
+            Maker::Operator(name) => name,
+            Maker::Viewer(_) => String::new(),
+        },
         note: says.note,
     };
     match says.revoked {

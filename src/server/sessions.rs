@@ -12,7 +12,7 @@ use super::envelope::Surroundings;
 use super::error::{Code, Failure};
 use super::guard::Viewing;
 use super::streams::unstored;
-use crate::access::{Begun, Cookie, Gate, SESSION_COOKIE};
+use crate::access::{Begun, Cookie, Gate, RevokeError, SESSION_COOKIE};
 use crate::api::{CurrentSessionView, SessionRequest, SessionView, Text};
 use crate::domain::{Clock, StreamPattern};
 
@@ -72,13 +72,26 @@ pub(super) async fn end(
     (gate, around): (Data<Gate>, Data<Surroundings>),
 ) -> Result<HttpResponse, Failure> {
     check_page(&request, &who, &around)?;
-    let session = gate.session_of(who.caller()).ok_or_else(none)?;
-    gate.end_session(&session).await?;
+    let ended = gate.end_session(who.caller(), &who.shown()).await;
+    if !ended.map_err(not_ended)? {
+        return Err(none());
+    }
     let mut answer = HttpResponse::NoContent();
     for name in [SESSION_COOKIE, Cookie::HDNTL] {
         answer.append_header((header::SET_COOKIE, gate.cookie().cleared(name)));
     }
     Ok(answer.finish())
+}
+
+/// A viewer has nothing to lift, so that it is no conflict: there is room again when sessions that were
+/// ended are over.
+fn not_ended(error: RevokeError) -> Failure {
+    match error {
+        RevokeError::Spent => Failure::new(Code::TooMany).detail(&error),
+        RevokeError::Full => Failure::new(Code::Unavailable)
+            .detail(&"as many sessions were ended as the server can remember: try again later"),
+        RevokeError::Unavailable(error) => Failure::store(&error),
+    }
 }
 
 fn none() -> Failure {

@@ -33,7 +33,9 @@ pub enum Change {
     Keys(StreamId),
     /// The state of one key.
     Key(Kid),
-    /// Which credentials are revoked.
+    /// Which credentials are revoked: one revocation more, of this id.
+    Revoked(String),
+    /// Which credentials are revoked: some no longer are.
     Revocations,
     /// The right of a viewer, or to a stream, or of the viewer to the stream; of all to everything
     /// if neither is named.
@@ -51,6 +53,7 @@ impl Change {
             Self::Stream(id) => ("stream", id.to_string()),
             Self::Keys(id) => ("keys", id.to_string()),
             Self::Key(kid) => ("key", kid.to_string()),
+            Self::Revoked(id) => ("revocations", id.clone()),
             Self::Revocations => ("revocations", String::new()),
             Self::Entitlement { viewer, stream } => {
                 let stream = stream.as_ref().map(StreamId::as_str);
@@ -65,7 +68,8 @@ impl Change {
             "stream" => name.parse().map(Self::Stream).ok(),
             "keys" => name.parse().map(Self::Keys).ok(),
             "key" => name.parse().map(Self::Key).ok(),
-            "revocations" => Some(Self::Revocations),
+            "revocations" if name.is_empty() => Some(Self::Revocations),
+            "revocations" => Some(Self::Revoked(name.to_owned())),
             "entitlement" => {
                 let (viewer, stream) = serde_json::from_str(name).ok()?;
                 let stream: Option<Text<StreamId>> = stream;

@@ -63,7 +63,7 @@ pub use progress::{Heartbeat, Reach, Recorded, Report, Usage};
 pub use refusal::Refusal;
 pub use reseal::{Resealed, SealedKey};
 pub use restore::Restoring;
-pub use revocations::{ITS_VIEWER, NewRevocation, RevocationRow, Revoking};
+pub use revocations::{Maker, NewRevocation, RevocationRow, Revoking};
 pub use runs::{NewMark, NewRun, RunRow};
 pub use schema::Schema;
 pub use snapshot::{Snapshot, TableShape};

@@ -6,7 +6,7 @@
 use crate::domain::{Revoked, Timestamp};
 
 use super::changes::{Change, tell};
-use super::link::{Tx, execute, fetch_all, fetch_optional};
+use super::link::{Lent, Tx, execute, fetch_all, fetch_optional};
 use super::{Lock, Store, StoreError};
 
 /// Revocations that may stand at once: every server holds them in memory.
@@ -14,13 +14,21 @@ const MOST: i64 = 100_000;
 /// Of those that viewers made by ending their own sessions, which are counted apart: nobody can use up
 /// what operators need.
 const MOST_ENDED: i64 = 20_000;
+/// Of those that one viewer made: nobody can use up what other viewers need.
+const MOST_OF_VIEWER: i64 = 100;
 /// Of those by time, which each request is compared with.
 const MOST_BY_TIME: i64 = 100;
-/// An ended one is kept for so long, in milliseconds: clocks are set back.
+/// One that has ended is kept for so long, in milliseconds, while there is room: clocks are set back.
 const KEPT: i64 = 7 * 86_400_000;
 
-/// Who ends a session of its own; no credential has this name.
-pub const ITS_VIEWER: &str = "";
+/// Who makes a revocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Maker {
+    /// Whoever acts upon viewers: a credential's name, which is never empty.
+    Operator(String),
+    /// A viewer, known by this name in the revocation's scheme, who ends a session of its own.
+    Viewer(String),
+}
 
 /// A revocation to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +39,8 @@ pub struct NewRevocation {
     pub scheme: Option<String>,
     /// When it ends; `None`: when it is lifted.
     pub until: Option<Timestamp>,
-    /// Who makes it: a credential's name, or [`ITS_VIEWER`].
-    pub maker: String,
+    /// Who makes it.
+    pub maker: Maker,
     /// Why, for people.
     pub note: String,
 }
@@ -55,6 +63,18 @@ pub enum Revoking {
     Made(String),
     /// As many stand as may.
     Full,
+    /// As many stand as this one viewer may make.
+    Spent,
+}
+
+impl Maker {
+    /// As the columns have it: the operator's name, or none and the viewer's.
+    fn columns(&self) -> (&str, Option<&str>) {
+        match self {
+            Self::Operator(name) => (name, None),
+            Self::Viewer(name) => ("", Some(name)),
+        }
+    }
 }
 
 impl Store {
@@ -73,11 +93,34 @@ impl Store {
         let rows = fetch_all!(
             on,
             Row,
-            "SELECT id, kind, name, moment, scheme, until, made, maker, note
+            "SELECT id, kind, name, moment, scheme, until, made, maker, viewer, note
              FROM revocations WHERE id > $1 ORDER BY id LIMIT $2",
             after,
             limit
         )?;
+        rows.into_iter().map(RevocationRow::try_from).collect()
+    }
+
+    /// Those of these ids that stand.
+    pub async fn revocations_of(&self, ids: &[&str]) -> Result<Vec<RevocationRow>, StoreError> {
+        let ids = serde_json::Value::from(ids).to_string();
+        let mut on = self.read().await?;
+        let rows = match &on {
+            Lent::Sqlite(_) => fetch_all!(
+                on,
+                Row,
+                "SELECT id, kind, name, moment, scheme, until, made, maker, viewer, note
+                 FROM revocations WHERE id IN (SELECT value FROM json_each($1))",
+                ids.as_str()
+            ),
+            Lent::Postgres(_) => fetch_all!(
+                on,
+                Row,
+                "SELECT id, kind, name, moment, scheme, until, made, maker, viewer, note
+                 FROM revocations WHERE id IN (SELECT json_array_elements_text($1::json))",
+                ids.as_str()
+            ),
+        }?;
         rows.into_iter().map(RevocationRow::try_from).collect()
     }
 
@@ -91,13 +134,17 @@ impl Store {
     ) -> Result<Revoking, StoreError> {
         let mut on = self.write(Lock::Rows).await?;
         // The news' lock is everybody's: who makes one too waits here, and then sees this one.
-        tell(&mut on, &Change::Revocations).await?;
+        tell(&mut on, &Change::Revoked(id.to_owned())).await?;
         if let Some(same) = standing(&mut on, new).await? {
             return Ok(Revoking::Made(same));
         }
-        forget_ended(&mut on).await?;
-        if is_full(&mut on, new).await? {
-            return Ok(Revoking::Full);
+        forget_ended(&mut on, KEPT, true).await?;
+        if fullness(&mut on, new).await?.is_some() {
+            let is_operators = matches!(new.maker, Maker::Operator(_));
+            forget_ended(&mut on, 0, is_operators).await?;
+        }
+        if let Some(full) = fullness(&mut on, new).await? {
+            return Ok(full);
         }
         insert(&mut on, id, new, now).await?;
         on.commit().await?;
@@ -134,29 +181,39 @@ async fn standing(on: &mut Tx, new: &NewRevocation) -> Result<Option<String>, St
     Ok(row.map(|(id,)| id))
 }
 
-/// Those that ended long ago, by the time that no leap of the clock takes along.
-async fn forget_ended(on: &mut Tx) -> Result<(), StoreError> {
+/// Those that ended `kept` milliseconds ago, by the time that no leap of the clock takes along: all, or
+/// those that viewers made.
+async fn forget_ended(on: &mut Tx, kept: i64, all: bool) -> Result<(), StoreError> {
     execute!(
         on,
-        "DELETE FROM revocations WHERE until < (SELECT reckoned FROM sweeps) - $1",
-        KEPT
+        "DELETE FROM revocations WHERE until < (SELECT reckoned FROM sweeps) - $1
+            AND (maker = '' OR $2 = 1)",
+        kept,
+        i64::from(all)
     )
     .map(drop)
 }
 
-async fn is_full(on: &mut Tx, new: &NewRevocation) -> Result<bool, StoreError> {
-    let is_own = new.maker == ITS_VIEWER;
-    let (all, by_time) = fetch_optional!(
+/// Why this one cannot stand besides those that do, if it cannot.
+async fn fullness(on: &mut Tx, new: &NewRevocation) -> Result<Option<Revoking>, StoreError> {
+    let (_, viewer) = new.maker.columns();
+    let (all, by_time, own) = fetch_optional!(
         on,
-        (i64, i64),
-        "SELECT count(*), count(moment) FROM revocations WHERE (maker = $1) = ($2 = 1)",
-        ITS_VIEWER,
-        i64::from(is_own)
+        (i64, i64, i64),
+        "SELECT count(*), count(moment), count(CASE WHEN viewer = $1 AND scheme = $2 THEN 1 END)
+         FROM revocations WHERE (maker = '') = ($3 = 1)",
+        viewer.unwrap_or_default(),
+        new.scheme.as_deref().unwrap_or_default(),
+        i64::from(viewer.is_some())
     )?
     .unwrap_or_default();
     let by_time_too = new.revoked.moment().is_some() && by_time >= MOST_BY_TIME;
-    let most = if is_own { MOST_ENDED } else { MOST };
-    Ok(all >= most || by_time_too)
+    let most = viewer.map_or(MOST, |_| MOST_ENDED);
+    Ok(if viewer.is_some() && own >= MOST_OF_VIEWER {
+        Some(Revoking::Spent)
+    } else {
+        (all >= most || by_time_too).then_some(Revoking::Full)
+    })
 }
 
 async fn insert(
@@ -165,10 +222,11 @@ async fn insert(
     new: &NewRevocation,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let (maker, viewer) = new.maker.columns();
     execute!(
         on,
-        "INSERT INTO revocations (id, kind, name, moment, scheme, until, made, maker, note)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO revocations (id, kind, name, moment, scheme, until, made, maker, viewer, note)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         id,
         new.revoked.kind(),
         new.revoked.name(),
@@ -176,7 +234,8 @@ async fn insert(
         new.scheme.as_deref(),
         new.until.map(Timestamp::millis),
         now.millis(),
-        new.maker.as_str(),
+        maker,
+        viewer,
         new.note.as_str()
     )
     .map(drop)
@@ -192,6 +251,7 @@ struct Row {
     until: Option<i64>,
     made: i64,
     maker: String,
+    viewer: Option<String>,
     note: String,
 }
 
@@ -213,7 +273,10 @@ impl TryFrom<Row> for RevocationRow {
                 revoked,
                 scheme: row.scheme,
                 until: row.until.map(Timestamp::from_millis),
-                maker: row.maker,
+                maker: match row.maker.is_empty() {
+                    true => Maker::Viewer(row.viewer.unwrap_or_default()),
+                    false => Maker::Operator(row.maker),
+                },
                 note: row.note,
             },
         })

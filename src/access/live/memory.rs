@@ -156,9 +156,11 @@ impl Session {
         self.written.load(Ordering::Relaxed) != NEVER
     }
 
-    /// Whether the store knows when it was seen last.
-    pub(super) fn is_current(&self) -> bool {
-        self.written.load(Ordering::Relaxed) == self.seen.load(Ordering::Relaxed)
+    /// Whether the store must still be told when it was seen last. It never hears of a session that was
+    /// over before.
+    fn is_owed(&self, now: Duration) -> bool {
+        let is_current = self.written.load(Ordering::Relaxed) == self.seen.load(Ordering::Relaxed);
+        !is_current && (self.is_written() || self.over.load(Ordering::Relaxed) > millis(now))
     }
 
     /// The store knows that it was seen then.
@@ -189,12 +191,10 @@ impl Memory {
         session.is_some_and(|session| session.over.load(Ordering::Relaxed) <= millis(now))
     }
 
-    /// Remembers a session in place of what was known of it, if there is room.
-    pub(super) fn keep(&self, key: Key, session: Session, seen: &Seen<'_>) {
+    /// Remembers a session in place of what was known of it, if there is room: [`Self::unwritten`] makes
+    /// some of what has lapsed, every few seconds.
+    pub(super) fn keep(&self, key: Key, session: Session) {
         let mut shard = self.write(&key);
-        if shard.len() >= MOST_OF_SHARD {
-            shard.retain(|_, other| other.is_live(seen.at, seen.lease));
-        }
         if shard.len() < MOST_OF_SHARD || shard.contains_key(&key) {
             shard.insert(key, Arc::new(session));
         }
@@ -227,12 +227,12 @@ impl Memory {
             let mut lapsed = false;
             for session in read(shard).values() {
                 lapsed |= !session.is_live(now, lease);
-                if !session.is_current() {
+                if session.is_owed(now) {
                     found.push(Arc::clone(session));
                 }
             }
             if lapsed {
-                write(shard).retain(|_, one| one.is_live(now, lease) || !one.is_current());
+                write(shard).retain(|_, one| one.is_live(now, lease) || one.is_owed(now));
             }
         }
         found
@@ -278,3 +278,6 @@ fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(NEVER - 1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod write;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -27,8 +28,12 @@ use memory::{Glance, Memory, Seen, Session};
 use names::Key;
 use write::Writing;
 
+pub(super) use names::storable;
 pub(super) use rules::SessionRules;
 pub use survey::{Listing, Survey};
+
+/// A refusal, when it was made, by the steady clock, and how many sessions had ended before.
+type Refusal = (Denied, Duration, u64);
 
 /// For how long a refusal is remembered: a client that asks and asks does not reach the store.
 const REFUSED_FOR: Duration = Duration::from_secs(1);
@@ -58,7 +63,12 @@ pub struct Live {
     clock: Arc<dyn Clock>,
     lease: Duration,
     sessions: Memory,
-    refused: Cache<Key, (Denied, Duration)>,
+    refused: Cache<Key, Refusal>,
+    /// Sessions that were ended, counted.
+    ended: AtomicU64,
+    /// Viewers one of whose sessions was ended, and the count with it: what they were refused before
+    /// counts no more.
+    freed: Cache<Key, u64>,
     measures: LiveMeasures,
     writing: tokio::sync::Mutex<Writing>,
 }
@@ -66,16 +76,14 @@ pub struct Live {
 impl Live {
     /// No session is known yet.
     pub(super) fn new(lease: Duration, store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let refused = Cache::builder()
-            .max_capacity(MOST_REFUSED)
-            .time_to_live(2 * REFUSED_FOR)
-            .build();
         Arc::new(Self {
             store,
             clock,
             lease,
             sessions: Memory::default(),
-            refused,
+            refused: brief(),
+            ended: AtomicU64::new(0),
+            freed: brief(),
             measures: LiveMeasures::default(),
             writing: tokio::sync::Mutex::default(),
         })
@@ -113,16 +121,21 @@ impl Live {
     }
 
     /// The session is over: its slot is free at once.
-    pub(super) async fn end(&self, scheme: &str, session: &str) -> Result<(), Denied> {
-        let now = self.clock.now();
-        let name = names::name(&scheme.into(), session, "");
+    pub(super) async fn end(&self, who: &Principal) -> Result<(), Denied> {
+        // What is being written down meanwhile would be live in the store.
+        let _writing = self.writing.lock().await;
+        let name = names::name(&who.scheme, &who.session, &who.subject);
+        let (now, over) = (self.clock.now(), self.clock.steady());
+        self.sessions.end(&names::key_of(&name), over);
         let ended = self.store.end_session(&name.scheme, &name.session, now);
         let ended = ended.await;
-        for name in ended.map_err(|error| away(&error))? {
-            self.sessions
-                .end(&names::key_of(&name), self.clock.steady());
+        let ended = ended.map_err(|error| away(&error))?;
+        for name in ended.into_iter().chain([name]) {
+            let key = names::key_of(&name);
+            self.sessions.end(&key, over);
+            let count = self.ended.fetch_add(1, Ordering::AcqRel) + 1;
+            self.freed.insert(names::of_viewer(&name), count);
         }
-        self.refused.invalidate_all();
         Ok(())
     }
 
@@ -138,31 +151,33 @@ impl Live {
 
     /// A session that is new here, or comes back.
     async fn begin(&self, key: Key, who: &Principal, seen: &Seen<'_>) -> Result<(), Denied> {
-        if let Some((denied, until)) = self.refused.get(&key)
-            && seen.at < until
-        {
+        let name = names::name(&who.scheme, &who.session, &who.subject);
+        if let Some(denied) = self.refused_lately(&key, &name, seen.at) {
             return Err(denied);
         }
         if seen.rules.is_binding() && seen.facts.ip.is_none() {
             return Err(Denied::WrongAddress);
         }
-        let name = names::name(&who.scheme, &who.session, &who.subject);
         let at = Arc::new(watching(&name, seen.facts));
         let is_free = seen.rules.is_empty();
         if is_free && !self.sessions.has_ended(&key, seen.at) {
-            self.sessions
-                .keep(key, Session::sighted(name, at, seen), seen);
+            self.sessions.keep(key, Session::sighted(name, at, seen));
             return Ok(());
         }
+        let ended = self.ended.load(Ordering::Acquire);
         match self.claim(&name, &at, seen.rules).await {
             Ok(Claimed::Held(held)) => {
                 self.heed(&name, &held.displaced);
                 let over = held.over.map(|over| self.steady(over));
                 self.sessions
-                    .keep(key, Session::claimed(name, at, seen, &held, over), seen);
+                    .keep(key, Session::claimed(name, at, seen, &held, over));
                 Ok(())
             }
-            Ok(lost) => Err(self.refuse(key, refusal(&lost), seen.at)),
+            Ok(lost) => {
+                let denied = refusal(&lost);
+                self.refused.insert(key, (denied.clone(), seen.at, ended));
+                Err(denied)
+            }
             Err(_) if is_free => Ok(()),
             Err(error) => Err(away(&error)),
         }
@@ -193,9 +208,12 @@ impl Live {
         }
     }
 
-    fn refuse(&self, key: Key, denied: Denied, at: Duration) -> Denied {
-        self.refused.insert(key, (denied.clone(), at + REFUSED_FOR));
-        denied
+    /// A refusal that is young, and was made after the last of the viewer's slots became free.
+    fn refused_lately(&self, key: &Key, name: &SessionName, now: Duration) -> Option<Denied> {
+        let (denied, at, ended) = self.refused.get(key)?;
+        let freed = self.freed.get(&names::of_viewer(name));
+        let stands = now < at + REFUSED_FOR && freed.is_none_or(|freed| freed <= ended);
+        stands.then_some(denied)
     }
 
     /// The steady clock's time of a moment, at the earliest now.
@@ -214,6 +232,14 @@ impl Live {
     fn alive(&self) -> Timestamp {
         self.clock.now().minus(self.lease)
     }
+}
+
+/// What is remembered no longer than a refusal.
+fn brief<V: Clone + Send + Sync + 'static>() -> Cache<Key, V> {
+    Cache::builder()
+        .max_capacity(MOST_REFUSED)
+        .time_to_live(2 * REFUSED_FOR)
+        .build()
 }
 
 fn watching(name: &SessionName, facts: &Facts<'_>) -> Watching {

@@ -19,7 +19,7 @@ const LONGEST: usize = 255;
 /// The key of a session.
 pub(super) fn key(scheme: &str, session: &str, subject: &str) -> Key {
     let mut digest = Sha256::default();
-    for part in [scheme, session, subject].map(fit) {
+    for part in [scheme, session, subject].map(storable) {
         digest.update(&part.len().to_be_bytes());
         digest.update(part.as_bytes());
     }
@@ -31,15 +31,20 @@ pub(super) fn key_of(name: &SessionName) -> Key {
     key(&name.scheme, &name.session, &name.subject)
 }
 
+/// The key of whoever's session it is.
+pub(super) fn of_viewer(name: &SessionName) -> Key {
+    key(&name.scheme, "", &name.subject)
+}
+
 /// The name of a session.
 pub(super) fn name(scheme: &Arc<str>, session: &str, subject: &str) -> SessionName {
     SessionName {
-        scheme: match fit(scheme) {
+        scheme: match storable(scheme) {
             Cow::Borrowed(_) => Arc::clone(scheme),
             Cow::Owned(digest) => digest.into(),
         },
-        subject: fit(subject).into_owned(),
-        session: fit(session).into_owned(),
+        subject: storable(subject).into_owned(),
+        session: storable(session).into_owned(),
     }
 }
 
@@ -59,7 +64,7 @@ pub(super) fn device(name: &SessionName, ip: Option<IpAddr>, user_agent: Option<
 }
 
 /// A name that every database takes and no console stumbles over: another is known by its digest.
-fn fit(text: &str) -> Cow<'_, str> {
+pub(in crate::access) fn storable(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST && !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }

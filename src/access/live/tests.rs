@@ -2,6 +2,8 @@
 //!
 //! Must not know: the statements behind a claim.
 
+mod ends;
+
 use crate::access::policy::{BindIp, LimitKind, SessionLimit};
 use crate::access::testing::START;
 use crate::domain::PrincipalKind as Kind;
@@ -171,7 +173,7 @@ async fn limits_hold_and_a_refusal_is_remembered_for_a_moment() {
     let bench = Bench::new(hard(1)).await;
     assert_eq!(bench.ask("a/one@1").await, Ok(()));
     assert_eq!(bench.ask("a/two@2").await, Err(Denied::TooManySessions));
-    bench.live.end("viewers", "one").await.unwrap();
+    bench.live.end(&viewer("one")).await.unwrap();
     assert_eq!(
         bench.ask("a/two@2").await,
         Ok(()),

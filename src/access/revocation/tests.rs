@@ -9,7 +9,7 @@ use super::*;
 use crate::access::testing::{Bench, START};
 use crate::access::{Gate, Lease};
 use crate::domain::{Action, KeyFacts, Kid, PeriodState, StreamId};
-use crate::store::{Heed as _, NewRevocation, Revoking};
+use crate::store::{Heed as _, Maker, NewRevocation, Revoking};
 
 /// A clock like the bench's whose uptime a test moves.
 struct Uptime(AtomicU64);
@@ -54,7 +54,7 @@ fn revocation(revoked: Revoked) -> NewRevocation {
         revoked,
         scheme: None,
         until: None,
-        maker: "operator".to_owned(),
+        maker: Maker::Operator("operator".to_owned()),
         note: String::new(),
     }
 }
@@ -164,7 +164,7 @@ async fn viewers_and_their_grants_are_refused_at_every_door_and_nobody_else() {
     revoke(&bench.store, "1", &revocation(viewer("alice"))).await;
     bench
         .gate
-        .heed(&News::Changes(vec![Change::Revocations]))
+        .heed(&News::Changes(vec![Change::Revoked("1".to_owned())]))
         .await
         .unwrap();
     let refused = |kind| match kind {
@@ -230,7 +230,7 @@ async fn other_news_read_nothing_and_of_many_readings_none_is_missed() {
     let revocations = Revocations::new(bench.store.clone(), clock);
     let other = News::Changes(vec![Change::Key(Kid::from_bytes([1; 16]))]);
     revocations.heed(&other).await.unwrap();
-    assert!(revocations.list.load().is_none());
+    assert!(revocations.lists.load().is_none());
     let names: Vec<String> = (0..40).map(|at| format!("viewer-{at}")).collect();
     let all = names.iter().map(|name| async {
         revoke(&bench.store, name, &revocation(viewer(name))).await;
@@ -245,10 +245,52 @@ async fn other_news_read_nothing_and_of_many_readings_none_is_missed() {
         );
     });
     futures_util::future::join_all(all).await;
-    let first = revocations.list.load_full();
+    let first = revocations.lists.load_full();
     revocations.heed(&other).await.unwrap();
     assert!(Arc::ptr_eq(
         &first.unwrap(),
-        &revocations.list.load_full().unwrap()
+        &revocations.lists.load_full().unwrap()
     ));
+}
+
+#[tokio::test]
+async fn one_more_is_read_alone_and_many_or_fewer_are_read_with_all() {
+    let bench = Bench::open().await;
+    let clock = Arc::new(Uptime(AtomicU64::new(0)));
+    let revocations = Revocations::new(bench.store.clone(), clock);
+    revocations.read().await.unwrap();
+    let whole = || Arc::clone(&revocations.lists.load_full().unwrap().all);
+    let refuses = |name: &str| {
+        let who = Principal {
+            subject: name.to_owned(),
+            ..alice()
+        };
+        revocations.check(&who, START).is_err()
+    };
+    let first = whole();
+    let news = |ids: &[String]| News::Changes(ids.iter().cloned().map(Change::Revoked).collect());
+    let names: Vec<String> = (0..=MOST_RECENT).map(|at| format!("{at:03}")).collect();
+    for name in &names {
+        revoke(&bench.store, name, &revocation(viewer(name))).await;
+    }
+    assert!(!refuses("000"));
+    // What is told again, or was lifted meanwhile, is no more than it was.
+    let told = [&names[..2], &names[1..2], &["lifted".to_owned()]].concat();
+    revocations.heed(&news(&told)).await.unwrap();
+    assert!(refuses("000") && refuses("001") && !refuses("002"));
+    revocations
+        .heed(&news(&names[..MOST_RECENT]))
+        .await
+        .unwrap();
+    assert!(Arc::ptr_eq(&first, &whole()) && refuses("255") && !refuses("256"));
+    revocations
+        .heed(&news(&names[MOST_RECENT..]))
+        .await
+        .unwrap();
+    assert!(!Arc::ptr_eq(&first, &whole()));
+    assert!(names.iter().all(|name| refuses(name)));
+    assert!(bench.store.remove_revocation("000").await.unwrap());
+    let lifted = vec![Change::Revoked("001".to_owned()), Change::Revocations];
+    revocations.heed(&News::Changes(lifted)).await.unwrap();
+    assert!(!refuses("000") && refuses("001"));
 }

@@ -113,11 +113,6 @@ impl Lives {
         }
     }
 
-    /// When any session ends that was begun before `now`.
-    pub(super) fn latest_end(&self, now: Timestamp) -> Timestamp {
-        now.plus(self.longest)
-    }
-
     /// When it ends if it is not renewed after `now`.
     pub(super) fn expires(&self, until: Timestamp, now: Timestamp) -> Timestamp {
         now.plus(self.life).min(until)

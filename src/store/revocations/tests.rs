@@ -14,7 +14,7 @@ fn viewer(name: &str) -> NewRevocation {
         revoked: Revoked::Viewer(name.to_owned()),
         scheme: None,
         until: None,
-        maker: "operator".to_owned(),
+        maker: Maker::Operator("operator".to_owned()),
         note: String::new(),
     }
 }
@@ -22,7 +22,7 @@ fn viewer(name: &str) -> NewRevocation {
 async fn made(store: &Store, id: &str, new: &NewRevocation) -> String {
     match store.add_revocation(id, new, NOW).await.unwrap() {
         Revoking::Made(id) => id,
-        Revoking::Full => panic!("full"),
+        refused => panic!("{refused:?}"),
     }
 }
 
@@ -88,7 +88,7 @@ async fn who_says_the_same_twice_has_one() {
         assert_eq!(made(&store, "c", other).await, format!("b{at}"));
     }
     let again = NewRevocation {
-        maker: "another".to_owned(),
+        maker: Maker::Operator("another".to_owned()),
         ..alice
     };
     assert_eq!(made(&store, "c", &again).await, "a");
@@ -101,10 +101,11 @@ async fn each_change_is_told() {
     let mut follower = store.follow();
     follower.read().await.unwrap();
     made(&store, "a", &viewer("alice")).await;
-    let told = News::Changes(vec![Change::Revocations]);
-    assert_eq!(follower.read().await.unwrap(), told);
+    let told = |change| News::Changes(vec![change]);
+    let one_more = told(Change::Revoked("a".to_owned()));
+    assert_eq!(follower.read().await.unwrap(), one_more);
     assert!(store.remove_revocation("a").await.unwrap());
-    assert_eq!(follower.read().await.unwrap(), told);
+    assert_eq!(follower.read().await.unwrap(), told(Change::Revocations));
     assert!(!store.remove_revocation("a").await.unwrap());
     assert!(store.revocations().await.unwrap().is_empty());
 }
@@ -170,4 +171,62 @@ async fn two_that_say_the_same_at_once_make_one() {
     let made = futures_util::future::join_all(all).await;
     assert!(made.iter().all(|id| *id == made[0]), "{made:?}");
     assert_eq!(store.revocations().await.unwrap().len(), 1);
+}
+
+/// A session that its viewer ends, which would have been good until `until`.
+fn ended(viewer: &str, session: usize, until: i64) -> NewRevocation {
+    NewRevocation {
+        revoked: Revoked::Session(format!("{viewer}-{session}")),
+        scheme: Some("viewers".to_owned()),
+        until: Some(Timestamp::from_millis(until)),
+        maker: Maker::Viewer(viewer.to_owned()),
+        note: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_uses_up_what_is_its_own_and_gets_it_back_when_its_sessions_are_over() {
+    let (_dir, store) = scratch().await;
+    for at in 0..100 {
+        made(&store, &format!("{at:03}"), &ended("alice", at, DAY)).await;
+    }
+    let one_more = ended("alice", 100, DAY);
+    let spent = store.add_revocation("x", &one_more, NOW).await.unwrap();
+    assert_eq!(spent, Revoking::Spent);
+    let again = made(&store, "x", &ended("alice", 7, DAY)).await;
+    assert_eq!(again, "007", "it stands already");
+    let of_others = [
+        ended("bob", 0, DAY),
+        NewRevocation {
+            scheme: Some("partners".to_owned()),
+            ..one_more.clone()
+        },
+        viewer("alice"),
+    ];
+    for (at, other) in of_others.iter().enumerate() {
+        made(&store, &format!("y{at}"), other).await;
+    }
+    let rows = store.revocations_of(&["099", "y0", "z"]).await.unwrap();
+    let says: Vec<_> = rows.into_iter().map(|row| row.says).collect();
+    assert_eq!(says, [ended("alice", 99, DAY), ended("bob", 0, DAY)]);
+    // A clock that leaps makes no room: it may be set right again.
+    let reckon = async |day: i64, step: u64| {
+        let step = std::time::Duration::from_secs(step);
+        let now = Timestamp::from_millis(day * DAY);
+        store.reckon(now, step).await.unwrap();
+    };
+    reckon(0, 0).await;
+    reckon(365, 60).await;
+    let leapt = Timestamp::from_millis(365 * DAY);
+    let spent = store.add_revocation("x", &one_more, leapt).await.unwrap();
+    assert_eq!(spent, Revoking::Spent);
+    reckon(370, 2 * 86_400).await;
+    made(&store, "x", &ended("alice", 100, 9 * DAY)).await;
+    let left = store.revocations().await.unwrap();
+    let left: Vec<_> = left.into_iter().map(|row| row.id).collect();
+    assert_eq!(
+        left,
+        ["x", "y2"],
+        "of the ended ones, those that viewers made"
+    );
 }

@@ -5,14 +5,15 @@
 use std::sync::Arc;
 
 use super::{Gate, Seal};
-use crate::access::credential::Credential;
+use crate::access::credential::{Credential, Token};
 use crate::access::gate::caller::{Caller, request};
+use crate::access::live::storable;
 use crate::access::permit::{Admitted, Permit, Play};
 use crate::access::revoke::{self, Revocation, RevokeError};
 use crate::access::scheme::LongLived;
 use crate::access::session::{Begun, Cookie};
 use crate::domain::{Denied, Principal, PrincipalKind, Revoked, StreamId};
-use crate::store::ITS_VIEWER;
+use crate::store::Maker;
 
 /// A cookie holds so much and no more.
 const TOO_MANY_STREAMS: Denied =
@@ -111,33 +112,51 @@ impl Gate {
             return Ok(None);
         };
         let now = self.clock.now();
+        let text = self.text_of(&session, shown);
+        let renewed = text.and_then(|text| self.ours.sessions.renew(text.expose(), now));
+        renewed.transpose().map_err(|_| TOO_MANY_STREAMS)
+    }
+
+    /// Ends the session for good, on every server, with the grants made of it. `false` if the request
+    /// shows none that stands.
+    pub async fn end_session(
+        &self,
+        caller: &Caller,
+        shown: &Credential<'_>,
+    ) -> Result<bool, RevokeError> {
+        let session = self.session_of(caller);
+        let text = session.as_ref().and_then(|one| self.text_of(one, shown));
+        let until = text.and_then(|text| self.ours.sessions.until(text.expose()));
+        let (Some(session), Some(until)) = (session, until) else {
+            return Ok(false);
+        };
+        let who = session.principal();
+        let revocation = Revocation {
+            revoked: Revoked::Session(who.session.clone()),
+            scheme: Some(who.scheme.to_string()),
+            // A copy of the cookie may have been renewed up to then.
+            until: Some(until),
+            note: "ended by its viewer".to_owned(),
+        };
+        let maker = Maker::Viewer(storable(&who.subject).into_owned());
+        let (clock, entropy) = (&*self.clock, &*self.entropy);
+        let store = self.revocations.store();
+        let id = revoke::write(store, revocation, maker, clock, entropy).await?;
+        self.revocations.add(&[&id]).await?;
+        if let Err(denied) = self.live.end(who).await {
+            tracing::warn!(%denied, "the session has ended, and keeps its slot for its lease");
+        }
+        Ok(true)
+    }
+
+    /// What the request shows of its session.
+    fn text_of<'a>(&self, session: &Admitted, shown: &Credential<'a>) -> Option<Token<'a>> {
         let is_its = |text: &str| {
             let who = self.ours.sessions.principal(text);
             who.is_ok_and(|who| who == *session.principal())
         };
-        let mut texts = shown.presented();
-        let text = texts.find(|token| is_its(token.text.expose()));
-        let renewed = text.and_then(|token| self.ours.sessions.renew(token.text.expose(), now));
-        renewed.transpose().map_err(|_| TOO_MANY_STREAMS)
-    }
-
-    /// Ends the session for good, on every server, with the grants made of it.
-    pub async fn end_session(&self, session: &Admitted) -> Result<(), RevokeError> {
-        let (who, now) = (session.principal(), self.clock.now());
-        let revocation = Revocation {
-            revoked: Revoked::Session(who.session.clone()),
-            scheme: Some(who.scheme.to_string()),
-            until: Some(self.ours.sessions.latest_end(now)),
-            note: "ended by its viewer".to_owned(),
-        };
-        let (clock, entropy) = (&*self.clock, &*self.entropy);
-        let store = self.revocations.store();
-        revoke::write(store, revocation, ITS_VIEWER, clock, entropy).await?;
-        self.revocations.read().await?;
-        if let Err(denied) = self.live.end(&who.scheme, &who.session).await {
-            tracing::warn!(%denied, "the session has ended, and keeps its slot for its lease");
-        }
-        Ok(())
+        let mut texts = shown.presented().map(|presented| presented.text);
+        texts.find(|text| is_its(text.expose()))
     }
 }
 
