@@ -126,7 +126,7 @@ fn may_hold_secret(text: &str, at: Location) -> bool {
 fn is_setting(line: &str) -> bool {
     let (name, value) = line.split_once('=').unwrap_or_default();
     let is_bare = |c: char| c.is_ascii_alphanumeric() || "_-. ".contains(c);
-    let has_value = !value.trim().is_empty() && !value.starts_with('=');
+    let has_value = !value.trim().is_empty() && !value.trim().starts_with('=');
     line.starts_with('[') || (has_value && name.chars().all(is_bare))
 }
 

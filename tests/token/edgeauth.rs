@@ -2,9 +2,13 @@
 //!
 //! Must not know: how the server hashes.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::verdict::Judge;
+use crate::harness::authority::private;
+use crate::harness::binary::run;
 
 const VECTORS: &str = include_str!("vectors/akamai_edgeauth.json");
 const KEY: &str = "52a152a152a152a152a152a152a1";
@@ -147,4 +151,77 @@ fn what_a_value_brings_in_is_refused() {
         &format!("{path}?hdnts={good}&hdnts={good}"),
         "duplicate_param",
     );
+}
+
+#[test]
+fn keys_and_salt_may_stand_in_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let [keys, others, salted] = ["keys", "others", "salt"].map(|name| dir.path().join(name));
+    for vector in vectors("vectors") {
+        let text = |name: &str| vector["params"][name].as_str();
+        let hash = text("algorithm").unwrap_or("sha256");
+        private(&keys, &format!("\n00ff\n{}\n", text("key").unwrap()));
+        private(&others, "00ff\n");
+        let salt = text("salt").map(|salt| {
+            private(&salted, &format!("{salt}\n"));
+            format!("salt_file = {salted:?}\n")
+        });
+        let salt = salt.unwrap_or_default();
+        let url = format!(
+            "https://h{}?hdnts={}",
+            path(&vector),
+            vector["token"].as_str().unwrap()
+        );
+        let judge = |keys: &Path, salt: &str| {
+            let settings = format!("hash = {hash:?}\nsecrets_hex_file = {keys:?}\n{salt}");
+            Judge::new("edgeauth", &settings).ip(text("ip").unwrap_or("192.0.2.200"))
+        };
+        judge(&keys, &salt).allows(&url);
+        judge(&others, &salt).denies(&url, "hash_mismatch");
+        if !salt.is_empty() {
+            judge(&keys, "").denies(&url, "hash_mismatch");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_and_not_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (closed, open) = (dir.path().join("closed"), dir.path().join("open"));
+    private(&closed, "1234\n");
+    std::fs::write(&open, "1234\n").unwrap();
+    let long = |bytes: usize| format!("secrets_hex = [{:?}]", "ab".repeat(bytes));
+    let cases = [
+        (long(1), None),
+        (long(128), None),
+        (format!("secrets_hex_file = {closed:?}"), None),
+        (long(0), Some("secrets_hex")),
+        (long(129), Some("secrets_hex")),
+        (
+            format!("secrets_hex = {:?}", ["ab"; 9]),
+            Some("secrets_hex"),
+        ),
+        (
+            format!("secrets_hex_file = {open:?}"),
+            Some("secrets_hex_file"),
+        ),
+        (
+            format!("{}\nsalt = \"abab\"\nsalt_file = {closed:?}", long(1)),
+            Some("salt_file"),
+        ),
+    ];
+    for (settings, names) in cases {
+        let judge = Judge::new("edgeauth", &settings);
+        let args = ["token", "verify", "--scheme", "edgeauth", "--config"];
+        let url = [
+            "--url",
+            "https://h/live/a/x.m3u8?hdnts=exp=1~acl=/*~hmac=00",
+        ];
+        let output = run(&[&args[..], &[judge.file()], &url].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_refused = !said.is_empty();
+        assert_eq!(is_refused, names.is_some(), "{settings}: {said}");
+        assert!(said.contains(names.unwrap_or_default()), "{said}");
+        assert!(!said.contains("abab") && !said.contains("1234"), "{said}");
+    }
 }

@@ -3,6 +3,7 @@
 //! Must not know: how the server compares.
 
 use super::verdict::Judge;
+use crate::harness::authority::private;
 
 fn judge(settings: &str, action: &str) -> Judge {
     Judge::new("urlparams", settings).with(&["--action", action])
@@ -41,4 +42,23 @@ fn a_parameter_is_never_a_path() {
     let judge = judge("publish = [\"123.doPublish\"]", "publish");
     judge.denies(&url("xml=..%2F..%2F..%2F..%2Fconf%2FServer"), "no_token");
     judge.denies(&url("toml=..%2Fhlskey"), "no_token");
+}
+
+#[test]
+fn the_words_may_stand_in_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        private(&path, text);
+        path
+    };
+    let play = file("play", "\n1.a\n2.b, 3.c\n");
+    let publish = file("publish", "4.d\n");
+    let settings = format!("play = [\"5.e\"]\nplay_file = {play:?}\npublish_file = {publish:?}");
+    for query in ["a=1", "b=2", "c=3", "e=5"] {
+        judge(&settings, "play").allows(&url(query));
+        judge(&settings, "publish").denies(&url(query), "no_token");
+    }
+    judge(&settings, "publish").allows(&url("d=4"));
+    judge(&settings, "publish").denies(&url("d=1"), "signature");
 }

@@ -166,7 +166,8 @@ impl SchemeConfig {
             Self::WmsAuth(config) => config.secrets_file.iter_mut().collect(),
             Self::Hdnts(config) => config.secrets_file.iter_mut().collect(),
             Self::Cat(config) => config.paths_mut(),
-            Self::EdgeAuth(_) | Self::UrlParams(_) => Vec::new(),
+            Self::EdgeAuth(config) => config.paths_mut(),
+            Self::UrlParams(config) => config.paths_mut(),
         }
     }
 }

@@ -31,16 +31,25 @@ pub(in crate::access) fn secrets(
     written: &[SecretText],
     file: Option<&Path>,
 ) -> Result<Vec<SecretText>, SecretsFault> {
-    let mut secrets = written.to_vec();
-    if let Some(path) = file {
-        let text = read_private(path)?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        secrets.extend(lines.map(|line| SecretText::new(line.to_owned())));
-    }
+    let secrets = with_lines(written, file)?;
     match secrets.len() {
         0 => Err(SecretsFault::None),
         some if some > MOST => Err(SecretsFault::TooMany),
         _ if secrets.iter().any(|secret| secret.expose().is_empty()) => Err(SecretsFault::Empty),
         _ => Ok(secrets),
     }
+}
+
+/// Those written in the configuration, then the lines of `file` that are not empty.
+pub(super) fn with_lines(
+    written: &[SecretText],
+    file: Option<&Path>,
+) -> Result<Vec<SecretText>, PrivateFileError> {
+    let mut all = written.to_vec();
+    if let Some(path) = file {
+        let text = read_private(path)?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        all.extend(lines.map(|line| SecretText::new(line.to_owned())));
+    }
+    Ok(all)
 }

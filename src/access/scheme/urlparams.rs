@@ -5,6 +5,8 @@
 //! do it (the module let everybody). Must not know: the other schemes, or any file: a parameter is
 //! never a path.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use subtle::{Choice, ConstantTimeEq as _};
@@ -13,9 +15,10 @@ use super::Fault;
 use super::explain::{Finding, Hint};
 use super::request::{Purpose, Request, decoded, is_plain_path, pairs};
 use super::scope::Scope;
+use super::secrets::with_lines;
 use super::vouched::{Vouched, name_of};
 use crate::api::Text;
-use crate::crypto::SecretText;
+use crate::crypto::{PrivateFileError, SecretText};
 use crate::domain::StreamPattern;
 
 /// The section `[schemes.NAME]` of an instance.
@@ -28,8 +31,12 @@ pub struct UrlParamsConfig {
     pub streams: Vec<Text<StreamPattern>>,
     /// Who may watch: `VALUE.NAME` for the parameter `NAME=VALUE`; any of them is enough.
     pub play: Vec<SecretText>,
+    /// A file with more of them, one a line, mode 0600.
+    pub play_file: Option<PathBuf>,
     /// Who may publish, spelled alike.
     pub publish: Vec<SecretText>,
+    /// A file with more of them, one a line, mode 0600.
+    pub publish_file: Option<PathBuf>,
 }
 
 impl Default for UrlParamsConfig {
@@ -38,7 +45,9 @@ impl Default for UrlParamsConfig {
             kind: None,
             streams: vec![Text(StreamPattern::any())],
             play: Vec::new(),
+            play_file: None,
             publish: Vec::new(),
+            publish_file: None,
         }
     }
 }
@@ -52,18 +61,31 @@ pub enum UrlParamsFault {
     /// Without a value or a name.
     #[error("play and publish have entries of the form VALUE.NAME")]
     Entry,
+    /// A file cannot be read.
+    #[error("{0}: {1}")]
+    File(&'static str, #[source] PrivateFileError),
 }
 
 impl UrlParamsConfig {
     pub(in crate::access) fn load(&self, name: &str) -> Result<(UrlParams, Scope), UrlParamsFault> {
+        let listed = |name, written: &[_], file: &Option<PathBuf>| {
+            let texts = with_lines(written, file.as_deref());
+            entries(&texts.map_err(|error| UrlParamsFault::File(name, error))?)
+        };
         let scheme = UrlParams {
-            play: entries(&self.play)?,
-            publish: entries(&self.publish)?,
+            play: listed("play_file", &self.play, &self.play_file)?,
+            publish: listed("publish_file", &self.publish, &self.publish_file)?,
         };
         if scheme.play.is_empty() && scheme.publish.is_empty() {
             return Err(UrlParamsFault::None);
         }
         Ok((scheme, Scope::viewers(name, &self.streams)))
+    }
+
+    /// Every path of the section, for resolving relative ones.
+    pub(in crate::access) fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        let files = [&mut self.play_file, &mut self.publish_file];
+        files.into_iter().flatten().collect()
     }
 }
 
