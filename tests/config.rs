@@ -191,7 +191,7 @@ fn a_secret_that_goes_on_over_lines_is_not_told_with_the_fault_in_it() {
         ("secrets = [\n [\n [\"fake-1\"]]]", 3),
         ("secrets = \"\"\"\nZmFrZS0x=\nfake-2\n\"\"\"", 3),
         ("secrets = [\n'''\nfake = \"1\"\n''',\n\"fake-2\\q\"]", 7),
-        ("secrets =\nfake-1", 3),
+        ("secrets =\nfake-1", 4),
         ("fake-1", 3),
         ("ZmFrZS0x==", 3),
         ("\"fake-1\" = \"fake-2", 3),
