@@ -2,6 +2,8 @@
 //!
 //! Must not know: how a policy decides.
 
+mod order;
+
 use crate::harness::actor::{Actor, Answer};
 use crate::harness::binary::printed;
 use crate::harness::serve::Serve;
