@@ -2,6 +2,8 @@
 //!
 //! Must not know: what a session's text says.
 
+mod forged;
+
 use serde_json::{Value, json};
 
 use crate::harness::actor::{Actor, Answer};
