@@ -210,7 +210,9 @@ impl TokenInstance {
 
 impl RequestInstance {
     fn verify(&self, asked: Asked<'_>) -> Option<Result<Verified, Fault>> {
-        self.0.verify(&asked.request())
+        let request = asked.request();
+        let outcome = self.0.verify(&request)?;
+        Some(outcome.map_err(|fault| self.0.told_apart(fault, &request)))
     }
 }
 
@@ -219,7 +221,7 @@ impl<'a> Asked<'a> {
     fn request(&self) -> Request<'a> {
         let asked = self;
         Request {
-            content: content(asked.target.path),
+            content: content(asked.target),
             stream: None,
             query: asked.query,
             headers: asked.headers,
@@ -260,17 +262,14 @@ impl<'a> Asked<'a> {
 }
 
 /// The content's path, without what our own server puts before it.
-fn content(path: &str) -> &str {
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let ours = ["v1/play/", "hls/"]
-        .into_iter()
-        .find_map(|prefix| path.strip_prefix(prefix));
-    ours.unwrap_or(path)
+fn content(target: Target<'_>) -> &str {
+    let whole = target.path.strip_prefix('/').unwrap_or(target.path);
+    target.content().unwrap_or(whole)
 }
 
 /// Whether the stream of the URL, which is some of its first parts, is one that the token opens.
 fn check_content(verified: &Verified, asked: Asked<'_>) -> Result<(), Fault> {
-    let path = content(asked.target.path);
+    let path = content(asked.target);
     let ends = path
         .match_indices('/')
         .map(|(at, _)| at)

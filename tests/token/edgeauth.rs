@@ -89,21 +89,26 @@ fn lists_are_matched_with_the_whole_path() {
 
 /// The token of `signed` under [`KEY`].
 fn sealed(signed: &str) -> String {
+    sealed_over(KEY, signed, signed)
+}
+
+/// The token with these fields, whose hash under `key` is over `hashed`.
+pub(super) fn sealed_over(key: &str, fields: &str, hashed: &str) -> String {
     use aws_lc_rs::hmac;
-    let pairs = KEY
+    let pairs = key
         .as_bytes()
         .chunks(2)
         .map(|pair| std::str::from_utf8(pair).unwrap());
     let key: Vec<u8> = pairs
         .map(|pair| u8::from_str_radix(pair, 16).unwrap())
         .collect();
-    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), signed.as_bytes());
+    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), hashed.as_bytes());
     let hex: String = mac
         .as_ref()
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    format!("{signed}~hmac={hex}")
+    format!("{fields}~hmac={hex}")
 }
 
 #[test]

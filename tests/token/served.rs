@@ -2,6 +2,10 @@
 //!
 //! Must not know: any scheme's form.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use super::edgeauth::sealed_over;
 use crate::harness::binary::printed;
 use crate::harness::serve::Serve;
 
@@ -76,18 +80,23 @@ async fn a_word_opens_the_streams_of_its_instance() {
         .expect(401);
 }
 
+/// Puts a playlist of `test/own` into the origin.
+fn publish(serve: &Serve, file: &str, key: &str) {
+    let path = serve.origin().join("test/own").join(file);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let iv = format!("0x{:032x}", 1);
+    let list = format!(
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n\
+         #EXT-X-KEY:METHOD=AES-128,URI=\"{key}\",IV={iv}\n#EXTINF:6.0,\n0.ts\n#EXT-X-ENDLIST\n"
+    );
+    std::fs::write(path, list).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_playlist_carries_the_viewer_on_to_its_keys() {
     let serve = Serve::start("\"never\"", SCHEMES).await;
     let uri = serve.key("test/own").await;
-    let folder = serve.origin().join("test/own");
-    std::fs::create_dir_all(&folder).unwrap();
-    let iv = format!("0x{:032x}", 1);
-    let list = format!(
-        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n\
-         #EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\",IV={iv}\n#EXTINF:6.0,\n0.ts\n#EXT-X-ENDLIST\n"
-    );
-    std::fs::write(folder.join("index.m3u8"), list).unwrap();
+    publish(&serve, "index.m3u8", &uri);
     let token = signed(&serve, "securetoken", "test/own", "1h");
     let nobody = serve.stranger();
     let play = |query: &str| format!("/v1/play/test/own/index.m3u8?{query}");
@@ -106,4 +115,50 @@ async fn a_playlist_carries_the_viewer_on_to_its_keys() {
     );
     nobody.get(granted).await.expect(200);
     nobody.get(&play("wowzatokenhash=x")).await.expect(401);
+}
+
+/// What is signed of a playlist is its path as signers see it, below `/v1/play/`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_one_playlist_opens_that_and_no_other() {
+    let serve = Serve::start("\"never\"", SCHEMES).await;
+    let uri = serve.key("test/own").await;
+    let (nobody, play) = (serve.stranger(), "/v1/play/test/own");
+    for file in ["index.m3u8", "v0/index.m3u8"] {
+        publish(&serve, file, &uri);
+    }
+    let fields = "exp=4000000000";
+    let hashed = format!("{fields}~url=/test/own/v0/index.m3u8");
+    let token = sealed_over("0123456789abcdef", fields, &hashed);
+    let query = format!("hdnts={token}");
+    let own = format!("{play}/v0/index.m3u8?{query}");
+    let text = nobody.get(&own).await.expect(200).text();
+    assert!(text.contains("?token=") && !text.contains("hmac"), "{text}");
+    let other = format!("{play}/index.m3u8?{query}");
+    nobody.get(&other).await.expect(401);
+    nobody.get(&format!("{uri}?{query}")).await.expect(401);
+    let list = format!("hdnts={}", sealed("exp=4000000000~acl=/test/own/v0/*"));
+    let within = format!("{play}/v0/index.m3u8?{list}");
+    nobody.get(&within).await.expect(200);
+    nobody
+        .get(&format!("{play}/index.m3u8?{list}"))
+        .await
+        .expect(401);
+}
+
+fn sealed(fields: &str) -> String {
+    sealed_over("0123456789abcdef", fields, fields)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_in_a_chunklists_name_opens_that_chunklist() {
+    let serve = Serve::start("\"never\"", SCHEMES).await;
+    let uri = serve.key("test/own").await;
+    let nobody = serve.stranger();
+    for (stream, status) in [("test/own", 200), ("test/other", 401)] {
+        let token = STANDARD_NO_PAD.encode(signed(&serve, "securetoken", stream, "1h"));
+        let file = format!("chunklist_w1_tk{}.m3u8", token.replace('/', "_"));
+        publish(&serve, &file, &uri);
+        let path = format!("/v1/play/test/own/{file}");
+        nobody.get(&path).await.expect(status);
+    }
 }

@@ -46,7 +46,8 @@ impl Gate {
     pub async fn hear(&self, shown: &Credential<'_>) -> Result<Caller, Denied> {
         let (rules, now) = (self.rules.get(), self.clock.now());
         let (tokens, fault) = rules.schemes.verify_all(shown, now).await;
-        if tokens.is_empty() && !may_sign(&rules, shown, now) {
+        let may_sign = || rules.schemes.is_shown(&request(shown, None));
+        if tokens.is_empty() && !may_sign() {
             return Err(fault.unwrap_or(Denied::NoCredential));
         }
         Ok(Caller {
@@ -67,13 +68,6 @@ impl Caller {
     }
 }
 
-/// Whether something was presented that a scheme reads which verifies a request for one content
-/// alone. For others nobody need look up what is asked for.
-fn may_sign(rules: &Rules, shown: &Credential<'_>, now: Timestamp) -> bool {
-    let vouchers = vouchers(rules, shown, None, now);
-    !vouchers.signed.is_empty() || vouchers.fault.is_some()
-}
-
 /// What the schemes say that sign parts of a request, for the content of one stream; `None` where
 /// there is none, which is judged like one that the token is not for.
 pub(super) fn vouchers(
@@ -88,12 +82,15 @@ pub(super) fn vouchers(
     Vouchers { signed, fault }
 }
 
-/// What was presented, for the content of that stream.
+/// What was presented, for the content of that stream: on a playlist's URL the path below the route,
+/// as signers see it, else the stream's own.
 pub(super) fn request<'a>(shown: &Credential<'a>, stream: Option<&'a StreamId>) -> Request<'a> {
-    let content = stream.map_or(NO_CONTENT, StreamId::as_str);
+    let known = stream.map(StreamId::as_str);
+    let is_in = |content: &&str| known.is_none_or(|stream| is_below(content, stream));
+    let named = shown.target.content().filter(is_in);
     Request {
-        content,
-        stream: Some(content),
+        content: named.or(known).unwrap_or(NO_CONTENT),
+        stream: Some(known.unwrap_or(NO_CONTENT)),
         query: shown.query,
         headers: shown.headers,
         method: shown.method,
@@ -102,6 +99,11 @@ pub(super) fn request<'a>(shown: &Credential<'a>, stream: Option<&'a StreamId>) 
         ip: shown.ip,
         purpose: Purpose::Play,
     }
+}
+
+fn is_below(path: &str, stream: &str) -> bool {
+    let rest = path.strip_prefix(stream);
+    rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::Fault;
 use super::order::Order;
-use super::request::{Repeated, Request, is_plain_path, only};
+use super::request::{Repeated, Request, has, is_plain_path, only};
 use super::scope::Scope;
 use super::seconds::{SecondsFault, seconds};
 use super::secrets::{SecretsFault, secrets};
@@ -69,6 +69,11 @@ impl HdntsConfig {
 /// One instance.
 pub(in crate::access) struct Hdnts {
     secrets: Vec<SecretText>,
+}
+
+/// Whether the request has the parameter.
+pub(super) fn is_shown(request: &Request<'_>) -> bool {
+    has(request.query, PARAMETER)
 }
 
 impl Hdnts {

@@ -197,6 +197,11 @@ impl Schemes {
         (good, deepest)
     }
 
+    /// Whether the request shows anything that such a scheme reads.
+    pub(super) fn is_shown(&self, request: &Request<'_>) -> bool {
+        self.signed.iter().any(|it| it.is_shown(request))
+    }
+
     /// The long-lived token that one of the request's is exchanged for.
     pub(super) fn exchange(
         &self,

@@ -72,6 +72,15 @@ pub struct Target<'a> {
     pub path: &'a str,
 }
 
+impl<'a> Target<'a> {
+    /// The content's path in a URL of ours: what stands below `/v1/play/` or `/hls/`. `None` for any
+    /// other, a key's too, which does not name its content.
+    pub(in crate::access) fn content(&self) -> Option<&'a str> {
+        let mut prefixes = ["/v1/play/", "/hls/"].into_iter();
+        prefixes.find_map(|prefix| self.path.strip_prefix(prefix))
+    }
+}
+
 /// What a request wants with the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -89,6 +98,11 @@ pub(in crate::access) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)
     let some = query.split('&').filter(|pair| !pair.is_empty());
     some.take(MOST_PAIRS)
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// Whether a query has a pair of that name.
+pub(super) fn has(query: &str, name: &str) -> bool {
+    pairs(query).any(|(found, _)| found == name)
 }
 
 /// The one value of `name`; `Err` if it stands there twice, where nobody can say which one counts.

@@ -84,6 +84,18 @@ impl SignedRequests {
         outcome.map(|outcome| outcome.map(|vouched| self.scope.admit(vouched)))
     }
 
+    /// Whether the request shows something that this scheme reads, good or not: cheap.
+    pub(super) fn is_shown(&self, request: &Request<'_>) -> bool {
+        match &self.scheme {
+            Scheme::UrlParams(scheme) => scheme.is_shown(request),
+            Scheme::SecureToken(scheme) => scheme.is_shown(request),
+            Scheme::WmsAuth(_) => wmsauth::is_shown(request),
+            Scheme::Hdnts(_) => hdnts::is_shown(request),
+            Scheme::EdgeAuth(scheme) => scheme.is_shown(request),
+            Scheme::Cat(_) => cat::is_shown(request),
+        }
+    }
+
     /// The long-lived token that the request's own is exchanged for, where the scheme has such.
     pub(super) fn exchange(
         &self,
@@ -103,6 +115,18 @@ impl SignedRequests {
     /// (RFC 8392 §3.1.4).
     pub(in crate::access) fn counts_last_second(&self) -> bool {
         !matches!(self.scheme, Scheme::Cat(_))
+    }
+
+    /// The fault of a request as far as more work can tell it apart: for who explains.
+    pub(in crate::access) fn told_apart(&self, fault: Fault, request: &Request<'_>) -> Fault {
+        match &self.scheme {
+            Scheme::SecureToken(scheme)
+                if fault == Fault::Hash && scheme.is_other_switch(request) =>
+            {
+                Fault::Address
+            }
+            _ => fault,
+        }
     }
 
     /// What is found out about the request's token, whether or not it verifies.
@@ -133,3 +157,6 @@ impl SignedRequests {
 fn wrap<T>(of: fn(T) -> Scheme, (scheme, scope): (T, Scope)) -> (Scheme, Scope) {
     (of(scheme), scope)
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,12 +118,23 @@ fn entries(texts: &[SecretText]) -> Result<Vec<Entry>, UrlParamsFault> {
 }
 
 impl UrlParams {
-    /// `None` if the request has no parameter of such a name.
-    pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
-        let entries = match request.purpose {
+    /// Whether the request has a parameter of such a name.
+    pub(super) fn is_shown(&self, request: &Request<'_>) -> bool {
+        let entries = self.entries(request.purpose);
+        let mut names = pairs(request.query).filter_map(|(name, _)| form(name));
+        names.any(|name| entries.iter().any(|entry| entry.name == name))
+    }
+
+    fn entries(&self, purpose: Purpose) -> &[Entry] {
+        match purpose {
             Purpose::Play => &self.play,
             Purpose::Publish => &self.publish,
-        };
+        }
+    }
+
+    /// `None` if the request has no parameter of such a name.
+    pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
+        let entries = self.entries(request.purpose);
         let mut seen = false;
         let mut opens = Choice::from(0);
         for (name, value) in pairs(request.query) {

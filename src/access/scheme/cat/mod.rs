@@ -83,6 +83,11 @@ impl Weighed for Arc<Signed> {
     }
 }
 
+/// Whether the request has such a token.
+pub(super) fn is_shown(request: &Request<'_>) -> bool {
+    presented(request).next().is_some()
+}
+
 impl Cat {
     fn new(keys: Vec<Key>, rules: Rules, scope: &Scope) -> Self {
         Self {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::Fault;
 use super::hdnts::{check_address, time};
-use super::request::{Repeated, Request, decoded, is_plain_path, only};
+use super::request::{Repeated, Request, decoded, has, is_plain_path, only};
 use super::tilde::{Token, judged};
 use super::vouched::{Vouched, name_of};
 use crate::crypto::{LegacyHash, LegacyMac};
@@ -50,10 +50,20 @@ pub(in crate::access) struct EdgeAuth {
 }
 
 impl EdgeAuth {
+    /// Whether the request has a parameter or a cookie of such a name.
+    pub(super) fn is_shown(&self, request: &Request<'_>) -> bool {
+        let mut names = self.read_names();
+        names.any(|name| has(request.query, name) || request.cookies(name).next().is_some())
+    }
+
+    fn read_names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str).chain([LONG_LIVED])
+    }
+
     /// `None` if the request has no such parameter and no such cookie.
     pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
         let mut deepest = None;
-        for name in self.names.iter().map(String::as_str).chain([LONG_LIVED]) {
+        for name in self.read_names() {
             let in_query = only(request.query, name).unwrap_or_else(|Repeated| {
                 deepest = deepest.max(Some(Fault::Twice));
                 None

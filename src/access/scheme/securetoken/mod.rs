@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::Fault;
-use super::request::{Request, is_plain_path};
+use super::request::{Request, is_plain_path, pairs};
 use super::seconds::{SecondsFault, seconds};
 use super::vouched::{Vouched, name_of};
 use crate::crypto::SecretText;
@@ -50,6 +50,12 @@ struct Span {
 }
 
 impl SecureToken {
+    /// Whether the request has a parameter with the prefix, in either place.
+    pub(super) fn is_shown(&self, request: &Request<'_>) -> bool {
+        let query = self.query(request);
+        query.is_some_and(|query| pairs(&query).any(|(name, _)| name.starts_with(&self.prefix)))
+    }
+
     /// `None` if the request has no parameter with the prefix, neither in its query nor in a
     /// chunklist's name.
     pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
@@ -143,21 +149,24 @@ impl SecureToken {
             (true, known) => known,
             (false, _) => None,
         };
-        if self.is_signed(request, token, &hash, address) {
-            return Ok(());
-        }
-        // Said apart, for whoever changed the switch on one side only.
-        let other = match address {
-            Some(_) => None,
-            None => request.ip.map(|ip| ip.to_canonical().to_string()),
+        let is_signed = self.is_signed(request, token, &hash, address);
+        is_signed.then_some(()).ok_or(Fault::Hash)
+    }
+
+    /// Whether a token of another hash would verify if the address were hashed on both sides, or on
+    /// neither: said to whoever changed the switch on one side only. Takes a verification.
+    pub(super) fn is_other_switch(&self, request: &Request<'_>) -> bool {
+        let query = self.query(request);
+        let token = query
+            .as_deref()
+            .and_then(|query| Token::find(query, &self.prefix).ok().flatten());
+        let hash = token.as_ref().and_then(|it| self.hash.read(it.hash).ok());
+        let (Some(token), Some(hash)) = (token, hash) else {
+            return false;
         };
-        let is_other_switch = (self.include_ip || other.is_some())
-            && self.is_signed(request, token, &hash, other.as_deref());
-        Err(if is_other_switch {
-            Fault::Address
-        } else {
-            Fault::Hash
-        })
+        let address = request.ip.map(|ip| ip.to_canonical().to_string());
+        let other = address.as_deref().filter(|_| !self.include_ip);
+        self.is_signed(request, &token, &hash, other)
     }
 
     /// Whether one of the secrets made the hash, in one of the readings. All are tried, whichever

@@ -16,7 +16,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 
 use super::Fault;
-use super::request::{Repeated, Request, is_plain_path, only, stream_path};
+use super::request::{Repeated, Request, has, is_plain_path, only, stream_path};
 use super::vouched::{Vouched, name_of};
 use crate::crypto::{SecretText, md5};
 use crate::domain::{StreamPattern, Timestamp};
@@ -28,6 +28,11 @@ pub(super) use sign::sign;
 
 /// The query parameter.
 const PARAMETER: &str = "wmsAuthSign";
+
+/// Whether the request has the parameter.
+pub(super) fn is_shown(request: &Request<'_>) -> bool {
+    has(request.query, PARAMETER)
+}
 
 /// One instance.
 pub(in crate::access) struct WmsAuth {
@@ -97,7 +102,7 @@ impl WmsAuth {
         let vouched = match signed.strip_suffix('/') {
             Some(folder) => Vouched::for_streams(below(folder), session),
             None if signed.is_empty() => Vouched::for_content(request.stream(), session),
-            None => Vouched::for_content(stream_path(signed), session),
+            None => Vouched::for_content(stream_of(request, signed), session),
         };
         let viewer = token.viewer.as_ref().map(|viewer| viewer.id.as_str());
         let (start, end) = (issued.minus(self.tolerance), issued.plus(token.life()));
@@ -107,6 +112,19 @@ impl WmsAuth {
             .bound_to(request.ip.filter(|_| is_bound))
             .between(Some(start), Some(end))
     }
+}
+
+/// The stream that a signed path names: the one asked for, where the path goes on below it.
+fn stream_of<'a>(request: &Request<'a>, signed: &'a str) -> &'a str {
+    let is_in = |stream: &&str| {
+        signed
+            .strip_prefix(*stream)
+            .is_some_and(|it| it.starts_with('/'))
+    };
+    request
+        .stream
+        .filter(is_in)
+        .unwrap_or_else(|| stream_path(signed))
 }
 
 /// Every stream in a folder.
