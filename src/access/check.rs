@@ -121,7 +121,7 @@ impl Instance {
         now: Timestamp,
     ) -> Verdict {
         let outcome = outcome.and_then(|it| it.check_time(now).map(|()| it));
-        match outcome.and_then(|it| check_content(&it, asked).map(|()| it)) {
+        match outcome.and_then(|it| self.check_content(&it, asked).map(|()| it)) {
             Ok(verified) => Verdict::Allow {
                 subject: verified.principal.subject.clone(),
                 streams: verified.principal.streams.clone(),
@@ -129,6 +129,26 @@ impl Instance {
             },
             Err(fault) => Verdict::Deny(fault.code(), fault.reason()),
         }
+    }
+
+    /// Whether the stream of the URL, which is some of its first parts, is one that the token opens,
+    /// or the URL's content a group of such.
+    fn check_content(&self, verified: &Verified, asked: Asked<'_>) -> Result<(), Fault> {
+        let path = content(asked.target);
+        let ends = path.match_indices('/').map(|(at, _)| at);
+        let ends = ends.chain([path.len()]);
+        let mut named = ends.map(|end| &path[..end]);
+        let covers = |text: &str| {
+            let stream = text.parse::<StreamId>();
+            stream.is_ok_and(|stream| verified.principal.covers(&stream))
+        };
+        let group = match self {
+            Self::Request(instance) => instance.0.group(&asked.request()),
+            Self::Token(_) => None,
+        };
+        let mut members = group.unwrap_or_default().iter();
+        let opens = named.any(covers) || members.any(|stream| covers(stream.as_str()));
+        opens.then_some(()).ok_or(Fault::Stream)
     }
 
     /// What the scheme says, whatever the time and the content.
@@ -265,16 +285,4 @@ impl<'a> Asked<'a> {
 fn content(target: Target<'_>) -> &str {
     let whole = target.path.strip_prefix('/').unwrap_or(target.path);
     target.content().unwrap_or(whole)
-}
-
-/// Whether the stream of the URL, which is some of its first parts, is one that the token opens.
-fn check_content(verified: &Verified, asked: Asked<'_>) -> Result<(), Fault> {
-    let path = content(asked.target);
-    let ends = path
-        .match_indices('/')
-        .map(|(at, _)| at)
-        .chain([path.len()]);
-    let mut streams = ends.filter_map(|end| path[..end].parse::<StreamId>().ok());
-    let opens = streams.any(|stream| verified.principal.covers(&stream));
-    opens.then_some(()).ok_or(Fault::Stream)
 }

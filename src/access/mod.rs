@@ -50,8 +50,9 @@ pub use policy::{BindIp, LimitKind, Page, PageError, PolicyConfig, PolicyFault};
 pub use revoke::{Revocation, RevokeError, write as write_revocation};
 pub use scheme::{
     CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey, ClaimValue, EdgeAuthConfig,
-    EdgeAuthFault, HashAlgorithm, HdntsConfig, JwtConfig, JwtFault, KeyConfig, LongLived,
-    MacAlgorithm, RequiredClaim, SchemeConfig, SchemeFault, SchemesConfig, SecretsFault,
-    SectionError, SecureTokenConfig, UrlParamsConfig, UrlParamsFault, WmsAuthConfig,
+    EdgeAuthFault, GroupsConfig, GroupsFault, HashAlgorithm, HdntsConfig, JwtConfig, JwtFault,
+    KeyConfig, LongLived, MacAlgorithm, Members, RequiredClaim, SchemeConfig, SchemeFault,
+    SchemesConfig, SecretsFault, SectionError, SecureTokenConfig, UrlParamsConfig, UrlParamsFault,
+    WmsAuthConfig,
 };
 pub use session::{Begun, Cookie, SameSite, SessionsConfig, SessionsFault};

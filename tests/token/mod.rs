@@ -6,6 +6,7 @@ mod cat;
 mod documented;
 mod edgeauth;
 mod explain;
+mod groups;
 mod hdnts;
 mod issuer;
 mod jwks;

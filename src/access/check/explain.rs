@@ -40,7 +40,9 @@ pub async fn explain(
     }
     if let Some(verified) = &verified {
         finding.hints.extend(about_time(verified, now));
-        finding.hints.extend(about_content(verified, asked));
+        finding
+            .hints
+            .extend(instance.about_content(verified, asked));
     }
     for other in config
         .0
@@ -70,6 +72,19 @@ impl Instance {
             Self::Request(instance) => instance.0.explain(&asked.request()),
         }
     }
+
+    /// What it is for, if the URL's content is something else.
+    fn about_content(&self, verified: &Verified, asked: Asked<'_>) -> Option<Hint> {
+        self.check_content(verified, asked).err()?;
+        let list = |patterns: &[StreamPattern]| {
+            let texts: Vec<_> = patterns.iter().map(StreamPattern::as_str).collect();
+            texts.join(" ")
+        };
+        let who = &verified.principal;
+        let (named, within) = (list(&who.streams), list(&who.within));
+        let why = format!("it names the streams \"{named}\", the instance is for \"{within}\"");
+        Some(Hint::new("streams", why))
+    }
 }
 
 /// How far its time is off.
@@ -83,19 +98,6 @@ fn about_time(verified: &Verified, now: Timestamp) -> Option<Hint> {
     };
     let why = format!("{text} {} s{}", off.as_secs(), zone(off));
     Some(Hint::new(code, why))
-}
-
-/// What it is for, if the URL's content is something else.
-fn about_content(verified: &Verified, asked: Asked<'_>) -> Option<Hint> {
-    super::check_content(verified, asked).err()?;
-    let list = |patterns: &[StreamPattern]| {
-        let texts: Vec<_> = patterns.iter().map(StreamPattern::as_str).collect();
-        texts.join(" ")
-    };
-    let who = &verified.principal;
-    let (named, within) = (list(&who.streams), list(&who.within));
-    let why = format!("it names the streams \"{named}\", the instance is for \"{within}\"");
-    Some(Hint::new("streams", why))
 }
 
 /// Whether so long is about what clocks of two time zones differ by.

@@ -11,6 +11,7 @@ use toml::Table;
 
 use super::cat::{CatConfig, CatFault};
 use super::edgeauth::{EdgeAuthConfig, EdgeAuthFault};
+use super::groups::GroupsFault;
 use super::hdnts::HdntsConfig;
 use super::jwt::{JwtConfig, JwtFault};
 use super::secrets::SecretsFault;
@@ -58,6 +59,9 @@ pub enum SchemeFault {
     /// The shared secrets.
     #[error(transparent)]
     Secrets(#[from] SecretsFault),
+    /// The groups of streams.
+    #[error(transparent)]
+    Groups(#[from] GroupsFault),
     /// Of an EdgeAuth instance.
     #[error(transparent)]
     EdgeAuth(#[from] EdgeAuthFault),

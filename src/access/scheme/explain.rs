@@ -93,6 +93,10 @@ impl Finding {
             }
         }
         if let Some((hints, shown)) = best {
+            // Of several right texts the one that was hashed is told.
+            if hints.is_empty() {
+                finding.canonical = Some(shown.clone());
+            }
             finding.difference = finding
                 .canonical
                 .as_ref()

@@ -18,7 +18,7 @@ use super::urlparams::{self, UrlParams};
 use super::verified::Verified;
 use super::wmsauth::{self, WmsAuth};
 use crate::access::config::AccessConfigError;
-use crate::domain::{Principal, Timestamp};
+use crate::domain::{Principal, StreamPattern, Timestamp};
 
 /// One instance.
 pub(in crate::access) struct SignedRequests {
@@ -127,6 +127,16 @@ impl SignedRequests {
             }
             _ => fault,
         }
+    }
+
+    /// The streams of the group that the request's content is the name of, if it is one.
+    pub(in crate::access) fn group(&self, request: &Request<'_>) -> Option<&[StreamPattern]> {
+        let groups = match &self.scheme {
+            Scheme::SecureToken(scheme) => scheme.groups(),
+            Scheme::WmsAuth(scheme) => scheme.groups(),
+            _ => return None,
+        };
+        groups.streams(request.stream())
     }
 
     /// What is found out about the request's token, whether or not it verifies.

@@ -126,7 +126,7 @@ fn candidates(
     token: &Token<'_>,
 ) -> Vec<Candidate> {
     let mut found = Vec::new();
-    for (path_hint, paths) in paths(request) {
+    for (path_hint, paths) in paths(scheme, request) {
         for (parameter_hint, parameters) in parameters(scheme, query, token) {
             for (address_hint, address) in addresses(scheme, request) {
                 let hints = [&path_hint, &parameter_hint, &address_hint];
@@ -204,10 +204,11 @@ fn addresses(scheme: &SecureToken, request: &Request<'_>) -> Vec<Way<Option<Stri
 }
 
 /// What may stand before the `?`.
-fn paths<'a>(request: &Request<'a>) -> Vec<Way<Vec<Cow<'a, str>>>> {
+fn paths<'a>(scheme: &'a SecureToken, request: &Request<'a>) -> Vec<Way<Vec<Cow<'a, str>>>> {
     let (content, stream) = (request.content, stream_path(request.content));
     let owned = |text: String| vec![Cow::Owned(text)];
-    let mut ways = vec![(None, canonical::paths(request.stream()))];
+    let names = scheme.names(request);
+    let mut ways: Vec<_> = names.map(|name| (None, canonical::paths(name))).collect();
     let mut add = |code, why: &str, text: String| {
         if !ways
             .iter()

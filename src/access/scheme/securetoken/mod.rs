@@ -16,9 +16,11 @@ mod hash;
 mod sign;
 
 use std::borrow::Cow;
+use std::iter;
 use std::time::Duration;
 
 use super::Fault;
+use super::groups::Groups;
 use super::request::{Request, is_plain_path, pairs};
 use super::seconds::{SecondsFault, seconds};
 use super::vouched::{Vouched, name_of};
@@ -34,6 +36,7 @@ pub(super) use sign::sign;
 
 /// One instance.
 pub(in crate::access) struct SecureToken {
+    groups: Groups,
     secrets: Vec<SecretText>,
     prefix: String,
     hash: HashAlgorithm,
@@ -50,6 +53,10 @@ struct Span {
 }
 
 impl SecureToken {
+    pub(super) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
     /// Whether the request has a parameter with the prefix, in either place.
     pub(super) fn is_shown(&self, request: &Request<'_>) -> bool {
         let query = self.query(request);
@@ -80,13 +87,15 @@ impl SecureToken {
             return Err(Fault::Path);
         }
         let span = self.span(token)?;
-        self.check_hash(request, token)?;
+        let signed = self.signed_name(request, token)?;
         let named = self.subject_parameter.as_deref();
         let subject = named.map(|name| token.value(&self.prefix, name).unwrap_or_default());
         if subject == Some("") {
             return Err(Fault::Subject);
         }
-        Ok(Vouched::for_content(request.stream(), name_of(token.hash))
+        Ok(self
+            .groups
+            .vouch(signed, name_of(token.hash))
             .speaking_for(subject)
             .bound_to(request.ip.filter(|_| self.include_ip))
             .between(span.start, span.end))
@@ -136,7 +145,12 @@ impl SecureToken {
         is_time && own != plain
     }
 
-    fn check_hash(&self, request: &Request<'_>, token: &Token<'_>) -> Result<(), Fault> {
+    /// What the token is for: the stream asked for, or a group that it is in.
+    fn signed_name<'a>(
+        &'a self,
+        request: &Request<'a>,
+        token: &Token<'_>,
+    ) -> Result<&'a str, Fault> {
         let hash = self.hash.read(token.hash).map_err(|fault| match fault {
             HashFault::Hex => Fault::HashHex,
             HashFault::HexInside => Fault::HashNotRaw,
@@ -149,8 +163,16 @@ impl SecureToken {
             (true, known) => known,
             (false, _) => None,
         };
-        let is_signed = self.is_signed(request, token, &hash, address);
-        is_signed.then_some(()).ok_or(Fault::Hash)
+        let signed = self
+            .names(request)
+            .find(|name| self.is_signed(name, token, &hash, address));
+        signed.ok_or(Fault::Hash)
+    }
+
+    /// Every name under which the content may be signed.
+    fn names<'a>(&'a self, request: &Request<'a>) -> impl Iterator<Item = &'a str> {
+        let stream = request.stream();
+        iter::once(stream).chain(self.groups.of(stream))
     }
 
     /// Whether a token of another hash would verify if the address were hashed on both sides, or on
@@ -166,24 +188,19 @@ impl SecureToken {
         };
         let address = request.ip.map(|ip| ip.to_canonical().to_string());
         let other = address.as_deref().filter(|_| !self.include_ip);
-        self.is_signed(request, &token, &hash, other)
+        self.names(request)
+            .any(|name| self.is_signed(name, &token, &hash, other))
     }
 
     /// Whether one of the secrets made the hash, in one of the readings. All are tried, whichever
     /// fits, so that the time tells nothing about the secrets.
-    fn is_signed(
-        &self,
-        request: &Request<'_>,
-        token: &Token<'_>,
-        hash: &[u8],
-        address: Option<&str>,
-    ) -> bool {
+    fn is_signed(&self, name: &str, token: &Token<'_>, hash: &[u8], address: Option<&str>) -> bool {
         let of_secret = |secret: &SecretText| {
             let bare: Vec<&str> = [Some(secret.expose()), address]
                 .into_iter()
                 .flatten()
                 .collect();
-            let texts = canonical::texts(request.stream(), &bare, &token.parameters);
+            let texts = canonical::texts(name, &bare, &token.parameters);
             texts.fold(false, |found, text| {
                 found | self.hash.is_of(&text.joined(), hash)
             })

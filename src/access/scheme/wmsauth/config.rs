@@ -9,8 +9,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::WmsAuth;
+use crate::access::scheme::SchemeFault;
+use crate::access::scheme::groups::{Groups, GroupsConfig};
 use crate::access::scheme::scope::Scope;
-use crate::access::scheme::secrets::{SecretsFault, secrets};
+use crate::access::scheme::secrets::secrets;
 use crate::api::Text;
 use crate::crypto::SecretText;
 use crate::domain::StreamPattern;
@@ -23,6 +25,9 @@ pub struct WmsAuthConfig {
     pub kind: Option<IgnoredAny>,
     /// The streams it may speak for, whatever its tokens name. Default `["**"]`.
     pub streams: Vec<Text<StreamPattern>>,
+    /// Names that tokens have for groups of streams, and what each opens:
+    /// `{ "live/smil:x.smil" = "live/x", "live/ngrp:x_all" = ["live/x_low", "live/x_high"] }`.
+    pub groups: GroupsConfig,
     /// The shared secrets; any of them verifies, the first signs.
     pub secrets: Vec<SecretText>,
     /// A file with more of them, one in a line, mode 0600.
@@ -39,6 +44,7 @@ impl Default for WmsAuthConfig {
         Self {
             kind: None,
             streams: vec![Text(StreamPattern::any())],
+            groups: GroupsConfig::new(),
             secrets: Vec::new(),
             secrets_file: None,
             tolerance: 90,
@@ -48,8 +54,9 @@ impl Default for WmsAuthConfig {
 }
 
 impl WmsAuthConfig {
-    pub(in crate::access) fn load(&self, name: &str) -> Result<(WmsAuth, Scope), SecretsFault> {
+    pub(in crate::access) fn load(&self, name: &str) -> Result<(WmsAuth, Scope), SchemeFault> {
         let scheme = WmsAuth {
+            groups: Groups::load(&self.groups, &self.streams)?,
             secrets: secrets(&self.secrets, self.secrets_file.as_deref())?,
             tolerance: Duration::from_secs(self.tolerance.into()),
             require_stream: self.require_stream,

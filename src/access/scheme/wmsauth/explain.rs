@@ -72,7 +72,7 @@ fn hex_in(token: &Token) -> Option<Vec<u8>> {
 fn candidates(scheme: &WmsAuth, request: &Request<'_>, token: &Token) -> Vec<Candidate> {
     let mut found = Vec::new();
     for (who_hint, who) in whos(request, token) {
-        for (path_hint, path) in paths(request, token) {
+        for (path_hint, path) in paths(scheme, request, token) {
             for (time_hint, time) in times(token) {
                 let hints = [&who_hint, &path_hint, &time_hint];
                 let hints: Vec<Hint> = hints.into_iter().flatten().cloned().collect();
@@ -128,10 +128,15 @@ fn whos(request: &Request<'_>, token: &Token) -> Vec<Way> {
     ways
 }
 
-fn paths(request: &Request<'_>, token: &Token) -> Vec<Way> {
+fn paths(scheme: &WmsAuth, request: &Request<'_>, token: &Token) -> Vec<Way> {
     let (content, stream) = (request.content, stream_path(request.content));
     let signed = content.get(..token.signed_length).unwrap_or_default();
     let mut ways = vec![(None, signed.to_owned())];
+    for path in scheme.paths(request, token).unwrap_or_default() {
+        if path != signed {
+            ways.push((None, path.to_owned()));
+        }
+    }
     let none = "strm_len is there and no path is hashed: hash so many bytes of the path";
     add(&mut ways, "path_missing", none, String::new());
     let length = "the stream's path is hashed and strm_len is another: give its length in bytes";

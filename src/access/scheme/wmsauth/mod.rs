@@ -16,6 +16,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 
 use super::Fault;
+use super::groups::Groups;
 use super::request::{Repeated, Request, has, is_plain_path, only, stream_path};
 use super::vouched::{Vouched, name_of};
 use crate::crypto::{SecretText, md5};
@@ -36,12 +37,17 @@ pub(super) fn is_shown(request: &Request<'_>) -> bool {
 
 /// One instance.
 pub(in crate::access) struct WmsAuth {
+    groups: Groups,
     secrets: Vec<SecretText>,
     tolerance: Duration,
     require_stream: bool,
 }
 
 impl WmsAuth {
+    pub(super) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
     /// `None` if the request has no such parameter.
     pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
         match only(request.query, PARAMETER) {
@@ -56,37 +62,37 @@ impl WmsAuth {
             TokenFault::Twice => Fault::Twice,
         })?;
         let issued = date::read(&token.server_time).ok_or(Fault::Times)?;
-        let signed = self.signed_path(request, &token)?;
+        let paths = self.paths(request, &token)?;
         let who = who(request, &token)?;
         if token.hash.len() != 16 {
             return Err(Fault::HashLength);
         }
-        let is_of = |secret: &SecretText| is_of(&token, &who, secret, signed);
-        if !self
-            .secrets
-            .iter()
-            .fold(false, |found, secret| found | is_of(secret))
-        {
-            return Err(Fault::Hash);
-        }
+        let is_signed = |path: &str| {
+            let all = self.secrets.iter();
+            all.fold(false, |found, secret| {
+                found | is_of(&token, &who, secret, path)
+            })
+        };
+        let signed = paths.into_iter().find(|path| is_signed(path));
+        let signed = signed.ok_or(Fault::Hash)?;
         Ok(self.vouched(request, &token, issued, signed, name_of(received)))
     }
 
-    /// The part of the path that the token names; empty if it names none.
-    fn signed_path<'a>(&self, request: &Request<'a>, token: &Token) -> Result<&'a str, Fault> {
+    /// What the token may name: so much of the path, or a group of that length that the stream is
+    /// in. Empty if it names nothing.
+    fn paths<'a>(&'a self, request: &Request<'a>, token: &Token) -> Result<Vec<&'a str>, Fault> {
         if !is_plain_path(request.content) {
             return Err(Fault::Path);
         }
         if token.signed_length == 0 && self.require_stream {
             return Err(Fault::NoStream);
         }
-        let path = request.content;
-        let signed = path.get(..token.signed_length).ok_or(Fault::Path)?;
-        let rest = &path[signed.len()..];
-        let is_whole = signed.is_empty() || signed.ends_with('/') || rest.starts_with('/');
-        let is_known = is_whole || rest.is_empty();
-        let is_sound = is_known && ambiguity::is_apart(signed);
-        is_sound.then_some(signed).ok_or(Fault::Path)
+        let own = whole_parts(request.content, token.signed_length);
+        let groups = self.groups.of(request.stream());
+        let groups = groups.filter(|name| name.len() == token.signed_length);
+        let named = own.into_iter().chain(groups);
+        let paths: Vec<_> = named.filter(|path| ambiguity::is_apart(path)).collect();
+        (!paths.is_empty()).then_some(paths).ok_or(Fault::Path)
     }
 
     /// Good from the time of the issuer's clock on, which may be `tolerance` ahead of ours, and
@@ -101,8 +107,8 @@ impl WmsAuth {
     ) -> Vouched {
         let vouched = match signed.strip_suffix('/') {
             Some(folder) => Vouched::for_streams(below(folder), session),
-            None if signed.is_empty() => Vouched::for_content(request.stream(), session),
-            None => Vouched::for_content(stream_of(request, signed), session),
+            None if signed.is_empty() => self.groups.vouch(request.stream(), session),
+            None => self.groups.vouch(stream_of(request, signed), session),
         };
         let viewer = token.viewer.as_ref().map(|viewer| viewer.id.as_str());
         let (start, end) = (issued.minus(self.tolerance), issued.plus(token.life()));
@@ -125,6 +131,13 @@ fn stream_of<'a>(request: &Request<'a>, signed: &'a str) -> &'a str {
         .stream
         .filter(is_in)
         .unwrap_or_else(|| stream_path(signed))
+}
+
+/// The first `length` bytes of `path`, if that is nothing, a folder, or whole parts.
+fn whole_parts(path: &str, length: usize) -> Option<&str> {
+    let (signed, rest) = path.split_at_checked(length)?;
+    let is_folder = signed.is_empty() || signed.ends_with('/');
+    (is_folder || rest.is_empty() || rest.starts_with('/')).then_some(signed)
 }
 
 /// Every stream in a folder.
