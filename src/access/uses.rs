@@ -126,7 +126,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_opened_is_a_use_and_a_refusal_is_none() {
         let bench = Bench::open().await;
-        let spent = Denied::BadCredential("it was used as often as it may be");
+        let spent = Denied::from(Fault::Spent);
         let (twice, often) = (viewer("a", Some(2)), viewer("b", None));
         let (active, gone) = (key(PeriodState::Active), key(PeriodState::Revoked));
         assert_eq!(deliver(&bench, &twice, &gone).await, Err(Denied::KeyGone));

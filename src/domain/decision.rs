@@ -91,10 +91,9 @@ pub enum Denied {
     /// Nothing was presented.
     #[error("no credential was presented")]
     NoCredential,
-    /// Something was presented and nothing of it verifies. The text names the fault, never the
-    /// credential.
-    #[error("no presented credential verifies: {0}")]
-    BadCredential(&'static str),
+    /// Something was presented and nothing of it verifies.
+    #[error("no presented credential verifies: {}", .0.sentence)]
+    BadCredential(Flaw),
     /// The credential is good and is not for this stream.
     #[error("the credential is not for this stream")]
     WrongStream,
@@ -133,6 +132,15 @@ pub enum Denied {
     Undecided(&'static str),
 }
 
+/// Why what was presented does not verify. It names the fault, never a part of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flaw {
+    /// A word for programs.
+    pub code: &'static str,
+    /// The same for people.
+    pub sentence: &'static str,
+}
+
 impl Denied {
     /// Whether an app may tell its viewer, who can end another session.
     pub fn is_viewers_to_mend(&self) -> bool {
@@ -143,7 +151,7 @@ impl Denied {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoCredential => "no_token",
-            Self::BadCredential(_) => "bad_credential",
+            Self::BadCredential(flaw) => flaw.code,
             Self::WrongStream => "stream",
             Self::WrongAction(_) => "action",
             Self::NotAccepted(_) => "policy",

@@ -20,7 +20,7 @@ mod stream;
 mod time;
 
 pub use announce::{Announced, Holder, REFRESH, Verdict};
-pub use decision::{Action, Denied};
+pub use decision::{Action, Denied, Flaw};
 pub use entropy::{Entropy, SystemEntropy};
 pub use epochs::Epochs;
 pub use id::{IdError, Kid, Rendition, RequestId, StreamId};

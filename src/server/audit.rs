@@ -15,9 +15,7 @@ use super::envelope::Surroundings;
 use super::error::{Failure, Refusal};
 use super::proxy::client_address;
 use super::routes::action_of;
-use crate::access::audit::{
-    Affected, AuditEntry, Overflow, Remembered, Ruling, Trail, reason_code,
-};
+use crate::access::audit::{Affected, AuditEntry, Overflow, Remembered, Ruling, Trail};
 use crate::access::{Admitted, Deliver, Gate, Lease, Permit};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock, Principal, RequestId, StreamId};
@@ -107,7 +105,7 @@ fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusa
     let ruling = Ruling {
         request: Some(id),
         action: action(request).map_or("", Action::as_str),
-        reason: reason_code(&refusal.denied),
+        reason: refusal.denied.code(),
         who: refusal.who.as_deref().or(known),
         stream: stream.as_ref(),
         kid: kid_in(request),

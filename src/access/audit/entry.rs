@@ -5,8 +5,7 @@
 use std::net::IpAddr;
 
 use super::affected::Affected;
-use crate::access::scheme::Fault;
-use crate::domain::{Denied, Kid, Principal, RequestId, StreamId, Timestamp};
+use crate::domain::{Kid, Principal, RequestId, StreamId, Timestamp};
 use crate::store::AuditEntry;
 
 /// The longest text of a column, in bytes.
@@ -39,17 +38,6 @@ pub struct Ruling<'a> {
     pub detail: Option<&'a serde_json::Value>,
     /// What else it is about, of which the fields above come first.
     pub affected: Option<&'a Affected>,
-}
-
-/// The reason of a refusal as a word for programs: the words that `token verify` has, where a token
-/// is to blame.
-pub fn reason_code(denied: &Denied) -> &'static str {
-    match denied {
-        Denied::BadCredential(sentence) => {
-            Fault::code_of(sentence).unwrap_or_else(|| denied.code())
-        }
-        other => other.code(),
-    }
 }
 
 /// What sort of row it is.
@@ -144,7 +132,12 @@ fn bounded_detail(detail: &serde_json::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Action;
+    use crate::domain::{Action, Denied, Flaw};
+
+    const BAD: Flaw = Flaw {
+        code: "bad_credential",
+        sentence: "x",
+    };
 
     #[test]
     fn the_document_lists_every_reason_of_ours() {
@@ -154,7 +147,7 @@ mod tests {
         let row = row.unwrap();
         for denied in [
             Denied::NoCredential,
-            Denied::BadCredential("x"),
+            Denied::BadCredential(BAD),
             Denied::WrongStream,
             Denied::WrongAction(Action::Operate),
             Denied::NotAccepted("x"),
@@ -168,7 +161,7 @@ mod tests {
             Denied::KeyGone,
             Denied::Undecided("x"),
         ] {
-            let code = reason_code(&denied);
+            let code = denied.code();
             assert!(row.contains(&format!("`{code}`")), "{code}");
         }
     }

@@ -24,7 +24,7 @@ mod writer;
 pub use affected::Affected;
 pub use command::record;
 pub use config::{AuditConfig, OnOverflow};
-pub use entry::{Ruling, reason_code};
+pub use entry::Ruling;
 pub use recent::Remembered;
 pub use search::{AuditPage, Explained, SearchError, Tried};
 pub(super) use search::{find, search};

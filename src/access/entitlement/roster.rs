@@ -12,7 +12,7 @@ use crate::api::{
     Text,
 };
 use crate::crypto::SecretText;
-use crate::domain::{Denied, Principal, StreamPattern, Timestamp};
+use crate::domain::{Denied, Flaw, Principal, StreamPattern, Timestamp};
 use crate::store::{EntitlementRow, Store, StoreError};
 
 /// The most patterns that are written at once.
@@ -148,8 +148,7 @@ pub(in crate::access) async fn heed_push(
     now: Timestamp,
 ) -> Result<InvalidationRequest, RosterError> {
     if secrets.is_empty() {
-        let fault = "no entitlement service is configured";
-        return Err(Denied::BadCredential(fault).into());
+        return Err(unsigned("no entitlement service is configured").into());
     }
     verify(secrets, signature, body, now).map_err(Denied::from)?;
     if body.len() > LONGEST_PUSH {
@@ -237,9 +236,14 @@ fn view(viewer: &str, rows: Vec<EntitlementRow>) -> EntitlementView {
     }
 }
 
+fn unsigned(sentence: &'static str) -> Denied {
+    let code = "bad_credential";
+    Denied::BadCredential(Flaw { code, sentence })
+}
+
 impl From<SignatureFault> for Denied {
     fn from(fault: SignatureFault) -> Self {
-        Self::BadCredential(match fault {
+        unsigned(match fault {
             SignatureFault::Form => "the signature is missing or malformed",
             SignatureFault::Time => "the signature's time is more than five minutes off",
             SignatureFault::Wrong => "the signature does not verify",

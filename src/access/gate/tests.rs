@@ -250,7 +250,7 @@ async fn time_goes_on_after_admission() {
     bench.clock.set(START.plus(Duration::from_millis(59_999)));
     assert_eq!(deliver(&bench, &who, &key(1, "live/a")).await, Ok(()));
     bench.clock.set(START.plus(Duration::from_secs(60)));
-    let over = Denied::BadCredential("it has expired");
+    let over = Denied::from(Fault::Expired);
     assert_eq!(deliver(&bench, &who, &key(1, "live/a")).await, Err(over));
 }
 
@@ -267,7 +267,7 @@ async fn a_permit_that_waited_ends_with_its_credential() {
     bench.clock.set(START.plus(Duration::from_millis(59_999)));
     assert_eq!(bench.gate.recheck(&permit), Ok(()));
     bench.clock.set(START.plus(Duration::from_secs(60)));
-    let over = Denied::BadCredential("it has expired");
+    let over = Denied::from(Fault::Expired);
     assert_eq!(bench.gate.recheck(&permit), Err(over));
 }
 
@@ -324,7 +324,7 @@ async fn a_grant_ends_with_the_token_behind_it() {
         .admit(&in_query(&grant).shown())
         .await
         .unwrap_err();
-    assert_eq!(found, Denied::BadCredential("it has expired"));
+    assert_eq!(found, Denied::from(Fault::Expired));
 }
 
 #[tokio::test]

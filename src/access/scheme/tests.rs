@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::Fault;
 use crate::access::ApiKey;
 use crate::access::testing::{Bench, START, Sent, bearer, fake_secret, in_query};
 use crate::crypto::SecretText;
@@ -51,8 +52,8 @@ async fn subject(bench: &Bench, sent: Sent) -> Result<String, Denied> {
     Ok(admitted.principal().subject.clone())
 }
 
-fn bad(reason: &'static str) -> Denied {
-    Denied::BadCredential(reason)
+fn bad(fault: Fault) -> Denied {
+    fault.into()
 }
 
 #[tokio::test]
@@ -65,10 +66,7 @@ async fn no_team_opens_anothers_streams() {
         assert!(!covers(other));
     }
     let stranger = bench.admit(&viewer('c', "alice")).await;
-    assert_eq!(
-        stranger.unwrap_err(),
-        bad("the signature or secret is wrong")
-    );
+    assert_eq!(stranger.unwrap_err(), bad(Fault::Signature));
 }
 
 #[tokio::test]
@@ -89,13 +87,10 @@ async fn every_token_is_tried_and_the_first_good_one_decides() {
             Sent::query(&format!("other={}", alice.expose())),
             Err(Denied::NoCredential),
         ),
-        (
-            bearer(&garbage()),
-            Err(bad("it has the form of no configured scheme")),
-        ),
+        (bearer(&garbage()), Err(bad(Fault::Form))),
         (
             bearer(&garbage()).token(&viewer('c', "carol")),
-            Err(bad("the signature or secret is wrong")),
+            Err(bad(Fault::Signature)),
         ),
     ];
     for (sent, expected) in cases {
@@ -114,11 +109,11 @@ async fn a_remembered_token_still_ends() {
         bench.clock.set(START.plus(Duration::from_secs(seconds)));
         bench.admit(&token).await.map(drop)
     };
-    assert_eq!(after(9).await, Err(bad("it is not valid yet")));
+    assert_eq!(after(9).await, Err(bad(Fault::NotYet)));
     assert_eq!(after(10).await, Ok(()));
     assert_eq!(after(59).await, Ok(()));
-    assert_eq!(after(60).await, Err(bad("it has expired")));
-    assert_eq!(after(9).await, Err(bad("it is not valid yet")));
+    assert_eq!(after(60).await, Err(bad(Fault::Expired)));
+    assert_eq!(after(9).await, Err(bad(Fault::NotYet)));
 }
 
 #[tokio::test]
@@ -141,10 +136,7 @@ async fn our_cookie_holds_sessions_alone() {
     // Remembered or not.
     for _ in 0..2 {
         let found = bench.gate.hear(&sent.shown()).await;
-        assert_eq!(
-            found.err(),
-            Some(bad("it has the form of no configured scheme"))
-        );
+        assert_eq!(found.err(), Some(bad(Fault::Form)));
         // Who manages streams shows none at all.
         let found = subject(&bench, sent.clone()).await;
         assert_eq!(found, Err(Denied::NoCredential));
@@ -163,10 +155,7 @@ async fn api_keys_come_in_headers() {
     );
     assert_eq!(subject(&bench, basic).await, Ok("packager".to_owned()));
     let found = subject(&bench, in_query(&key)).await;
-    assert_eq!(
-        found,
-        Err(bad("an API key belongs in a header, not in a URL"))
-    );
+    assert_eq!(found, Err(bad(Fault::Place)));
 }
 
 #[tokio::test]
@@ -180,11 +169,11 @@ async fn a_wrong_secret_and_an_unknown_id_are_not_told_apart() {
     assert!(bench.admit(&key).await.is_ok());
     for wrong in [unknown, mixed] {
         let found = bench.admit(&wrong).await.unwrap_err();
-        assert_eq!(found, bad("the signature or secret is wrong"));
+        assert_eq!(found, bad(Fault::Signature));
     }
     let cut = SecretText::new(key.expose()[..80].to_owned());
     let found = bench.admit(&cut).await.unwrap_err();
-    assert_eq!(found, bad("it has the form of no configured scheme"));
+    assert_eq!(found, bad(Fault::Form));
 }
 
 #[tokio::test]
@@ -223,7 +212,7 @@ async fn an_api_key_may_end() {
     bench.store.add_credential(&row).await.unwrap();
     assert!(bench.admit(&key).await.is_ok());
     bench.clock.advance(Duration::from_secs(1));
-    assert_eq!(bench.admit(&key).await.unwrap_err(), bad("it has expired"));
+    assert_eq!(bench.admit(&key).await.unwrap_err(), bad(Fault::Expired));
 }
 
 #[tokio::test]

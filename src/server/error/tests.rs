@@ -3,7 +3,12 @@
 //! Must not know: routes.
 
 use super::*;
-use crate::domain::Action;
+use crate::domain::{Action, Flaw};
+
+const EXPIRED: Flaw = Flaw {
+    code: "expired",
+    sentence: "it has expired",
+};
 
 #[test]
 fn names_are_unique_and_every_answer_is_an_error() {
@@ -21,7 +26,7 @@ fn names_are_unique_and_every_answer_is_an_error() {
 fn denials_become_few_public_answers() {
     let cases = [
         (Denied::NoCredential, 401),
-        (Denied::BadCredential("expired"), 401),
+        (Denied::BadCredential(EXPIRED), 401),
         (Denied::WrongAction(Action::Deliver), 403),
         (Denied::WrongStream, 403),
         (Denied::NotEntitled, 403),
