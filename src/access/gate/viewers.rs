@@ -38,7 +38,7 @@ impl Gate {
         let vouchers = self.vouchers(caller, shown, stream);
         let good = self.good::<Deliver>(caller, &vouchers, opens)?;
         let key = key.filter(|_| !good.is_empty()).ok_or(Denied::UnknownKey)?;
-        let (who, policy) = self.decide(caller, &good, (shown, &key.stream))?;
+        let (who, policy) = self.choose(caller, &good, (shown, &key.stream)).await?;
         let entitled = self.entitled(who, policy, &key.stream, shown.ip).await?;
         if !key.state.is_delivered() {
             return Err(Denied::KeyGone);
@@ -61,7 +61,7 @@ impl Gate {
         if good.is_empty() {
             return Err(Denied::WrongStream);
         }
-        let (who, policy) = self.decide(caller, &good, (shown, stream))?;
+        let (who, policy) = self.choose(caller, &good, (shown, stream)).await?;
         let entitled = self.entitled(who, policy, stream, shown.ip).await?;
         self.watch(who, policy, entitled, (shown, stream)).await?;
         let is_bound = policy.binding() != BindIp::Off;
@@ -88,6 +88,27 @@ impl Gate {
         }
         let (who, policy) = self.decide(caller, &good, (shown, stream))?;
         self.entitled(who, policy, stream, shown.ip).await.map(drop)
+    }
+
+    /// As [`Self::decide`], of the tokens that have a use left. Whether they are taken meanwhile is
+    /// seen when one is.
+    async fn choose<'a>(
+        &self,
+        caller: &'a Caller,
+        good: &[&'a Arc<Principal>],
+        asked: (&Credential<'_>, &StreamId),
+    ) -> Result<(&'a Arc<Principal>, &'a Policy), Denied> {
+        let mut left = good.to_vec();
+        let mut refusal = None;
+        loop {
+            let decided = self.decide(caller, &left, asked);
+            let (who, policy) = decided.map_err(|denied| refusal.clone().unwrap_or(denied))?;
+            let Err(denied) = self.uses.check(who).await else {
+                return Ok((who, policy));
+            };
+            left.retain(|other| !Arc::ptr_eq(other, who));
+            refusal.get_or_insert(denied);
+        }
     }
 
     /// Of the good tokens, the one that the stream's policy takes, and that policy.
@@ -125,7 +146,6 @@ impl Gate {
                 None => policy.binding(),
             },
         };
-        self.uses.check(who).await?;
         self.live.admit(who, &facts, rules).await?;
         self.uses.spend(who).await
     }

@@ -48,7 +48,10 @@ impl Scope {
             session: vouched.session,
             streams: vouched.streams,
             within: self.within.clone(),
-            actions: self.actions.clone(),
+            actions: match vouched.is_for_keys_alone {
+                true => vec![Action::Deliver],
+                false => self.actions.clone(),
+            },
             kid: None,
             issued: vouched.issued,
             address: vouched.address,

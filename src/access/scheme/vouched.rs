@@ -24,6 +24,9 @@ pub(in crate::access) struct Vouched {
     pub(super) address: Option<IpAddr>,
     /// How many keys it may fetch at most.
     pub(super) uses: Option<u32>,
+    /// Whether what is made of it would be asked less than it is itself: then it opens keys, and
+    /// nothing is made of it.
+    pub(super) is_for_keys_alone: bool,
 }
 
 /// The last second of a legacy token counts whole.
@@ -55,6 +58,7 @@ impl Vouched {
             issued: None,
             address: None,
             uses: None,
+            is_for_keys_alone: false,
         }
     }
 
@@ -96,6 +100,12 @@ impl Vouched {
     #[must_use]
     pub(super) fn bound_to(mut self, address: Option<IpAddr>) -> Self {
         self.address = address;
+        self
+    }
+
+    #[must_use]
+    pub(super) fn for_keys_alone(mut self, is_so: bool) -> Self {
+        self.is_for_keys_alone = is_so;
         self
     }
 

@@ -2,8 +2,11 @@
 //!
 //! Must not know: how the server reads a token.
 
+use serde_json::json;
+
 use super::SECRET;
 use super::forge::{array, bytes, int, lasting, map, text};
+use crate::harness::issuer::{Issuer, now};
 use crate::harness::serve::Serve;
 
 fn schemes() -> String {
@@ -87,4 +90,45 @@ async fn a_key_request_is_matched_as_it_came() {
         let query = format!("cat={}", token(9, &[claim]));
         nobody.get(&format!("{key}?{query}")).await.expect(status);
     }
+}
+
+/// What a grant or a session could not ask for again is never made into one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_demands_headers_opens_keys_alone() {
+    let serve = Serve::start("\"never\"", &schemes()).await;
+    let key = serve.key("test/own").await;
+    let nobody = serve.stranger();
+    let rule = map(&[(1, text("player/"))]);
+    let headers = [&[0xa1][..], &text("x-device"), &rule].concat();
+    let [bound, free] = [(315, headers), (313, array(&[text("GET")]))].map(|it| token(4, &[it]));
+    let body = r#"{"stream":"test/own"}"#;
+    for (token, expected) in [(bound, [200, 403, 403]), (free, [200, 404, 401])] {
+        for ((method, path, body), status) in [
+            ("GET", &*key, None),
+            ("GET", "/v1/play/test/own/index.m3u8", None),
+            ("POST", "/v1/sessions", Some(body)),
+        ]
+        .into_iter()
+        .zip(expected)
+        {
+            let path = format!("{path}?cat={token}");
+            let asked = nobody.try_ask(method, &path, &[("x-device", "player/7")], body);
+            assert_eq!(asked.await.unwrap().status, status, "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spent_token_masks_no_other() {
+    let serve = Serve::start("\"never\"", &schemes()).await;
+    let key = serve.key("test/own").await;
+    let hs = Issuer::Hs256(b"obviously-a-fake-secret-of-40-characters".to_vec());
+    let claims = json!({"sub": "alice", "streams": "test/own", "exp": now() + 600, "maxuses": 1});
+    let once = serve.stranger().with(&hs.token(&claims));
+    let [another, last] = [5, 6].map(|id| token(id, &[(308, int(1))]));
+    once.get(&format!("{key}?cat={another}")).await.expect(200);
+    once.get(&key).await.expect(401);
+    once.get(&format!("{key}?cat={last}")).await.expect(200);
+    once.get(&format!("{key}?cat={another}")).await.expect(200);
+    once.get(&format!("{key}?cat={another}")).await.expect(401);
 }

@@ -47,7 +47,7 @@ impl Gate {
         let (who, also) = match stream {
             None => (first, Vec::new()),
             Some(stream) => {
-                let (who, policy) = self.decide(caller, &good, (shown, stream))?;
+                let (who, policy) = self.choose(caller, &good, (shown, stream)).await?;
                 self.entitled(who, policy, stream, shown.ip).await?;
                 (
                     who,

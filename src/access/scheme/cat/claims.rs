@@ -160,6 +160,11 @@ impl Claims {
         self.networks.is_some()
     }
 
+    /// Whether it demands headers.
+    pub(super) fn names_headers(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
     /// About how much memory it takes, in bytes.
     pub(super) fn weight(&self) -> usize {
         let headers = self.headers.iter().map(|(_, rule)| rule.weight());

@@ -133,6 +133,8 @@ impl Cat {
             .spanning(claims.not_before, claims.expires)
             .issued(claims.issued)
             .bound_to(request.ip.filter(|_| claims.names_networks()))
+            // Neither a grant nor a session could ask for the headers again.
+            .for_keys_alone(claims.names_headers())
             .for_uses(once))
     }
 
