@@ -7,6 +7,7 @@ mod explain;
 use std::net::IpAddr;
 
 use super::config::AccessConfigError;
+use super::credential::{Credential, Place, Token};
 use super::scheme::jwt::Jwt;
 use super::scheme::order::Order;
 use super::scheme::request::Request;
@@ -17,14 +18,18 @@ use crate::domain::{Action, StreamId, StreamPattern, Timestamp};
 use crate::outbound;
 
 pub use super::scheme::explain::{Difference, Finding, Hint};
+pub use super::scheme::order::SignFault;
 pub use super::scheme::request::{Headers, Purpose, Target};
 pub use explain::explain;
+pub(super) use explain::explain_one;
 
 /// What is asked.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
     /// The playlist's URL, as the viewer has it.
     pub target: Target<'a>,
+    /// The content's stream, where it is known and not to be guessed from the URL.
+    pub stream: Option<&'a str>,
     /// Everything after `?`.
     pub query: &'a str,
     /// Headers by name.
@@ -166,7 +171,11 @@ impl Instance {
 pub struct Wanted<'a> {
     /// The stream: `live/news`.
     pub stream: &'a str,
-    /// The viewer, where the scheme has a place for one.
+    /// The one playlist below the stream, if the token shall be for that alone.
+    pub file: Option<&'a str>,
+    /// What the token shall allow.
+    pub purpose: Purpose,
+    /// The viewer, where the scheme has a place for one; empty for nobody by name.
     pub subject: &'a str,
     /// The client's address, if the token shall be bound to it.
     pub ip: Option<IpAddr>,
@@ -184,21 +193,56 @@ impl Instance {
         matches!(self, Self::Request(_))
     }
 
-    /// The query to put behind a playlist's URL, without `?`; `None` for a kind whose tokens stand
-    /// for themselves, which [`super::mint`] makes, and where nothing can be signed.
-    pub fn sign(&self, wanted: Wanted<'_>) -> Option<SecretText> {
+    /// The query to put behind a playlist's URL, without `?`, which the instance itself takes, whatever
+    /// the time. Never for a kind whose tokens stand for themselves, which [`super::mint`] makes.
+    pub fn sign(&self, wanted: Wanted<'_>) -> Result<SecretText, SignFault> {
         let Self::Request(instance) = self else {
-            return None;
+            return Err(SignFault::NoKey);
         };
         let order = Order {
             content: wanted.stream,
+            file: wanted.file,
+            purpose: wanted.purpose,
             subject: wanted.subject,
             ip: wanted.ip,
             start: wanted.start,
             end: wanted.end,
             id: wanted.id,
         };
-        instance.0.sign(order).map(SecretText::new)
+        let query = SecretText::new(instance.0.sign(order)?);
+        self.check_signed(&instance.0, wanted, query.expose())?;
+        Ok(query)
+    }
+
+    /// Asks the instance about what it signed.
+    fn check_signed(
+        &self,
+        instance: &SignedRequests,
+        wanted: Wanted<'_>,
+        query: &str,
+    ) -> Result<(), SignFault> {
+        let file = wanted.file.unwrap_or("playlist.m3u8");
+        let path = format!("/{}/{file}", wanted.stream);
+        let asked = Asked {
+            target: Target {
+                scheme: "https",
+                authority: "",
+                path: &path,
+            },
+            stream: None,
+            query,
+            headers: &Vec::new(),
+            ip: wanted.ip,
+            alpn: None,
+            method: "GET",
+            purpose: wanted.purpose,
+        };
+        let outcome = self.outcome(asked, wanted.start);
+        let checked = outcome.and_then(|it| self.check_content(&it, asked).map(|()| it));
+        let verified = checked.map_err(|fault| SignFault::Refused(fault.reason()))?;
+        let is_named = instance.names_subjects() && !wanted.subject.is_empty();
+        let is_other = is_named && verified.principal.subject != wanted.subject;
+        (!is_other).then_some(()).ok_or(SignFault::OtherSubject)
     }
 
     /// A legacy token's last second counts whole.
@@ -217,7 +261,7 @@ impl TokenInstance {
     fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Option<Result<Verified, Fault>> {
         let mut deepest = None;
         for token in asked.tokens() {
-            match self.0.verify_at_hand(&token, now) {
+            match self.0.verify_at_hand(token.expose(), now) {
                 Some(Ok(verified)) if asked.is_allowed(&verified) => return Some(Ok(verified)),
                 Some(Ok(_)) => deepest = deepest.max(Some(Fault::Action)),
                 Some(Err(fault)) => deepest = deepest.max(Some(fault)),
@@ -242,7 +286,7 @@ impl<'a> Asked<'a> {
         let asked = self;
         Request {
             content: content(asked.target),
-            stream: None,
+            stream: asked.stream,
             query: asked.query,
             headers: asked.headers,
             method: asked.method,
@@ -251,10 +295,6 @@ impl<'a> Asked<'a> {
             ip: asked.ip,
             purpose: asked.purpose,
         }
-    }
-
-    fn header(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
-        self.headers.values(name)
     }
 
     /// Whether a token's actions are what this asks for: an encryptor publishes.
@@ -267,17 +307,21 @@ impl<'a> Asked<'a> {
         verified.principal.may(wanted) || (is_for_one_key && self.purpose == Purpose::Play)
     }
 
-    /// What may be a token: bearers, and the parameter `token`.
-    fn tokens(&self) -> impl Iterator<Item = String> {
-        let bearers = self.header("authorization").filter_map(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme
-                .eq_ignore_ascii_case("bearer")
-                .then(|| token.trim().to_owned())
-        });
-        let pairs = super::scheme::request::pairs(self.query);
-        let named = pairs.filter(|(name, _)| *name == super::TOKEN_PARAMETER);
-        bearers.chain(named.map(|(_, value)| value.to_owned()))
+    /// What may be a token that stands for itself: not what is in our own cookie, which holds
+    /// sessions.
+    fn tokens(&self) -> impl Iterator<Item = Token<'a>> {
+        let shown = Credential {
+            headers: self.headers,
+            query: self.query,
+            method: self.method,
+            target: self.target,
+            alpn: self.alpn,
+            ip: self.ip,
+            certificate: None,
+        };
+        let presented = shown.presented();
+        let sent = presented.filter(|presented| presented.place != Place::Cookie);
+        sent.map(|presented| presented.text)
     }
 }
 

@@ -84,7 +84,7 @@ impl<'a> Credential<'a> {
     }
 
     /// Every token presented, in the order in which they are tried: bearer, basic, session, query.
-    pub(super) fn presented(&self) -> impl Iterator<Item = Presented<'a>> {
+    pub(super) fn presented(&self) -> impl Iterator<Item = Presented<'a>> + use<'a> {
         let authorization = self.header("authorization");
         let bearer = authorization.and_then(bearer).map(Token::Borrowed);
         let basic = authorization.and_then(password).map(Token::Owned);
@@ -105,7 +105,7 @@ impl<'a> Credential<'a> {
     }
 
     /// The values of the cookie `name` (RFC 6265 §4.2).
-    fn cookies(&self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    fn cookies(&self, name: &'a str) -> impl Iterator<Item = &'a str> + use<'a> {
         cookies(self.headers, name)
     }
 }

@@ -81,6 +81,7 @@ fn asked<T>(text: &str, purpose: Purpose, ask: impl FnOnce(Asked<'_>) -> T) -> T
             authority: "keys.example.com",
             path,
         },
+        stream: None,
         query,
         headers: &headers as &dyn Headers,
         ip: Some([192, 0, 2, 10].into()),

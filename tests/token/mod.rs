@@ -11,6 +11,8 @@ mod hdnts;
 mod issuer;
 mod jwks;
 mod jwt;
+mod mint;
+mod peers;
 mod pyjwt;
 mod securetoken;
 mod served;

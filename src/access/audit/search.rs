@@ -4,7 +4,7 @@
 //! know: HTTP.
 
 use super::recent::Remembered;
-use crate::access::check::{Asked, Finding, Purpose, Target, Verdict, explain};
+use crate::access::check::{Asked, Finding, Instance, Purpose, Target, Verdict, explain_one};
 use crate::access::scheme::SchemesConfig;
 use crate::domain::{Denied, Principal, StreamId, StreamPattern};
 use crate::outbound;
@@ -135,6 +135,7 @@ async fn tried(configured: &(SchemesConfig, outbound::Config), request: &Remembe
             authority: &request.authority,
             path: content.as_deref().unwrap_or(&request.path),
         },
+        stream: Some(&*request.entry.stream).filter(|stream| !stream.is_empty()),
         query: request.query.expose(),
         headers: request,
         ip: request.ip,
@@ -145,10 +146,10 @@ async fn tried(configured: &(SchemesConfig, outbound::Config), request: &Remembe
     let (schemes, outbound) = configured;
     let mut all = Vec::new();
     for (name, config) in schemes.0.iter().take(MOST_TRIED) {
-        let found = explain((schemes, outbound), name, asked, request.at).await;
-        let Ok((verdict, mut finding)) = found else {
+        let Ok(instance) = Instance::load(schemes, outbound, name) else {
             continue;
         };
+        let (verdict, mut finding) = explain_one(&instance, asked, request.at).await;
         finding.received = finding.received.as_deref().map(beginning);
         let (reason, sentence) = match verdict {
             Verdict::Allow { .. } => ("ok", "it takes the request"),

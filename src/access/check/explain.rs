@@ -27,29 +27,12 @@ pub async fn explain(
     now: Timestamp,
 ) -> Result<(Verdict, Finding), InstanceError> {
     let instance = Instance::load(config, outbound, name)?;
-    instance.fetch_keys(now).await;
-    let outcome = instance.outcome(asked, now);
-    let verified = outcome.as_ref().ok().cloned();
-    let verdict = instance.verdict(outcome, asked, now);
-    let mut finding = instance.find_out(asked);
+    let (verdict, mut finding) = explain_one(&instance, asked, now).await;
     if matches!(verdict, Verdict::Allow { .. }) {
-        finding
-            .hints
-            .retain(|hint| !finding.is_reproduced || hint.code == "claims");
         return Ok((verdict, finding));
     }
-    if let Some(verified) = &verified {
-        finding.hints.extend(about_time(verified, now));
-        finding
-            .hints
-            .extend(instance.about_content(verified, asked));
-    }
-    for other in config
-        .0
-        .keys()
-        .filter(|other| *other != name)
-        .take(MOST_OTHERS)
-    {
+    let others = config.0.keys().filter(|other| *other != name);
+    for other in others.take(MOST_OTHERS) {
         let Ok(instance) = Instance::load(config, outbound, other) else {
             continue;
         };
@@ -62,12 +45,37 @@ pub async fn explain(
     Ok((verdict, finding))
 }
 
+/// The same of one instance, whatever others say.
+pub(in crate::access) async fn explain_one(
+    instance: &Instance,
+    asked: Asked<'_>,
+    now: Timestamp,
+) -> (Verdict, Finding) {
+    instance.fetch_keys(now).await;
+    let outcome = instance.outcome(asked, now);
+    let verified = outcome.as_ref().ok().cloned();
+    let verdict = instance.verdict(outcome, asked, now);
+    let mut finding = instance.find_out(asked);
+    if matches!(verdict, Verdict::Allow { .. }) {
+        let is_reproduced = finding.is_reproduced;
+        finding
+            .hints
+            .retain(|hint| !is_reproduced || hint.code == "claims");
+    } else if let Some(verified) = &verified {
+        finding.hints.extend(about_time(verified, now));
+        finding
+            .hints
+            .extend(instance.about_content(verified, asked));
+    }
+    (verdict, finding)
+}
+
 impl Instance {
     fn find_out(&self, asked: Asked<'_>) -> Finding {
         match self {
             Self::Token(_) => {
                 let token = asked.tokens().next();
-                token.map_or_else(Finding::default, |token| jwt::explain(&token))
+                token.map_or_else(Finding::default, |token| jwt::explain(token.expose()))
             }
             Self::Request(instance) => instance.0.explain(&asked.request()),
         }

@@ -127,9 +127,12 @@ impl SchemesConfig {
         self.0.contains_key(name)
     }
 
-    /// Leaves the instance `name` alone.
+    /// Leaves the instance `name` alone, or where none has that name all of that kind.
     pub fn only(&mut self, name: &str) {
-        self.0.retain(|found, _| found == name);
+        match self.has(name) {
+            true => self.0.retain(|found, _| found == name),
+            false => self.0.retain(|_, config| config.kind() == name),
+        }
     }
 }
 

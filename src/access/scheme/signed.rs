@@ -10,7 +10,7 @@ use super::config::{SchemeConfig, SchemeFault, SchemesConfig};
 use super::edgeauth::{self, EdgeAuth, LongLived};
 use super::explain::Finding;
 use super::hdnts::{self, Hdnts};
-use super::order::Order;
+use super::order::{Order, SignFault};
 use super::request::{Purpose, Request};
 use super::scope::Scope;
 use super::securetoken::{self, SecureToken};
@@ -151,15 +151,33 @@ impl SignedRequests {
         }
     }
 
-    /// A query that this instance will take; `None` where the order cannot be signed.
-    pub(in crate::access) fn sign(&self, order: Order<'_>) -> Option<String> {
-        match &self.scheme {
-            Scheme::SecureToken(scheme) => securetoken::sign(scheme, order),
-            Scheme::WmsAuth(scheme) => wmsauth::sign(scheme, order),
+    /// A query for the order; whether the instance will take it is not looked at.
+    pub(in crate::access) fn sign(&self, order: Order<'_>) -> Result<String, SignFault> {
+        let is_one_url = matches!(self.scheme, Scheme::EdgeAuth(_));
+        if order.file.is_some() && !is_one_url {
+            return Err(SignFault::File);
+        }
+        let publishes = matches!(self.scheme, Scheme::UrlParams(_));
+        if order.purpose == Purpose::Publish && !publishes {
+            return Err(SignFault::Publish);
+        }
+        let signed = match &self.scheme {
+            Scheme::SecureToken(scheme) => securetoken::sign(scheme, order)?,
+            Scheme::WmsAuth(scheme) => wmsauth::sign(scheme, order)?,
             Scheme::Hdnts(scheme) => hdnts::sign(scheme, order),
-            Scheme::EdgeAuth(scheme) => edgeauth::sign(scheme, order),
-            Scheme::UrlParams(scheme) => urlparams::sign(scheme),
+            Scheme::EdgeAuth(scheme) => edgeauth::sign(scheme, order)?,
+            Scheme::UrlParams(scheme) => urlparams::sign(scheme, order.purpose),
             Scheme::Cat(scheme) => cat::sign(scheme, order),
+        };
+        signed.ok_or(SignFault::NoKey)
+    }
+
+    /// Whether the instance's tokens say for whom they are.
+    pub(in crate::access) fn names_subjects(&self) -> bool {
+        match &self.scheme {
+            Scheme::SecureToken(scheme) => scheme.names_subjects(),
+            Scheme::WmsAuth(_) | Scheme::EdgeAuth(_) | Scheme::Cat(_) => true,
+            Scheme::Hdnts(_) | Scheme::UrlParams(_) => false,
         }
     }
 }

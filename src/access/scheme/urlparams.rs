@@ -165,10 +165,10 @@ fn form(text: &str) -> Option<String> {
     decoded(&text.replace('+', " ")).map(std::borrow::Cow::into_owned)
 }
 
-/// The query to put behind a viewer's URL, without `?`. The word is everybody's: it names nobody and
+/// The query to put behind a URL, without `?`. The word is everybody's: it names nobody and
 /// does not end.
-pub(super) fn sign(scheme: &UrlParams) -> Option<String> {
-    let entry = scheme.play.first()?;
+pub(super) fn sign(scheme: &UrlParams, purpose: Purpose) -> Option<String> {
+    let entry = scheme.entries(purpose).first()?;
     Some(format!("{}={}", entry.name, entry.value.expose()))
 }
 

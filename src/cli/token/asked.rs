@@ -46,17 +46,27 @@ pub(in crate::cli) struct AskedArgs {
     #[arg(long, value_name = "PROTOCOL")]
     alpn: Option<String>,
     /// What the request wants.
-    #[arg(long, value_enum, default_value_t = Action::Play)]
-    action: Action,
+    #[arg(long, value_enum, default_value_t = TokenAction::Play)]
+    action: TokenAction,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Action {
+/// What a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TokenAction {
     Play,
     Publish,
+}
+
+impl TokenAction {
+    pub(super) fn purpose(self) -> Purpose {
+        match self {
+            Self::Play => Purpose::Play,
+            Self::Publish => Purpose::Publish,
+        }
+    }
 }
 
 impl AskedArgs {
@@ -72,15 +82,13 @@ impl AskedArgs {
         let (target, query) = parts(&self.url);
         Asked {
             target,
+            stream: None,
             query,
             headers,
             ip: self.ip,
             alpn: self.alpn.as_deref(),
             method: &self.method,
-            purpose: match self.action {
-                Action::Play => Purpose::Play,
-                Action::Publish => Purpose::Publish,
-            },
+            purpose: self.action.purpose(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
+use super::asked::TokenAction;
 use crate::access::check::{Instance, Wanted};
 use crate::access::mint;
 use crate::cli::ConfigArg;
@@ -31,7 +32,13 @@ pub(in crate::cli) struct MintArgs {
     /// The client's address, for schemes that bind a token to it.
     #[arg(long)]
     ip: Option<IpAddr>,
-    /// The viewer.
+    /// One playlist below the stream, such as index.m3u8: an edgeauth token for that URL alone.
+    #[arg(long, value_name = "PATH")]
+    file: Option<String>,
+    /// What the token allows; only urlparams has tokens to publish with.
+    #[arg(long, value_enum, default_value_t = TokenAction::Play)]
+    action: TokenAction,
+    /// The viewer; empty where the token shall name nobody: with --ip, a basic token of wmsauth.
     #[arg(long, value_name = "NAME", default_value = "viewer")]
     subject: String,
     /// How long it lasts; a negative span makes an expired one.
@@ -52,6 +59,9 @@ pub(super) fn run(args: &MintArgs) -> anyhow::Result<()> {
     let token = match args.instance(&sections)? {
         Some(instance) => args.query(&instance, start, end)?,
         None => {
+            if args.file.is_some() || args.action == TokenAction::Publish {
+                bail!("--file and --action are for schemes that sign a URL");
+            }
             if let Some(name) = &args.scheme {
                 sections.schemes.only(name);
             }
@@ -92,14 +102,15 @@ impl MintArgs {
         SystemEntropy.fill(&mut id);
         let wanted = Wanted {
             stream: stream.as_str(),
+            file: self.file.as_deref(),
+            purpose: self.action.purpose(),
             subject: &self.subject,
             ip: self.ip,
             start,
             end,
             id,
         };
-        let signed = instance.sign(wanted);
-        signed.context("the scheme has nothing to sign that stream with")
+        Ok(instance.sign(wanted)?)
     }
 
     fn file(&self) -> String {

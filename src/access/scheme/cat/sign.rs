@@ -51,13 +51,21 @@ fn claims(to: &mut Out, scheme: &Cat, order: Order<'_>) -> Written {
     let first = |list: &[String]| list.first().cloned();
     let issuer = first(&scheme.rules.issuers);
     let audience = first(&scheme.rules.audiences);
-    let optional = [issuer.is_some(), audience.is_some(), order.ip.is_some()];
-    let count = 7 + optional.iter().filter(|is_there| **is_there).count();
+    let subject = Some(order.subject).filter(|subject| !subject.is_empty());
+    let optional = [
+        issuer.is_some(),
+        audience.is_some(),
+        order.ip.is_some(),
+        subject.is_some(),
+    ];
+    let count = 6 + optional.iter().filter(|is_there| **is_there).count();
     to.map(u64::try_from(count).unwrap_or_default())?;
     if let Some(issuer) = issuer {
         to.i64(label::ISS)?.str(&issuer)?;
     }
-    to.i64(label::SUB)?.str(order.subject)?;
+    if let Some(subject) = subject {
+        to.i64(label::SUB)?.str(subject)?;
+    }
     if let Some(audience) = audience {
         to.i64(label::AUD)?.str(&audience)?;
     }

@@ -72,20 +72,24 @@ impl EdgeAuth {
             Some(format!("data={EXCHANGED}{of}")),
         ];
         let signed: String = fields.into_iter().flatten().collect();
-        let text = self.signed_text(&signed).ok_or(Fault::Form)?;
+        let text = self.signed_text(&signed, None).ok_or(Fault::Form)?;
         Ok(LongLived {
             text: SecretText::new(text),
             expires: Timestamp::from_millis(end.saturating_mul(1000)),
         })
     }
 
-    /// The fields, and their hash under the first key.
-    pub(super) fn signed_text(&self, signed: &str) -> Option<String> {
-        let salted = match &self.salt {
-            Some(salt) => format!("{signed}~salt={}", salt.expose()),
-            None => signed.to_owned(),
-        };
-        let hmac = hex_of(&self.keys.first()?.sign(salted.as_bytes()));
+    /// The fields, and their hash under the first key, with the one URL that they are for, if they
+    /// have no list.
+    pub(super) fn signed_text(&self, signed: &str, url: Option<&str>) -> Option<String> {
+        let mut hashed = signed.to_owned();
+        let salt = self.salt.as_ref().map(SecretText::expose);
+        for (name, value) in [("url", url), ("salt", salt)] {
+            if let Some(value) = value {
+                hashed.push_str(&format!("~{name}={value}"));
+            }
+        }
+        let hmac = hex_of(&self.keys.first()?.sign(hashed.as_bytes()));
         Some(format!("{signed}~hmac={hmac}"))
     }
 }

@@ -53,6 +53,11 @@ struct Span {
 }
 
 impl SecureToken {
+    /// Whether its tokens say for whom they are.
+    pub(super) fn names_subjects(&self) -> bool {
+        self.subject_parameter.is_some()
+    }
+
     pub(super) fn groups(&self) -> &Groups {
         &self.groups
     }

@@ -6,14 +6,22 @@ use base64::Engine as _;
 
 use super::token::BASE64;
 use super::{PARAMETER, WmsAuth, date};
-use crate::access::scheme::order::Order;
+use crate::access::scheme::order::{Order, SignFault};
 use crate::crypto::md5;
 
-/// The query to put behind the URL, without `?`. The token signs the whole path; it is for the viewer,
-/// and for the address too if there is one. Its span is cut to whole minutes, at least one.
-pub(in crate::access::scheme) fn sign(scheme: &WmsAuth, order: Order<'_>) -> Option<String> {
+/// The query to put behind the URL, without `?`. The token signs the whole path. It is for the viewer,
+/// and for the address too if there is one; without a viewer, the basic form, for the address alone.
+/// Its span is cut to whole minutes, at least one.
+pub(in crate::access::scheme) fn sign(
+    scheme: &WmsAuth,
+    order: Order<'_>,
+) -> Result<Option<String>, SignFault> {
+    let id = order.subject_without(&['&'])?;
+    Ok(signed(scheme, order, id))
+}
+
+fn signed(scheme: &WmsAuth, order: Order<'_>, id: &str) -> Option<String> {
     let address = order.address();
-    let id = order.subject;
     let who = format!("{}{id}", address.as_deref().unwrap_or_default());
     let today = date::write(order.start)?;
     let minutes = (order.end.since(order.start).as_secs() / 60).max(1);
@@ -21,14 +29,14 @@ pub(in crate::access::scheme) fn sign(scheme: &WmsAuth, order: Order<'_>) -> Opt
     let secret = scheme.secrets.first()?.expose();
     let parts = [&who, secret, &today, &minutes, order.content];
     let hash = BASE64.encode(md5(&parts.map(str::as_bytes)));
-    let check = if address.is_some() {
-        "&checkip=true"
-    } else {
-        ""
+    let viewer = match (id, &address) {
+        ("", _) => String::new(),
+        (id, Some(_)) => format!("&id={id}&checkip=true"),
+        (id, None) => format!("&id={id}"),
     };
     let length = order.content.len();
     let inner = format!(
-        "server_time={today}&hash_value={hash}&validminutes={minutes}&strm_len={length}&id={id}{check}"
+        "server_time={today}&hash_value={hash}&validminutes={minutes}&strm_len={length}{viewer}"
     );
     Some(format!("{PARAMETER}={}", BASE64.encode(inner)))
 }
