@@ -136,9 +136,9 @@ fn what_would_be_refused_is_not_printed() {
 fn an_escaped_subject_comes_out_as_it_went_in() {
     let settings = "secrets_hex = [\"0123\"]\nescape_early = true";
     let judge = Judge::new("edgeauth", settings).now();
-    let query = mint(&judge, "edgeauth", &["--subject", "a b&c"]).unwrap();
+    let query = mint(&judge, "edgeauth", &["--subject", "a@b&c"]).unwrap();
     let verdict = judge.allows(&url("index.m3u8", &query));
-    assert_eq!(verdict.subject.as_deref(), Some("a b&c"));
+    assert_eq!(verdict.subject.as_deref(), Some("a@b&c"));
 }
 
 #[test]

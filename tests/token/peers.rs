@@ -63,7 +63,7 @@ fn akamais_tokens_are_taken_as_its_settings_are() {
             "/live/news/*",
             false,
             "",
-            json!({"escape_early": true, "session_id": "a b&c"}),
+            json!({"escape_early": true, "session_id": "a@b&c"}),
         ),
         (own, true, "", json!({})),
         (own, true, "", json!({"escape_early": true, "ip": IP})),
@@ -81,7 +81,13 @@ fn akamais_tokens_are_taken_as_its_settings_are() {
             .denies(&url(own, &token), "expired");
         edgeauth("salt = \"other\"").denies(&url(own, &token), "hash_mismatch");
         let elsewhere = url("/live/sport/playlist.m3u8", &token);
-        let reason = if is_url { "hash_mismatch" } else { "path" };
+        // What is escaped has two readings, and one of them has another hash.
+        let is_escaped = more["escape_early"] == true;
+        let reason = if is_url || is_escaped {
+            "hash_mismatch"
+        } else {
+            "path"
+        };
         edgeauth(settings).denies(&elsewhere, reason);
         if more["ip"] == IP {
             edgeauth(settings)
@@ -102,9 +108,9 @@ fn akamais_library_makes_our_tokens_again() {
         ),
         (
             "salt = \"fake\"\nescape_early = true",
-            vec!["--subject", "a b&c"],
+            vec!["--subject", "a@b&c"],
             "/live/news/*",
-            json!({"salt": "fake", "escape_early": true, "session_id": "a b&c"}),
+            json!({"salt": "fake", "escape_early": true, "session_id": "a@b&c"}),
         ),
         (
             "escape_early = true",
