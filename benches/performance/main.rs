@@ -6,6 +6,7 @@
 //! answers something else fails the run. `BENCH_ROUNDS` (default 9) and `BENCH_SECONDS` (default
 //! 2, of one turn) make it longer or shorter.
 
+mod allocations;
 mod ciphers;
 mod client;
 mod files;
@@ -31,6 +32,7 @@ fn main() -> anyhow::Result<()> {
     let keyserver = keyserver::KeyServer::start(folder.path(), cores.server)?;
     let nginx = nginx::Nginx::start(folder.path(), cores.server, &keyserver)?;
     let figures = page::Figures {
+        allocations: allocations::counted()?,
         requests: requests::compare(plan, &keyserver, &nginx)?,
         first: requests::compare_first(plan, &keyserver, &nginx)?,
         ciphers: ciphers::compare(plan)?,

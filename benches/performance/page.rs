@@ -7,6 +7,7 @@ use super::{ciphers, files, requests};
 
 pub(crate) struct Figures {
     pub(crate) requests: Vec<requests::Row>,
+    pub(crate) allocations: Vec<(String, f64)>,
     pub(crate) first: requests::First,
     pub(crate) ciphers: Vec<ciphers::Row>,
     pub(crate) files: files::Row,
@@ -22,6 +23,10 @@ pub(crate) fn write(plan: Plan, machine: &[String], figures: &Figures) -> String
     page += REQUESTS;
     for row in &figures.requests {
         page += &request_row(row);
+    }
+    page += ALLOCATIONS;
+    for (what, count) in &figures.allocations {
+        let _ = writeln!(page, "| {what} | {count:.1} |");
     }
     page += FIRST;
     let first = &figures.first;
@@ -116,6 +121,14 @@ More is better for requests/s, less for the rest.
 |---|---|---|---|---|---|---|---|---|
 ";
 
+const ALLOCATIONS: &str = "
+Allocations of the whole process for one such request, TLS and actix included, as `tests/allocations/`
+counts and bounds them. What is asked for is in memory: the request does no I/O but its own.
+
+| credential | allocations |
+|---|---|
+";
+
 const FIRST: &str = "
 ## The first request of a new connection
 One after the other, from before the connection is made: TCP, a full TLS 1.3 handshake, an ES256
@@ -160,6 +173,5 @@ const TAIL: &str = "
 - A store on Postgres, a key that is not in memory, and an entitlement source that is asked over a
   network are not in these figures.
 
-Allocations for a warm key request are bounded by `tests/allocations/`. A rotation's crowd is
-`hlskey storm`'s: missed keys, p50, p99, and the calls that reach the entitlement source.
+A rotation's crowd is `hlskey storm`'s: missed keys, p50, p99, and the calls that reach the entitlement source.
 ";
