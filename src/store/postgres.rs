@@ -156,13 +156,18 @@ impl Database {
 
     /// A connection. The driver takes one from the pool or makes one, and while it makes one it sees
     /// none that others give back; a database that has no room refuses it for as long as it tries.
-    /// So somebody looks beside it, and a moment before it: what was given back is not there at once.
+    /// So where it may make one, somebody looks beside it, and a moment before it: what was given
+    /// back is not there at once.
     async fn connection(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        if !(1..CONNECTIONS).contains(&self.pool.size()) {
+            return self.pool.acquire().await;
+        }
+        let pool = self.pool.clone();
         let made = async {
-            if (1..CONNECTIONS).contains(&self.pool.size()) {
-                tokio::time::sleep(GIVEN_BACK).await;
-            }
-            self.pool.acquire().await
+            tokio::time::sleep(GIVEN_BACK).await;
+            // It goes on when nobody waits any more: the next find what was begun.
+            let made = tokio::spawn(async move { pool.acquire().await });
+            made.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
         };
         tokio::select! {
             biased;
@@ -175,8 +180,8 @@ impl Database {
     async fn idle(&self) -> PoolConnection<Postgres> {
         let mut pause = Duration::from_millis(1);
         loop {
-            if let Some(mut idle) = self.pool.try_acquire()
-                && idle.ping().await.is_ok()
+            if let Some(idle) = self.pool.try_acquire()
+                && let Some(idle) = answering(idle).await
             {
                 return idle;
             }
@@ -323,6 +328,21 @@ async fn is_answering(connection: &mut PgConnection) -> Result<bool, sqlx::Error
     let answer = tokio::time::timeout(ACQUIRE, connection.ping()).await;
     answer.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))?;
     Ok(true)
+}
+
+/// The connection, if it is one still; else its place is free again. Asked in a task of its own: if
+/// who waits went away, the driver would ask again, for as long as the network believes in the host.
+async fn answering(mut idle: PoolConnection<Postgres>) -> Option<PoolConnection<Postgres>> {
+    let asked = tokio::spawn(async move {
+        match tokio::time::timeout(ACQUIRE, idle.ping()).await {
+            Ok(Ok(())) => return Some(idle),
+            Ok(Err(_)) => {}
+            Err(_) => *hung() = Some(Instant::now()),
+        }
+        idle.close_on_drop();
+        None
+    });
+    asked.await.ok().flatten()
 }
 
 /// On a connection of its own, since a migration may take longer than a statement may. Of several
