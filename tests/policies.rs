@@ -192,6 +192,13 @@ async fn a_session_begun_with_all_required_tokens_stands_for_them() {
         .expect(200);
     let grant = begun.json()["grant"].as_str().unwrap().to_owned();
     nobody.with(&grant).get(&key).await.expect(200);
+    // What several tokens open ends with the first of them.
+    let brief = minted(&serve, "edge", "test/both", "2m");
+    let brief = begin(&format!("/v1/sessions?{brief}"), stream).await;
+    let cookie = brief.expect(200).header("set-cookie").to_owned();
+    let age = cookie.split("Max-Age=").nth(1).unwrap();
+    let age: u32 = age.split(';').next().unwrap().parse().unwrap();
+    assert!(age <= 120, "{cookie}");
     // A token for one stream is a session for that; one for more is asked at the key.
     begin("/v1/sessions", "{}").await.expect(403);
     let wide = nobody.with(&minted(&serve, "viewers", "test/*", "1h"));

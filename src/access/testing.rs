@@ -120,7 +120,7 @@ impl Bench {
     ) -> Result<Permit<Deliver>, Denied> {
         let sent = Sent::default();
         self.gate
-            .deliver(&self.gate.caller(who), &sent.shown(), key)
+            .deliver(&self.gate.caller(&[who]), &sent.shown(), key)
             .await
     }
 
@@ -132,7 +132,7 @@ impl Bench {
     ) -> Result<Permit<Play>, Denied> {
         let sent = Sent::default();
         self.gate
-            .play(&self.gate.caller(who), &sent.shown(), stream)
+            .play(&self.gate.caller(&[who]), &sent.shown(), stream)
             .await
     }
 

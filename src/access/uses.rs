@@ -50,25 +50,38 @@ impl Uses {
     }
 
     async fn check_one(&self, principal: &Principal, most: u32) -> Result<(), Denied> {
+        self.not_known_spent(principal, most)?;
         let used = self.store.uses(counted(principal)).await;
-        let is_left = used.map_err(|error| away(&error))? < most;
-        is_left.then_some(()).ok_or(Fault::Spent.into())
+        match used.map_err(|error| away(&error))? < most {
+            true => Ok(()),
+            false => Err(self.note_spent(principal, most)),
+        }
     }
 
     async fn spend_one(&self, principal: &Principal, most: u32) -> Result<(), Denied> {
-        let name = (principal.scheme.to_string(), principal.token.clone());
-        if self.spent.get(&name).is_some_and(|spent| spent >= most) {
-            return Err(Fault::Spent.into());
-        }
+        self.not_known_spent(principal, most)?;
         match self.store.spend_use(counted(principal), most).await {
             Ok(true) => Ok(()),
-            Ok(false) => {
-                self.spent.insert(name, most);
-                Err(Fault::Spent.into())
-            }
+            Ok(false) => Err(self.note_spent(principal, most)),
             Err(error) => Err(away(&error)),
         }
     }
+
+    /// Who shows a spent token again and again costs the store nothing.
+    fn not_known_spent(&self, principal: &Principal, most: u32) -> Result<(), Denied> {
+        let known = self.spent.get(&name(principal));
+        let is_spent = known.is_some_and(|spent| spent >= most);
+        (!is_spent).then_some(()).ok_or(Fault::Spent.into())
+    }
+
+    fn note_spent(&self, principal: &Principal, most: u32) -> Denied {
+        self.spent.insert(name(principal), most);
+        Fault::Spent.into()
+    }
+}
+
+fn name(principal: &Principal) -> (String, String) {
+    (principal.scheme.to_string(), principal.token.clone())
 }
 
 fn counted(principal: &Principal) -> CountedToken<'_> {

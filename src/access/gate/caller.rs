@@ -37,6 +37,14 @@ pub(super) struct Vouchers {
     fault: Option<Denied>,
 }
 
+impl Vouchers {
+    /// Nobody: why those do not vouch who might.
+    pub(super) fn none(why: Denied) -> Self {
+        let (signed, fault) = (Vec::new(), Some(why));
+        Self { signed, fault }
+    }
+}
+
 impl Gate {
     /// Verifies what was presented, for what viewers do. Every token is tried, and a bad one never
     /// masks a good one.
@@ -108,10 +116,10 @@ fn is_below(path: &str, stream: &str) -> bool {
 
 #[cfg(test)]
 impl Gate {
-    /// Takes somebody for a viewer who was heard.
-    pub(crate) fn caller(&self, who: &crate::access::Admitted) -> Caller {
+    /// Takes somebody for a viewer who was heard, by these tokens.
+    pub(crate) fn caller(&self, tokens: &[&crate::access::Admitted]) -> Caller {
         Caller {
-            tokens: vec![who.share()],
+            tokens: tokens.iter().map(|who| who.share()).collect(),
             fault: None,
             rules: self.rules.get(),
         }

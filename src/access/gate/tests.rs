@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::access::grant::{Grant, GrantKind};
-use crate::access::testing::{Bench, START, in_query};
+use crate::access::testing::{Bench, START, Sent, in_query};
 use crate::access::{Lease, Play, Progress, Read, Register, Rotate};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Kid, PeriodState, PrincipalKind};
@@ -364,4 +364,27 @@ async fn a_probe_needs_no_entitlement() {
     }
     bench.clock.advance(Duration::from_secs(2 * 3600));
     assert!(bench.gate.admit(&in_query(&probe).shown()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_token_for_another_address_makes_room_for_a_good_one() {
+    let bench = Bench::new("[entitlement]\nsource = \"allow\"").await;
+    let at = |address: Option<&str>| {
+        Gate::assume(Principal {
+            address: address.and_then(|text| text.parse().ok()),
+            ..viewer("alice").principal().clone()
+        })
+    };
+    let (elsewhere, free) = (at(Some("192.0.2.7")), at(None));
+    let sent = Sent::default();
+    let shown = sent.shown();
+    let key = key(1, "live/a");
+    let ask = async |tokens: &[&Admitted]| {
+        let caller = bench.gate.caller(tokens);
+        let permit = bench.gate.deliver(&caller, &shown, Some(&key)).await;
+        permit.map(|permit| permit.principal().address)
+    };
+    assert_eq!(ask(&[&elsewhere]).await, Err(Denied::WrongAddress));
+    assert_eq!(ask(&[&elsewhere, &free]).await, Ok(None));
+    assert_eq!(ask(&[&free, &elsewhere]).await, Ok(None));
 }

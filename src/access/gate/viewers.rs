@@ -4,6 +4,7 @@
 
 mod sessions;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::access::entitlement::{Entitled, Question};
 use crate::access::grant::end_of;
 use crate::access::live::{Facts, SessionRules};
 use crate::access::permit::{Act, Deliver, Permit, Play, Viewing};
-use crate::access::policy::{BindIp, Policy};
+use crate::access::policy::{BindIp, Deciding, Policy};
 use crate::domain::{Denied, KeyFacts, Principal, PrincipalKind, StreamId, Timestamp};
 
 /// How long the grants of a credential without an end last at least. Their text changes as often.
@@ -38,14 +39,16 @@ impl Gate {
         let vouchers = self.vouchers(caller, shown, stream);
         let good = self.good::<Deliver>(caller, &vouchers, opens)?;
         let key = key.filter(|_| !good.is_empty()).ok_or(Denied::UnknownKey)?;
-        let (who, policy) = self.choose(caller, &good, (shown, &key.stream)).await?;
-        let entitled = self.entitled(who, policy, &key.stream, shown.ip).await?;
+        let (deciding, policy) = self.choose(caller, &good, (shown, &key.stream)).await?;
+        let who = deciding.joined();
+        let entitled = self.entitled(&who, policy, &key.stream, shown.ip).await?;
         if !key.state.is_delivered() {
             return Err(Denied::KeyGone);
         }
-        self.watch(who, policy, entitled, (shown, &key.stream))
+        self.watch(&who, policy, entitled, (shown, &key.stream))
             .await?;
-        Ok(Permit::new(Seal(()), Arc::clone(who), key.clone()))
+        self.spend(&deciding).await?;
+        Ok(Permit::new(Seal(()), who, key.clone()))
     }
 
     /// Leave to hand out a stream's playlists, with grants in them.
@@ -61,16 +64,18 @@ impl Gate {
         if good.is_empty() {
             return Err(Denied::WrongStream);
         }
-        let (who, policy) = self.choose(caller, &good, (shown, stream)).await?;
-        let entitled = self.entitled(who, policy, stream, shown.ip).await?;
-        self.watch(who, policy, entitled, (shown, stream)).await?;
+        let (deciding, policy) = self.choose(caller, &good, (shown, stream)).await?;
+        let who = deciding.joined();
+        let entitled = self.entitled(&who, policy, stream, shown.ip).await?;
+        self.watch(&who, policy, entitled, (shown, stream)).await?;
+        self.spend(&deciding).await?;
         let is_bound = policy.binding() != BindIp::Off;
         let viewing = Viewing {
             stream: stream.clone(),
-            grants_end: grants_end(who, now),
+            grants_end: grants_end(&who, now),
             bound_to: who.address.or(shown.ip.filter(|_| is_bound)),
         };
-        Ok(Permit::new(Seal(()), Arc::clone(who), viewing))
+        Ok(Permit::new(Seal(()), who, viewing))
     }
 
     /// Whether a stream's playlists would be handed out, if there were such a stream: nothing is
@@ -86,46 +91,65 @@ impl Gate {
         if good.is_empty() {
             return Err(Denied::WrongStream);
         }
-        let (who, policy) = self.decide(caller, &good, (shown, stream))?;
-        self.entitled(who, policy, stream, shown.ip).await.map(drop)
+        let (deciding, policy) = self.choose(caller, &good, (shown, stream)).await?;
+        let who = deciding.joined();
+        self.entitled(&who, policy, stream, shown.ip)
+            .await
+            .map(drop)
     }
 
-    /// As [`Self::decide`], of the tokens that have a use left. Whether they are taken meanwhile is
-    /// seen when one is.
+    /// Of the good tokens, those that the stream's policy takes, and that policy. One that was made
+    /// for another address, or has no use left, makes room for the next. Whether a use is taken
+    /// meanwhile is seen when it is.
     async fn choose<'a>(
         &self,
         caller: &'a Caller,
         good: &[&'a Arc<Principal>],
         asked: (&Credential<'_>, &StreamId),
-    ) -> Result<(&'a Arc<Principal>, &'a Policy), Denied> {
-        let mut left = good.to_vec();
-        let mut refusal = None;
+    ) -> Result<(Deciding<'a>, &'a Policy), Denied> {
+        let policy = caller.rules.policies.of(asked.1);
+        let (mut left, mut refusal) = (Cow::Borrowed(good), None);
         loop {
-            let decided = self.decide(caller, &left, asked);
-            let (who, policy) = decided.map_err(|denied| refusal.clone().unwrap_or(denied))?;
-            let Err(denied) = self.uses.check(who).await else {
-                return Ok((who, policy));
+            let deciding = policy.choose(&left);
+            let deciding = deciding.map_err(|denied| refusal.clone().unwrap_or(denied))?;
+            let Some((who, denied)) = self.unusable(&deciding, policy, asked).await? else {
+                return Ok((deciding, policy));
             };
-            left.retain(|other| !Arc::ptr_eq(other, who));
+            left.to_mut().retain(|other| !Arc::ptr_eq(other, who));
             refusal.get_or_insert(denied);
         }
     }
 
-    /// Of the good tokens, the one that the stream's policy takes, and that policy.
-    fn decide<'a>(
+    /// The first of them that may not be used here and now, though it is good elsewhere. What else the
+    /// policy asks for in vain is an error.
+    async fn unusable<'a>(
         &self,
-        caller: &'a Caller,
-        good: &[&'a Arc<Principal>],
-        (shown, stream): (&Credential<'_>, &StreamId),
-    ) -> Result<(&'a Arc<Principal>, &'a Policy), Denied> {
-        let policy = caller.rules.policies.of(stream);
-        let who = policy.choose(good)?;
-        policy.check(who, (shown, stream), self.clock.now())?;
-        Ok((who, policy))
+        deciding: &Deciding<'a>,
+        policy: &Policy,
+        asked: (&Credential<'_>, &StreamId),
+    ) -> Result<Option<(&'a Arc<Principal>, Denied)>, Denied> {
+        for who in deciding.all() {
+            match policy.check(who, asked, self.clock.now()) {
+                Err(denied @ Denied::WrongAddress) => return Ok(Some((who, denied))),
+                checked => checked?,
+            }
+            if let Err(denied) = self.uses.check(who).await {
+                return Ok(Some((who, denied)));
+            }
+        }
+        Ok(None)
     }
 
-    /// Notes that somebody watches, if its session and its token's uses allow; a slot and a use are
-    /// taken last, so that nobody who is refused otherwise takes another's.
+    /// Takes a use of each that has only a few. Comes last, so that nothing is lost by who is refused.
+    async fn spend(&self, deciding: &Deciding<'_>) -> Result<(), Denied> {
+        for who in deciding.all() {
+            self.uses.spend(who).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that somebody watches, if its session may; a slot is taken late, so that nobody who is
+    /// refused otherwise takes another's.
     async fn watch(
         &self,
         who: &Principal,
@@ -146,8 +170,7 @@ impl Gate {
                 None => policy.binding(),
             },
         };
-        self.live.admit(who, &facts, rules).await?;
-        self.uses.spend(who).await
+        self.live.admit(who, &facts, rules).await
     }
 
     /// Everybody who vouches for what is asked, and still may; empty if it is for something else.

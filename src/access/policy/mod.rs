@@ -3,6 +3,7 @@
 //! Must not know: how a token was verified, or what is then handed out.
 
 mod config;
+mod deciding;
 mod page;
 
 use std::net::IpAddr;
@@ -14,6 +15,8 @@ use super::credential::Credential;
 use super::scheme::SchemesConfig;
 use crate::domain::{Denied, Principal, PrincipalKind, StreamId, StreamPattern, Timestamp};
 use page::Pages;
+
+pub(super) use deciding::Deciding;
 
 pub use config::{BindIp, LimitKind, PolicyConfig, PolicyFault};
 pub use page::{Page, PageError};
@@ -126,13 +129,10 @@ impl Policy {
         })
     }
 
-    /// Of the good tokens for the stream, the one that decides; there is at least one.
-    pub(super) fn choose<'p>(
-        &self,
-        good: &[&'p Arc<Principal>],
-    ) -> Result<&'p Arc<Principal>, Denied> {
+    /// Of the good tokens for the stream, who decides.
+    pub(super) fn choose<'p>(&self, good: &[&'p Arc<Principal>]) -> Result<Deciding<'p>, Denied> {
         if let Some(probe) = good.iter().find(|who| who.kind == PrincipalKind::Probe) {
-            return Ok(probe);
+            return Ok(Deciding::alone(probe));
         }
         if !self.require.is_empty() {
             return self.all_of(good);
@@ -140,23 +140,23 @@ impl Policy {
         let mut order = self.accept.iter();
         let found = order.find_map(|name| good.iter().find(|who| who.is_vouched_by(name)));
         let any = || good.first().filter(|_| self.accept.is_empty());
-        let found = found.or_else(any).copied();
+        let found = found.or_else(any).map(|who| Deciding::alone(who));
         found.ok_or(Denied::NotAccepted("none of its schemes vouches"))
     }
 
     /// A grant was written for somebody whom all vouched for.
-    fn all_of<'p>(&self, good: &[&'p Arc<Principal>]) -> Result<&'p Arc<Principal>, Denied> {
-        let vouch = |name: &String| good.iter().find(|who| who.is_vouched_by(name));
+    fn all_of<'p>(&self, good: &[&'p Arc<Principal>]) -> Result<Deciding<'p>, Denied> {
+        let vouch = |name: &String| good.iter().find(|who| who.is_vouched_by(name)).copied();
         let granted = |who: &&&Arc<Principal>| {
             who.kind == PrincipalKind::Grant
                 && self.require.iter().any(|name| who.is_vouched_by(name))
         };
         if let Some(grant) = good.iter().find(granted) {
-            return Ok(grant);
+            return Ok(Deciding::alone(grant));
         }
         let all: Option<Vec<_>> = self.require.iter().map(vouch).collect();
-        let first = all.and_then(|all| all.first().map(|who| **who));
-        first.ok_or(Denied::NotAccepted("not all of the required schemes vouch"))
+        let deciding = all.and_then(Deciding::together);
+        deciding.ok_or(Denied::NotAccepted("not all of the required schemes vouch"))
     }
 
     /// Everything else that is asked of one request.

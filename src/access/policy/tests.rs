@@ -49,7 +49,10 @@ fn viewer(scheme: &str) -> Principal {
 
 /// The scheme that decides.
 fn chosen(policy: &Policy, good: &[&Arc<Principal>]) -> Option<String> {
-    policy.choose(good).ok().map(|who| who.scheme.to_string())
+    policy
+        .choose(good)
+        .ok()
+        .map(|who| who.joined().scheme.to_string())
 }
 
 #[test]
@@ -89,6 +92,25 @@ fn all_required_instances_must_vouch() {
     };
     assert!(chosen(&both, &[&begun_with(&["a", "b"])]).is_some());
     assert!(chosen(&both, &[&begun_with(&["a"])]).is_none());
+}
+
+#[test]
+fn tokens_that_are_required_together_end_with_the_first_of_them() {
+    let both = policy("require = [\"a\", \"b\"]");
+    let (long, here) = (vouched("a"), "192.0.2.7".parse().ok());
+    let short = Arc::new(Principal {
+        expires: Some(START.plus(Duration::from_secs(5))),
+        address: here,
+        uses: Some(1),
+        ..viewer("b")
+    });
+    let good = [&long, &short];
+    let deciding = both.choose(&good).ok().unwrap();
+    let joined = deciding.joined();
+    assert_eq!((joined.expires, joined.address), (short.expires, here));
+    assert_eq!(joined.scheme, long.scheme);
+    let uses: Vec<_> = deciding.all().map(|who| who.uses).collect();
+    assert_eq!(uses, [None, Some(1)]);
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::{Gate, Seal};
 use crate::access::credential::{Credential, Token};
-use crate::access::gate::caller::{Caller, request};
+use crate::access::gate::caller::{Caller, Vouchers, request};
 use crate::access::live::storable;
 use crate::access::permit::{Admitted, Permit, Play};
+use crate::access::policy::Deciding;
 use crate::access::revoke::{self, Revocation, RevokeError};
 use crate::access::scheme::LongLived;
 use crate::access::session::{Begun, Cookie};
@@ -18,6 +19,9 @@ use crate::store::Maker;
 /// A cookie holds so much and no more.
 const TOO_MANY_STREAMS: Denied =
     Denied::NotAccepted("its streams are too many for a cookie: name one");
+
+/// What signs a part of the request does so for one content.
+const NAME_A_STREAM: Denied = Denied::NotAccepted("such a token is for one stream: name it");
 
 /// What we wrote ourselves is never exchanged for anything wider.
 const NOT_A_TOKEN: Denied = Denied::NotAccepted("a session begins with a viewer's own token");
@@ -33,7 +37,11 @@ impl Gate {
         shown: &Credential<'_>,
         stream: Option<&StreamId>,
     ) -> Result<Begun, Denied> {
-        let (now, vouchers) = (self.clock.now(), self.vouchers(caller, shown, stream));
+        let now = self.clock.now();
+        let vouchers = match stream {
+            Some(_) => self.vouchers(caller, shown, stream),
+            None => Vouchers::none(NAME_A_STREAM),
+        };
         let covers = |who: &Principal| stream.is_none_or(|stream| who.covers(stream));
         let is_own = |who: &Principal| who.kind == PrincipalKind::Viewer && who.kid.is_none();
         let mut good = self.good::<Play>(caller, &vouchers, covers)?;
@@ -44,26 +52,24 @@ impl Gate {
         // A token for one stream begins a session for that: its policy is asked now.
         let only = only_stream(first);
         let stream = stream.or(only.as_ref());
-        let (who, also) = match stream {
-            None => (first, Vec::new()),
+        let (deciding, also) = match stream {
+            None => (Deciding::alone(first), Vec::new()),
             Some(stream) => {
-                let (who, policy) = self.choose(caller, &good, (shown, stream)).await?;
-                self.entitled(who, policy, stream, shown.ip).await?;
-                (
-                    who,
-                    good.iter().map(|who| Arc::clone(&who.scheme)).collect(),
-                )
+                let (deciding, policy) = self.choose(caller, &good, (shown, stream)).await?;
+                self.entitled(&deciding.joined(), policy, stream, shown.ip)
+                    .await?;
+                let also = good.iter().map(|who| Arc::clone(&who.scheme)).collect();
+                (deciding, also)
             }
         };
-        self.uses.spend(who).await?;
+        let who = deciding.joined();
         let address = shown.ip.filter(|_| caller.rules.policies.bind_any());
         let source = (now, &*self.entropy);
-        let begun = self
-            .ours
-            .sessions
-            .begin((who, also), stream, address, source);
+        let sessions = &self.ours.sessions;
+        let begun = sessions.begin((&who, also), stream, address, source);
         let mut begun = begun.map_err(|_| TOO_MANY_STREAMS)?;
-        begun.hdntl = stream.and_then(|stream| self.long_lived(who, (shown, stream)));
+        self.spend(&deciding).await?;
+        begun.hdntl = stream.and_then(|stream| self.long_lived(&who, (shown, stream)));
         Ok(begun)
     }
 
