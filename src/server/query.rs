@@ -10,6 +10,7 @@ use std::str::FromStr;
 use actix_web::web::Query;
 
 use super::error::Failure;
+use crate::access::TOKEN_PARAMETER;
 
 /// Rows of an answer that is a page of a list, unless another number is asked for.
 const USUAL: NonZeroU16 = NonZeroU16::MIN.saturating_add(99);
@@ -33,6 +34,18 @@ impl Parameters {
         let unreadable =
             || Failure::bad_request(&format_args!("query parameter '{name}' cannot be read"));
         text.parse().map(Some).map_err(|_| unreadable())
+    }
+
+    /// Refuses names but these and a token's. A filter that is misspelt must not pass for a wide one.
+    pub(super) fn only(&self, names: &[&str]) -> Result<(), Failure> {
+        let is_asked = |key: &str| names.contains(&key) || key == TOKEN_PARAMETER;
+        match self.0.iter().find(|(key, _)| !is_asked(key)) {
+            None => Ok(()),
+            Some(_) => Err(Failure::bad_request(&format_args!(
+                "query parameters are {}",
+                names.join(", ")
+            ))),
+        }
     }
 
     /// How many rows are wanted: `limit`.

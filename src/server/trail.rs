@@ -16,12 +16,18 @@ use crate::access::check::Finding;
 use crate::api::{AuditList, AuditView, DifferenceView, ExplanationView, HintView, TriedView};
 use crate::domain::Timestamp;
 
+/// What rows may be asked for by.
+const FILTERS: [&str; 8] = [
+    "stream", "viewer", "session", "kind", "since", "until", "after", "limit",
+];
+
 pub(super) async fn list(
     request: HttpRequest,
     who: Guarded,
     gate: Data<Gate>,
 ) -> Result<HttpResponse, Failure> {
     let asked = Parameters::of(request.query_string());
+    asked.only(&FILTERS)?;
     let text = |name| Ok::<_, Failure>(asked.value::<String>(name)?.unwrap_or_default());
     let moment = |name| Ok::<_, Failure>(asked.value::<Timestamp>(name)?.map(Timestamp::millis));
     let any = AuditFilter::default();
