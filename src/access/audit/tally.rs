@@ -48,7 +48,7 @@ impl Tallies {
         now: Timestamp,
         has_room: impl FnOnce() -> bool,
     ) -> bool {
-        let who = ruling.who.map_or(["", ""], named);
+        let who = ruling.who.map_or([""; 3], named);
         let minute = now.millis().div_euclid(MINUTE);
         let mut shard = self.shard(who);
         let Shard { counts, key } = &mut *shard;
@@ -62,8 +62,8 @@ impl Tallies {
             }
         }
         for part in who {
+            key.extend_from_slice(&part.len().to_be_bytes());
             key.extend_from_slice(part.as_bytes());
-            key.push(0);
         }
         if let Some(entry) = counts.get_mut(key.as_slice()) {
             entry.count = entry.count.saturating_add(1);
@@ -99,7 +99,7 @@ impl Tallies {
         taken
     }
 
-    fn shard(&self, who: [&str; 2]) -> MutexGuard<'_, Shard> {
+    fn shard(&self, who: [&str; 3]) -> MutexGuard<'_, Shard> {
         let bytes = who.iter().flat_map(|part| part.bytes());
         let sum = bytes.fold(0_usize, |sum, byte| {
             sum.wrapping_mul(31).wrapping_add(byte.into())
@@ -108,12 +108,10 @@ impl Tallies {
     }
 }
 
-/// A viewer's session, or a packager by its scheme and name.
-fn named(who: &Principal) -> [&str; 2] {
-    match who.session.as_str() {
-        "" => [&who.scheme, &who.subject],
-        session => ["", session],
-    }
+/// A viewer's session, or a packager, by all that a row says of it: what one scheme calls a session is
+/// another's too, and some call many viewers' by one name.
+fn named(who: &Principal) -> [&str; 3] {
+    [&who.scheme, &who.session, &who.subject]
 }
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {

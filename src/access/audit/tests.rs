@@ -232,6 +232,36 @@ async fn deliveries_of_a_minute_are_one_row_for_each_session_and_key() {
 }
 
 #[tokio::test]
+async fn sessions_of_one_name_are_counted_apart_by_scheme_and_viewer() {
+    let bench = Bench::new("").await;
+    let (trail, writer) = bench.open();
+    let one = viewer("s").await;
+    let mut foreign = one.clone();
+    foreign.scheme = "team-b".into();
+    let mut other = one.clone();
+    other.subject = "other".to_owned();
+    for who in [&one, &foreign, &other, &one] {
+        trail
+            .delivered(Kid::from_bytes([1; 16]), &delivery(who))
+            .unwrap();
+    }
+    writer.finish().await;
+    let rows = bench.rows().await;
+    let found = rows
+        .iter()
+        .map(|row| (&*row.scheme, &*row.viewer, row.count));
+    let mut found: Vec<_> = found.collect();
+    found.sort_unstable();
+    let mut expected = [
+        (&*one.scheme, "viewer", 2),
+        ("team-b", "viewer", 1),
+        (&*one.scheme, "other", 1),
+    ];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
 async fn old_rows_go_with_a_signed_mark_and_whole_chains_at_last() {
     let bench = Bench::new("retention = '1day'").await;
     bench.run(2500).await;
