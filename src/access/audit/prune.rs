@@ -19,6 +19,8 @@ use crate::store::{AuditMark, Store, StoreError};
 const PAGE: i64 = 1000;
 /// How often it is looked whether rows are old.
 const EACH: Duration = Duration::from_secs(3600);
+/// How long after a failure nothing is taken away.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// What is to be taken away, and how far that has come.
 #[derive(Debug, Default)]
@@ -27,6 +29,8 @@ pub(super) struct Pruning {
     round: Option<(Timestamp, Vec<String>)>,
     /// When the last round was over.
     done: Option<Instant>,
+    /// When it failed, if it did so last.
+    failed: Option<Instant>,
 }
 
 /// Before when what was written is old, by the store's own slow clock where it has one.
@@ -42,7 +46,28 @@ pub(super) async fn old(
 
 impl Pruning {
     /// Takes a page of what is older than `retention` away, if it is time. Whether more is left.
+    ///
+    /// A failure keeps no row from being written: it is said, and the chain has to wait for the next
+    /// round, so that it does not keep the others.
     pub(super) async fn step(
+        &mut self,
+        store: &Store,
+        ring: &KeyRing,
+        age: (Timestamp, Duration),
+    ) -> bool {
+        if self.failed.is_some_and(|at| at.elapsed() < PAUSE) {
+            return false;
+        }
+        let done = self.try_step(store, ring, age).await;
+        self.failed = done.is_err().then(Instant::now);
+        done.unwrap_or_else(|error| {
+            let chain = self.round.as_mut().and_then(|(_, chains)| chains.pop());
+            tracing::error!(%error, chain, "old rows of the audit trail are not taken away");
+            false
+        })
+    }
+
+    async fn try_step(
         &mut self,
         store: &Store,
         ring: &KeyRing,
@@ -112,4 +137,12 @@ fn left_alone(chain: &str) -> bool {
     let what = "the audit trail was altered: see `hlskey audit verify`";
     tracing::error!(chain, "{what}");
     false
+}
+
+#[cfg(test)]
+impl Pruning {
+    /// As after its pause.
+    pub(super) fn go_on(&mut self) {
+        self.failed = None;
+    }
 }

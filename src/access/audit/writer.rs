@@ -159,7 +159,7 @@ impl Writer {
             self.checkpoint().await?;
         }
         let age = (self.clock.now(), self.retention);
-        let has_more = self.pruning.step(&self.store, &self.ring, age).await?;
+        let has_more = self.pruning.step(&self.store, &self.ring, age).await;
         Ok(match (has_written, has_more) {
             (true, _) => Next::AtOnce,
             (false, true) => Next::Soon,
