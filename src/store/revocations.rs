@@ -6,7 +6,7 @@
 use crate::domain::{Revoked, Timestamp};
 
 use super::changes::{Change, tell};
-use super::link::{Lent, Tx, execute, fetch_all, fetch_optional};
+use super::link::{Lent, Link, Tx, execute, fetch_all, fetch_optional};
 use super::{Lock, Store, StoreError};
 
 /// Revocations that may stand at once: every server holds them in memory.
@@ -132,23 +132,37 @@ impl Store {
         new: &NewRevocation,
         now: Timestamp,
     ) -> Result<Revoking, StoreError> {
+        if let Some(known) = self.foreseen(new).await? {
+            return Ok(known);
+        }
         let mut on = self.write(Lock::Rows).await?;
         // The news' lock is everybody's: who makes one too waits here, and then sees this one.
         tell(&mut on, &Change::Revoked(id.to_owned())).await?;
-        if let Some(same) = standing(&mut on, new).await? {
+        if let Some(same) = standing(&mut on.link(), new).await? {
             return Ok(Revoking::Made(same));
         }
         forget_ended(&mut on, KEPT, true).await?;
-        if fullness(&mut on, new).await?.is_some() {
+        if fullness(&mut on.link(), new, true).await?.is_some() {
             let is_operators = matches!(new.maker, Maker::Operator(_));
             forget_ended(&mut on, 0, is_operators).await?;
         }
-        if let Some(full) = fullness(&mut on, new).await? {
+        if let Some(full) = fullness(&mut on.link(), new, true).await? {
             return Ok(full);
         }
         insert(&mut on, id, new, now).await?;
         on.commit().await?;
         Ok(Revoking::Made(id.to_owned()))
+    }
+
+    /// What comes of one that finds no room, though all that has ended went: nobody waits for the lock
+    /// meanwhile, so that who is refused again and again keeps no other from writing.
+    async fn foreseen(&self, new: &NewRevocation) -> Result<Option<Revoking>, StoreError> {
+        let mut on = self.read().await?;
+        let Some(refused) = fullness(&mut on.link(), new, false).await? else {
+            return Ok(None);
+        };
+        let same = standing(&mut on.link(), new).await?;
+        Ok(Some(same.map_or(refused, Revoking::Made)))
     }
 
     /// Lifts the revocation with this id; `false` if there is none.
@@ -162,12 +176,13 @@ impl Store {
 }
 
 /// The id of one that says the same, whoever made it and why.
-async fn standing(on: &mut Tx, new: &NewRevocation) -> Result<Option<String>, StoreError> {
+async fn standing(on: &mut Link<'_>, new: &NewRevocation) -> Result<Option<String>, StoreError> {
     let row = fetch_optional!(
         on,
         (String,),
         "SELECT id FROM revocations
-         WHERE kind = $1 AND coalesce(name, '') = $2 AND coalesce(moment, 0) = $3
+         WHERE kind = $1 AND coalesce(substr(name, 1, 64), '') = substr($2, 1, 64)
+           AND coalesce(name, '') = $2 AND coalesce(moment, 0) = $3
            AND coalesce(scheme, '') = $4 AND coalesce(until, $5) = $5
            AND (until IS NULL) = ($6 = 1)
          ORDER BY id LIMIT 1",
@@ -194,26 +209,73 @@ async fn forget_ended(on: &mut Tx, kept: i64, all: bool) -> Result<(), StoreErro
     .map(drop)
 }
 
-/// Why this one cannot stand besides those that do, if it cannot.
-async fn fullness(on: &mut Tx, new: &NewRevocation) -> Result<Option<Revoking>, StoreError> {
-    let (_, viewer) = new.maker.columns();
-    let (all, by_time, own) = fetch_optional!(
-        on,
-        (i64, i64, i64),
-        "SELECT count(*), count(moment), count(CASE WHEN viewer = $1 AND scheme = $2 THEN 1 END)
-         FROM revocations WHERE (maker = '') = ($3 = 1)",
-        viewer.unwrap_or_default(),
-        new.scheme.as_deref().unwrap_or_default(),
-        i64::from(viewer.is_some())
-    )?
-    .unwrap_or_default();
-    let by_time_too = new.revoked.moment().is_some() && by_time >= MOST_BY_TIME;
-    let most = viewer.map_or(MOST, |_| MOST_ENDED);
-    Ok(if viewer.is_some() && own >= MOST_OF_VIEWER {
-        Some(Revoking::Spent)
-    } else {
-        (all >= most || by_time_too).then_some(Revoking::Full)
+/// Why this one cannot stand besides those that do, and those that `ended`, if it cannot.
+async fn fullness(
+    on: &mut Link<'_>,
+    new: &NewRevocation,
+    ended: bool,
+) -> Result<Option<Revoking>, StoreError> {
+    let ended = i64::from(ended);
+    Ok(match &new.maker {
+        Maker::Operator(_) => operators_are_full(on, new, ended)
+            .await?
+            .then_some(Revoking::Full),
+        Maker::Viewer(name) if made_by(on, name, new, ended).await? >= MOST_OF_VIEWER => {
+            Some(Revoking::Spent)
+        }
+        Maker::Viewer(_) => {
+            (made_by_viewers(on, ended).await? >= MOST_ENDED).then_some(Revoking::Full)
+        }
     })
+}
+
+async fn operators_are_full(
+    on: &mut Link<'_>,
+    new: &NewRevocation,
+    ended: i64,
+) -> Result<bool, StoreError> {
+    let row = fetch_optional!(
+        on,
+        (i64, i64),
+        "SELECT count(*), count(moment) FROM revocations
+         WHERE maker > '' AND ($1 = 1 OR until IS NULL
+            OR until >= coalesce((SELECT reckoned FROM sweeps), until))",
+        ended
+    )?;
+    let (all, by_time) = row.unwrap_or_default();
+    Ok(all >= MOST || (new.revoked.moment().is_some() && by_time >= MOST_BY_TIME))
+}
+
+/// By one viewer of the new one's scheme.
+async fn made_by(
+    on: &mut Link<'_>,
+    viewer: &str,
+    new: &NewRevocation,
+    ended: i64,
+) -> Result<i64, StoreError> {
+    let row = fetch_optional!(
+        on,
+        (i64,),
+        "SELECT count(*) FROM revocations
+         WHERE maker = '' AND scheme = $1 AND viewer = $2 AND ($3 = 1 OR until IS NULL
+            OR until >= coalesce((SELECT reckoned FROM sweeps), until))",
+        new.scheme.as_deref().unwrap_or_default(),
+        viewer,
+        ended
+    )?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
+async fn made_by_viewers(on: &mut Link<'_>, ended: i64) -> Result<i64, StoreError> {
+    let row = fetch_optional!(
+        on,
+        (i64,),
+        "SELECT count(*) FROM revocations
+         WHERE maker = '' AND ($1 = 1 OR until IS NULL
+            OR until >= coalesce((SELECT reckoned FROM sweeps), until))",
+        ended
+    )?;
+    Ok(row.map_or(0, |(count,)| count))
 }
 
 async fn insert(
