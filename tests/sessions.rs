@@ -283,7 +283,9 @@ async fn a_short_edgeauth_token_is_exchanged_for_a_long_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_begins_and_ends_sessions_in_a_loop_is_stopped_and_stops_nobody() {
-    let serve = Serve::start("\"never\"", "[sessions]\nlongest = \"5h\"").await;
+    let more = "[sessions]\nlongest = \"5h\"\n
+        [[policies]]\nstreams = [\"test/**\"]\nmax_sessions = 1\nlimit = \"hard\"";
+    let serve = Serve::start("\"never\"", more).await;
     let of = |subject: &str| {
         serve
             .stranger()
@@ -293,8 +295,7 @@ async fn who_begins_and_ends_sessions_in_a_loop_is_stopped_and_stops_nobody() {
     let own = serve.key_path("test/own").await;
     let nobody = serve.stranger();
     let end = async |viewer: &Actor| {
-        let begun = viewer.ask("POST", SESSIONS, None).await.expect(200);
-        let cookie = cookie(&begun, "hlskey_session");
+        let cookie = begin_as(viewer).await;
         let ended = from_page(&nobody, "DELETE", CURRENT, &cookie, PAGE).await;
         (ended, cookie)
     };
@@ -307,8 +308,20 @@ async fn who_begins_and_ends_sessions_in_a_loop_is_stopped_and_stops_nobody() {
     let refused = refused.expect(429);
     assert_eq!(refused.code(), "too_many");
     assert!(refused.json()["detail"].as_str().unwrap().contains("wait"));
-    // It has not ended.
+    for name in ["hlskey_session", "hdntl"] {
+        let cleared = refused.headers.get_all("set-cookie").iter();
+        let mut cleared = cleared.map(|value| value.to_str().unwrap());
+        let start = format!("{name}=; Max-Age=0");
+        assert!(cleared.any(|text| text.starts_with(&start)), "{refused:?}");
+    }
+    // It has not ended; but whoever asked for that has left, and holds no slot.
     with_cookie(&nobody, "GET", &own, &cookie).await.expect(200);
+    let next = begin_as(&alice).await;
+    with_cookie(&nobody, "GET", &own, &next).await.expect(403);
+    from_page(&nobody, "DELETE", CURRENT, &cookie, PAGE)
+        .await
+        .expect(429);
+    with_cookie(&nobody, "GET", &own, &next).await.expect(200);
     end(&bob).await.0.expect(204);
 
     let operator = serve.credential("operator", "**", &["operate"]);
@@ -327,6 +340,12 @@ async fn who_begins_and_ends_sessions_in_a_loop_is_stopped_and_stops_nobody() {
         span <= bound && span > bound - time::Duration::MINUTE,
         "{ended}"
     );
+}
+
+/// The cookie of a new session.
+async fn begin_as(viewer: &Actor) -> String {
+    let begun = viewer.ask("POST", SESSIONS, None).await.expect(200);
+    cookie(&begun, "hlskey_session")
 }
 
 fn instant(text: &str) -> time::OffsetDateTime {

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
+use super::revoke::Refusals;
 use crate::domain::{Clock, Denied, Principal, PrincipalKind, Revoked, Timestamp};
 use crate::store::{Change, News, RevocationRow, Store, StoreError};
 
@@ -28,6 +29,7 @@ pub(super) struct Revocations {
     asked: AtomicU64,
     /// Held by the one who reads, so that an older list never takes a newer one's place.
     reading: Mutex<Reading>,
+    refusals: Refusals,
 }
 
 /// What was read.
@@ -47,6 +49,7 @@ impl Revocations {
             lists: ArcSwapOption::empty(),
             asked: AtomicU64::new(0),
             reading: Mutex::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -77,6 +80,11 @@ impl Revocations {
     /// Where they lie.
     pub(super) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Who was refused one lately.
+    pub(super) fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Does what the news call for.

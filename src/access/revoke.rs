@@ -2,6 +2,10 @@
 //!
 //! Must not know: how a credential is matched with a revocation, or what a request looks like.
 
+use std::time::Duration;
+
+use moka::sync::Cache;
+
 use super::Gate;
 use super::permit::{Oversee, Permit};
 use crate::domain::{Clock, Entropy, Revoked, Timestamp};
@@ -79,6 +83,46 @@ impl Gate {
     }
 }
 
+/// Viewers whose sessions could not be ended lately, since too many were: who asks again and again does
+/// not reach the store.
+pub(super) struct Refusals(Cache<(String, String), RevokeError>);
+
+/// For how long a refusal is remembered.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+/// Refusals that are remembered.
+const MOST_REFUSED: u64 = 10_000;
+
+impl Default for Refusals {
+    fn default() -> Self {
+        let cache = Cache::builder();
+        let cache = cache.max_capacity(MOST_REFUSED).time_to_live(REFUSED_FOR);
+        Self(cache.build())
+    }
+}
+
+impl Refusals {
+    /// What `written` gives for a viewer of a scheme, or what it gave a moment ago.
+    pub(super) async fn heeded(
+        &self,
+        (scheme, viewer): (&str, &str),
+        written: impl Future<Output = Result<String, RevokeError>>,
+    ) -> Result<String, RevokeError> {
+        let own = (scheme.to_owned(), viewer.to_owned());
+        // No scheme is called so: it is everybody.
+        let all = (String::new(), String::new());
+        if let Some(refusal) = self.0.get(&own).or_else(|| self.0.get(&all)) {
+            return Err(refusal);
+        }
+        let written = written.await;
+        match &written {
+            Err(refusal @ RevokeError::Spent) => self.0.insert(own, refusal.clone()),
+            Err(refusal @ RevokeError::Full) => self.0.insert(all, refusal.clone()),
+            Ok(_) | Err(RevokeError::Unavailable(_)) => {}
+        }
+        written
+    }
+}
+
 /// Writes a revocation that `maker` makes; servers hear of it. Gives its id.
 pub async fn write(
     store: &Store,
@@ -112,4 +156,29 @@ fn new_id(now: Timestamp, entropy: &dyn Entropy) -> String {
     entropy.fill(&mut bytes);
     let (millis, random) = (now.millis().max(0), u64::from_be_bytes(bytes));
     format!("{millis:012x}-{random:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_is_remembered_for_whom_it_is() {
+        let refusals = Refusals::default();
+        let ask = async |scheme, viewer, answer: Result<&str, RevokeError>| {
+            let answer = async { answer.map(str::to_owned) };
+            refusals.heeded((scheme, viewer), answer).await
+        };
+        let spent = ask("s", "alice", Err(RevokeError::Spent)).await;
+        assert!(matches!(spent, Err(RevokeError::Spent)));
+        let again = ask("s", "alice", Ok("1")).await;
+        assert!(matches!(again, Err(RevokeError::Spent)), "{again:?}");
+        for (scheme, viewer) in [("s", "bob"), ("t", "alice")] {
+            assert_eq!(ask(scheme, viewer, Ok("2")).await.unwrap(), "2");
+        }
+        let full = ask("s", "bob", Err(RevokeError::Full)).await;
+        assert!(matches!(full, Err(RevokeError::Full)));
+        let other = ask("t", "carol", Ok("3")).await;
+        assert!(matches!(other, Err(RevokeError::Full)), "{other:?}");
+    }
 }

@@ -72,15 +72,18 @@ pub(super) async fn end(
     (gate, around): (Data<Gate>, Data<Surroundings>),
 ) -> Result<HttpResponse, Failure> {
     check_page(&request, &who, &around)?;
-    let ended = gate.end_session(who.caller(), &who.shown()).await;
-    if !ended.map_err(not_ended)? {
-        return Err(none());
-    }
-    let mut answer = HttpResponse::NoContent();
+    let mut answer = match gate.end_session(who.caller(), &who.shown()).await {
+        Ok(true) => HttpResponse::NoContent().finish(),
+        Ok(false) => return Err(none()),
+        Err(error) => HttpResponse::from_error(not_ended(error)),
+    };
+    // The next at this browser is not this viewer, whether or not copies of the cookie stay good.
     for name in [SESSION_COOKIE, Cookie::HDNTL] {
-        answer.append_header((header::SET_COOKIE, gate.cookie().cleared(name)));
+        if let Ok(text) = HeaderValue::from_str(&gate.cookie().cleared(name)) {
+            answer.headers_mut().append(header::SET_COOKIE, text);
+        }
     }
-    Ok(answer.finish())
+    Ok(answer)
 }
 
 /// A viewer has nothing to lift, so that it is no conflict: there is room again when sessions that were

@@ -13,7 +13,7 @@ use crate::access::policy::Deciding;
 use crate::access::revoke::{self, Revocation, RevokeError};
 use crate::access::scheme::LongLived;
 use crate::access::session::{Begun, Cookie};
-use crate::domain::{Denied, Principal, PrincipalKind, Revoked, StreamId};
+use crate::domain::{Denied, Principal, PrincipalKind, Revoked, StreamId, Timestamp};
 use crate::store::Maker;
 
 /// A cookie holds so much and no more.
@@ -125,6 +125,8 @@ impl Gate {
 
     /// Ends the session for good, on every server, with the grants made of it. `false` if the request
     /// shows none that stands.
+    ///
+    /// Its slot is free in any case: whoever leaves has left, though a copy of its cookie stays good.
     pub async fn end_session(
         &self,
         caller: &Caller,
@@ -136,23 +138,30 @@ impl Gate {
         let (Some(session), Some(until)) = (session, until) else {
             return Ok(false);
         };
-        let who = session.principal();
+        let ended = self.revoke_session(session.principal(), until).await;
+        if let Err(denied) = self.live.end(session.principal()).await {
+            tracing::warn!(%denied, "a session that was ended keeps its slot for its lease");
+        }
+        ended.map(|()| true)
+    }
+
+    /// No text of it is good for longer than `until`: a copy of the cookie may have been renewed up to
+    /// then.
+    async fn revoke_session(&self, who: &Principal, until: Timestamp) -> Result<(), RevokeError> {
         let revocation = Revocation {
             revoked: Revoked::Session(who.session.clone()),
             scheme: Some(who.scheme.to_string()),
-            // A copy of the cookie may have been renewed up to then.
             until: Some(until),
             note: "ended by its viewer".to_owned(),
         };
-        let maker = Maker::Viewer(storable(&who.subject).into_owned());
+        let viewer = storable(&who.subject).into_owned();
+        let maker = Maker::Viewer(viewer.clone());
         let (clock, entropy) = (&*self.clock, &*self.entropy);
         let store = self.revocations.store();
-        let id = revoke::write(store, revocation, maker, clock, entropy).await?;
-        self.revocations.add(&[&id]).await?;
-        if let Err(denied) = self.live.end(who).await {
-            tracing::warn!(%denied, "the session has ended, and keeps its slot for its lease");
-        }
-        Ok(true)
+        let written = revoke::write(store, revocation, maker, clock, entropy);
+        let refusals = self.revocations.refusals();
+        let id = refusals.heeded((&who.scheme, &viewer), written).await?;
+        Ok(self.revocations.add(&[&id]).await?)
     }
 
     /// What the request shows of its session.
