@@ -42,12 +42,14 @@ pub enum RevokeError {
 
 impl Gate {
     /// Revokes, at once on this server, on others as soon as they hear of it; gives the id that
-    /// lifts it. What says the same as one that stands has its id.
+    /// lifts it. What says the same as one that stands has its id. As soon as it stands, whatever
+    /// fails after that, `made` is told the id.
     pub async fn revoke(
         &self,
         permit: &Permit<Oversee>,
         revocation: Revocation,
         entropy: &dyn Entropy,
+        made: impl FnOnce(&str),
     ) -> Result<String, RevokeError> {
         let (kind, subject) = (revocation.revoked.kind(), permit.subject());
         let (store, maker) = (
@@ -55,6 +57,7 @@ impl Gate {
             Maker::Operator(subject.to_owned()),
         );
         let id = write(store, revocation, maker, self.clock(), entropy).await?;
+        made(&id);
         self.revocations().add(&[&id]).await?;
         tracing::info!(id, kind, subject, "revoked");
         Ok(id)
@@ -74,9 +77,17 @@ impl Gate {
             .await
     }
 
-    /// Lifts a revocation; `false` if there is none of that id.
-    pub async fn lift(&self, permit: &Permit<Oversee>, id: &str) -> Result<bool, StoreError> {
+    /// Lifts a revocation; `false` if there is none of that id. As soon as it is gone `done` is called.
+    pub async fn lift(
+        &self,
+        permit: &Permit<Oversee>,
+        id: &str,
+        done: impl FnOnce(),
+    ) -> Result<bool, StoreError> {
         let lifted = self.revocations().store().remove_revocation(id).await?;
+        if lifted {
+            done();
+        }
         self.revocations().read().await?;
         tracing::info!(id, subject = permit.subject(), lifted, "revocation lifted");
         Ok(lifted)

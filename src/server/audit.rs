@@ -24,6 +24,14 @@ use crate::telemetry::RouteMeasures;
 /// Who asks for a packager's or operator's work, as the guard found.
 struct Known(Arc<Principal>);
 
+/// The change was made, whatever becomes of the answer.
+struct Made;
+
+/// Remembers that the change was made, where something may fail after it.
+pub(super) fn changing(request: &HttpRequest) {
+    request.extensions_mut().insert(Made);
+}
+
 /// Remembers what a change is about that the request's path does not say.
 pub(super) fn about(request: &HttpRequest, affected: Affected) {
     request.extensions_mut().insert(affected);
@@ -75,7 +83,7 @@ pub(super) fn leased(request: &HttpRequest, permit: &Permit<Lease>) -> Result<()
     })
 }
 
-/// Notes what came of a request: a refusal, or a change that was made.
+/// Notes what came of a request: a refusal, or a change that was made, though a failure came after it.
 pub(super) fn note(
     trail: &Trail,
     id: RequestId,
@@ -83,11 +91,12 @@ pub(super) fn note(
     failure: Option<&Failure>,
 ) {
     let request = answer.request();
+    let is_done = answer.status().is_success() && !request.method().is_safe();
+    let is_made = request.extensions().contains::<Made>();
     match failure.map(Failure::refusal) {
         Some(Some(refusal)) => refused(trail, id, request, refusal),
-        None if answer.status().is_success() && !request.method().is_safe() => {
-            changed(trail, id, request);
-        }
+        None if is_done => changed(trail, id, request),
+        _ if is_made => changed(trail, id, request),
         _ => {}
     }
 }

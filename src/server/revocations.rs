@@ -48,8 +48,12 @@ pub(super) async fn revoke(
                 until,
                 note: asked.note.unwrap_or_default(),
             };
-            let id = gate.revoke(&permit, revocation, &*around.entropy).await?;
-            audit::about(&request, affected.with("revocation", &id));
+            let made = |id: &str| {
+                audit::about(&request, affected.with("revocation", id));
+                audit::changing(&request);
+            };
+            let id = gate.revoke(&permit, revocation, &*around.entropy, made);
+            let id = id.await?;
             keys.worst_case(&revoked).await?.reply(Some(id))
         }
     };
@@ -64,6 +68,7 @@ async fn revoke_key(
     (gate, keys): (&Gate, &Keys),
 ) -> Result<RevocationReply, Failure> {
     withdraw(request, who, Some(kid), (gate, keys)).await?;
+    audit::changing(request);
     let case = keys.worst_case_of_key(kid).await?;
     let case = case.ok_or_else(|| Failure::new(Code::NotFound))?;
     Ok(case.reply(None))
@@ -120,7 +125,7 @@ pub(super) async fn lift(
 ) -> Result<HttpResponse, Failure> {
     audit::about(&request, Affected::default().with("revocation", &id));
     let permit = gate.oversee(&who)?;
-    let lifted = gate.lift(&permit, &id).await;
+    let lifted = gate.lift(&permit, &id, || audit::changing(&request)).await;
     match lifted.map_err(|error| Failure::store(&error))? {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(Failure::new(Code::NotFound)),
