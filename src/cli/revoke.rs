@@ -126,8 +126,9 @@ async fn carry_out(
 
 async fn revoke_key(recorded: &Recorded, kid: Kid) -> anyhow::Result<RevocationReply> {
     let store = &recorded.store;
-    anyhow::ensure!(store.revoke(kid).await?, "there is no key {kid}");
+    // Looked up before: nothing may fail between the change and its row.
     let stream = store.key(kid).await?.map(|row| row.facts.stream);
+    anyhow::ensure!(store.revoke(kid).await?, "there is no key {kid}");
     let affected = Affected::key(kid, stream);
     recorded.tell("revoke", &affected).await?;
     let case = worst_case_of_key(store, kid, SystemClock.now()).await?;
