@@ -95,11 +95,18 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
         store.remove_credential(&row.name).await?;
         return shown;
     }
-    let affected = Affected::default().with("credential", &row.name);
-    let affected = affected
-        .with("actions", &actions(&row))
-        .with_streams(row.streams.iter());
-    recorded.tell("credential add", &affected).await
+    recorded.tell("credential add", &added(&row)).await
+}
+
+/// What the audit trail says of a credential that was added.
+pub(super) fn added(row: &CredentialRow) -> Affected {
+    let affected = removed(&row.name).with("actions", &actions(row));
+    affected.with_streams(row.streams.iter())
+}
+
+/// The same of one that was removed.
+pub(super) fn removed(name: &str) -> Affected {
+    Affected::default().with("credential", name)
 }
 
 /// Prints the token, or writes it to a new file.
@@ -189,6 +196,5 @@ async fn remove(args: RmArgs) -> anyhow::Result<()> {
     let recorded = Recorded::open(&Config::load(&args.config.config)?).await?;
     let found = recorded.store.remove_credential(&args.name).await?;
     ensure!(found, "there is no credential '{}'", args.name);
-    let affected = Affected::default().with("credential", &args.name);
-    recorded.tell("credential rm", &affected).await
+    recorded.tell("credential rm", &removed(&args.name)).await
 }

@@ -21,10 +21,10 @@ use super::line::Destination;
 use crate::access::mint;
 use crate::cli::credential;
 use crate::cli::encrypt::read_credential;
+use crate::cli::recorded::Recorded;
 use crate::config::Config;
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock as _, RequestId, StreamPattern, SystemClock, SystemEntropy};
-use crate::store::Store;
 
 pub(super) struct Target {
     pub(super) destination: Destination,
@@ -37,7 +37,7 @@ pub(super) struct Target {
 
 /// A credential that is ours to remove.
 struct Added {
-    store: Store,
+    recorded: Recorded,
     name: String,
 }
 
@@ -103,10 +103,13 @@ impl Target {
 
     /// Removes what was added.
     pub(super) async fn leave(&mut self) -> anyhow::Result<()> {
-        if let Some(Added { store, name }) = self.added.take() {
-            store.remove_credential(&name).await?;
+        let Some(Added { recorded, name }) = self.added.take() else {
+            return Ok(());
+        };
+        match recorded.store.remove_credential(&name).await? {
+            true => recorded.tell("storm", &credential::removed(&name)).await,
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -207,13 +210,14 @@ async fn add_credential(
     args: &StormArgs,
     config: &Config,
 ) -> anyhow::Result<(SecretText, Option<Added>)> {
-    let store = Store::open(&config.store).await?;
+    let recorded = Recorded::open(config).await?;
     let mut actions = vec![Action::Lease];
     actions.extend(args.rotate.then_some(Action::Rotate));
     let name = format!("storm-{}", RequestId::random(&SystemEntropy));
     let streams = vec![StreamPattern::from(&args.stream)];
     let expires = SystemClock.now().plus(*args.at_most + SLACK);
     let (token, row) = credential::make(name.clone(), streams, actions, Some(expires));
-    store.add_credential(&row).await?;
-    Ok((token, Some(Added { store, name })))
+    recorded.store.add_credential(&row).await?;
+    recorded.tell("storm", &credential::added(&row)).await?;
+    Ok((token, Some(Added { recorded, name })))
 }
