@@ -57,7 +57,8 @@ impl Gate {
         let ring = Arc::new(Ring::load(&config.grants.key_files)?);
         let ours = Ours {
             grants: Arc::new(Grants::new(Arc::clone(&ring))),
-            sessions: Arc::new(Sessions::new(&config.sessions, ring)?),
+            sessions: Arc::new(Sessions::new(&config.sessions, Arc::clone(&ring))?),
+            ring,
             store: store.clone(),
         };
         Ok(Self {
@@ -176,6 +177,7 @@ impl Gate {
         Ok(Roster {
             operator: self.capable::<Operate>(who)?,
             store: &self.ours.store,
+            seal: (&self.ours.ring, &*self.entropy),
             consulted: self.entitlement.consulted().map(|it| &**it),
             now: self.clock.now(),
         })

@@ -8,10 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::config::AccessConfigError;
-use crate::crypto::{MacKey, SecretText};
+use crate::crypto::{KeyRing, KeyTag, MacKey, MasterKey, Place, SecretText};
+use crate::domain::Entropy;
 
 const TAG_LEN: usize = 4;
 const MAC_LEN: usize = 16;
+/// The longest sealed text.
+const MOST_SEALED: usize = 1024;
 
 /// A sort of text, which never is read as another.
 pub(super) struct Form {
@@ -59,6 +62,25 @@ impl Ring {
         SecretText::new(URL_SAFE_NO_PAD.encode(bytes))
     }
 
+    /// A text that says `plain` to who has the ring, and nothing to others.
+    pub(super) fn seal(&self, purpose: &str, plain: &str, entropy: &dyn Entropy) -> String {
+        let place = sealed_for(purpose);
+        let sealed = sealing(&self.0[0]).seal(place, plain.as_bytes(), entropy);
+        URL_SAFE_NO_PAD.encode(sealed)
+    }
+
+    /// What a text of [`Self::seal`] says, if a key of the ring sealed it.
+    pub(super) fn unseal(&self, purpose: &str, text: &str) -> Option<String> {
+        let fits = text.len() <= MOST_SEALED;
+        let sealed = fits.then(|| URL_SAFE_NO_PAD.decode(text).ok())??;
+        let tag = KeyTag::of(&sealed)?;
+        let mut keys = self.0.iter().map(sealing);
+        let key = keys.find(|key| key.tag() == tag)?;
+        let key = KeyRing::new(vec![key]).ok()?;
+        let plain = key.open(sealed_for(purpose), &sealed).ok()?;
+        String::from_utf8(plain.to_vec()).ok()
+    }
+
     /// The fields in `text`, if a key of the ring signed them.
     pub(super) fn open(&self, form: &Form, text: &str) -> Result<Vec<u8>, Unsigned> {
         let mut bytes = decode(form, text).ok_or(Unsigned::Form)?;
@@ -76,6 +98,19 @@ impl Ring {
         bytes.truncate(end);
         bytes.drain(..=TAG_LEN);
         Ok(bytes)
+    }
+}
+
+/// A key that is derived from one that signs.
+fn sealing(key: &MacKey) -> MasterKey {
+    MasterKey::new(&key.sign(&[b"hlskey sealed text 1\0"]))
+}
+
+fn sealed_for(purpose: &str) -> Place<'_> {
+    Place {
+        table: purpose,
+        row: &[],
+        column: "",
     }
 }
 

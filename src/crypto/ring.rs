@@ -169,8 +169,9 @@ impl MasterKey {
 }
 
 impl MasterKey {
+    /// As [`KeyRing::seal`], under this key.
     #[expect(clippy::expect_used, reason = "GCM seals any value of a column's size")]
-    fn seal(&self, place: Place<'_>, plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
+    pub fn seal(&self, place: Place<'_>, plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce);
         let mut body = plain.to_vec();

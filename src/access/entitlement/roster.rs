@@ -7,12 +7,13 @@ use std::num::NonZeroU32;
 use super::consulted::Consulted;
 use super::is_name;
 use super::signature::{SignatureFault, verify};
+use crate::access::ring::Ring;
 use crate::api::{
     EntitledStreams, EntitlementList, EntitlementRequest, EntitlementView, InvalidationRequest,
     Text,
 };
 use crate::crypto::SecretText;
-use crate::domain::{Denied, Flaw, Principal, StreamPattern, Timestamp};
+use crate::domain::{Denied, Entropy, Flaw, Principal, StreamPattern, Timestamp};
 use crate::store::{EntitlementRow, Store, StoreError};
 
 /// The most patterns that are written at once.
@@ -21,6 +22,12 @@ const MOST_STREAMS: usize = 64;
 const LONGEST_NOTE: usize = 256;
 /// Viewers that are read at once where few of them are the operator's.
 const SCAN: u32 = 1000;
+/// How often more are read for one page: who sees few of many has to ask again.
+const MOST_ROUNDS: usize = 8;
+/// What a position begins with, as no name does.
+const POSITION: char = '\t';
+/// What positions are sealed for.
+const PURPOSE: &str = "entitlements";
 /// The longest message of the service, in bytes.
 const LONGEST_PUSH: usize = 4096;
 
@@ -28,6 +35,7 @@ const LONGEST_PUSH: usize = 4096;
 pub struct Roster<'g> {
     pub(in crate::access) operator: &'g Principal,
     pub(in crate::access) store: &'g Store,
+    pub(in crate::access) seal: (&'g Ring, &'g dyn Entropy),
     pub(in crate::access) consulted: Option<&'g Consulted>,
     pub(in crate::access) now: Timestamp,
 }
@@ -73,15 +81,16 @@ impl Roster<'_> {
     }
 
     /// The same of the `most` viewers after `viewer`, and what to go on after if there may be more:
-    /// the last of them, never the name of somebody else's viewer.
+    /// the last of them, never the name of somebody else's viewer. Where many are, and few of them the
+    /// operator's, it has fewer than `most`, and what to go on after is sealed.
     pub async fn after(
         &self,
         viewer: &str,
         most: NonZeroU32,
     ) -> Result<EntitlementList, RosterError> {
         let mut viewers = Vec::new();
-        let (mut after, mut count) = (viewer.to_owned(), most.get());
-        loop {
+        let (mut after, mut count) = (self.opened(viewer)?, most.get());
+        for _ in 0..MOST_ROUNDS {
             let rows = self.store.entitlements_after(&after, count).await?;
             count = SCAN;
             let Some(last) = rows.last() else {
@@ -104,6 +113,22 @@ impl Roster<'_> {
                 }
             }
         }
+        let next = Some(self.sealed(&after));
+        Ok(EntitlementList { viewers, next })
+    }
+
+    /// A position, be it a viewer's name or sealed.
+    fn opened(&self, position: &str) -> Result<String, RosterError> {
+        let Some(sealed) = position.strip_prefix(POSITION) else {
+            return Ok(position.to_owned());
+        };
+        let opened = self.seal.0.unseal(PURPOSE, sealed);
+        opened.ok_or(RosterError::Invalid("after is no `next` of this list"))
+    }
+
+    fn sealed(&self, viewer: &str) -> String {
+        let (ring, entropy) = self.seal;
+        format!("{POSITION}{}", ring.seal(PURPOSE, viewer, entropy))
     }
 
     /// Takes back what `viewer` has within the operator's streams; `false` if that is nothing.
@@ -248,5 +273,48 @@ impl From<SignatureFault> for Denied {
             SignatureFault::Time => "the signature's time is more than five minutes off",
             SignatureFault::Wrong => "the signature does not verify",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::testing::Bench;
+    use crate::domain::Action;
+
+    #[tokio::test]
+    async fn an_operator_of_few_among_many_reads_them_in_pages_that_name_no_other() {
+        let bench = Bench::open().await;
+        let many = "INSERT INTO entitlements (viewer, stream, note, changed)
+            WITH RECURSIVE n(i) AS (SELECT 10000 UNION ALL SELECT i + 1 FROM n WHERE i < 37999)
+            SELECT 'foreign-' || i, 'other/**', '', 0 FROM n";
+        bench.store.put(many).await;
+        let own = "INSERT INTO entitlements (viewer, stream, note, changed) VALUES
+            ('alice', 'team/a', '', 0), ('foreign-15000', 'team/b', '', 0), ('zoe', 'team/c', '', 0)";
+        bench.store.put(own).await;
+        let key = bench.api_key("operator", "team/**", &[Action::Operate]);
+        let who = bench.admit(&key.await).await.unwrap();
+        let roster = bench.gate.roster(&who).unwrap();
+        let most = NonZeroU32::new(2).unwrap();
+        let (mut after, mut seen) = (String::new(), Vec::new());
+        let mut positions = Vec::new();
+        loop {
+            let page = roster.after(&after, most).await.unwrap();
+            seen.extend(page.viewers.into_iter().map(|view| view.viewer));
+            let Some(next) = page.next else { break };
+            positions.push(next.clone());
+            after = next;
+        }
+        assert_eq!(seen, ["alice", "foreign-15000", "zoe"]);
+        assert_eq!(positions[0], "foreign-15000", "a whole page, and its last");
+        assert!(positions.len() > 3, "{positions:?}");
+        for position in &positions[1..] {
+            assert!(position.starts_with(POSITION), "{position:?}");
+            assert!(!super::super::is_name(position), "{position:?}");
+        }
+        for forged in ["\t", "\tAAAA", &positions[1][..40]] {
+            let answer = roster.after(forged, most).await;
+            assert!(matches!(answer, Err(RosterError::Invalid(_))), "{forged}");
+        }
     }
 }

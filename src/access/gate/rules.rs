@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::access::config::{AccessConfigError, Config};
 use crate::access::grant::Grants;
 use crate::access::policy::Policies;
+use crate::access::ring::Ring;
 use crate::access::scheme::{Schemes, SchemesConfig};
 use crate::access::session::Sessions;
 use crate::domain::Clock;
@@ -30,6 +31,7 @@ pub(in crate::access) struct Rules {
 pub(super) struct Ours {
     pub(super) grants: Arc<Grants>,
     pub(super) sessions: Arc<Sessions>,
+    pub(super) ring: Arc<Ring>,
     pub(super) store: Store,
 }
 
