@@ -3,11 +3,14 @@
 //! Must not know: how the rules in force are kept.
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::harness::actor::Actor;
 use crate::harness::binary::printed;
+use crate::harness::issuer::now;
+use crate::harness::oidc::Oidc;
 use crate::harness::serve::Serve;
-use crate::harness::wait::until;
+use crate::harness::wait::{seconds, until};
 
 const EDGE: &str = r#"
 [schemes.edge]
@@ -25,7 +28,12 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let serve = Serve::start("\"never\"", EDGE).await;
+        Self::set_with("").await
+    }
+
+    /// With more in its configuration.
+    async fn set_with(more: &str) -> Self {
+        let serve = Serve::start("\"never\"", &format!("{EDGE}{more}")).await;
         let key = serve.key_path("test/live").await;
         Self { serve, key }
     }
@@ -49,7 +57,7 @@ impl Stage {
         };
         let before = count(process);
         process.signal(Signal::HUP);
-        until(said, crate::harness::wait::seconds(10), async || {
+        until(said, seconds(10), async || {
             (count(process) > before).then_some(())
         })
         .await;
@@ -146,6 +154,50 @@ impl Stage {
         self.serve.amend(to, from);
         self.viewer(Some("127.0.0.1"))
     }
+}
+
+/// A token by `issuer` that nobody has seen.
+async fn token(issuer: &Oidc, who: &str) -> String {
+    let claims = json!({"sub": who, "streams": ["test/live"], "exp": now() + 3600});
+    issuer.sign("ec-1", &claims).await
+}
+
+/// The two issuers have keys of one name.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_an_issuer_outlive_a_reload_while_it_is_away() {
+    let (mut issuer, mut other) = (Oidc::start(&["ec-1"]).await, Oidc::prepare());
+    let scheme = "[schemes.oidc]\nkind = \"jwt\"\njwks_url";
+    let mut stage = Stage::set_with(&format!("{scheme} = \"{}/keys\"\n", issuer.url())).await;
+    let mut tokens = Vec::new();
+    for who in ["fetched", "once", "twice", "moved", "replaced"] {
+        tokens.push(token(&issuer, who).await);
+    }
+    let status = async |stage: &Stage, token: &str| {
+        let viewer = stage.serve.stranger().with(token);
+        viewer.get(&stage.key).await.status
+    };
+    assert_eq!(status(&stage, &tokens[0]).await, 200);
+    issuer.kill();
+    // Something else changes, and changes back.
+    for (from, to, new) in [("true", "false", &tokens[1]), ("false", "true", &tokens[2])] {
+        let include = |value| format!("include_ip = {value}");
+        stage.serve.amend(&include(from), &include(to));
+        stage.reload(TAKEN).await;
+        assert_eq!(status(&stage, new).await, 200, "{to}");
+    }
+    // Keys that came from elsewhere are nobody's, and soon another's are there.
+    stage.serve.amend(&issuer.url(), &other.url());
+    stage.reload(TAKEN).await;
+    for token in [&tokens[2], &tokens[3]] {
+        assert_eq!(status(&stage, token).await, 503);
+    }
+    other.resume(&["ec-1"]).await;
+    let others = token(&other, "other").await;
+    until("the other's keys are fetched", seconds(40), async || {
+        (status(&stage, &others).await == 200).then_some(())
+    })
+    .await;
+    assert_eq!(status(&stage, &tokens[4]).await, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ use reqwest::{RequestBuilder, Response};
 use crate::domain::Network;
 use reach::Reach;
 use resolve::{Forbidden, Resolver};
+use trust::authorities_of;
 
 pub use address::{Address, AddressError};
 pub use config::Config;
@@ -59,6 +60,8 @@ impl Default for Terms<'_> {
 pub struct Client {
     http: reqwest::Client,
     reach: Reach,
+    /// The SHA-256 of each file of authorities.
+    authorities: Vec<[u8; 32]>,
 }
 
 /// What came back, whatever the status. Redirects are not followed.
@@ -107,8 +110,11 @@ impl Client {
     pub fn new(terms: &Terms<'_>) -> Result<Self, ClientError> {
         let reach = Reach::new(terms.hosts.iter().copied(), terms.allow);
         let mut http = reqwest::Client::builder();
+        let mut digests = Vec::new();
         for path in terms.authorities {
-            http = http.tls_certs_merge(authorities(path)?);
+            let (found, digest) = authorities_of(path)?;
+            http = http.tls_certs_merge(found);
+            digests.push(digest);
         }
         if let Some(path) = terms.identity {
             http = http.identity(identity(path)?);
@@ -123,7 +129,16 @@ impl Client {
             .timeout(terms.total)
             .build()
             .map_err(|error| ClientError::Tls(causes(error)))?;
-        Ok(Self { http, reach })
+        Ok(Self {
+            http,
+            reach,
+            authorities: digests,
+        })
+    }
+
+    /// Whether both may go to the same places, and trust the same files as each found them.
+    pub fn believes_as(&self, other: &Self) -> bool {
+        self.reach == other.reach && self.authorities == other.authorities
     }
 
     /// `GET`; a body longer than `limit` bytes is an error.

@@ -23,7 +23,7 @@ pub(super) enum Ground {
 }
 
 /// The addresses that one client may connect to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reach {
     /// Hosts that the operator wrote down, in lower case.
     own: Arc<[String]>,

@@ -127,3 +127,30 @@ async fn no_failure_tells_a_secret() {
     let bad = client.post(&url, &[("x-mac", "a\nb")], Vec::new(), 9).await;
     assert_eq!(bad.err(), Some(OutboundError::Header));
 }
+
+#[test]
+fn clients_believe_alike_where_their_terms_and_files_are_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ca.pem");
+    let authority = || {
+        let made = rcgen::generate_simple_self_signed(["ca.example".to_owned()]);
+        std::fs::write(&path, made.unwrap().cert.pem()).unwrap();
+    };
+    let trusting = || {
+        let terms = Terms {
+            authorities: &[&path],
+            ..Terms::default()
+        };
+        Client::new(&terms).unwrap()
+    };
+    authority();
+    let (one, same) = (trusting(), trusting());
+    assert!(one.believes_as(&same));
+    authority();
+    assert!(!one.believes_as(&trusting()));
+    assert!(!one.believes_as(&client(&[], &[])));
+    let allow = ["10.0.0.0/8".parse().unwrap()];
+    assert!(client(&[], &allow).believes_as(&client(&[], &allow)));
+    assert!(!client(&[], &allow).believes_as(&client(&[], &[])));
+    assert!(!client(&["ca.example"], &[]).believes_as(&client(&[], &[])));
+}

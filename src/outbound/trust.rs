@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use reqwest::{Certificate, Identity};
 
-use crate::crypto::{PrivateFileError, read_private};
+use crate::crypto::{PrivateFileError, read_private, sha256};
 
 /// Why a file gives no certificate. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,11 @@ pub enum TrustError {
 
 /// The authorities in a PEM file, at least one.
 pub fn authorities(path: &Path) -> Result<Vec<Certificate>, TrustError> {
+    authorities_of(path).map(|(found, _)| found)
+}
+
+/// The same, and the SHA-256 of the file as it was read.
+pub(super) fn authorities_of(path: &Path) -> Result<(Vec<Certificate>, [u8; 32]), TrustError> {
     let pem = fs::read(path).map_err(|source| TrustError::Ca {
         path: path.to_owned(),
         source,
@@ -41,7 +46,7 @@ pub fn authorities(path: &Path) -> Result<Vec<Certificate>, TrustError> {
     if found.is_empty() {
         return Err(TrustError::NoCertificate(path.to_owned()));
     }
-    Ok(found)
+    Ok((found, sha256(&pem)))
 }
 
 /// A client certificate and its private key in one PEM file, mode 0600.

@@ -72,8 +72,10 @@ impl InForce {
         self.rules.load_full()
     }
 
-    /// From the next request on. What verified under the old rules is forgotten with them.
+    /// From the next request on. What verified under the old rules is forgotten with them. The keys
+    /// of issuers that are still asked in the same way are not: an issuer may be away just now.
     pub(super) fn replace(&self, rules: Rules) {
+        rules.schemes.inherit(&self.get().schemes);
         self.rules.store(Arc::new(rules));
         self.replaced.notify_one();
     }

@@ -124,6 +124,13 @@ impl Schemes {
         })
     }
 
+    /// Goes on with the keys of issuers that `old` had, where they are asked for as before.
+    pub(super) fn inherit(&self, old: &Self) {
+        for jwt in self.jwts() {
+            old.jwts().for_each(|old| jwt.inherit(old));
+        }
+    }
+
     /// Tries every token presented, and the client's certificate last; the first that verifies
     /// decides. If none does, the reason is the last check that any of them came to.
     pub(super) async fn verify(
@@ -217,12 +224,15 @@ impl Schemes {
 
     /// Keeps the keys of issuers fresh, for ever.
     pub(super) async fn keep_keys(&self, clock: &dyn Clock) -> Infallible {
-        let jwts = self.schemes.iter().filter_map(|scheme| match scheme {
-            Scheme::Jwt(jwt) => Some(jwt.keep_keys(clock)),
-            _ => None,
-        });
-        join_all(jwts).await;
+        join_all(self.jwts().map(|jwt| jwt.keep_keys(clock))).await;
         std::future::pending().await
+    }
+
+    fn jwts(&self) -> impl Iterator<Item = &Jwt> {
+        self.schemes.iter().filter_map(|scheme| match scheme {
+            Scheme::Jwt(jwt) => Some(&**jwt),
+            _ => None,
+        })
     }
 
     /// Tries every scheme on one token. A cached verification saves the signature, never the

@@ -102,6 +102,17 @@ impl IssuerKeys {
         }
     }
 
+    /// Goes on with the last good set of `old`, for its time, where both ask the same of the same:
+    /// what one would have taken, the other would. The keys are copied, so that one that goes from
+    /// here goes, whoever still reads the old set.
+    pub(super) fn inherit(&self, old: &Self) {
+        if self.asks_as(old) {
+            let set = old.present.load();
+            self.present
+                .store(set.as_ref().map(|set| Arc::new(set.copied())));
+        }
+    }
+
     /// The key that made the signature. A refusal is open where a newer set might have it.
     pub(super) fn signer(
         &self,
@@ -170,6 +181,14 @@ impl IssuerKeys {
         let _ = tokio::spawn(task).await;
     }
 
+    fn asks_as(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && self.source == other.source
+            && self.accepted == other.accepted
+            && self.stale == other.stale
+            && self.client.believes_as(&other.client)
+    }
+
     async fn attempt(&self, last: Option<Attempt>, now: Timestamp) -> Attempt {
         let outcome = match self.source.fetch(&self.client, &self.accepted).await {
             Ok(Fetched { keys, fresh }) => {
@@ -228,6 +247,14 @@ impl IssuerKeys {
 }
 
 impl Present {
+    fn copied(&self) -> Self {
+        let keys = self.keys.iter().map(|key| Arc::new((**key).clone()));
+        Self {
+            keys: keys.collect(),
+            at: self.at,
+        }
+    }
+
     fn has(&self, kid: Option<&str>) -> bool {
         kid.is_some() && self.keys.iter().any(|key| key.kid.as_deref() == kid)
     }

@@ -16,6 +16,7 @@ use crate::access::scheme::Fault;
 const MOST_TRIED: usize = 16;
 
 /// A key that verifies, and the algorithms that it is for; never none.
+#[derive(Clone)]
 pub(super) struct VerifyingKey {
     /// Its name; a token that names another key is not tried with it.
     pub(super) kid: Option<String>,

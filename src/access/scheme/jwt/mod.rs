@@ -88,6 +88,13 @@ impl Jwt {
         })
     }
 
+    /// Goes on with the keys that an instance of before had from the issuers of this one.
+    pub(in crate::access) fn inherit(&self, old: &Self) {
+        for issuer in &self.issuers {
+            old.issuers.iter().for_each(|old| issuer.inherit(old));
+        }
+    }
+
     /// `None` if the text is not of a token's form. The token's time is the caller's to check.
     /// Waits only for a token that an issuer's new key might verify, and that seldom.
     pub(in crate::access) async fn verify(

@@ -20,6 +20,7 @@ const MOST_FRESH: Duration = Duration::from_secs(3600);
 const USUALLY_FRESH: Duration = Duration::from_secs(600);
 
 /// A place of keys.
+#[derive(PartialEq, Eq)]
 pub(super) enum Source {
     /// A key set, of whichever issuers the instance accepts.
     Set(Address),

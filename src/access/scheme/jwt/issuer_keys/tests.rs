@@ -193,6 +193,53 @@ async fn the_last_good_set_goes_on_for_a_time() {
     assert!(one.judged(&keys, over).is_ok() && keys.is_current(over));
 }
 
+#[tokio::test]
+async fn a_set_is_inherited_where_nothing_changed_that_it_came_by() {
+    let (issuer, old) = Issuer::start().await;
+    let (one, two) = (Signer::new("one"), Signer::new("two"));
+    issuer.serves(&[&one, &two]);
+    old.renew(START).await;
+    let Source::Set(address) = &old.source else {
+        panic!("not a set");
+    };
+    let (set, hosts) = (|| Source::Set(address.clone()), ["127.0.0.1", "localhost"]);
+    let heir = |scheme, source, hosts: &[&str], accepted: &[Algorithm], stale| {
+        let terms = Terms {
+            hosts,
+            ..Terms::default()
+        };
+        let client = Client::new(&terms).unwrap();
+        let keys = IssuerKeys::new(scheme, source, client, accepted, stale);
+        keys.inherit(&old);
+        Arc::new(keys)
+    };
+    let same = heir("jwt", set(), &hosts[..1], &[], STALE);
+    assert!(one.judged(&same, START).is_ok());
+    let elsewhere = Source::Set("http://127.0.0.1:1/keys".parse().unwrap());
+    let discovered = Source::Discovery(address.clone(), Vec::new());
+    let es256 = [Algorithm::ES256];
+    for (n, other) in [
+        heir("other", set(), &hosts[..1], &[], STALE),
+        heir("jwt", elsewhere, &hosts[..1], &[], STALE),
+        heir("jwt", discovered, &hosts[..1], &[], STALE),
+        heir("jwt", set(), &hosts, &[], STALE),
+        heir("jwt", set(), &hosts[..1], &es256, STALE),
+        heir("jwt", set(), &hosts[..1], &[], STALE * 2),
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_eq!(one.judged(other, START).err(), OPEN, "{n}");
+    }
+    // It is as old as it was, and what goes from it is gone, though the old one is still read.
+    assert_eq!(one.judged(&same, START.plus(STALE)).err(), OPEN);
+    let gone = Arc::downgrade(&two.judged(&same, START).unwrap());
+    issuer.serves(&[&one]);
+    same.renew(later(1)).await;
+    assert_eq!(gone.strong_count(), 0);
+    assert!(two.judged(&old, later(1)).is_ok());
+}
+
 /// A failure is tried again sooner, ever less often, and a clock that was set does not end that.
 #[tokio::test]
 async fn a_server_that_fails_is_asked_again_soon() {
