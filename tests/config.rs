@@ -206,6 +206,39 @@ fn a_secret_that_goes_on_over_lines_is_not_told_with_the_fault_in_it() {
         }
         assert!(said.contains(&format!(":{place}:")), "{wrong}: {said}");
     }
+    for (wrong, told) in [
+        (
+            "schemes.urlparams.play = [\"fake-1\"]\nschemes.urlparams.plya = 1",
+            "plya",
+        ),
+        (
+            "schemes.urlparams = { play = [\"fake-1\"], plya = 1 }",
+            "plya",
+        ),
+        ("schemes.urlparams = { play [\"fake-1\"], plya = 1 }", ":1:"),
+        (
+            "schemes.urlparams = { \"play\" = [4711], streams = [] }",
+            "a secret has the wrong form",
+        ),
+        (
+            "schemes = { edgeauth = { salt = \"fake-1\", slat = 1 } }",
+            "slat",
+        ),
+        ("schemes.urlparams.publish = 4711", "wrong form"),
+        ("schemes.cat.keys = [{ kid = \"fake-1\", kdi = 1 }]", "kdi"),
+    ] {
+        std::fs::write(&config, wrong).unwrap();
+        let said = said(&check(&config));
+        assert!(said.contains(told), "{wrong}: {said}");
+        for secret in ["fake", "4711"] {
+            assert!(!said.contains(secret), "{wrong}: {said}");
+        }
+    }
+    // A value that has such a name is none.
+    let wrong = "[schemes.one]\nkind = \"jwt\"\nactions = [\"play\", \"watch\"]";
+    std::fs::write(&config, format!("{wrong}\n{text}")).unwrap();
+    let told = said(&check(&config));
+    assert!(told.contains("'watch'"), "{told}");
     // Of a setting of its own the line is told.
     std::fs::write(&config, format!("{FIRST}  prefixx = \"p\"\n{text}")).unwrap();
     let told = said(&check(&config));

@@ -108,7 +108,8 @@ impl Source {
 fn excerpt(text: &str, at: Location) -> String {
     let line = locate::line_text(text, at);
     let is_whole = locate::beginning(text, at.line) == at.line;
-    if is_whole && is_setting(line) && !may_hold_secret(text, at) {
+    let tells = may_hold_secret(text, at) || words(line).any(is_of_secrets);
+    if is_whole && is_setting(line) && !tells {
         format!("  {} | {line}\n", at.line)
     } else {
         String::new()
@@ -119,7 +120,7 @@ fn excerpt(text: &str, at: Location) -> String {
 fn may_hold_secret(text: &str, at: Location) -> bool {
     let first = locate::beginning(text, at.line);
     let mut lines = text.lines().skip(first - 1).take(at.line + 1 - first);
-    lines.any(|line| is_secret(line) || is_of_secrets(line))
+    lines.any(|line| is_secret(line) || names(line).any(is_of_secrets))
 }
 
 /// The head of a table, or a bare key with something for a value; `c2VjcmV0==` is neither.
@@ -137,9 +138,20 @@ fn is_secret(line: &str) -> bool {
 }
 
 /// A setting of secrets whose name does not say so.
-fn is_of_secrets(line: &str) -> bool {
-    let name = line.split('=').next().unwrap_or_default().trim();
+fn is_of_secrets(name: &str) -> bool {
     ["keys", "salt", "play", "publish"].contains(&name)
+}
+
+/// The settings of a line, without the tables that they are in: one in braces has several.
+fn names(line: &str) -> impl Iterator<Item = &str> {
+    let set = line.match_indices('=').map(|(at, _)| &line[..at]);
+    let ends = |c: char| c.is_whitespace() || c == '"' || c == '\'';
+    set.filter_map(move |before| words(before.trim_end_matches(ends)).last())
+}
+
+/// Whatever may be a name, also where the equals sign is missing.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c))
 }
 
 /// What the reader's message asks for.
