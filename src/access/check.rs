@@ -240,6 +240,9 @@ impl Instance {
         let outcome = self.outcome(asked, wanted.start);
         let checked = outcome.and_then(|it| self.check_content(&it, asked).map(|()| it));
         let verified = checked.map_err(|fault| SignFault::Refused(fault.reason()))?;
+        if wanted.ip.is_some() && verified.principal.address.is_none() {
+            return Err(SignFault::Unbound);
+        }
         let is_named = instance.names_subjects() && !wanted.subject.is_empty();
         let is_other = is_named && verified.principal.subject != wanted.subject;
         (!is_other).then_some(()).ok_or(SignFault::OtherSubject)

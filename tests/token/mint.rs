@@ -2,6 +2,9 @@
 //!
 //! Must not know: any scheme's form.
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::verdict::Judge;
 use crate::harness::binary::run;
 
@@ -129,6 +132,66 @@ fn what_would_be_refused_is_not_printed() {
         mint(&judge, scheme, &good).unwrap();
         let told = mint(&judge, scheme, &bad).unwrap_err();
         assert!(told.contains(why), "{scheme} {bad:?}: {told}");
+    }
+}
+
+#[test]
+fn an_address_is_bound_or_refused() {
+    let ip = ["--ip", "192.0.2.1"];
+    let secrets = "secrets = [\"obviously-fake\"]";
+    let bound = format!("{secrets}\ninclude_ip = true");
+    for (scheme, settings, is_bound) in [
+        ("securetoken", &*bound, true),
+        ("securetoken", secrets, false),
+        ("wmsauth", secrets, true),
+        ("hdnts", secrets, true),
+        ("edgeauth", "secrets_hex = [\"0123\"]", true),
+        ("urlparams", "play = [\"fake.w\"]", false),
+        (
+            "jwt",
+            "secret = \"obviously-a-fake-secret-of-40-characters\"",
+            false,
+        ),
+    ] {
+        let judge = Judge::new(scheme, settings).now();
+        match mint(&judge, scheme, &ip) {
+            Ok(query) if is_bound => {
+                let url = url("index.m3u8", &query);
+                let judge = judge.ip("192.0.2.1");
+                judge.allows(&url);
+                let elsewhere = judge.ip("192.0.2.2").verdict(&url);
+                assert!(!elsewhere.allow, "{scheme}: {elsewhere:?}");
+            }
+            Err(told) if !is_bound => {
+                assert!(told.contains("leave --ip out"), "{scheme}: {told}");
+                mint(&judge, scheme, &[]).unwrap();
+            }
+            found => panic!("{scheme}: {found:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_token_ends_when_it_shall() {
+    let secrets = "secrets = [\"obviously-fake\"]";
+    for (scheme, settings) in [
+        ("wmsauth", secrets),
+        ("securetoken", secrets),
+        ("hdnts", secrets),
+        ("edgeauth", "secrets_hex = [\"0123\"]"),
+    ] {
+        let judge = Judge::new(scheme, settings).now();
+        let signed = |ttl: &str| url("index.m3u8", &mint(&judge, scheme, &[ttl]).unwrap());
+        let (gone, minute) = (signed("--ttl=-30s"), signed("--ttl=90s"));
+        judge.denies(&gone, "expired");
+        let long = signed("--ttl=1h");
+        let end = |url: &str| {
+            let expires = judge.allows(url).expires.unwrap();
+            OffsetDateTime::parse(&expires, &Rfc3339).unwrap()
+        };
+        // They are not minted at once.
+        let apart = (end(&long) - end(&minute)).whole_seconds();
+        assert!((3510..3530).contains(&apart), "{scheme}: {apart} s");
     }
 }
 

@@ -44,6 +44,12 @@ pub enum SignFault {
     /// The server would not take it.
     #[error("the server would refuse the token: {0}")]
     Refused(&'static str),
+    /// The server would take it from everywhere.
+    #[error(
+        "no token of this scheme is for one address alone: leave --ip out; securetoken wants \
+         include_ip = true"
+    )]
+    Unbound,
     /// The server would take it for somebody else's.
     #[error("the server would read another subject from the token")]
     OtherSubject,

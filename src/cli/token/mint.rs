@@ -59,6 +59,9 @@ pub(super) fn run(args: &MintArgs) -> anyhow::Result<()> {
     let token = match args.instance(&sections)? {
         Some(instance) => args.query(&instance, start, end)?,
         None => {
+            if args.ip.is_some() {
+                bail!("a JWT is for no address alone: leave --ip out");
+            }
             if args.file.is_some() || args.action == TokenAction::Publish {
                 bail!("--file and --action are for schemes that sign a URL");
             }

@@ -2,6 +2,8 @@
 //!
 //! Must not know: whether the server will take it.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 
 use super::token::BASE64;
@@ -11,7 +13,7 @@ use crate::crypto::md5;
 
 /// The query to put behind the URL, without `?`. The token signs the whole path. It is for the viewer,
 /// and for the address too if there is one; without a viewer, the basic form, for the address alone.
-/// Its span is cut to whole minutes, at least one.
+/// It lasts for whole minutes, and begins so much earlier that it ends when it shall.
 pub(in crate::access::scheme) fn sign(
     scheme: &WmsAuth,
     order: Order<'_>,
@@ -23,8 +25,10 @@ pub(in crate::access::scheme) fn sign(
 fn signed(scheme: &WmsAuth, order: Order<'_>, id: &str) -> Option<String> {
     let address = order.address();
     let who = format!("{}{id}", address.as_deref().unwrap_or_default());
-    let today = date::write(order.start)?;
-    let minutes = (order.end.since(order.start).as_secs() / 60).max(1);
+    let span = order.end.since(order.start).as_secs();
+    let minutes = span.div_ceil(60).max(1);
+    let start = order.end.minus(Duration::from_secs(minutes * 60));
+    let today = date::write(start)?;
     let minutes = minutes.to_string();
     let secret = scheme.secrets.first()?.expose();
     let parts = [&who, secret, &today, &minutes, order.content];
