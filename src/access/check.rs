@@ -4,13 +4,14 @@
 
 mod explain;
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use super::config::AccessConfigError;
 use super::credential::{Credential, Place, Token};
 use super::scheme::jwt::Jwt;
 use super::scheme::order::Order;
-use super::scheme::request::Request;
+use super::scheme::request::{Request, streams};
 use super::scheme::signed::SignedRequests;
 use super::scheme::{Fault, LAST_SECOND, SchemeConfig, SchemesConfig, Verified};
 use crate::crypto::SecretText;
@@ -68,6 +69,9 @@ pub enum Instance {
     Request(Box<RequestInstance>),
 }
 
+/// What a scheme says, whatever the time and the content.
+type Outcome = Result<Verified, Fault>;
+
 /// Opaque: JWT.
 pub struct TokenInstance(Jwt);
 /// Opaque: every other kind.
@@ -116,15 +120,27 @@ impl Instance {
 
     /// The verdict at `now`, by the keys at hand.
     pub fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Verdict {
-        self.verdict(self.outcome(asked, now), asked, now)
+        let (asked, outcome) = self.judged(asked, now);
+        self.verdict(outcome, asked, now)
     }
 
-    fn verdict(
-        &self,
-        outcome: Result<Verified, Fault>,
-        asked: Asked<'_>,
-        now: Timestamp,
-    ) -> Verdict {
+    /// The outcome for the content's stream, which a server knows. Where nobody says it, for the longest
+    /// that the token is good for, else for the one with which it comes furthest.
+    fn judged<'a>(&self, asked: Asked<'a>, now: Timestamp) -> (Asked<'a>, Outcome) {
+        let each = asked.readings().map(|asked| {
+            let outcome = self.outcome(asked, now);
+            (asked, outcome)
+        });
+        let furthest = each.min_by_key(|(asked, outcome)| {
+            Reverse(match outcome {
+                Ok(verified) => (true, self.check_content(verified, *asked).is_ok(), None),
+                Err(fault) => (false, false, Some(*fault)),
+            })
+        });
+        furthest.unwrap_or_else(|| (asked, self.outcome(asked, now)))
+    }
+
+    fn verdict(&self, outcome: Outcome, asked: Asked<'_>, now: Timestamp) -> Verdict {
         let outcome = outcome.and_then(|it| it.check_time(now).map(|()| it));
         match outcome.and_then(|it| self.check_content(&it, asked).map(|()| it)) {
             Ok(verified) => Verdict::Allow {
@@ -157,7 +173,7 @@ impl Instance {
     }
 
     /// What the scheme says, whatever the time and the content.
-    fn outcome(&self, asked: Asked<'_>, now: Timestamp) -> Result<Verified, Fault> {
+    fn outcome(&self, asked: Asked<'_>, now: Timestamp) -> Outcome {
         let outcome = match self {
             Self::Token(instance) => instance.verify(asked, now),
             Self::Request(instance) => instance.verify(asked),
@@ -229,7 +245,7 @@ impl Instance {
                 authority: "",
                 path: &path,
             },
-            stream: None,
+            stream: Some(wanted.stream),
             query,
             headers: &Vec::new(),
             ip: wanted.ip,
@@ -284,6 +300,16 @@ impl RequestInstance {
 }
 
 impl<'a> Asked<'a> {
+    /// The same, for each stream that it may be about.
+    fn readings(self) -> impl Iterator<Item = Self> {
+        let guessed = streams(content(self.target)).filter(move |_| self.stream.is_none());
+        let each = self.stream.into_iter().chain(guessed);
+        each.map(move |stream| Self {
+            stream: Some(stream),
+            ..self
+        })
+    }
+
     /// As a scheme looks at it that signs parts of it.
     fn request(&self) -> Request<'a> {
         let asked = self;

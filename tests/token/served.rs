@@ -4,27 +4,30 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde_json::Value;
 
 use super::edgeauth::sealed_over;
-use crate::harness::binary::printed;
+use crate::harness::binary::{printed, run};
 use crate::harness::serve::Serve;
 
 /// Two teams, each with an instance of its own for each kind.
 const SCHEMES: &str = r#"
 [schemes.securetoken]
-streams = ["test/**"]
+streams = ["test/*"]
 secrets = ["obviously-a-fake-secret"]
+groups = { "test/ngrp:x_all" = "test/own" }
 [schemes.wmsauth]
-streams = ["test/**"]
+streams = ["test/*"]
 secrets = ["obviously-a-fake-secret"]
+groups = { "test/ngrp:x_all" = "test/own" }
 [schemes.hdnts]
-streams = ["test/**"]
+streams = ["test/*"]
 secrets = ["obviously-a-fake-secret"]
 [schemes.edgeauth]
-streams = ["test/**"]
+streams = ["test/*"]
 secrets_hex = ["0123456789abcdef"]
 [schemes.cat]
-streams = ["test/**"]
+streams = ["test/*"]
 keys = [{ kid = "k1", alg = "HS256", secret_hex = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }]
 [schemes.urlparams]
 streams = ["test/words/**"]
@@ -160,5 +163,60 @@ async fn a_token_in_a_chunklists_name_opens_that_chunklist() {
         publish(&serve, &file, &uri);
         let path = format!("/v1/play/test/own/{file}");
         nobody.get(&path).await.expect(status);
+    }
+}
+
+/// What the command line says, by the URL alone.
+fn verdict(serve: &Serve, command: &str, scheme: &str, url: &str) -> Value {
+    let config = serve.config();
+    let config = config.to_str().unwrap();
+    let fixed = ["token", command, "--json", "--config", config];
+    let output = run(&[&fixed[..], &["--scheme", scheme, "--url", url]].concat());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_renditions_playlist_the_command_line_says_what_the_server_does() {
+    let serve = Serve::start("\"never\"", SCHEMES).await;
+    let uri = serve.key("test/own").await;
+    publish(&serve, "v0/index.m3u8", &uri);
+    let (nobody, play) = (serve.stranger(), "/v1/play/test/own/v0/index.m3u8");
+    let urls = [
+        format!("https://h{play}"),
+        "https://h/test/own/v0/index.m3u8".to_owned(),
+    ];
+    for (scheme, signed_for, reason) in [
+        ("securetoken", "test/own", "ok"),
+        ("wmsauth", "test/own", "ok"),
+        ("hdnts", "test/own", "ok"),
+        ("edgeauth", "test/own", "ok"),
+        ("cat", "test/own", "ok"),
+        ("securetoken", "test/ngrp:x_all", "ok"),
+        ("wmsauth", "test/ngrp:x_all", "ok"),
+        ("securetoken", "test/ow", "hash_mismatch"),
+        ("wmsauth", "test/ow", "path"),
+        ("hdnts", "test/ow", "hash_mismatch"),
+        ("edgeauth", "test/ow", "acl"),
+    ] {
+        let token = signed(&serve, scheme, signed_for, "1h");
+        let status = if reason == "ok" { 200 } else { 401 };
+        nobody.get(&format!("{play}?{token}")).await.expect(status);
+        for url in &urls {
+            let url = format!("{url}?{token}");
+            for command in ["verify", "explain"] {
+                let found = verdict(&serve, command, scheme, &url);
+                assert_eq!(found["reason"], reason, "{scheme} {signed_for}: {found}");
+                let streams = if reason == "ok" {
+                    r#"["test/own"]"#
+                } else {
+                    "[]"
+                };
+                assert_eq!(found["streams"].to_string(), streams, "{scheme}: {found}");
+            }
+        }
+        let gone = signed(&serve, scheme, signed_for, "-1h");
+        let found = verdict(&serve, "verify", scheme, &format!("{}?{gone}", urls[0]));
+        let expected = if reason == "ok" { "expired" } else { reason };
+        assert_eq!(found["reason"], expected, "{scheme} {signed_for}: {found}");
     }
 }

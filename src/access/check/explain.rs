@@ -52,10 +52,14 @@ pub(in crate::access) async fn explain_one(
     now: Timestamp,
 ) -> (Verdict, Finding) {
     instance.fetch_keys(now).await;
-    let outcome = instance.outcome(asked, now);
+    let (judged, outcome) = instance.judged(asked, now);
     let verified = outcome.as_ref().ok().cloned();
-    let verdict = instance.verdict(outcome, asked, now);
-    let mut finding = instance.find_out(asked);
+    let verdict = instance.verdict(outcome, judged, now);
+    let mut finding = instance.find_out(judged);
+    if !finding.is_reproduced {
+        let mut others = asked.readings().map(|asked| instance.find_out(asked));
+        finding = others.find(|it| it.is_reproduced).unwrap_or(finding);
+    }
     if matches!(verdict, Verdict::Allow { .. }) {
         let is_reproduced = finding.is_reproduced;
         finding
@@ -65,7 +69,7 @@ pub(in crate::access) async fn explain_one(
         finding.hints.extend(about_time(verified, now));
         finding
             .hints
-            .extend(instance.about_content(verified, asked));
+            .extend(instance.about_content(verified, judged));
     }
     (verdict, finding)
 }

@@ -3,6 +3,7 @@
 //! Must not know: any scheme.
 
 use std::borrow::Cow;
+use std::iter;
 use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
@@ -152,6 +153,22 @@ pub(super) fn stream_path(content: &str) -> &str {
     }
 }
 
+/// The most streams above a playlist's own folder.
+const MOST_ABOVE: usize = 8;
+
+/// The streams that the content at a path may be of, for who knows none, the longest first: a playlist's
+/// folder, and those above it, since a rendition's playlist lies in a folder of its stream. An application
+/// is no stream, and its instance neither.
+pub(in crate::access) fn streams(content: &str) -> impl Iterator<Item = &str> {
+    let own = stream_path(content);
+    let is_playlist = own.len() < content.len();
+    let above = own.rmatch_indices('/').map(|(end, _)| &own[..end]);
+    let streams = above.filter(move |stream| {
+        is_playlist && stream.contains('/') && !stream.ends_with("/_definst_")
+    });
+    iter::once(own).chain(streams.take(MOST_ABOVE))
+}
+
 fn is_front_file(file: &str) -> bool {
     let has_session = FRONT_PREFIXES.iter().any(|known| file.starts_with(known));
     file.ends_with(".m3u8") || FRONT_FILES.contains(&file) || has_session
@@ -210,5 +227,25 @@ mod tests {
         for (content, stream) in cases {
             assert_eq!(stream_path(content), stream);
         }
+    }
+
+    #[test]
+    fn a_playlist_is_of_its_folder_or_of_one_above() {
+        for (content, expected) in [
+            ("live/a/index.m3u8", "live/a"),
+            ("live/a/v0/index.m3u8", "live/a/v0 live/a"),
+            ("live/a/b/v0/index.m3u8", "live/a/b/v0 live/a/b live/a"),
+            ("live/a/v0", "live/a/v0"),
+            ("live/index.m3u8", "live"),
+            ("index.m3u8", "index.m3u8"),
+            (
+                "vod/_definst_/a/v0/index.m3u8",
+                "vod/_definst_/a/v0 vod/_definst_/a",
+            ),
+        ] {
+            assert_eq!(streams(content).collect::<Vec<_>>().join(" "), expected);
+        }
+        let deep = format!("{}index.m3u8", "a/".repeat(100));
+        assert_eq!(streams(&deep).count(), 1 + MOST_ABOVE);
     }
 }

@@ -11,7 +11,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::canonical::{self, Parameter, Text, Token};
 use super::{HashAlgorithm, SecureToken};
 use crate::access::scheme::explain::{Candidate, Finding, Hint, MASK};
-use crate::access::scheme::request::{Request, decoded, pairs, stream_path};
+use crate::access::scheme::request::{Request, decoded, pairs};
 use crate::access::scheme::tilde::hex;
 use crate::crypto::SecretText;
 
@@ -205,7 +205,7 @@ fn addresses(scheme: &SecureToken, request: &Request<'_>) -> Vec<Way<Option<Stri
 
 /// What may stand before the `?`.
 fn paths<'a>(scheme: &'a SecureToken, request: &Request<'a>) -> Vec<Way<Vec<Cow<'a, str>>>> {
-    let (content, stream) = (request.content, stream_path(request.content));
+    let (content, stream) = (request.content, request.stream());
     let owned = |text: String| vec![Cow::Owned(text)];
     let names = scheme.names(request);
     let mut ways: Vec<_> = names.map(|name| (None, canonical::paths(name))).collect();

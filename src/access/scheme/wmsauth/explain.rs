@@ -8,7 +8,7 @@ use base64::Engine as _;
 use super::token::{BASE64, Token};
 use super::{PARAMETER, WmsAuth, date};
 use crate::access::scheme::explain::{Candidate, Finding, Hint, MASK};
-use crate::access::scheme::request::{Request, decoded, only, stream_path};
+use crate::access::scheme::request::{Request, decoded, only};
 use crate::access::scheme::tilde::hex;
 use crate::crypto::{SecretText, md5};
 
@@ -129,7 +129,7 @@ fn whos(request: &Request<'_>, token: &Token) -> Vec<Way> {
 }
 
 fn paths(scheme: &WmsAuth, request: &Request<'_>, token: &Token) -> Vec<Way> {
-    let (content, stream) = (request.content, stream_path(request.content));
+    let (content, stream) = (request.content, request.stream());
     let signed = content.get(..token.signed_length).unwrap_or_default();
     let mut ways = vec![(None, signed.to_owned())];
     for path in scheme.paths(request, token).unwrap_or_default() {
