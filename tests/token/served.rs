@@ -196,7 +196,7 @@ async fn of_a_renditions_playlist_the_command_line_says_what_the_server_does() {
         ("securetoken", "test/ow", "hash_mismatch"),
         ("wmsauth", "test/ow", "path"),
         ("hdnts", "test/ow", "hash_mismatch"),
-        ("edgeauth", "test/ow", "acl"),
+        ("edgeauth", "test/ow", "path"),
     ] {
         let token = signed(&serve, scheme, signed_for, "1h");
         let status = if reason == "ok" { 200 } else { 401 };
