@@ -375,7 +375,7 @@ async fn a_token_for_another_address_makes_room_for_a_good_one() {
             ..viewer("alice").principal().clone()
         })
     };
-    let (elsewhere, free) = (at(Some("192.0.2.7")), at(None));
+    let (elsewhere, free) = (at(Some("198.51.100.9")), at(None));
     let sent = Sent::default();
     let shown = sent.shown();
     let key = key(1, "live/a");
