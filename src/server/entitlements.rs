@@ -51,6 +51,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Failure> {
     let roster = gate.roster(&who)?;
     let asked = Parameters::of(request.query_string());
+    asked.only(&["after", "limit"])?;
     let after: Option<String> = asked.value("after")?;
     let after = after.unwrap_or_default();
     let list = roster.after(&after, asked.limit()?.into()).await?;
