@@ -41,6 +41,7 @@ pub(super) async fn sessions(
 ) -> Result<HttpResponse, Failure> {
     let survey = gate.survey(&who)?;
     let asked = Parameters::of(request.query_string());
+    asked.only(&["viewer", "stream", "after", "limit"])?;
     let listing = Listing {
         viewer: asked.value("viewer")?,
         streams: asked.value("stream")?,

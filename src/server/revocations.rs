@@ -81,6 +81,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Failure> {
     let permit = gate.oversee(&who)?;
     let asked = Parameters::of(request.query_string());
+    asked.only(&["after", "limit"])?;
     let after: Option<String> = asked.value("after")?;
     let after = after.unwrap_or_default();
     let rows = gate.revoked(&permit, &after, asked.limit()?.get());
