@@ -102,10 +102,7 @@ impl fmt::Debug for LegacyMac {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
+    use crate::crypto::hex_of as hex;
 
     #[test]
     fn published_digests() {

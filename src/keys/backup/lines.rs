@@ -2,7 +2,6 @@
 //!
 //! Must not know: what a line means, or whether it may be believed.
 
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 
 use crate::crypto::Sha256;
@@ -57,16 +56,7 @@ impl<R: Read> Lines<R> {
     }
 }
 
-/// Lower-case digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-/// The bytes of such a text; `None` if it is none.
+/// The bytes of hexadecimal digits; `None` if it is none.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     match text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {

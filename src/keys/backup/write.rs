@@ -5,11 +5,10 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::crypto::{KeyRing, KeyTag, Sha256};
+use crate::crypto::{KeyRing, KeyTag, Sha256, hex_of};
 use crate::domain::Timestamp;
 use crate::store::Store;
 
-use super::lines::hex;
 use super::{BackupError, Contents, FORM, Head, Line, Signature, Table, Tail, signed};
 
 /// Writes the store as it is at one moment, whatever its servers do meanwhile.
@@ -97,7 +96,7 @@ impl<'w> Hashed<'w> {
 
     fn sign(mut self, ring: &KeyRing) -> Result<(), BackupError> {
         let digest = std::mem::take(&mut self.digest).finish();
-        let mac = hex(&ring.sign(&signed(&digest)));
+        let mac = hex_of(&ring.sign(&signed(&digest)));
         self.line(&Line::Signature(Signature { mac }))?;
         Ok(self.to.flush()?)
     }
