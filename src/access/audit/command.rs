@@ -35,11 +35,25 @@ pub async fn record(
         let batch = Batch::after(&before, vec![entry.clone()], (ring, clock.now()));
         let appended = store.append_audit(&batch.head, before.seq, &batch.rows);
         if appended.await? {
-            let keep = old(store, clock.now(), config.retention.0.into()).await?;
-            return checkpoint::write(store, ring, &batch.head, clock.now(), keep, false).await;
+            let noted = checkpoint(config, (store, ring), &batch, clock).await;
+            if let Err(error) = noted {
+                // The row stands, and the next checkpoint names it.
+                tracing::warn!(%error, "the audit trail's checkpoint is not written");
+            }
+            break;
         }
     }
     Ok(()) // the last attempt has a chain of its own
+}
+
+async fn checkpoint(
+    config: &AuditConfig,
+    (store, ring): (&Store, &KeyRing),
+    batch: &Batch,
+    clock: &dyn Clock,
+) -> Result<(), StoreError> {
+    let keep = old(store, clock.now(), config.retention.0.into()).await?;
+    checkpoint::write(store, ring, &batch.head, clock.now(), keep, false).await
 }
 
 /// The head of the shared chain: `new` if it has no row yet, `None` if what is there is not ours to

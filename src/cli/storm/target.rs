@@ -218,6 +218,10 @@ async fn add_credential(
     let expires = SystemClock.now().plus(*args.at_most + SLACK);
     let (token, row) = credential::make(name.clone(), streams, actions, Some(expires));
     recorded.store.add_credential(&row).await?;
-    recorded.tell("storm", &credential::added(&row)).await?;
+    let told = recorded.tell("storm", &credential::added(&row)).await;
+    if told.is_err() {
+        recorded.store.remove_credential(&name).await?; // nobody holds its token
+    }
+    told?;
     Ok((token, Some(Added { recorded, name })))
 }
