@@ -145,9 +145,9 @@ impl Store {
         if fullness(&mut on.link(), new, true).await?.is_some() {
             let is_operators = matches!(new.maker, Maker::Operator(_));
             forget_ended(&mut on, 0, is_operators).await?;
-        }
-        if let Some(full) = fullness(&mut on.link(), new, true).await? {
-            return Ok(full);
+            if let Some(full) = fullness(&mut on.link(), new, true).await? {
+                return Ok(full);
+            }
         }
         insert(&mut on, id, new, now).await?;
         on.commit().await?;

@@ -70,7 +70,7 @@ pub struct AuditRow {
 pub struct AuditHead {
     /// The chain.
     pub chain: String,
-    /// When its server started, in milliseconds since the epoch.
+    /// When its server started, or the first of the commands ran, in milliseconds since the epoch.
     pub began: i64,
     /// The number of its last row.
     pub seq: i64,
