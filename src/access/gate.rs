@@ -19,7 +19,9 @@ use super::grant::Grants;
 use super::live::{Live, Survey};
 use super::permit::{Act, Admitted, Operate, Oversee, Permit, StreamAction};
 use super::policy::Policies;
+use super::position::Positions;
 use super::revocation::Revocations;
+use super::revoke::Refusals;
 use super::ring::Ring;
 use super::scheme::{self, Fault, certificate};
 use super::session::Sessions;
@@ -41,6 +43,7 @@ pub struct Gate {
     entitlement: Entitlement,
     live: Arc<Live>,
     revocations: Revocations,
+    refusals: Refusals,
     uses: Uses,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -72,6 +75,7 @@ impl Gate {
                 Arc::clone(&entropy),
             )?,
             uses: Uses::new(store.clone()),
+            refusals: Refusals::default(),
             revocations: Revocations::new(store, Arc::clone(&clock)),
             clock,
             entropy,
@@ -150,9 +154,18 @@ impl Gate {
     }
 
     /// Leave to look at the viewers of the streams that the operator's credential is for.
-    pub fn survey(&self, who: &Admitted) -> Result<Survey, Denied> {
+    pub fn survey(&self, who: &Admitted) -> Result<Survey<'_>, Denied> {
         self.capable::<Operate>(who)?;
-        Ok(Survey::new(Seal(()), who.share()))
+        let positions = self.positions("live sessions");
+        Ok(Survey::new(Seal(()), who.share(), positions))
+    }
+
+    fn positions(&self, list: &'static str) -> Positions<'_> {
+        Positions {
+            list,
+            ring: &self.ours.ring,
+            entropy: &*self.entropy,
+        }
     }
 
     /// The live sessions.
@@ -177,7 +190,7 @@ impl Gate {
         Ok(Roster {
             operator: self.capable::<Operate>(who)?,
             store: &self.ours.store,
-            seal: (&self.ours.ring, &*self.entropy),
+            positions: self.positions("entitlements"),
             consulted: self.entitlement.consulted().map(|it| &**it),
             now: self.clock.now(),
         })

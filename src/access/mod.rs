@@ -19,6 +19,7 @@ mod live;
 pub mod mint;
 mod permit;
 mod policy;
+mod position;
 mod revocation;
 mod revoke;
 mod ring;

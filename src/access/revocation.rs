@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
-use super::revoke::Refusals;
 use crate::domain::{Clock, Denied, Principal, PrincipalKind, Revoked, Timestamp};
 use crate::store::{Change, News, RevocationRow, Store, StoreError};
 
@@ -29,7 +28,6 @@ pub(super) struct Revocations {
     asked: AtomicU64,
     /// Held by the one who reads, so that an older list never takes a newer one's place.
     reading: Mutex<Reading>,
-    refusals: Refusals,
 }
 
 /// What was read.
@@ -49,7 +47,6 @@ impl Revocations {
             lists: ArcSwapOption::empty(),
             asked: AtomicU64::new(0),
             reading: Mutex::default(),
-            refusals: Refusals::default(),
         }
     }
 
@@ -80,11 +77,6 @@ impl Revocations {
     /// Where they lie.
     pub(super) fn store(&self) -> &Store {
         &self.store
-    }
-
-    /// Who was refused one lately.
-    pub(super) fn refusals(&self) -> &Refusals {
-        &self.refusals
     }
 
     /// Does what the news call for.

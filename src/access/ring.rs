@@ -2,19 +2,21 @@
 //!
 //! Must not know: what the fields say.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
 
 use super::config::AccessConfigError;
-use crate::crypto::{KeyRing, KeyTag, MacKey, MasterKey, Place, SecretText};
+use crate::crypto::{KeyRing, MacKey, MasterKey, Place, SecretText};
 use crate::domain::Entropy;
 
 const TAG_LEN: usize = 4;
 const MAC_LEN: usize = 16;
 /// The longest sealed text.
-const MOST_SEALED: usize = 1024;
+const MOST_SEALED: usize = 2048;
 
 /// A sort of text, which never is read as another.
 pub(super) struct Form {
@@ -37,7 +39,11 @@ pub(super) enum Unsigned {
 
 /// The keys of `[grants]`: the first signs, any verifies. Never empty.
 #[derive(Debug)]
-pub(super) struct Ring(Vec<MacKey>);
+pub(super) struct Ring {
+    keys: Vec<MacKey>,
+    /// Derived from them, in their order.
+    sealing: KeyRing,
+}
 
 impl Ring {
     pub(super) fn load(paths: &[PathBuf]) -> Result<Self, AccessConfigError> {
@@ -49,11 +55,15 @@ impl Ring {
         if keys.is_empty() {
             return Err(AccessConfigError::NoGrantKey);
         }
-        Ok(Self(keys))
+        let mut known = HashSet::new();
+        let derived = keys.iter().map(sealing);
+        let derived = derived.filter(|key| known.insert(key.tag())).collect();
+        let sealing = KeyRing::new(derived).map_err(|_| AccessConfigError::NoGrantKey)?;
+        Ok(Self { keys, sealing })
     }
 
     pub(super) fn sign(&self, form: &Form, fields: &[u8]) -> SecretText {
-        let key = &self.0[0];
+        let key = &self.keys[0];
         let mut bytes = vec![form.version];
         bytes.extend_from_slice(&key.tag());
         bytes.extend_from_slice(fields);
@@ -65,19 +75,14 @@ impl Ring {
     /// A text that says `plain` to who has the ring, and nothing to others.
     pub(super) fn seal(&self, purpose: &str, plain: &str, entropy: &dyn Entropy) -> String {
         let place = sealed_for(purpose);
-        let sealed = sealing(&self.0[0]).seal(place, plain.as_bytes(), entropy);
-        URL_SAFE_NO_PAD.encode(sealed)
+        URL_SAFE_NO_PAD.encode(self.sealing.seal(place, plain.as_bytes(), entropy))
     }
 
     /// What a text of [`Self::seal`] says, if a key of the ring sealed it.
     pub(super) fn unseal(&self, purpose: &str, text: &str) -> Option<String> {
         let fits = text.len() <= MOST_SEALED;
         let sealed = fits.then(|| URL_SAFE_NO_PAD.decode(text).ok())??;
-        let tag = KeyTag::of(&sealed)?;
-        let mut keys = self.0.iter().map(sealing);
-        let key = keys.find(|key| key.tag() == tag)?;
-        let key = KeyRing::new(vec![key]).ok()?;
-        let plain = key.open(sealed_for(purpose), &sealed).ok()?;
+        let plain = self.sealing.open(sealed_for(purpose), &sealed).ok()?;
         String::from_utf8(plain.to_vec()).ok()
     }
 
@@ -93,7 +98,7 @@ impl Ring {
             return Err(Unsigned::Form);
         }
         let made_it = |key: &&MacKey| key.tag() == *tag && key.verify(&[form.purpose, body], mac);
-        self.0.iter().find(made_it).ok_or(Unsigned::Mac)?;
+        self.keys.iter().find(made_it).ok_or(Unsigned::Mac)?;
         let end = body.len();
         bytes.truncate(end);
         bytes.drain(..=TAG_LEN);
@@ -103,7 +108,8 @@ impl Ring {
 
 /// A key that is derived from one that signs.
 fn sealing(key: &MacKey) -> MasterKey {
-    MasterKey::new(&key.sign(&[b"hlskey sealed text 1\0"]))
+    let derived = Zeroizing::new(key.sign(&[b"hlskey sealed text 1\0"]));
+    MasterKey::new(&derived)
 }
 
 fn sealed_for(purpose: &str) -> Place<'_> {

@@ -7,13 +7,13 @@ use std::num::NonZeroU32;
 use super::consulted::Consulted;
 use super::is_name;
 use super::signature::{SignatureFault, verify};
-use crate::access::ring::Ring;
+use crate::access::position::Positions;
 use crate::api::{
     EntitledStreams, EntitlementList, EntitlementRequest, EntitlementView, InvalidationRequest,
     Text,
 };
 use crate::crypto::SecretText;
-use crate::domain::{Denied, Entropy, Flaw, Principal, StreamPattern, Timestamp};
+use crate::domain::{Denied, Flaw, Principal, StreamPattern, Timestamp};
 use crate::store::{EntitlementRow, Store, StoreError};
 
 /// The most patterns that are written at once.
@@ -26,8 +26,6 @@ const SCAN: u32 = 1000;
 const MOST_ROUNDS: usize = 8;
 /// What a position begins with, as no name does.
 const POSITION: char = '\t';
-/// What positions are sealed for.
-const PURPOSE: &str = "entitlements";
 /// The longest message of the service, in bytes.
 const LONGEST_PUSH: usize = 4096;
 
@@ -35,7 +33,7 @@ const LONGEST_PUSH: usize = 4096;
 pub struct Roster<'g> {
     pub(in crate::access) operator: &'g Principal,
     pub(in crate::access) store: &'g Store,
-    pub(in crate::access) seal: (&'g Ring, &'g dyn Entropy),
+    pub(in crate::access) positions: Positions<'g>,
     pub(in crate::access) consulted: Option<&'g Consulted>,
     pub(in crate::access) now: Timestamp,
 }
@@ -122,13 +120,12 @@ impl Roster<'_> {
         let Some(sealed) = position.strip_prefix(POSITION) else {
             return Ok(position.to_owned());
         };
-        let opened = self.seal.0.unseal(PURPOSE, sealed);
+        let opened = self.positions.opened(sealed);
         opened.ok_or(RosterError::Invalid("after is no `next` of this list"))
     }
 
     fn sealed(&self, viewer: &str) -> String {
-        let (ring, entropy) = self.seal;
-        format!("{POSITION}{}", ring.seal(PURPOSE, viewer, entropy))
+        format!("{POSITION}{}", self.positions.sealed(viewer))
     }
 
     /// Takes back what `viewer` has within the operator's streams; `false` if that is nothing.

@@ -4,11 +4,9 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use super::{Live, away};
 use crate::access::gate::Seal;
+use crate::access::position::Positions;
 use crate::api::LiveSession;
 use crate::domain::{Denied, Principal, StreamId, StreamPattern};
 use crate::store::{SessionFilter, SessionName, SessionRow, StoreError};
@@ -19,7 +17,10 @@ const PAGE: u32 = 1_000;
 const MOST_PAGES: u32 = 20;
 
 /// Leave to look at viewers. Only [`crate::access::Gate::survey`] makes one.
-pub struct Survey(Arc<Principal>);
+pub struct Survey<'g> {
+    who: Arc<Principal>,
+    positions: Positions<'g>,
+}
 
 /// Which sessions are listed.
 #[derive(Debug, Clone, Default)]
@@ -34,13 +35,29 @@ pub struct Listing {
     pub limit: usize,
 }
 
-impl Survey {
-    pub(in crate::access) fn new(_: Seal, principal: Arc<Principal>) -> Self {
-        Self(principal)
+impl<'g> Survey<'g> {
+    pub(in crate::access) fn new(_: Seal, who: Arc<Principal>, positions: Positions<'g>) -> Self {
+        Self { who, positions }
     }
 
     fn sees(&self, stream: &StreamId, pattern: Option<&StreamPattern>) -> bool {
-        self.0.covers(stream) && pattern.is_none_or(|pattern| pattern.matches(stream))
+        self.who.covers(stream) && pattern.is_none_or(|pattern| pattern.matches(stream))
+    }
+
+    /// What to show of the place after which a list goes on: another's session may lie there.
+    fn place(&self, after: &SessionName) -> String {
+        let parts = [&*after.scheme, &after.session, &after.subject];
+        self.positions.sealed(&parts.join("\n"))
+    }
+
+    fn place_of(&self, text: &str) -> Option<SessionName> {
+        let place = self.positions.opened(text)?;
+        let mut parts = place.split('\n');
+        Some(SessionName {
+            scheme: parts.next()?.into(),
+            session: parts.next()?.to_owned(),
+            subject: parts.next()?.to_owned(),
+        })
     }
 }
 
@@ -48,7 +65,7 @@ impl Live {
     /// How many watch each stream, at all servers.
     pub async fn viewers(
         &self,
-        survey: &Survey,
+        survey: &Survey<'_>,
         streams: Option<&StreamPattern>,
     ) -> Result<Vec<(StreamId, u64)>, Denied> {
         let counted = async {
@@ -64,11 +81,11 @@ impl Live {
     /// [`Listing::after`] is no such place.
     pub async fn list(
         &self,
-        survey: &Survey,
+        survey: &Survey<'_>,
         listing: &Listing,
     ) -> Option<Result<(Vec<LiveSession>, Option<String>), Denied>> {
         let after = match &listing.after {
-            Some(text) => Some(place(text)?),
+            Some(text) => Some(survey.place_of(text)?),
             None => None,
         };
         let listed = self.pages(survey, listing, after).await;
@@ -77,7 +94,7 @@ impl Live {
 
     async fn pages(
         &self,
-        survey: &Survey,
+        survey: &Survey<'_>,
         listing: &Listing,
         mut after: Option<SessionName>,
     ) -> Result<(Vec<LiveSession>, Option<String>), StoreError> {
@@ -93,7 +110,7 @@ impl Live {
             let is_last = page.len() < PAGE as usize;
             for row in page {
                 if found.len() >= listing.limit {
-                    return Ok((found, after.as_ref().map(text)));
+                    return Ok((found, after.map(|after| survey.place(&after))));
                 }
                 after = Some(row.name.clone());
                 if survey.sees(&row.stream, listing.streams.as_ref()) {
@@ -104,7 +121,7 @@ impl Live {
                 return Ok((found, None));
             }
         }
-        Ok((found, after.as_ref().map(text)))
+        Ok((found, after.map(|after| survey.place(&after))))
     }
 }
 
@@ -121,20 +138,4 @@ impl From<SessionRow> for LiveSession {
             displaced: row.ends.map(|ends| ends.to_string()),
         }
     }
-}
-
-/// A place in the list, in one word.
-fn text(name: &SessionName) -> String {
-    let parts = [&*name.scheme, &name.session, &name.subject];
-    URL_SAFE_NO_PAD.encode(parts.join("\n"))
-}
-
-fn place(text: &str) -> Option<SessionName> {
-    let parts = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-    let mut parts = parts.split('\n').filter(|part| !part.contains('\0'));
-    Some(SessionName {
-        scheme: parts.next()?.into(),
-        session: parts.next()?.to_owned(),
-        subject: parts.next()?.to_owned(),
-    })
 }

@@ -159,8 +159,7 @@ impl Gate {
         let (clock, entropy) = (&*self.clock, &*self.entropy);
         let store = self.revocations.store();
         let written = revoke::write(store, revocation, maker, clock, entropy);
-        let refusals = self.revocations.refusals();
-        let id = refusals.heeded((&who.scheme, &viewer), written).await?;
+        let id = self.refusals.heeded((&who.scheme, &viewer), written).await?;
         Ok(self.revocations.add(&[&id]).await?)
     }
 
