@@ -15,13 +15,12 @@ mod write;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
 
 use super::credential::Headers;
-use crate::domain::{Clock, Denied, Principal, PrincipalKind, StreamId, Timestamp};
+use crate::domain::{Clock, Denied, Epochs, Principal, PrincipalKind, StreamId, Timestamp};
 use crate::store::{Claim, Claimed, Holding, SessionName, Store, StoreError, Watching};
 use crate::telemetry::{LiveMeasures, Refused};
 use memory::{Glance, Memory, Seen, Session};
@@ -32,7 +31,7 @@ pub(super) use names::storable;
 pub(super) use rules::SessionRules;
 pub use survey::{Listing, Survey};
 
-/// A refusal, when it was made, by the steady clock, and how many sessions had ended before.
+/// A refusal, when it was made, by the steady clock, and the epoch that was asked in.
 type Refusal = (Denied, Duration, u64);
 
 /// For how long a refusal is remembered: a client that asks and asks does not reach the store.
@@ -64,11 +63,8 @@ pub struct Live {
     lease: Duration,
     sessions: Memory,
     refused: Cache<Key, Refusal>,
-    /// Sessions that were ended, counted.
-    ended: AtomicU64,
-    /// Viewers one of whose sessions was ended, and the count with it: what they were refused before
-    /// counts no more.
-    freed: Cache<Key, u64>,
+    /// When a viewer's session was ended: what it was refused before counts no more.
+    freed: Epochs,
     measures: LiveMeasures,
     writing: tokio::sync::Mutex<Writing>,
 }
@@ -81,9 +77,11 @@ impl Live {
             clock,
             lease,
             sessions: Memory::default(),
-            refused: brief(),
-            ended: AtomicU64::new(0),
-            freed: brief(),
+            refused: Cache::builder()
+                .max_capacity(MOST_REFUSED)
+                .time_to_live(2 * REFUSED_FOR)
+                .build(),
+            freed: Epochs::default(),
             measures: LiveMeasures::default(),
             writing: tokio::sync::Mutex::default(),
         })
@@ -133,8 +131,7 @@ impl Live {
         for name in ended.into_iter().chain([name]) {
             let key = names::key_of(&name);
             self.sessions.end(&key, over);
-            let count = self.ended.fetch_add(1, Ordering::AcqRel) + 1;
-            self.freed.insert(names::of_viewer(&name), count);
+            self.freed.forget(&(&name.scheme, &name.subject));
         }
         Ok(())
     }
@@ -164,7 +161,7 @@ impl Live {
             self.sessions.keep(key, Session::sighted(name, at, seen));
             return Ok(());
         }
-        let ended = self.ended.load(Ordering::Acquire);
+        let since = self.freed.now();
         match self.claim(&name, &at, seen.rules).await {
             Ok(Claimed::Held(held)) => {
                 self.heed(&name, &held.displaced);
@@ -175,7 +172,7 @@ impl Live {
             }
             Ok(lost) => {
                 let denied = refusal(&lost);
-                self.refused.insert(key, (denied.clone(), seen.at, ended));
+                self.refused.insert(key, (denied.clone(), seen.at, since));
                 Err(denied)
             }
             Err(_) if is_free => Ok(()),
@@ -210,9 +207,9 @@ impl Live {
 
     /// A refusal that is young, and was made after the last of the viewer's slots became free.
     fn refused_lately(&self, key: &Key, name: &SessionName, now: Duration) -> Option<Denied> {
-        let (denied, at, ended) = self.refused.get(key)?;
-        let freed = self.freed.get(&names::of_viewer(name));
-        let stands = now < at + REFUSED_FOR && freed.is_none_or(|freed| freed <= ended);
+        let (denied, at, since) = self.refused.get(key)?;
+        let viewer = (&name.scheme, &name.subject);
+        let stands = now < at + REFUSED_FOR && self.freed.stands(since, &viewer);
         stands.then_some(denied)
     }
 
@@ -232,14 +229,6 @@ impl Live {
     fn alive(&self) -> Timestamp {
         self.clock.now().minus(self.lease)
     }
-}
-
-/// What is remembered no longer than a refusal.
-fn brief<V: Clone + Send + Sync + 'static>() -> Cache<Key, V> {
-    Cache::builder()
-        .max_capacity(MOST_REFUSED)
-        .time_to_live(2 * REFUSED_FOR)
-        .build()
 }
 
 fn watching(name: &SessionName, facts: &Facts<'_>) -> Watching {

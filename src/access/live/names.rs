@@ -31,11 +31,6 @@ pub(super) fn key_of(name: &SessionName) -> Key {
     key(&name.scheme, &name.session, &name.subject)
 }
 
-/// The key of whoever's session it is.
-pub(super) fn of_viewer(name: &SessionName) -> Key {
-    key(&name.scheme, "", &name.subject)
-}
-
 /// The name of a session.
 pub(super) fn name(scheme: &Arc<str>, session: &str, subject: &str) -> SessionName {
     SessionName {
