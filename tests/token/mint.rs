@@ -6,27 +6,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::verdict::Judge;
-use crate::harness::binary::run;
-
-/// What `token mint` prints, or why nothing.
-fn mint(judge: &Judge, scheme: &str, args: &[&str]) -> Result<String, String> {
-    let fixed = [
-        "token",
-        "mint",
-        "--config",
-        judge.file(),
-        "--scheme",
-        scheme,
-        "--stream",
-        "live/news",
-    ];
-    let output = run(&[&fixed[..], args].concat());
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
-    match output.status.success() {
-        true => Ok(text(output.stdout)),
-        false => Err(text(output.stderr)),
-    }
-}
 
 fn url(file: &str, query: &str) -> String {
     format!("https://video.example/live/news/{file}?{query}")
@@ -37,10 +16,10 @@ fn an_instance_is_found_by_its_kind() {
     let secret = "secret = \"obviously-a-fake-secret-of-40-characters\"";
     let judge = Judge::new("viewers", &format!("kind = \"jwt\"\n{secret}")).now();
     for name in ["jwt", "viewers"] {
-        let token = mint(&judge, name, &[]).unwrap();
+        let token = judge.mint(name, &[]).unwrap();
         judge.allows(&url("index.m3u8", &format!("token={token}")));
     }
-    let refused = mint(&judge, "players", &[]).unwrap_err();
+    let refused = judge.mint("players", &[]).unwrap_err();
     assert!(refused.contains("no [schemes.players]"), "{refused}");
 }
 
@@ -129,8 +108,8 @@ fn what_would_be_refused_is_not_printed() {
         ),
     ] {
         let judge = Judge::new(scheme, settings);
-        mint(&judge, scheme, &good).unwrap();
-        let told = mint(&judge, scheme, &bad).unwrap_err();
+        judge.mint(scheme, &good).unwrap();
+        let told = judge.mint(scheme, &bad).unwrap_err();
         assert!(told.contains(why), "{scheme} {bad:?}: {told}");
     }
 }
@@ -154,7 +133,7 @@ fn an_address_is_bound_or_refused() {
         ),
     ] {
         let judge = Judge::new(scheme, settings).now();
-        match mint(&judge, scheme, &ip) {
+        match judge.mint(scheme, &ip) {
             Ok(query) if is_bound => {
                 let url = url("index.m3u8", &query);
                 let judge = judge.ip("192.0.2.1");
@@ -164,7 +143,7 @@ fn an_address_is_bound_or_refused() {
             }
             Err(told) if !is_bound => {
                 assert!(told.contains("leave --ip out"), "{scheme}: {told}");
-                mint(&judge, scheme, &[]).unwrap();
+                judge.mint(scheme, &[]).unwrap();
             }
             found => panic!("{scheme}: {found:?}"),
         }
@@ -181,7 +160,7 @@ fn a_token_ends_when_it_shall() {
         ("edgeauth", "secrets_hex = [\"0123\"]"),
     ] {
         let judge = Judge::new(scheme, settings).now();
-        let signed = |ttl: &str| url("index.m3u8", &mint(&judge, scheme, &[ttl]).unwrap());
+        let signed = |ttl: &str| url("index.m3u8", &judge.mint(scheme, &[ttl]).unwrap());
         let (gone, minute) = (signed("--ttl=-30s"), signed("--ttl=90s"));
         judge.denies(&gone, "expired");
         let long = signed("--ttl=1h");
@@ -199,7 +178,7 @@ fn a_token_ends_when_it_shall() {
 fn an_escaped_subject_comes_out_as_it_went_in() {
     let settings = "secrets_hex = [\"0123\"]\nescape_early = true";
     let judge = Judge::new("edgeauth", settings).now();
-    let query = mint(&judge, "edgeauth", &["--subject", "a@b&c"]).unwrap();
+    let query = judge.mint("edgeauth", &["--subject", "a@b&c"]).unwrap();
     let verdict = judge.allows(&url("index.m3u8", &query));
     assert_eq!(verdict.subject.as_deref(), Some("a@b&c"));
 }
@@ -208,7 +187,7 @@ fn an_escaped_subject_comes_out_as_it_went_in() {
 fn wmsauth_has_a_basic_form_for_an_address() {
     let judge = Judge::new("wmsauth", "secrets = [\"obviously-fake\"]").now();
     let args = ["--subject", "", "--ip", "192.0.2.7"];
-    let url = url("index.m3u8", &mint(&judge, "wmsauth", &args).unwrap());
+    let url = url("index.m3u8", &judge.mint("wmsauth", &args).unwrap());
     let judge = judge.ip("192.0.2.7");
     judge.allows(&url);
     judge.ip("192.0.2.8").denies(&url, "hash_mismatch");
@@ -217,7 +196,9 @@ fn wmsauth_has_a_basic_form_for_an_address() {
 #[test]
 fn edgeauth_signs_one_url() {
     let judge = Judge::new("edgeauth", "secrets_hex = [\"0123\"]\nsalt = \"fake\"").now();
-    let query = mint(&judge, "edgeauth", &["--file", "v0/index.m3u8"]).unwrap();
+    let query = judge
+        .mint("edgeauth", &["--file", "v0/index.m3u8"])
+        .unwrap();
     assert!(!query.contains("acl"), "{query}");
     judge.allows(&url("v0/index.m3u8", &query));
     judge.denies(&url("v1/index.m3u8", &query), "hash_mismatch");
@@ -227,7 +208,7 @@ fn edgeauth_signs_one_url() {
 fn urlparams_signs_for_who_publishes() {
     let words = "play = [\"fake-word.watch\"]\npublish = [\"fake-other.send\"]";
     let judge = Judge::new("urlparams", words);
-    let query = mint(&judge, "urlparams", &["--action", "publish"]).unwrap();
+    let query = judge.mint("urlparams", &["--action", "publish"]).unwrap();
     assert_eq!(query, "send=fake-other");
     let url = url("index.m3u8", &query);
     judge.denies(&url, "no_token");

@@ -8,7 +8,6 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::verdict::Judge;
-use crate::harness::binary::printed;
 use crate::harness::python;
 use crate::harness::rust_source::root;
 
@@ -120,15 +119,7 @@ fn akamais_library_makes_our_tokens_again() {
         ),
     ] {
         let judge = edgeauth(settings);
-        let fixed = [
-            "token",
-            "mint",
-            "--config",
-            judge.file(),
-            "--scheme",
-            "edgeauth",
-        ];
-        let query = printed(&[&fixed[..], &["--stream", "live/news"], &args].concat());
+        let query = judge.mint("edgeauth", &args).unwrap();
         let ours = query.strip_prefix("hdnts=").unwrap();
         let time = |name: &str| -> i64 {
             let mut fields = ours.split('~').filter_map(|field| field.strip_prefix(name));

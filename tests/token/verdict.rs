@@ -110,6 +110,17 @@ impl Judge {
         }
     }
 
+    /// What `token mint` prints for `live/news` by an instance, or why nothing.
+    pub(super) fn mint(&self, scheme: &str, args: &[&str]) -> Result<String, String> {
+        let fixed = ["token", "mint", "--config", self.file(), "--scheme", scheme];
+        let output = run(&[&fixed[..], &["--stream", "live/news"], args].concat());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
+        match output.status.success() {
+            true => Ok(text(output.stdout)),
+            false => Err(text(output.stderr)),
+        }
+    }
+
     fn command(&self, command: &str, url: &str, json: bool) -> Output {
         let at = self.at.map(|at| at.to_string());
         let mut args = vec!["token", command, "--scheme", self.scheme];
