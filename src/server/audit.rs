@@ -9,7 +9,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpRequest};
 
-use super::credential::presented;
+use super::credential::presented_from;
 use super::deliver::kid_in;
 use super::envelope::Surroundings;
 use super::error::{Failure, Refusal};
@@ -126,7 +126,7 @@ fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusa
     };
     trail.refused(&ruling, |entry| {
         let content = refusal.stream.clone().filter(|_| kid_in(request).is_some());
-        remembered(request, id, content, entry)
+        remembered(request, (id, ruling.ip), content, entry)
     });
 }
 
@@ -139,12 +139,12 @@ fn policy(request: &HttpRequest, stream: &StreamId) -> Option<String> {
 /// The request as it came, for who asks why.
 fn remembered(
     request: &HttpRequest,
-    id: RequestId,
+    (id, ip): (RequestId, Option<IpAddr>),
     content: Option<StreamId>,
     entry: AuditEntry,
 ) -> Option<Remembered> {
     let clock = request.app_data::<Data<dyn Clock>>()?;
-    let shown = presented(request);
+    let shown = presented_from(request, ip);
     let text = |text: &str| SecretText::new(text.to_owned());
     let headers = request
         .headers()

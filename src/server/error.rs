@@ -363,7 +363,8 @@ impl From<Denied> for Failure {
 impl From<RevokeError> for Failure {
     fn from(error: RevokeError) -> Self {
         match error {
-            RevokeError::Full | RevokeError::Spent => Self::new(Code::Conflict).detail(&error),
+            RevokeError::Full => Self::new(Code::Conflict).detail(&error),
+            RevokeError::Spent => Self::new(Code::TooMany).detail(&error),
             RevokeError::Unavailable(error) => Self::store(&error),
         }
     }

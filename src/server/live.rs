@@ -19,7 +19,9 @@ pub(super) async fn viewers(
     gate: Data<Gate>,
 ) -> Result<HttpResponse, Failure> {
     let survey = gate.survey(&who)?;
-    let pattern: Option<StreamPattern> = Parameters::of(request.query_string()).value("stream")?;
+    let asked = Parameters::of(request.query_string());
+    asked.only(&["stream"])?;
+    let pattern: Option<StreamPattern> = asked.value("stream")?;
     let counts = gate.live().viewers(&survey, pattern.as_ref()).await?;
     let view = Viewers {
         total: counts.iter().map(|(_, viewers)| viewers).sum(),

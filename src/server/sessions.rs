@@ -90,10 +90,9 @@ pub(super) async fn end(
 /// ended are over.
 fn not_ended(error: RevokeError) -> Failure {
     match error {
-        RevokeError::Spent => Failure::new(Code::TooMany).detail(&error),
         RevokeError::Full => Failure::new(Code::Unavailable)
             .detail(&"as many sessions were ended as the server can remember: try again later"),
-        RevokeError::Unavailable(error) => Failure::store(&error),
+        RevokeError::Spent | RevokeError::Unavailable(_) => error.into(),
     }
 }
 

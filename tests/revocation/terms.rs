@@ -181,4 +181,7 @@ async fn every_list_is_paged_alike_beside_a_token_in_the_query() {
             assert_eq!(answer.status, status, "{list} {query}: {answer:?}");
         }
     }
+    let viewers = async |query: &str| scene.operator.get(&format!("/v1/viewers?{query}")).await;
+    viewers("stream=test/*").await.expect(200);
+    viewers("steam=test/*").await.expect(400);
 }
