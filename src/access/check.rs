@@ -10,7 +10,6 @@ use std::net::IpAddr;
 use super::config::AccessConfigError;
 use super::credential::{Credential, Place, Token};
 use super::scheme::jwt::Jwt;
-use super::scheme::order::Order;
 use super::scheme::request::{Request, streams};
 use super::scheme::signed::SignedRequests;
 use super::scheme::{Fault, LAST_SECOND, SchemeConfig, SchemesConfig, Verified};
@@ -19,7 +18,7 @@ use crate::domain::{Action, StreamId, StreamPattern, Timestamp};
 use crate::outbound;
 
 pub use super::scheme::explain::{Difference, Finding, Hint};
-pub use super::scheme::order::SignFault;
+pub use super::scheme::order::{Order, SignFault};
 pub use super::scheme::request::{Headers, Purpose, Target};
 pub use explain::explain;
 pub(super) use explain::explain_one;
@@ -182,27 +181,6 @@ impl Instance {
     }
 }
 
-/// A query to be made.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    /// The stream: `live/news`.
-    pub stream: &'a str,
-    /// The one playlist below the stream, if the token shall be for that alone.
-    pub file: Option<&'a str>,
-    /// What the token shall allow.
-    pub purpose: Purpose,
-    /// The viewer, where the scheme has a place for one; empty for nobody by name.
-    pub subject: &'a str,
-    /// The client's address, if the token shall be bound to it.
-    pub ip: Option<IpAddr>,
-    /// From when.
-    pub start: Timestamp,
-    /// Until when, in whole seconds.
-    pub end: Timestamp,
-    /// Random: the token's name, where the scheme has a place for one.
-    pub id: [u8; 16],
-}
-
 impl Instance {
     /// Whether its tokens are a URL's query, signed with parts of the request.
     pub fn signs_requests(&self) -> bool {
@@ -211,21 +189,11 @@ impl Instance {
 
     /// The query to put behind a playlist's URL, without `?`, which the instance itself takes, whatever
     /// the time. Never for a kind whose tokens stand for themselves, which [`super::mint`] makes.
-    pub fn sign(&self, wanted: Wanted<'_>) -> Result<SecretText, SignFault> {
+    pub fn sign(&self, wanted: Order<'_>) -> Result<SecretText, SignFault> {
         let Self::Request(instance) = self else {
             return Err(SignFault::NoKey);
         };
-        let order = Order {
-            content: wanted.stream,
-            file: wanted.file,
-            purpose: wanted.purpose,
-            subject: wanted.subject,
-            ip: wanted.ip,
-            start: wanted.start,
-            end: wanted.end,
-            id: wanted.id,
-        };
-        let query = SecretText::new(instance.0.sign(order)?);
+        let query = SecretText::new(instance.0.sign(wanted)?);
         self.check_signed(&instance.0, wanted, query.expose())?;
         Ok(query)
     }
@@ -234,7 +202,7 @@ impl Instance {
     fn check_signed(
         &self,
         instance: &SignedRequests,
-        wanted: Wanted<'_>,
+        wanted: Order<'_>,
         query: &str,
     ) -> Result<(), SignFault> {
         let file = wanted.file.unwrap_or("playlist.m3u8");

@@ -53,7 +53,7 @@ pub struct Principal {
     pub issued: Option<Timestamp>,
     /// The client's address, where it was written into the credential.
     pub address: Option<IpAddr>,
-    /// How many keys it may fetch at most.
+    /// How often it may open something at most: a key, a playlist, a session.
     pub uses: Option<u32>,
     /// When it ends; it is checked on every use, also when the verification was cached.
     pub expires: Option<Timestamp>,

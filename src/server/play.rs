@@ -47,7 +47,7 @@ pub(super) async fn play(
         path,
         gzipped,
     };
-    let long_lived = gate.long_lived_of(&permit, &who.shown());
+    let long_lived = gate.long_lived_of(who.caller(), &permit, &who.shown());
     let cookie = long_lived.map(|token| hdntl(&gate, &token, clock.now()));
     let made = blocking(move || order.made(&root, &gate, &permit)).await?;
     let mut answer = answer(&request, made, gzipped);

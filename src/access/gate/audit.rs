@@ -35,7 +35,7 @@ impl Gate {
         Ok(find(&self.ours.store, who, &rules.configured, request).await?)
     }
 
-    /// What the policy of a stream is called: `policies[0]` is the first; empty if none is for it.
+    /// What the policy of a stream is called now: `policies[0]` is the first; empty if none is for it.
     pub fn policy_name(&self, stream: &StreamId) -> String {
         let place = self.rules.get().policies.place(stream);
         place

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Gate;
 use super::rules::Rules;
 use crate::access::credential::Credential;
-use crate::access::scheme::request::{Purpose, Request};
+use crate::access::scheme::request::{Purpose, Request, is_below};
 use crate::domain::{Denied, Principal, StreamId, Timestamp};
 
 /// No stream's path; nothing signs it.
@@ -107,11 +107,6 @@ pub(super) fn request<'a>(shown: &Credential<'a>, stream: Option<&'a StreamId>) 
         ip: shown.ip,
         purpose: Purpose::Play,
     }
-}
-
-fn is_below(path: &str, stream: &str) -> bool {
-    let rest = path.strip_prefix(stream);
-    rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -58,15 +58,10 @@ impl Gate {
         shown: &Credential<'_>,
         stream: &StreamId,
     ) -> Result<Permit<Play>, Denied> {
-        let vouchers = self.vouchers(caller, shown, Some(stream));
         let now = self.clock.now();
-        let good = self.good::<Play>(caller, &vouchers, |who| who.covers(stream))?;
-        if good.is_empty() {
-            return Err(Denied::WrongStream);
-        }
-        let (deciding, policy) = self.choose(caller, &good, (shown, stream)).await?;
+        let vouchers = self.vouchers(caller, shown, Some(stream));
+        let (deciding, policy, entitled) = self.players(caller, &vouchers, (shown, stream)).await?;
         let who = deciding.joined();
-        let entitled = self.entitled(&who, policy, stream, shown.ip).await?;
         self.watch(&who, policy, entitled, (shown, stream)).await?;
         self.spend(&deciding).await?;
         let is_bound = policy.binding() != BindIp::Off;
@@ -87,15 +82,25 @@ impl Gate {
         stream: &StreamId,
     ) -> Result<(), Denied> {
         let vouchers = self.vouchers(caller, shown, Some(stream));
-        let good = self.good::<Play>(caller, &vouchers, |who| who.covers(stream))?;
+        let players = self.players(caller, &vouchers, (shown, stream)).await;
+        players.map(drop)
+    }
+
+    /// Who may see a stream's playlists, and on which terms.
+    async fn players<'a>(
+        &self,
+        caller: &'a Caller,
+        vouchers: &'a Vouchers,
+        (shown, stream): (&Credential<'_>, &StreamId),
+    ) -> Result<(Deciding<'a>, &'a Policy, Entitled), Denied> {
+        let good = self.good::<Play>(caller, vouchers, |who| who.covers(stream))?;
         if good.is_empty() {
             return Err(Denied::WrongStream);
         }
         let (deciding, policy) = self.choose(caller, &good, (shown, stream)).await?;
         let who = deciding.joined();
-        self.entitled(&who, policy, stream, shown.ip)
-            .await
-            .map(drop)
+        let entitled = self.entitled(&who, policy, stream, shown.ip).await?;
+        Ok((deciding, policy, entitled))
     }
 
     /// Of the good tokens, those that the stream's policy takes, and that policy. One that was made

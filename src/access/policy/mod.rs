@@ -196,7 +196,8 @@ impl Policy {
             return Ok(());
         };
         if matches!(who.kind, Session | SessionGrant) {
-            let is_of_it = who.streams == [StreamPattern::from(stream)];
+            let is_of_it =
+                matches!(who.streams.as_slice(), [one] if one.as_str() == stream.as_str());
             let why = "its session was not begun for this stream alone";
             return is_of_it.then_some(()).ok_or(Denied::NotAccepted(why));
         }

@@ -163,7 +163,7 @@ pub(super) fn sign(scheme: &Hdnts, order: Order<'_>) -> Option<String> {
         order.start.seconds(),
         order.end.seconds()
     );
-    let text = format!("{signed}~stream_id={}", stream_id(order.content)?);
+    let text = format!("{signed}~stream_id={}", stream_id(order.stream)?);
     let hmac = hex_of(&hmac_sha256(secret.as_bytes(), &[text.as_bytes()]));
     Some(format!("{PARAMETER}={signed}~hmac={hmac}"))
 }

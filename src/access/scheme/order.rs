@@ -9,21 +9,23 @@ use crate::domain::Timestamp;
 
 /// One token to be signed.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::access) struct Order<'a> {
-    /// The content's path, without a slash before it: `live/news`.
-    pub(in crate::access) content: &'a str,
+pub struct Order<'a> {
+    /// The stream's path, without a slash before it: `live/news`.
+    pub stream: &'a str,
     /// The one playlist below it, if the token shall be for that alone.
-    pub(in crate::access) file: Option<&'a str>,
+    pub file: Option<&'a str>,
     /// What the token shall allow.
-    pub(in crate::access) purpose: Purpose,
+    pub purpose: Purpose,
     /// The viewer, where the scheme has a place for one; empty for nobody by name.
-    pub(in crate::access) subject: &'a str,
+    pub subject: &'a str,
     /// The client's address, if the token shall be bound to it.
-    pub(in crate::access) ip: Option<IpAddr>,
-    pub(in crate::access) start: Timestamp,
-    pub(in crate::access) end: Timestamp,
+    pub ip: Option<IpAddr>,
+    /// From when.
+    pub start: Timestamp,
+    /// Until when, in whole seconds.
+    pub end: Timestamp,
     /// Random: the token's name, where the scheme has a place for one.
-    pub(in crate::access) id: [u8; 16],
+    pub id: [u8; 16],
 }
 
 /// Why nothing is signed.

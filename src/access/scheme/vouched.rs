@@ -22,7 +22,7 @@ pub(in crate::access) struct Vouched {
     pub(super) issued: Option<Timestamp>,
     /// The client's address, where the token is for that alone: what is made of it is too.
     pub(super) address: Option<IpAddr>,
-    /// How many keys it may fetch at most.
+    /// How often it may open something at most.
     pub(super) uses: Option<u32>,
     /// Whether what is made of it would be asked less than it is itself: then it opens keys, and
     /// nothing is made of it.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::asked::TokenAction;
-use crate::access::check::{Instance, Wanted};
+use crate::access::check::{Instance, Order};
 use crate::access::mint;
 use crate::cli::ConfigArg;
 use crate::cli::span::SignedSpan;
@@ -103,7 +103,7 @@ impl MintArgs {
             .context("a URL is signed for one stream, not for a pattern")?;
         let mut id = [0; 16];
         SystemEntropy.fill(&mut id);
-        let wanted = Wanted {
+        let order = Order {
             stream: stream.as_str(),
             file: self.file.as_deref(),
             purpose: self.action.purpose(),
@@ -113,7 +113,7 @@ impl MintArgs {
             end,
             id,
         };
-        Ok(instance.sign(wanted)?)
+        Ok(instance.sign(order)?)
     }
 
     fn file(&self) -> String {

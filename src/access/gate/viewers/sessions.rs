@@ -58,7 +58,7 @@ impl Gate {
                 let (deciding, policy) = self.choose(caller, &good, (shown, stream)).await?;
                 self.entitled(&deciding.joined(), policy, stream, shown.ip)
                     .await?;
-                let also = good.iter().map(|who| Arc::clone(&who.scheme)).collect();
+                let also = deciding.all().map(|who| Arc::clone(&who.scheme)).collect();
                 (deciding, also)
             }
         };
@@ -69,7 +69,7 @@ impl Gate {
         let begun = sessions.begin((&who, also), stream, address, source);
         let mut begun = begun.map_err(|_| TOO_MANY_STREAMS)?;
         self.spend(&deciding).await?;
-        begun.hdntl = stream.and_then(|stream| self.long_lived(&who, (shown, stream)));
+        begun.hdntl = stream.and_then(|stream| self.long_lived(caller, &who, (shown, stream)));
         Ok(begun)
     }
 
@@ -77,22 +77,23 @@ impl Gate {
     /// EdgeAuth instance that makes such.
     pub fn long_lived_of(
         &self,
+        caller: &Caller,
         permit: &Permit<Play>,
         shown: &Credential<'_>,
     ) -> Option<LongLived> {
-        self.long_lived(permit.principal(), (shown, permit.stream()))
+        self.long_lived(caller, permit.principal(), (shown, permit.stream()))
     }
 
     fn long_lived(
         &self,
+        caller: &Caller,
         who: &Principal,
         (shown, stream): (&Credential<'_>, &StreamId),
     ) -> Option<LongLived> {
         let request = request(shown, Some(stream));
-        let rules = self.rules.get();
-        let most = rules.policies.of(stream).max_life();
+        let most = caller.rules.policies.of(stream).max_life();
         let terms = (self.clock.now(), most);
-        rules.schemes.exchange(&request, who, terms)
+        caller.rules.schemes.exchange(&request, who, terms)
     }
 
     /// The attributes of our cookies.
@@ -159,7 +160,10 @@ impl Gate {
         let (clock, entropy) = (&*self.clock, &*self.entropy);
         let store = self.revocations.store();
         let written = revoke::write(store, revocation, maker, clock, entropy);
-        let id = self.refusals.heeded((&who.scheme, &viewer), written).await?;
+        let id = self
+            .refusals
+            .heeded((&who.scheme, &viewer), written)
+            .await?;
         Ok(self.revocations.add(&[&id]).await?)
     }
 

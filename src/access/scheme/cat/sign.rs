@@ -79,7 +79,7 @@ fn claims(to: &mut Out, scheme: &Cat, order: Order<'_>) -> Written {
     }
     // The URL's path (3) begins (1) with the content's.
     let uri = to.i64(label::CATU)?.map(1)?.u8(3)?.map(1)?.u8(1)?;
-    uri.str(&format!("/{}/", order.content))?.ok()
+    uri.str(&format!("/{}/", order.stream))?.ok()
 }
 
 fn address(to: &mut Out, ip: IpAddr) -> Written {

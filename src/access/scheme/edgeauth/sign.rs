@@ -24,7 +24,7 @@ pub(in crate::access::scheme) fn sign(
     let id = order.subject_without(special)?;
     let ip = order.address().map(|ip| format!("ip={}~", escape(&ip)));
     let list = match order.file {
-        None => format!("~acl=/{}/*", order.content),
+        None => format!("~acl=/{}/*", order.stream),
         Some(_) => String::new(),
     };
     let id = match id {
@@ -37,7 +37,7 @@ pub(in crate::access::scheme) fn sign(
         order.start.seconds(),
         order.end.seconds(),
     );
-    let url = order.file.map(|file| format!("/{}/{file}", order.content));
+    let url = order.file.map(|file| format!("/{}/{file}", order.stream));
     let text = scheme.signed_text(&signed, url.as_deref().map(escape).as_deref());
     Ok(scheme
         .names

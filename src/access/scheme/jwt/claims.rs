@@ -31,7 +31,7 @@ const MAX_SECONDS: f64 = 1e11;
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 /// Claims with a meaning of their own.
 const RESERVED: [&str; 7] = ["iss", "aud", "exp", "nbf", "iat", "actions", USES];
-/// The claim that says how many keys a token may fetch.
+/// The claim that says how often a token may open something.
 const USES: &str = "maxuses";
 
 /// What an instance demands of claims.

@@ -86,7 +86,7 @@ pub struct JwtConfig {
     /// What claims must be there besides: names, and tables of names with the value that each must
     /// be or, where it is a list, contain. Default: none.
     pub required_claims: Vec<RequiredClaim>,
-    /// How many keys a token may fetch at most; the claim `maxuses` may say fewer. Default: any
+    /// How often a token may open something at most; the claim `maxuses` may say fewer. Default: any
     /// number.
     pub max_uses: Option<NonZeroU32>,
     /// The longest time from `iat` to `exp`; makes `iat` required. Default: no limit.

@@ -39,7 +39,7 @@ pub(in crate::access::scheme) fn sign(
         .into_iter()
         .flatten()
         .collect();
-    let text = canonical::texts(order.content, &bare, &borrowed).next();
+    let text = canonical::texts(order.stream, &bare, &borrowed).next();
     let Some(hash) = text.map(|text| scheme.hash.write(&text.joined())) else {
         return Ok(None);
     };

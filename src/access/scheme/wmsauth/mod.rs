@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::Fault;
 use super::groups::Groups;
-use super::request::{Repeated, Request, has, is_plain_path, only, stream_path};
+use super::request::{Repeated, Request, has, is_below, is_plain_path, only, stream_path};
 use super::vouched::{Vouched, name_of};
 use crate::crypto::{SecretText, md5};
 use crate::domain::{StreamPattern, Timestamp};
@@ -122,15 +122,8 @@ impl WmsAuth {
 
 /// The stream that a signed path names: the one asked for, where the path goes on below it.
 fn stream_of<'a>(request: &Request<'a>, signed: &'a str) -> &'a str {
-    let is_in = |stream: &&str| {
-        signed
-            .strip_prefix(*stream)
-            .is_some_and(|it| it.starts_with('/'))
-    };
-    request
-        .stream
-        .filter(is_in)
-        .unwrap_or_else(|| stream_path(signed))
+    let asked = request.stream.filter(|stream| is_below(signed, stream));
+    asked.unwrap_or_else(|| stream_path(signed))
 }
 
 /// The first `length` bytes of `path`, if that is nothing, a folder, or whole parts.

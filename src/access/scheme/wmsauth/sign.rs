@@ -31,14 +31,14 @@ fn signed(scheme: &WmsAuth, order: Order<'_>, id: &str) -> Option<String> {
     let today = date::write(start)?;
     let minutes = minutes.to_string();
     let secret = scheme.secrets.first()?.expose();
-    let parts = [&who, secret, &today, &minutes, order.content];
+    let parts = [&who, secret, &today, &minutes, order.stream];
     let hash = BASE64.encode(md5(&parts.map(str::as_bytes)));
     let viewer = match (id, &address) {
         ("", _) => String::new(),
         (id, Some(_)) => format!("&id={id}&checkip=true"),
         (id, None) => format!("&id={id}"),
     };
-    let length = order.content.len();
+    let length = order.stream.len();
     let inner = format!(
         "server_time={today}&hash_value={hash}&validminutes={minutes}&strm_len={length}{viewer}"
     );
