@@ -16,7 +16,7 @@ use super::error::{Failure, Refusal};
 use super::proxy::client_address;
 use super::routes::action_of;
 use crate::access::audit::{Affected, AuditEntry, Overflow, Remembered, Ruling, Trail};
-use crate::access::{Admitted, Deliver, Gate, Lease, Permit};
+use crate::access::{Admitted, Deliver, Gate, Lease, Permit, Play};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock, Principal, RequestId, StreamId};
 use crate::telemetry::RouteMeasures;
@@ -70,17 +70,64 @@ pub(super) fn delivered(
 
 /// A lease of coming keys is about to be handed out.
 pub(super) fn leased(request: &HttpRequest, permit: &Permit<Lease>) -> Result<(), Overflow> {
+    let about = (permit.principal(), Some(permit.stream()));
+    granted(
+        request,
+        Action::Lease.as_str(),
+        about,
+        client_address(request),
+    )
+}
+
+/// A playlist with grants in it is about to be handed out.
+pub(super) fn played(
+    request: &HttpRequest,
+    permit: &Permit<Play>,
+    ip: Option<IpAddr>,
+) -> Result<(), Overflow> {
+    let about = (permit.principal(), Some(permit.stream()));
+    granted(request, Action::Play.as_str(), about, ip)
+}
+
+/// A session that was begun or renewed is about to be handed out.
+pub(super) fn began(
+    request: &HttpRequest,
+    session: &Principal,
+    ip: Option<IpAddr>,
+) -> Result<(), Overflow> {
+    granted(request, "begin_session", (session, None), ip)
+}
+
+fn granted(
+    request: &HttpRequest,
+    action: &str,
+    (who, stream): (&Principal, Option<&StreamId>),
+    ip: Option<IpAddr>,
+) -> Result<(), Overflow> {
     let Some(around) = request.app_data::<Data<Surroundings>>() else {
         return Ok(());
     };
-    around.trail.leased(&Ruling {
-        action: Action::Lease.as_str(),
+    around.trail.granted(&Ruling {
+        action,
         reason: "ok",
-        who: Some(permit.principal()),
-        stream: Some(permit.stream()),
-        ip: client_address(request),
+        who: Some(who),
+        stream,
+        ip,
         ..Ruling::default()
     })
+}
+
+/// A viewer has ended its session.
+pub(super) fn ended(request: &HttpRequest, session: &Principal, ip: Option<IpAddr>) {
+    if let Some(around) = request.app_data::<Data<Surroundings>>() {
+        around.trail.changed(&Ruling {
+            action: "end_session",
+            reason: "ok",
+            who: Some(session),
+            ip,
+            ..Ruling::default()
+        });
+    }
 }
 
 /// Notes what came of a request: a refusal, or a change that was made, though a failure came after it.

@@ -8,6 +8,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::audit;
 use super::error::{Code, Failure};
 use super::files::{FilePath, Root, bytes_or_head, gzip};
 use super::guard::Viewing;
@@ -40,6 +41,7 @@ pub(super) async fn play(
     };
     let permit = gate.play(who.caller(), &who.shown(), &asked).await;
     let permit = permit.map_err(refused)?;
+    audit::played(&request, &permit, who.ip())?;
     let gzipped = takes_gzip(&request);
     let order = Order {
         file: file_in(&request, &asked).ok_or_else(missing)?,

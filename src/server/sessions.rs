@@ -7,6 +7,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
+use super::audit;
 use super::body::json_or_default;
 use super::envelope::Surroundings;
 use super::error::{Code, Failure};
@@ -30,6 +31,7 @@ pub(super) async fn begin(
     let begun = begun
         .await
         .map_err(|denied| who.refused(denied, stream.as_ref()))?;
+    note(&request, (&gate, &begun), &who)?;
     let mut answer = HttpResponse::Ok();
     // Another site must not put its own session into a browser.
     if request.headers().get(header::ORIGIN).is_none() || is_ours(&request, &around) {
@@ -48,9 +50,22 @@ pub(super) async fn renew(
     let begun = gate.renew_session(who.caller(), &who.shown()).await;
     let begun = begun.map_err(|denied| who.refused(denied, None))?;
     let begun = begun.ok_or_else(none)?;
+    note(&request, (&gate, &begun), &who)?;
     let mut answer = HttpResponse::Ok();
     set_cookies(&mut answer, &begun, &gate, &**clock);
     Ok(answered(&mut answer, begun))
+}
+
+/// Writes down that a session is handed out.
+fn note(
+    request: &HttpRequest,
+    (gate, begun): (&Gate, &Begun),
+    who: &Viewing,
+) -> Result<(), Failure> {
+    if let Some(session) = gate.principal_of(begun) {
+        audit::began(request, &session, who.ip())?;
+    }
+    Ok(())
 }
 
 pub(super) async fn current(who: Viewing, gate: Data<Gate>) -> Result<HttpResponse, Failure> {
@@ -72,8 +87,14 @@ pub(super) async fn end(
     (gate, around): (Data<Gate>, Data<Surroundings>),
 ) -> Result<HttpResponse, Failure> {
     check_page(&request, &who, &around)?;
+    let session = gate.session_of(who.caller());
     let mut answer = match gate.end_session(who.caller(), &who.shown()).await {
-        Ok(true) => HttpResponse::NoContent().finish(),
+        Ok(true) => {
+            if let Some(session) = &session {
+                audit::ended(&request, session.principal(), who.ip());
+            }
+            HttpResponse::NoContent().finish()
+        }
         Ok(false) => return Err(none()),
         Err(error) => HttpResponse::from_error(not_ended(error)),
     };

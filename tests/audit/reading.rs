@@ -147,6 +147,40 @@ async fn what_packagers_lease_is_counted_for_each_of_them_and_stream() {
 }
 
 #[tokio::test]
+async fn what_viewers_are_given_besides_keys_is_counted_too() {
+    let mut stage = Stage::set().await;
+    let stranger = stage.serve.stranger();
+    let viewer = stranger.with(&stage.token(STREAM, "1h"));
+    let playlist = format!("/v1/play/{STREAM}/{}", stage.rendition);
+    for _ in 0..2 {
+        viewer.get(&playlist).await.expect(200);
+    }
+    let nothing = "/v1/play/test/nothing/index.m3u8";
+    let everything = stranger.with(&stage.token("test/**", "1h"));
+    everything.get(nothing).await.expect(404);
+    let begun = viewer.ask("POST", "/v1/sessions", None).await.expect(200);
+    let name = begun.json()["session"].as_str().unwrap().to_owned();
+    let cookie = begun.header("set-cookie").split(';').next().unwrap();
+    let own = [("cookie", cookie), ("origin", "https://player.example")];
+    let ended = stranger.try_ask("DELETE", "/v1/sessions/current", &own, None);
+    ended.await.unwrap().expect(204);
+    stage.serve.pause().await;
+    whole(&stage.serve);
+    let (listed, _) = audit(&stage.serve.config(), &["ls", "--limit", "1000"]);
+    let of = |action: &'static str| {
+        let rows = listed.as_array().unwrap().iter();
+        rows.filter(move |row| row["action"] == action && row["reason"] == "ok")
+    };
+    let plays: i64 = of("play").map(|row| row["count"].as_i64().unwrap()).sum();
+    assert_eq!(plays, 2, "{listed}");
+    assert!(of("play").all(|row| row["stream"] == STREAM && row["viewer"] == "viewer"));
+    for action in ["begin_session", "end_session"] {
+        let sessions: Vec<_> = of(action).map(|row| row["session"].clone()).collect();
+        assert_eq!(sessions, [name.as_str()], "{action}: {listed}");
+    }
+}
+
+#[tokio::test]
 async fn a_viewers_name_is_bounded_and_no_secret_is_written() {
     let mut stage = Stage::set().await;
     let token = stage.token(STREAM, "1h");

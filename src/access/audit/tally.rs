@@ -1,5 +1,5 @@
-//! Deliveries and leases of the running minute, one count for each session and key, and for each
-//! packager and stream.
+//! What was handed out in the running minute, one count for each session and key, and for each session
+//! or packager, stream and action.
 //!
 //! What is counted already allocates nothing and takes one lock of sixteen, which one
 //! session's requests alone share. Must not know: the queue.
@@ -54,6 +54,8 @@ impl Tallies {
         let Shard { counts, key } = &mut *shard;
         key.clear();
         key.extend_from_slice(&minute.to_be_bytes());
+        key.extend_from_slice(ruling.action.as_bytes());
+        key.push(0); // no action's name has it
         match (ruling.kid, ruling.stream) {
             (Some(kid), _) => key.extend_from_slice(kid.as_bytes()),
             (None, stream) => {

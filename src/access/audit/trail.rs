@@ -95,11 +95,11 @@ impl Trail {
     /// Counts a key that is about to be handed out.
     pub fn delivered(&self, kid: Kid, ruling: &Ruling<'_>) -> Result<(), Overflow> {
         let kid = Some(kid);
-        self.leased(&Ruling { kid, ..*ruling })
+        self.granted(&Ruling { kid, ..*ruling })
     }
 
-    /// Counts a lease of a stream's keys that is about to be handed out.
-    pub fn leased(&self, ruling: &Ruling<'_>) -> Result<(), Overflow> {
+    /// Counts what is about to be handed out and is no key: a lease, a playlist with grants, a session.
+    pub fn granted(&self, ruling: &Ruling<'_>) -> Result<(), Overflow> {
         if !self.counts_deliveries {
             return Ok(());
         }

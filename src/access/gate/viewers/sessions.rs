@@ -101,6 +101,11 @@ impl Gate {
         self.ours.sessions.cookie()
     }
 
+    /// Whose a session is that was begun.
+    pub fn principal_of(&self, begun: &Begun) -> Option<Principal> {
+        self.ours.sessions.principal(begun.cookie.expose()).ok()
+    }
+
     /// The session that the request belongs to, by its cookie; `None` if it shows none that stands.
     pub fn session_of(&self, caller: &Caller) -> Option<Admitted> {
         let is_session = |who: &&Arc<Principal>| who.kind == PrincipalKind::Session;
