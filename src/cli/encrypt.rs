@@ -2,6 +2,7 @@
 //!
 //! Must not know: playlists or ciphers.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -26,9 +27,9 @@ pub(super) struct EncryptArgs {
     /// Where the clear HLS is: `dir:PATH`, a folder that any packager writes to.
     #[arg(long, value_name = "KIND:PLACE")]
     source: Source,
-    /// Where the encrypted HLS goes: `dir:PATH`, a folder outside the source.
-    #[arg(long, value_name = "KIND:PLACE")]
-    sink: Sink,
+    /// Where the encrypted HLS goes: `dir:PATH`, a folder outside the source. May be repeated.
+    #[arg(long = "sink", value_name = "KIND:PLACE", required = true)]
+    sinks: Vec<Sink>,
     /// The key server, `https://…`.
     #[arg(long, value_name = "URL")]
     server: String,
@@ -94,12 +95,12 @@ fn options(args: EncryptArgs) -> anyhow::Result<Options> {
     let credential = args.credential_file.as_deref().map(read_credential);
     let state = match args.state {
         Some(state) => state,
-        None => default_state(&args.stream, &args.sink)?,
+        None => default_state(&args.stream, &args.sinks)?,
     };
     Ok(Options {
         stream: args.stream,
         source: args.source,
-        sink: args.sink,
+        sinks: args.sinks,
         server: args.server,
         ca: args.ca,
         credential: credential.transpose()?,
@@ -136,22 +137,30 @@ pub(super) fn read_credential(path: &Path) -> anyhow::Result<SecretText> {
 /// How much of a stream's name a state folder's has.
 const MAX_NAME: usize = 200;
 
-/// A folder of the user's own for each stream and sink: who restarts the same job finds it again.
-fn default_state(stream: &StreamId, Sink::Dir(sink): &Sink) -> anyhow::Result<PathBuf> {
+/// A folder of the user's own for each stream and its first sink: who restarts the same job finds
+/// it again.
+fn default_state(stream: &StreamId, sinks: &[Sink]) -> anyhow::Result<PathBuf> {
     let home = std::env::home_dir().filter(|home| home.is_absolute());
     let home =
         home.context("there is no home folder: say where to keep the ledger with --state")?;
-    let sink = encryptor::resolved(sink).with_context(|| sink.display().to_string())?;
+    let sink = match sinks.first() {
+        Some(Sink::Dir(path)) => {
+            let path = encryptor::resolved(path).with_context(|| path.display().to_string())?;
+            path.into_os_string()
+        }
+        Some(elsewhere) => elsewhere.to_string().into(),
+        None => OsString::new(),
+    };
     let folder = folder_of(stream, &sink);
     Ok(home.join(".local/state/hlskey/encrypt").join(folder))
 }
 
 /// The stream's name, as far as a file's name holds it, and what tells it and the sink from others.
-fn folder_of(stream: &StreamId, sink: &Path) -> String {
+fn folder_of(stream: &StreamId, sink: &OsStr) -> String {
     let plain = stream.as_str().replace('/', "+");
     let name: String = plain.chars().take(MAX_NAME).collect();
     let rest = &plain.as_bytes()[name.len()..];
-    let [a, b, c, d, ..] = sha256(&[sink.as_os_str().as_bytes(), rest].concat());
+    let [a, b, c, d, ..] = sha256(&[sink.as_bytes(), rest].concat());
     let digits = u32::from_be_bytes([a, b, c, d]);
     format!("{name}-{digits:08x}")
 }
@@ -190,7 +199,7 @@ mod tests {
     fn each_stream_and_sink_has_a_state_folder_of_its_own() {
         let state = |stream: &str, sink: &str| {
             let sink = Sink::Dir(sink.into());
-            default_state(&stream.parse().unwrap(), &sink).unwrap()
+            default_state(&stream.parse().unwrap(), &[sink]).unwrap()
         };
         let one = state("live/a", "/out/a");
         assert_eq!(state("live/a", "/out/a"), one, "found again");
@@ -220,7 +229,7 @@ mod tests {
         std::os::unix::fs::symlink("real", dir.path().join("link")).unwrap();
         let state = |sink: &str| {
             let sink = Sink::Dir(dir.path().join(sink));
-            default_state(&"live/a".parse().unwrap(), &sink).unwrap()
+            default_state(&"live/a".parse().unwrap(), &[sink]).unwrap()
         };
         let before = state("real/out");
         std::fs::create_dir(dir.path().join("real/out")).unwrap();

@@ -247,7 +247,7 @@ mod tests {
         let options = Options {
             stream: "live/news".parse().unwrap(),
             source: "dir:/in".parse().unwrap(),
-            sink: "dir:/out".parse().unwrap(),
+            sinks: vec!["dir:/out".parse().unwrap()],
             server: server.to_owned(),
             ca: None,
             credential: Some(SecretText::new(credential.to_owned())),

@@ -19,25 +19,27 @@ pub(super) struct Places {
     sink: PathBuf,
 }
 
+/// Below the state folder: clear media on its way from another machine.
+const SPOOL: &str = "spool";
+/// Below the state folder: encrypted media on its way to other machines.
+const OUTGOING: &str = "outgoing";
+
 impl Places {
     /// Those of `options`. Neither may lie inside the other, nor the state folder inside either,
     /// whichever links lead there.
     pub(super) fn of(options: &Options) -> Result<Self, EncryptorError> {
-        let (Source::Dir(from), Sink::Dir(to)) = (&options.source, &options.sink);
-        let source = from
-            .canonicalize()
-            .map_err(|error| no_source(from, error))?;
-        let sink = resolved(to).map_err(|error| no_sink(to, error))?;
+        let state = resolved(&options.state).map_err(|error| StateError::Unusable {
+            path: options.state.clone(),
+            source: error,
+        })?;
+        let source = source_folder(&options.source, &state)?;
+        let sink = sink_folder(&options.sinks, &state)?;
         if source.starts_with(&sink) || sink.starts_with(&source) {
             return Err(EncryptorError::Overlap {
                 source_path: source,
                 sink_path: sink,
             });
         }
-        let state = resolved(&options.state).map_err(|error| StateError::Unusable {
-            path: options.state.clone(),
-            source: error,
-        })?;
         for inside in [&source, &sink] {
             if state.starts_with(inside) {
                 let inside = inside.clone();
@@ -57,6 +59,28 @@ impl Places {
         let source = source.map_err(|error| no_source(&self.source, error))?;
         let sink = DirSink::open(&self.sink)?;
         Engine::new(source, sink, now).map_err(|error| no_sink(&self.sink, error))
+    }
+}
+
+/// The folder that the engine reads: what comes from elsewhere is spooled below `state`.
+fn source_folder(source: &Source, state: &Path) -> Result<PathBuf, EncryptorError> {
+    match source {
+        Source::Dir(from) | Source::Vod(from) => {
+            from.canonicalize().map_err(|error| no_source(from, error))
+        }
+        Source::Pull(_) | Source::Push => Ok(state.join(SPOOL)),
+    }
+}
+
+/// The folder that the engine writes: the first that is a sink, else one below `state`.
+fn sink_folder(sinks: &[Sink], state: &Path) -> Result<PathBuf, EncryptorError> {
+    let folder = sinks.iter().find_map(|sink| match sink {
+        Sink::Dir(to) => Some(to),
+        Sink::Http(_) | Sink::Object(_) => None,
+    });
+    match folder {
+        Some(to) => resolved(to).map_err(|error| no_sink(to, error)),
+        None => Ok(state.join(OUTGOING)),
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Must not know: the command line that the texts come from.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use reqwest::Url;
 use serde::Serialize;
 
 use crate::crypto::SecretText;
@@ -17,8 +19,8 @@ pub struct Options {
     pub stream: StreamId,
     /// Where the clear playlists and segments are.
     pub source: Source,
-    /// Where the encrypted ones go. Neither may lie inside the other.
-    pub sink: Sink,
+    /// Where the encrypted ones go: at least one place, none of them inside the source or around it.
+    pub sinks: Vec<Sink>,
     /// The key server's base URL, `https://host[:port]`.
     pub server: String,
     /// A PEM file of certificate authorities to trust besides the system's.
@@ -72,6 +74,12 @@ impl FromStr for OnLeaseEnd {
 pub enum Source {
     /// `dir:PATH`: a directory that any packager writes HLS into.
     Dir(PathBuf),
+    /// `vod:PATH`: a finished asset, one playlist or a directory of them.
+    Vod(PathBuf),
+    /// `pull:URL`: another server's playlist, multivariant or media.
+    Pull(Url),
+    /// `push`: a packager sends it by HTTP.
+    Push,
 }
 
 /// Where encrypted media goes.
@@ -79,13 +87,18 @@ pub enum Source {
 pub enum Sink {
     /// `dir:PATH`: a directory, made if it is not there.
     Dir(PathBuf),
+    /// `https://…`: another origin, by PUT and DELETE below this URL.
+    Http(Url),
+    /// `s3://bucket/prefix`: object storage.
+    Object(Url),
 }
 
 /// The text is not a place that this program knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a {what}: expected dir:PATH")]
+#[error("{text:?} is not a {what}: expected {expected}")]
 pub struct PlaceError {
     what: &'static str,
+    expected: &'static str,
     text: String,
 }
 
@@ -93,7 +106,19 @@ impl FromStr for Source {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
-        directory("source", text).map(Self::Dir)
+        let path = |path: &str| (!path.is_empty()).then(|| Path::new(path).to_owned());
+        let found = match text.split_once(':') {
+            None if text == "push" => Some(Self::Push),
+            Some(("dir", rest)) => path(rest).map(Self::Dir),
+            Some(("vod", rest)) => path(rest).map(Self::Vod),
+            Some(("pull", rest)) => web(rest).map(Self::Pull),
+            _ => None,
+        };
+        found.ok_or_else(|| PlaceError {
+            what: "source",
+            expected: "dir:PATH, vod:PATH, pull:URL or push",
+            text: without_password(text),
+        })
     }
 }
 
@@ -101,17 +126,46 @@ impl FromStr for Sink {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
-        directory("sink", text).map(Self::Dir)
+        let found = match text.split_once(':') {
+            Some(("dir", "")) => None,
+            Some(("dir", rest)) => Some(Self::Dir(rest.into())),
+            Some(("http" | "https", _)) => web(text).map(Self::Http),
+            Some(("s3", _)) => Url::parse(text)
+                .ok()
+                .filter(Url::has_host)
+                .map(Self::Object),
+            _ => None,
+        };
+        found.ok_or_else(|| PlaceError {
+            what: "sink",
+            expected: "dir:PATH, https://… or s3://BUCKET/PREFIX",
+            text: without_password(text),
+        })
     }
 }
 
-fn directory(what: &'static str, text: &str) -> Result<PathBuf, PlaceError> {
-    match text.strip_prefix("dir:") {
-        Some(path) if !path.is_empty() => Ok(Path::new(path).to_owned()),
-        _ => Err(PlaceError {
-            what,
-            text: text.to_owned(),
-        }),
+/// As it was written, but for a password.
+impl fmt::Display for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dir(path) => write!(f, "dir:{}", path.display()),
+            Self::Http(url) | Self::Object(url) => f.write_str(&without_password(url.as_str())),
+        }
+    }
+}
+
+fn web(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+/// Who mistypes an address should not find its password in a log.
+fn without_password(text: &str) -> String {
+    match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!("{}://…{}", &text[..scheme], &text[at..])
+        }
+        _ => text.to_owned(),
     }
 }
 
@@ -122,14 +176,45 @@ mod tests {
     #[test]
     fn places_are_written_with_their_kind() {
         assert_eq!("dir:/in".parse(), Ok(Source::Dir("/in".into())));
+        assert_eq!(
+            "vod:/in/a.m3u8".parse(),
+            Ok(Source::Vod("/in/a.m3u8".into()))
+        );
+        assert_eq!("push".parse(), Ok(Source::Push));
+        let url = |text: &str| Url::parse(text).unwrap();
+        let pulled = "pull:http://origin/live/a.m3u8".parse();
+        assert_eq!(pulled, Ok(Source::Pull(url("http://origin/live/a.m3u8"))));
         assert_eq!("dir:a:b".parse(), Ok(Sink::Dir("a:b".into())));
-        for bad in ["", "dir:", "/in", "s3:bucket"] {
+        assert_eq!("s3://b/p".parse(), Ok(Sink::Object(url("s3://b/p"))));
+        assert_eq!("https://o/p/".parse(), Ok(Sink::Http(url("https://o/p/"))));
+        for bad in [
+            "",
+            "dir:",
+            "/in",
+            "s3:bucket",
+            "pull:/a",
+            "vod:",
+            "push:",
+            "pull:ftp://a",
+        ] {
             assert!(bad.parse::<Source>().is_err(), "{bad:?}");
+        }
+        for bad in ["", "dir:", "/out", "s3:bucket", "https:", "push", "s3:///p"] {
+            assert!(bad.parse::<Sink>().is_err(), "{bad:?}");
         }
         let ends = ["stall", "hold", "", "Hold"].map(str::parse::<OnLeaseEnd>);
         assert_eq!(ends[..2], [Ok(OnLeaseEnd::Stall), Ok(OnLeaseEnd::Hold)]);
         assert_eq!(ends[2..], [Err(OnLeaseEndError), Err(OnLeaseEndError)]);
+    }
+
+    #[test]
+    fn what_is_said_of_a_place_holds_no_password() {
         let said = "x".parse::<Sink>().unwrap_err().to_string();
-        assert_eq!(said, "\"x\" is not a sink: expected dir:PATH");
+        let expected = "\"x\" is not a sink: expected dir:PATH, https://… or s3://BUCKET/PREFIX";
+        assert_eq!(said, expected);
+        let said = "ftp://me:fake-password@host/a".parse::<Sink>().unwrap_err();
+        assert!(!said.to_string().contains("fake-password"), "{said}");
+        let sink: Sink = "https://me:fake-password@host/a".parse().unwrap();
+        assert_eq!(sink.to_string(), "https://…@host/a");
     }
 }

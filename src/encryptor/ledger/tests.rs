@@ -18,7 +18,7 @@ fn options(state: &Path) -> Options {
     Options {
         stream: "live/a".parse().unwrap(),
         source: "dir:/in".parse().unwrap(),
-        sink: "dir:/out".parse().unwrap(),
+        sinks: vec!["dir:/out".parse().unwrap()],
         server: "https://keys.test".to_owned(),
         ca: None,
         credential: Some(SecretText::new("obviously-a-fake".to_owned())),
