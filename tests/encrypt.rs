@@ -16,7 +16,13 @@ use crate::independent::audit::beside;
 const NEVER: &str = "\"never\"";
 
 /// Audits a finished folder.
-async fn audit(serve: &Serve, job: &Encrypt, packager: &Packager, segments: usize, keys: usize) {
+pub(crate) async fn audit(
+    serve: &Serve,
+    job: &Encrypt,
+    packager: &Packager,
+    segments: usize,
+    keys: usize,
+) {
     let mut collector = Collector::of(&job.sink);
     collector.look(&packager.renditions).await;
     collector.take_source(packager);
@@ -33,7 +39,7 @@ async fn finish(serve: &Serve, job: &Encrypt, seen: &mut Collector, segments: us
 }
 
 /// Every file below `root`, by path.
-fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -117,7 +123,7 @@ async fn two_encryptors_of_one_stream_write_the_same_bytes() {
 }
 
 /// What a viewer can see: playlists and segments, not a worker's own notes.
-fn published(tree: &BTreeMap<String, Vec<u8>>) -> BTreeMap<&str, &[u8]> {
+pub(crate) fn published(tree: &BTreeMap<String, Vec<u8>>) -> BTreeMap<&str, &[u8]> {
     let shown = tree
         .iter()
         .filter(|(path, _)| !path.split('/').any(|part| part.starts_with('.')));

@@ -81,3 +81,5 @@ mod tls;
 mod token;
 #[cfg(test)]
 mod viewers;
+#[cfg(test)]
+mod vod;

@@ -43,11 +43,12 @@ impl Engine {
             queues.push((at.clone(), ready.into()));
         }
         let (batch, more) = gather(queues);
+        let (batch, taken_up) = self.take_up(batch);
         let batch = self.read_batch(batch, &mut stalls);
         let before = self.tally.segments;
         self.seal_batch(batch, &mut stalls, context.now);
         self.tell_stalls(stalls, context.now);
-        more && self.tally.segments > before
+        more && (taken_up || self.tally.segments > before)
     }
 
     /// The bytes of each segment that is whole.
@@ -106,6 +107,7 @@ impl Engine {
         }
         match self.sink.settle() {
             Ok(()) => {
+                self.note_durable(&written);
                 for (at, candidate) in written {
                     self.note_done(&at, candidate);
                 }
@@ -142,7 +144,6 @@ impl Engine {
         self.tally.segments += 1;
         self.tally.bytes += bytes;
         self.tally.kids.insert(kid);
-        self.window.keep(&candidate.name.path);
         self.events.push(Event::Encrypted {
             rendition: rendition.clone(),
             msn,
@@ -159,7 +160,16 @@ impl Engine {
                 kid,
             });
         }
-        track.done.insert(msn, done(candidate));
+        self.note_kept(at, candidate);
+    }
+
+    /// Takes note of a segment that is durable in the sink.
+    pub(super) fn note_kept(&mut self, at: &Beneath, candidate: Candidate) {
+        let Some(track) = self.tracks.get_mut(at) else {
+            return;
+        };
+        self.window.keep(&candidate.name.path);
+        track.done.insert(candidate.msn, done(candidate));
         track.dirty = true;
     }
 

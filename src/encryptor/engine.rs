@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::time::Duration;
 
+use super::asset::Advance;
 use super::choose::{Context, Wants};
 use super::error::Summary;
 use super::event::Event;
+use super::journal::Journal;
 use super::multivariant::Multivariant;
 use super::names::Names;
 use super::notices::{Notices, Stall};
@@ -55,6 +57,12 @@ pub(super) struct Engine {
     pub(super) reviewed: Option<Timestamp>,
     /// How many questions the server was asked about the source's numbering.
     pub(super) question: u64,
+    /// The playlist of the source that was named; all that lie there where none was.
+    pub(super) entry: Option<Beneath>,
+    /// What is durable of finished lists.
+    pub(super) journal: Journal,
+    /// How far they are.
+    pub(super) advance: Advance,
 }
 
 /// What this run has encrypted.
@@ -124,6 +132,9 @@ impl Engine {
             time: None,
             reviewed: None,
             question: 0,
+            entry: None,
+            journal: Journal::default(),
+            advance: Advance::default(),
         })
     }
 
@@ -145,6 +156,8 @@ impl Engine {
         self.review(now);
         self.sweep(now);
         self.events.extend(self.trouble.settle());
+        let advanced = self.advanced();
+        self.events.extend(advanced);
         wants.oldest = self.oldest_period();
         wants.renditions = self.tracks.values().map(|t| t.name.clone()).collect();
         let progress = || self.tracks.values().filter_map(Track::progress).collect();

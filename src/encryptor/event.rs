@@ -110,6 +110,18 @@ pub enum Event {
         /// Its length before encryption.
         bytes: u64,
     },
+    /// How far finished lists are, all of them together.
+    Advanced {
+        /// Segments that are durable in the sink.
+        done: u64,
+        /// Segments that are listed.
+        total: u64,
+    },
+    /// What is durable cannot be noted: a later run would begin anew.
+    JournalFailed {
+        /// What happened.
+        reason: String,
+    },
     /// A rendition goes on under another key.
     Rotated {
         /// The media playlist.
@@ -241,6 +253,7 @@ impl Event {
             Self::LeaseEnding { .. }
             | Self::LedgerRefused { .. }
             | Self::LedgerFailed { .. }
+            | Self::JournalFailed { .. }
             | Self::TimeTaken { .. }
             | Self::TimesDiffer { .. } => Severity::Warning,
             _ => Severity::Normal,

@@ -2,6 +2,7 @@
 //!
 //! Must not know: the store, the server; it reaches the key server by HTTPS alone.
 
+mod asset;
 mod batch;
 mod choose;
 mod client;
@@ -12,6 +13,7 @@ mod engine;
 mod error;
 mod event;
 mod finish;
+mod journal;
 mod keeper;
 mod lease;
 mod ledger;

@@ -2,6 +2,7 @@
 //!
 //! Must not know: what is done there.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -9,6 +10,7 @@ use super::engine::Engine;
 use super::error::EncryptorError;
 use super::ledger::StateError;
 use super::options::{Options, Sink, Source};
+use super::path::Beneath;
 use super::sink::DirSink;
 use super::source::{DirSource, OpenFiles};
 use crate::domain::Timestamp;
@@ -16,6 +18,8 @@ use crate::domain::Timestamp;
 /// Source and sink, links resolved.
 pub(super) struct Places {
     source: PathBuf,
+    /// The playlist that was named, beneath the source.
+    entry: Option<Beneath>,
     sink: PathBuf,
 }
 
@@ -32,7 +36,7 @@ impl Places {
             path: options.state.clone(),
             source: error,
         })?;
-        let source = source_folder(&options.source, &state)?;
+        let (source, entry) = source_folder(&options.source, &state)?;
         let sink = sink_folder(&options.sinks, &state)?;
         if source.starts_with(&sink) || sink.starts_with(&source) {
             return Err(EncryptorError::Overlap {
@@ -46,7 +50,11 @@ impl Places {
                 return Err(StateError::Overlap { state, inside }.into());
             }
         }
-        Ok(Self { source, sink })
+        Ok(Self {
+            source,
+            entry,
+            sink,
+        })
     }
 
     /// Opens both ends.
@@ -58,18 +66,32 @@ impl Places {
         let source = DirSource::open(&self.source, open_files);
         let source = source.map_err(|error| no_source(&self.source, error))?;
         let sink = DirSink::open(&self.sink)?;
-        Engine::new(source, sink, now).map_err(|error| no_sink(&self.sink, error))
+        let engine = Engine::new(source, sink, now);
+        let mut engine = engine.map_err(|error| no_sink(&self.sink, error))?;
+        engine.entry.clone_from(&self.entry);
+        Ok(engine)
     }
 }
 
-/// The folder that the engine reads: what comes from elsewhere is spooled below `state`.
-fn source_folder(source: &Source, state: &Path) -> Result<PathBuf, EncryptorError> {
-    match source {
-        Source::Dir(from) | Source::Vod(from) => {
-            from.canonicalize().map_err(|error| no_source(from, error))
-        }
-        Source::Pull(_) | Source::Push => Ok(state.join(SPOOL)),
+/// The folder that the engine reads, and the playlist in it that was named. What comes from
+/// elsewhere is spooled below `state`.
+fn source_folder(
+    source: &Source,
+    state: &Path,
+) -> Result<(PathBuf, Option<Beneath>), EncryptorError> {
+    let from = match source {
+        Source::Pull(_) | Source::Push => return Ok((state.join(SPOOL), None)),
+        Source::Dir(from) | Source::Vod(from) => from,
+    };
+    let failed = |error| no_source(from, error);
+    let path = from.canonicalize().map_err(failed)?;
+    if path.is_dir() {
+        return Ok((path, None));
     }
+    let named = path.parent().zip(path.file_name().and_then(OsStr::to_str));
+    let entry = named.and_then(|(folder, name)| Some((folder.to_owned(), Beneath::found(name)?)));
+    let (folder, entry) = entry.ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
+    Ok((folder, Some(entry)))
 }
 
 /// The folder that the engine writes: the first that is a sink, else one below `state`.

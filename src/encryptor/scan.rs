@@ -44,16 +44,23 @@ impl Engine {
             }
         };
         self.events.extend(self.notices.resumed(SOURCE));
-        self.found = found.len();
         self.forget_refusals(&found);
-        for at in found {
-            match self.source.text(&at, now) {
-                SourceText::Unchanged => {}
-                SourceText::Failed(why) => self.refuse(&at, unreadable(&why), now),
-                SourceText::Read(text) => self.read(&at, &text, context),
+        self.found = 0;
+        for at in self.entry_first(found) {
+            if self.is_own(&at) {
+                self.found += 1;
+                self.look_at(&at, context);
             }
         }
         moved
+    }
+
+    fn look_at(&mut self, at: &Beneath, context: &Context<'_>) {
+        match self.source.text(at, context.now) {
+            SourceText::Unchanged => {}
+            SourceText::Failed(why) => self.refuse(at, unreadable(&why), context.now),
+            SourceText::Read(text) => self.read(at, &text, context),
+        }
     }
 
     fn read(&mut self, at: &Beneath, text: &str, context: &Context<'_>) {

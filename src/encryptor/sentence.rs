@@ -41,6 +41,13 @@ impl fmt::Display for Event {
                 )
             }
             Self::Stopped { summary } => summary.fmt(f),
+            Self::Advanced { done, total } => write!(f, "{done} of {total} segments"),
+            Self::JournalFailed { reason } => {
+                write!(
+                    f,
+                    "cannot note what is done: {reason}; a killed run would begin anew"
+                )
+            }
             _ => self.fmt_media(f),
         }
     }

@@ -19,11 +19,12 @@ use super::engine::{Engine, Outcome};
 use super::error::{EncryptorError, Summary};
 use super::event::Event;
 use super::finish;
+use super::journal::{Journal, mark};
 use super::keeper::Keeper;
 use super::lease::Lease;
-use super::ledger::{Ledger, Notes, Watched};
+use super::ledger::{Ledger, Notes, StateError, Watched};
 use super::open::{Places, host};
-use super::options::Options;
+use super::options::{Options, Source};
 use super::place::Claims;
 use super::report::{Parting, Progress, Reporter};
 use super::runs::Runs;
@@ -51,8 +52,9 @@ pub async fn run(
 ) -> Result<Summary, EncryptorError> {
     let tell: Tell = Arc::new(events);
     let open_files = OpenFiles::default();
-    let engine = Places::of(&options)?.open(open_files.clone(), clock.now())?;
+    let mut engine = Places::of(&options)?.open(open_files.clone(), clock.now())?;
     let ledger = Ledger::open(&options, entropy)?;
+    engine.journal = journal(&options, &engine)?;
     let instance = match &options.instance {
         Some(name) => name.clone(),
         None => ledger.instance(&host())?,
@@ -70,7 +72,17 @@ pub async fn run(
     worker.leave().await;
     let summary = worker.summary();
     (worker.tell)(Event::Stopped { summary });
+    if ended.is_ok() && worker.once {
+        worker.finish();
+    }
     ended.map(|()| summary)
+}
+
+/// What an earlier run made durable of this asset in this sink.
+fn journal(options: &Options, engine: &Engine) -> Result<Journal, EncryptorError> {
+    let path = options.state.join("journal");
+    let opened = mark(engine.sink.path()).and_then(|of| Journal::open(path.clone(), &of));
+    opened.map_err(|source| StateError::Unusable { path, source }.into())
 }
 
 struct Worker {
@@ -113,7 +125,7 @@ impl Worker {
         let shared = (term.clone(), tell.clone());
         let reporter = Reporter::new(client, instance, progress.subscribe(), shared);
         Self {
-            once: options.once,
+            once: options.once || matches!(options.source, Source::Vod(_)),
             lease: keeper.lease(),
             claims: reporter.claims(),
             runs: reporter.runs(),
@@ -357,6 +369,13 @@ impl Worker {
     fn ended(&self) -> Option<Result<(), EncryptorError>> {
         let engine = self.engine.as_ref().filter(|_| self.once)?;
         finish::ended(&engine.standing(), engine.source.path(), self.clock.now())
+    }
+
+    /// All is listed: nothing is left for a later run.
+    fn finish(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            engine.journal.finish();
+        }
     }
 
     fn summary(&self) -> Summary {

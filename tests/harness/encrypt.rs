@@ -14,6 +14,8 @@ use super::serve::Serve;
 #[derive(Debug, Clone)]
 pub(crate) struct Encrypt {
     pub(crate) stream: String,
+    /// `dir` or `vod`.
+    pub(crate) kind: &'static str,
     pub(crate) source: PathBuf,
     pub(crate) sink: PathBuf,
     pub(crate) server: String,
@@ -28,6 +30,7 @@ impl Encrypt {
     pub(crate) fn at_demo(demo: &Demo, stream: &str, source: &Path, sink: &Path) -> Self {
         Self {
             stream: stream.to_owned(),
+            kind: "dir",
             source: source.to_owned(),
             sink: sink.to_owned(),
             server: demo.field("server").to_owned(),
@@ -42,6 +45,7 @@ impl Encrypt {
         let name = format!("packager-{}", stream.replace('/', "-"));
         Self {
             stream: stream.to_owned(),
+            kind: "dir",
             source: source.to_owned(),
             sink: sink.to_owned(),
             server: serve.url(),
@@ -61,6 +65,16 @@ impl Encrypt {
         }
     }
 
+    /// The same of a finished asset: a playlist, or a folder.
+    #[must_use]
+    pub(crate) fn of_asset(&self, asset: &Path) -> Self {
+        Self {
+            kind: "vod",
+            source: asset.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Where it keeps its ledger.
     pub(crate) fn state(&self) -> PathBuf {
         let sink = self.sink.file_name().unwrap();
@@ -70,7 +84,8 @@ impl Encrypt {
     /// The command with `more` arguments.
     pub(crate) fn command(&self, more: &[&str]) -> Command {
         let dir = |path: &Path| format!("dir:{}", path.display());
-        let (source, sink, state) = (dir(&self.source), dir(&self.sink), self.state());
+        let source = format!("{}:{}", self.kind, self.source.display());
+        let (sink, state) = (dir(&self.sink), self.state());
         let args = [
             "encrypt",
             "--stream",

@@ -66,6 +66,11 @@ impl DirSink {
         })
     }
 
+    /// Where it is, links resolved.
+    pub(in crate::encryptor) fn path(&self) -> &Path {
+        self.root.path()
+    }
+
     /// Opens the directory anew, made if need be, when its path leads to it no more.
     pub(in crate::encryptor) fn follow(&mut self) -> Result<(), SinkError> {
         let path = self.root.path().to_owned();
@@ -85,6 +90,12 @@ impl DirSink {
     /// Whether a file of this name is there, as far as that can be said.
     pub(in crate::encryptor) fn has(&self, path: &Beneath) -> bool {
         !matches!(self.root.stamp(path), Ok(None))
+    }
+
+    /// How long a file is; `None` if it is not there.
+    pub(in crate::encryptor) fn length(&self, path: &Beneath) -> Option<u64> {
+        let stamp = self.root.stamp(path).ok().flatten();
+        stamp.map(|stamp| stamp.len)
     }
 
     /// Every file that is there.

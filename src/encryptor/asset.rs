@@ -1,0 +1,107 @@
+//! A finished asset: which playlists are its own, what an earlier run made of it, how far it is.
+//!
+//! Must not know: how segments are encrypted.
+
+use super::choose::Candidate;
+use super::engine::Engine;
+use super::event::Event;
+use super::journal::Line;
+use super::path::Beneath;
+use super::place::Timeline;
+use crate::api::Text;
+
+/// How far the asset is: what was told last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Advance {
+    done: u64,
+    total: u64,
+}
+
+/// A block of the cipher.
+const BLOCK: u64 = 16;
+
+impl Engine {
+    /// `found`, and first the playlist that was named: it tells which others are its own.
+    pub(super) fn entry_first(&self, mut found: Vec<Beneath>) -> Vec<Beneath> {
+        found.sort_by_key(|at| Some(at) != self.entry.as_ref());
+        found
+    }
+
+    /// Whether a playlist is the asset's own: the one that was named, or one that it names. Where
+    /// none was named, all are.
+    pub(super) fn is_own(&self, at: &Beneath) -> bool {
+        self.entry.as_ref().is_none_or(|entry| {
+            let list = self.multivariants.get(entry);
+            at == entry || list.is_some_and(|list| list.children.contains(at))
+        })
+    }
+
+    /// Takes up what an earlier run made durable of `batch`; gives the rest.
+    pub(super) fn take_up(
+        &mut self,
+        batch: Vec<(Beneath, Candidate)>,
+    ) -> (Vec<(Beneath, Candidate)>, bool) {
+        if self.journal.is_new() {
+            return (batch, false);
+        }
+        let is_durable = |(at, candidate): &(Beneath, Candidate)| self.is_durable(at, candidate);
+        let (durable, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_durable);
+        let some = !durable.is_empty();
+        for (at, candidate) in durable {
+            self.note_kept(&at, candidate);
+        }
+        (rest, some)
+    }
+
+    fn is_durable(&self, at: &Beneath, candidate: &Candidate) -> bool {
+        let padded = candidate.stamp.len / BLOCK * BLOCK + BLOCK;
+        let is_whole = || self.sink.length(&candidate.name.path) == Some(padded);
+        self.is_finished(at) && self.journal.has(&line(candidate)) && is_whole()
+    }
+
+    fn is_finished(&self, at: &Beneath) -> bool {
+        let track = self.tracks.get(at);
+        track.is_some_and(|track| track.timeline == Timeline::Finished)
+    }
+
+    /// Notes durable segments of finished lists for a later run. A journal that cannot be written
+    /// costs that run time, nothing else.
+    pub(super) fn note_durable(&mut self, written: &[(Beneath, Candidate)]) {
+        let finished = written.iter().filter(|(at, _)| self.is_finished(at));
+        let lines: Vec<Line> = finished.map(|(_, candidate)| line(candidate)).collect();
+        if let Err(error) = self.journal.note(&lines) {
+            let reason = error.to_string();
+            self.events.push(Event::JournalFailed { reason });
+            self.journal.finish();
+        }
+    }
+
+    /// How far finished lists are, if that has changed.
+    pub(super) fn advanced(&mut self) -> Option<Event> {
+        let tracks = self.tracks.values();
+        let finished = tracks.filter(|track| track.timeline == Timeline::Finished);
+        let mut now = Advance::default();
+        for track in finished {
+            let all = track
+                .source
+                .as_ref()
+                .map_or(0, |list| list.segments().len());
+            now.total += all as u64;
+            now.done += track.done.len() as u64;
+        }
+        if std::mem::replace(&mut self.advance, now) == now {
+            return None;
+        }
+        let Advance { done, total } = now;
+        Some(Event::Advanced { done, total })
+    }
+}
+
+fn line(candidate: &Candidate) -> Line {
+    Line {
+        path: candidate.name.path.to_string(),
+        msn: candidate.msn,
+        kid: Text(candidate.key.kid),
+        source: candidate.stamp,
+    }
+}

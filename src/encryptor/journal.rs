@@ -1,0 +1,193 @@
+//! Which segments of a finished asset are durable, so that a killed run is gone on with.
+//!
+//! A finished asset is listed when all of it is durable; until then only this file tells what is.
+//! It lies in the state folder, a line for each segment, and holds for one sink. What it says is
+//! believed where the source's file, the key and the sink's file are those of the line. Must not
+//! know: keys, playlists.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::path::Beneath;
+use super::root::Stamp;
+use crate::api::Text;
+use crate::domain::Kid;
+
+/// The file, and what it said when it was opened.
+#[derive(Default)]
+pub(super) struct Journal {
+    open: Option<(PathBuf, File)>,
+    known: HashMap<Beneath, Line>,
+}
+
+/// One durable segment: where it is in the sink, and what it was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Line {
+    pub(super) path: String,
+    pub(super) msn: u64,
+    pub(super) kid: Text<Kid>,
+    pub(super) source: Stamp,
+}
+
+const FIRST_LINE: &str = "hlskey journal 1";
+
+impl Journal {
+    /// Opens the journal at `path` for the sink that `of` names, after this process has the folder
+    /// to itself. One of another sink is begun anew; a line that was half written ends it.
+    pub(super) fn open(path: PathBuf, of: &str) -> io::Result<Self> {
+        let first = format!("{FIRST_LINE} {of}");
+        let (known, whole) = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (HashMap::new(), 0),
+            file => read(file?, &first)?,
+        };
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)?;
+        file.set_len(whole)?;
+        io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
+        if whole == 0 {
+            file.write_all(format!("{first}\n").as_bytes())?;
+        }
+        Ok(Self {
+            open: Some((path, file)),
+            known,
+        })
+    }
+
+    /// Whether `line` was noted by an earlier run.
+    pub(super) fn has(&self, line: &Line) -> bool {
+        let known = Beneath::found(&line.path).and_then(|path| self.known.get(&path));
+        known == Some(line)
+    }
+
+    /// Notes durable segments. They need not be noted durably: what is lost is encrypted again.
+    pub(super) fn note(&mut self, lines: &[Line]) -> io::Result<()> {
+        let Some((_, file)) = &mut self.open else {
+            return Ok(());
+        };
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&serde_json::to_string(line)?);
+            text.push('\n');
+        }
+        file.write_all(text.as_bytes())
+    }
+
+    /// All is listed: nothing is to be gone on with.
+    pub(super) fn finish(&mut self) {
+        if let Some((path, _)) = self.open.take() {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Whether nothing was noted by an earlier run.
+    pub(super) fn is_new(&self) -> bool {
+        self.known.is_empty()
+    }
+}
+
+/// The whole lines below `first`, and how many bytes they and it are; none of another sink's.
+fn read(file: File, first: &str) -> io::Result<(HashMap<Beneath, Line>, u64)> {
+    let (mut known, mut whole) = (HashMap::new(), 0);
+    let mut reader = BufReader::new(file);
+    let mut text = String::new();
+    while let Ok(len) = reader.read_line(&mut text) {
+        let Some(line) = text.strip_suffix('\n') else {
+            break;
+        };
+        match whole {
+            0 if line == first => {}
+            0 => break,
+            _ => {
+                let Ok(line) = serde_json::from_str::<Line>(line) else {
+                    break;
+                };
+                known.extend(Beneath::found(&line.path).map(|path| (path, line)));
+            }
+        }
+        whole += len as u64;
+        text.clear();
+    }
+    Ok((known, whole))
+}
+
+/// What tells a sink's directory from another that has, or later gets, the same path.
+pub(super) fn mark(sink: &Path) -> io::Result<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = fs::metadata(sink)?;
+    Ok(format!(
+        "{}:{} {}",
+        about.dev(),
+        about.ino(),
+        sink.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encryptor::root::Root;
+
+    fn line(root: &Root, msn: u64) -> Line {
+        let at = Beneath::found("source.ts").unwrap();
+        Line {
+            path: format!("v0/{msn}.ts"),
+            msn,
+            kid: Text("0b5f3f0e-1c9c-4f7e-9d3a-000000000001".parse().unwrap()),
+            source: root.stamp(&at).unwrap().unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_was_noted_is_known_to_the_next_run() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("source.ts"), "x").unwrap();
+        let (root, path) = (Root::open(dir.path()).unwrap(), dir.path().join("journal"));
+        let mut journal = Journal::open(path.clone(), "sink").unwrap();
+        assert!(journal.is_new());
+        journal.note(&[line(&root, 1), line(&root, 2)]).unwrap();
+        assert!(!journal.has(&line(&root, 1)), "of an earlier run only");
+        let torn = "{\"path\":\"v0/3.ts\",\"ms";
+        journal.open.unwrap().1.write_all(torn.as_bytes()).unwrap();
+
+        let mut journal = Journal::open(path.clone(), "sink").unwrap();
+        assert!(journal.has(&line(&root, 1)) && journal.has(&line(&root, 2)));
+        journal.note(&[line(&root, 3)]).unwrap();
+        let journal = Journal::open(path.clone(), "sink").unwrap();
+        assert!(journal.has(&line(&root, 3)), "after a torn line, too");
+        let other = Line {
+            msn: 7,
+            ..line(&root, 3)
+        };
+        assert!(!journal.has(&other));
+        fs::write(dir.path().join("source.ts"), "y!").unwrap();
+        assert!(
+            !journal.has(&line(&root, 1)),
+            "its source was written again"
+        );
+    }
+
+    #[test]
+    fn another_sink_has_nothing_yet() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("source.ts"), "x").unwrap();
+        let (root, path) = (Root::open(dir.path()).unwrap(), dir.path().join("journal"));
+        let mut journal = Journal::open(path.clone(), "sink").unwrap();
+        journal.note(&[line(&root, 1)]).unwrap();
+        assert!(Journal::open(path.clone(), "other").unwrap().is_new());
+        assert!(
+            Journal::open(path.clone(), "sink").unwrap().is_new(),
+            "begun anew"
+        );
+        Journal::open(path.clone(), "sink").unwrap().finish();
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,168 @@
+//! `--source vod:PATH`: a finished asset, at once, gone on with after a kill, told as it goes.
+//!
+//! Must not know: how the encryptor remembers. The audit is independent of it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::encrypt::{audit, published, tree};
+use crate::harness::encrypt::Encrypt;
+use crate::harness::packager::{Packager, file_name, payload};
+use crate::harness::process::Process;
+use crate::harness::serve::Serve;
+use crate::harness::wait::{seconds, until};
+
+/// A server, an asset and a place for the encrypted one.
+struct Studio {
+    serve: Serve,
+    packager: Packager,
+    job: Encrypt,
+    source: tempfile::TempDir,
+    _sink: tempfile::TempDir,
+}
+
+impl Studio {
+    /// A ladder of `segments`, whose stream rotates by `rotation`.
+    async fn with(rotation: &str, segments: u64) -> Self {
+        let serve = Serve::start(rotation, "").await;
+        let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut packager = Packager::ladder(source.path());
+        packager.write_vod(segments);
+        let job = Encrypt::at(&serve, "test/film", source.path(), sink.path());
+        let job = job.of_asset(&source.path().join("master.m3u8"));
+        Self {
+            serve,
+            packager,
+            job,
+            source,
+            _sink: sink,
+        }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.job.sink.join(path).exists()
+    }
+}
+
+/// The JSON lines of one kind.
+fn told(output: &str, event: &str) -> Vec<Value> {
+    let lines = output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    lines
+        .filter(|line: &Value| line["event"] == event)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playlist_is_encrypted_with_what_it_names_and_nothing_beside_it() {
+    let studio = Studio::with("{ segments = 100 }", 250).await;
+    let beside = studio.source.path().join("beside.m3u8");
+    fs::copy(studio.source.path().join("v0/index.m3u8"), &beside).unwrap();
+    let output = studio.job.command(&[]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "it ends by itself: {errors}");
+    audit(&studio.serve, &studio.job, &studio.packager, 3 * 250, 3).await;
+    assert!(studio.has("master.m3u8") && !studio.has("beside.m3u8"));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (done, advanced) = (told(&text, "encrypted"), told(&text, "advanced"));
+    assert_eq!(done.len(), 750);
+    assert_eq!(advanced.last().unwrap()["done"], 750);
+    assert!(advanced.iter().all(|line| line["total"] == 750));
+    let order: Vec<_> = advanced.iter().map(|line| line["done"].as_u64()).collect();
+    assert!(order.is_sorted() && order.len() > 3, "{order:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_an_asset_too_and_a_single_playlist_also() {
+    let studio = Studio::with("\"never\"", 4).await;
+    let once = |asset: &Path| {
+        let sink = tempfile::tempdir().unwrap();
+        let job = studio.job.of_asset(asset).to_sink(sink.path());
+        let output = job.command(&["--once"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        sink
+    };
+    let all = once(studio.source.path());
+    assert!(all.path().join("master.m3u8").exists() && all.path().join("v0/seg-3.ts").exists());
+    let one = once(&studio.source.path().join("v0/index.m3u8"));
+    assert!(one.path().join("index.m3u8").exists() && one.path().join("seg-3.ts").exists());
+    let missing = studio
+        .job
+        .of_asset(&studio.source.path().join("absent.m3u8"));
+    let output = missing.once();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("absent.m3u8"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_is_gone_on_with() {
+    let studio = Studio::with("{ segments = 500 }", 2000).await;
+    let mut run = Process::start(studio.job.command(&[]));
+    let enough = async || (told(&run.stdout.text(), "encrypted").len() > 1500).then_some(());
+    until("a part is encrypted", seconds(60), enough).await;
+    run.kill();
+    assert!(
+        !studio.has("v0/index.m3u8"),
+        "nothing is listed before its end"
+    );
+
+    // What was written again since is no longer what was encrypted: by the same bytes and others.
+    let changed = studio
+        .source
+        .path()
+        .join("v0")
+        .join(file_name("v0/index.m3u8", 3));
+    fs::write(&changed, payload("v0/index.m3u8", 3)).unwrap();
+    // What is gone from the sink is made again.
+    fs::remove_file(
+        studio
+            .job
+            .sink
+            .join("v0")
+            .join(file_name("v0/index.m3u8", 5)),
+    )
+    .unwrap();
+
+    let output = studio.job.once_well();
+    let again = told(&String::from_utf8(output.stdout).unwrap(), "encrypted");
+    assert!((2..4500).contains(&again.len()), "{} again", again.len());
+    let remade = |msn: u64| {
+        let is = |line: &&Value| line["msn"] == msn && line["rendition"] == "v0/index.m3u8";
+        again.iter().filter(is).count()
+    };
+    assert_eq!((remade(3), remade(4), remade(5)), (1, 0, 1));
+    audit(&studio.serve, &studio.job, &studio.packager, 6000, 4).await;
+
+    let fresh = tempfile::tempdir().unwrap();
+    studio.job.to_sink(fresh.path()).once_well();
+    let (one, other) = (tree(&studio.job.sink), tree(fresh.path()));
+    assert!(
+        published(&one) == published(&other),
+        "as if it had not been killed"
+    );
+}
+
+/// A state folder that is used for another sink says nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_sink_has_is_not_taken_for_anothers() {
+    let studio = Studio::with("\"never\"", 600).await;
+    let state = studio.job.state();
+    let mut run = Process::start(studio.job.command(&[]));
+    let enough = async || (told(&run.stdout.text(), "encrypted").len() > 200).then_some(());
+    until("a part is encrypted", seconds(60), enough).await;
+    run.kill();
+    let other = tempfile::tempdir().unwrap();
+    let job = studio.job.to_sink(other.path());
+    fs::create_dir_all(job.states.as_path()).unwrap();
+    fs::rename(&state, job.state()).unwrap();
+    let output = job.once_well();
+    let again = told(&String::from_utf8(output.stdout).unwrap(), "encrypted");
+    assert_eq!(again.len(), 1800);
+    audit(&studio.serve, &job, &studio.packager, 1800, 1).await;
+}
