@@ -73,7 +73,8 @@ pub struct PeriodView {
 /// lease), `rendition` (needed when `key_scope` is `rendition`), `known` and `wait` (hold the
 /// answer up to `wait` seconds while the version is still `known`; whoever
 /// knows one never registers the stream by template), `instance` (the encryptor's name, as in its
-/// reports: it holds a lease from now on, and a cut waits for it).
+/// reports: it holds a lease from now on, and a cut waits for it), `kid` (the period of that key
+/// alone, however long ago it was; nothing is issued or held).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduleView {
     /// The stream.

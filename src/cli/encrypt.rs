@@ -27,6 +27,10 @@ pub(super) struct EncryptArgs {
     /// Where the clear HLS is: `dir:PATH`, a folder that any packager writes to.
     #[arg(long, value_name = "KIND:PLACE")]
     source: Source,
+    /// The source is an encrypted recording of this stream: it is opened with the stream's keys, and
+    /// encrypted anew.
+    #[arg(long, value_name = "STREAM")]
+    recorded: Option<StreamId>,
     /// Where the encrypted HLS goes: `dir:PATH`, a folder outside the source. May be repeated.
     #[arg(long = "sink", value_name = "KIND:PLACE", required = true)]
     sinks: Vec<Sink>,
@@ -100,6 +104,7 @@ fn options(args: EncryptArgs) -> anyhow::Result<Options> {
     Ok(Options {
         stream: args.stream,
         source: args.source,
+        recorded: args.recorded,
         sinks: args.sinks,
         server: args.server,
         ca: args.ca,

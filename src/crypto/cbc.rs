@@ -45,6 +45,15 @@ fn encrypt(job: &mut Job<'_>) {
         .expect("room for the padding");
 }
 
+/// The plaintext of a whole segment; `None` if it does not open: no whole blocks, or a padding that
+/// is none.
+pub fn decrypt(key: &ContentKey, iv: Iv, mut data: Vec<u8>) -> Option<Vec<u8>> {
+    let cipher = cbc::Decryptor::<Aes128>::new(key.expose().into(), iv.as_bytes().into());
+    let len = cipher.decrypt_padded::<Pkcs7>(&mut data).ok()?.len();
+    data.truncate(len);
+    Some(data)
+}
+
 /// Both ends of a plaintext, kept while its buffer is encrypted in place, to check afterwards
 /// that a player would get it back.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,6 +34,14 @@ impl Iv {
         Self(bytes)
     }
 
+    /// What an `EXT-X-KEY` says: `0x` or `0X` and 1 to 32 hex digits, a number.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("0x").or(text.strip_prefix("0X"))?;
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let number = u128::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
+        Some(Self(number.to_be_bytes()))
+    }
+
     /// The 16 bytes.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0

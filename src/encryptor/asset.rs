@@ -17,9 +17,6 @@ pub(super) struct Advance {
     total: u64,
 }
 
-/// A block of the cipher.
-const BLOCK: u64 = 16;
-
 impl Engine {
     /// `found`, and first the playlist that was named: it tells which others are its own.
     pub(super) fn entry_first(&self, mut found: Vec<Beneath>) -> Vec<Beneath> {
@@ -54,9 +51,11 @@ impl Engine {
     }
 
     fn is_durable(&self, at: &Beneath, candidate: &Candidate) -> bool {
-        let padded = candidate.stamp.len / BLOCK * BLOCK + BLOCK;
-        let is_whole = || self.sink.length(&candidate.name.path) == Some(padded);
-        self.is_finished(at) && self.journal.has(&line(candidate)) && is_whole()
+        let path = &candidate.name.path;
+        let Some(noted) = self.journal.get(path).filter(|_| self.is_finished(at)) else {
+            return false;
+        };
+        *noted == line(candidate, noted.len) && self.sink.length(path) == Some(noted.len)
     }
 
     fn is_finished(&self, at: &Beneath) -> bool {
@@ -68,7 +67,11 @@ impl Engine {
     /// costs that run time, nothing else.
     pub(super) fn note_durable(&mut self, written: &[(Beneath, Candidate)]) {
         let finished = written.iter().filter(|(at, _)| self.is_finished(at));
-        let lines: Vec<Line> = finished.map(|(_, candidate)| line(candidate)).collect();
+        let lines = finished.filter_map(|(_, candidate)| {
+            let len = self.sink.length(&candidate.name.path)?;
+            Some(line(candidate, len))
+        });
+        let lines: Vec<Line> = lines.collect();
         if let Err(error) = self.journal.note(&lines) {
             let reason = error.to_string();
             self.events.push(Event::JournalFailed { reason });
@@ -97,11 +100,13 @@ impl Engine {
     }
 }
 
-fn line(candidate: &Candidate) -> Line {
+/// What there is to note of a segment that is `len` bytes long in the sink.
+fn line(candidate: &Candidate, len: u64) -> Line {
     Line {
         path: candidate.name.path.to_string(),
         msn: candidate.msn,
         kid: Text(candidate.key.kid),
         source: candidate.stamp,
+        len,
     }
 }

@@ -344,6 +344,7 @@ impl Chooser<'_, '_> {
             }
             Sight::Missing => (StallReason::Missing, format!("{path} is not there")),
             Sight::Empty { .. } => (StallReason::Empty, format!("{path} is empty")),
+            Sight::Locked(why) => return Err(wait(msn, StallReason::NoKey, why)),
             Sight::Torn(how) => (StallReason::Truncated, how),
             Sight::TooLarge => (StallReason::TooLarge, format!("{path} is over 512 MiB")),
             Sight::Unusable(why) => (StallReason::NotReadable, format!("{path}: {why}")),

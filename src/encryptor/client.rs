@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::options::Options;
-use crate::api::{Problem, ProgressReply, ProgressReport, ScheduleView};
+use crate::api::{PeriodView, Problem, ProgressReply, ProgressReport, ScheduleView};
 use crate::crypto::{ContentKey, SecretText};
-use crate::domain::Rendition;
+use crate::domain::{Kid, Rendition};
 use crate::outbound::{TrustError, authorities, causes, identity};
 
 /// Why the server could not be asked, or what it said. No variant holds a secret.
@@ -145,6 +145,15 @@ impl Client {
         self.json(request).await
     }
 
+    /// `GET …/schedule?kid=`: the period of one of the stream's keys; `None` if it has none of that
+    /// name.
+    pub(super) async fn period_of(&self, kid: Kid) -> Result<Option<PeriodView>, ClientError> {
+        let request = self.http.get(format!("{}/schedule", self.stream_url));
+        let request = request.query(&[("kid", kid.to_string())]);
+        let view: ScheduleView = self.json(request).await?;
+        Ok(view.periods.into_iter().find(|period| period.kid.0 == kid))
+    }
+
     /// `POST …/progress`: heartbeat and claims.
     pub(super) async fn progress(
         &self,
@@ -247,6 +256,7 @@ mod tests {
         let options = Options {
             stream: "live/news".parse().unwrap(),
             source: "dir:/in".parse().unwrap(),
+            recorded: None,
             sinks: vec!["dir:/out".parse().unwrap()],
             server: server.to_owned(),
             ca: None,

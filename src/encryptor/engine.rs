@@ -59,6 +59,8 @@ pub(super) struct Engine {
     pub(super) question: u64,
     /// The playlist of the source that was named; all that lie there where none was.
     pub(super) entry: Option<Beneath>,
+    /// The source is an encrypted recording.
+    pub(super) is_recording: bool,
     /// What is durable of finished lists.
     pub(super) journal: Journal,
     /// How far they are.
@@ -133,6 +135,7 @@ impl Engine {
             reviewed: None,
             question: 0,
             entry: None,
+            is_recording: false,
             journal: Journal::default(),
             advance: Advance::default(),
         })

@@ -30,6 +30,7 @@ mod place;
 mod proof;
 mod publish;
 mod recall;
+mod recorded;
 mod remains;
 mod report;
 mod restart;

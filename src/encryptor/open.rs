@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use super::engine::Engine;
 use super::error::EncryptorError;
+use super::journal::{Journal, mark};
 use super::ledger::StateError;
 use super::options::{Options, Sink, Source};
 use super::path::Beneath;
@@ -21,6 +22,7 @@ pub(super) struct Places {
     /// The playlist that was named, beneath the source.
     entry: Option<Beneath>,
     sink: PathBuf,
+    is_recording: bool,
 }
 
 /// Below the state folder: clear media on its way from another machine.
@@ -54,6 +56,7 @@ impl Places {
             source,
             entry,
             sink,
+            is_recording: options.recorded.is_some(),
         })
     }
 
@@ -69,6 +72,7 @@ impl Places {
         let engine = Engine::new(source, sink, now);
         let mut engine = engine.map_err(|error| no_sink(&self.sink, error))?;
         engine.entry.clone_from(&self.entry);
+        engine.is_recording = self.is_recording;
         Ok(engine)
     }
 }
@@ -118,6 +122,13 @@ fn no_sink(path: &Path, source: io::Error) -> EncryptorError {
         path: path.to_owned(),
         source,
     }
+}
+
+/// What an earlier run made durable of this asset in this sink.
+pub(super) fn journal(options: &Options, engine: &Engine) -> Result<Journal, EncryptorError> {
+    let path = options.state.join("journal");
+    let opened = mark(engine.sink.path()).and_then(|of| Journal::open(path.clone(), &of));
+    opened.map_err(|source| StateError::Unusable { path, source }.into())
 }
 
 /// The path with its links resolved, as far as it exists.

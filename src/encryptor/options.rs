@@ -19,6 +19,9 @@ pub struct Options {
     pub stream: StreamId,
     /// Where the clear playlists and segments are.
     pub source: Source,
+    /// The stream that the source is an encrypted recording of, if it is one: it is opened with that
+    /// stream's keys.
+    pub recorded: Option<StreamId>,
     /// Where the encrypted ones go: at least one place, none of them inside the source or around it.
     pub sinks: Vec<Sink>,
     /// The key server's base URL, `https://host[:port]`.

@@ -87,7 +87,7 @@ fn media(at: &Beneath, segment: &Segment) -> Result<Media, Foreign> {
 }
 
 /// A key's URI ends in its kid.
-fn kid_of(uri: &str) -> Option<Kid> {
+pub(super) fn kid_of(uri: &str) -> Option<Kid> {
     uri.rsplit('/').next()?.parse().ok()
 }
 

@@ -65,7 +65,10 @@ impl Engine {
 
     fn read(&mut self, at: &Beneath, text: &str, context: &Context<'_>) {
         let taken = match Playlist::parse(text) {
-            Ok(Playlist::Media(list)) => self.read_media(at, &list, context),
+            Ok(Playlist::Media(list)) => match self.opened(at, &list) {
+                Ok(opened) => self.read_media(at, opened.as_ref().unwrap_or(&list), context),
+                Err(stall) => Err(stall),
+            },
             Ok(Playlist::Multivariant(list)) => self.read_multivariant(at, &list),
             Err(error) => Err(unreadable(&error.to_string())),
         };

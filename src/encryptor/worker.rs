@@ -19,13 +19,13 @@ use super::engine::{Engine, Outcome};
 use super::error::{EncryptorError, Summary};
 use super::event::Event;
 use super::finish;
-use super::journal::{Journal, mark};
 use super::keeper::Keeper;
 use super::lease::Lease;
-use super::ledger::{Ledger, Notes, StateError, Watched};
-use super::open::{Places, host};
+use super::ledger::{Ledger, Notes, Watched};
+use super::open::{Places, host, journal};
 use super::options::{Options, Source};
 use super::place::Claims;
+use super::recorded::Opener;
 use super::report::{Parting, Progress, Reporter};
 use super::runs::Runs;
 use super::source::{OpenFiles, Watch};
@@ -60,6 +60,7 @@ pub async fn run(
         None => ledger.instance(&host())?,
     };
     let client = Client::new(&options, &instance)?;
+    let opener = Opener::of(&options, &instance).transpose()?;
     tell(Event::Started {
         stream: Text(options.stream.clone()),
         instance: instance.clone(),
@@ -67,6 +68,7 @@ pub async fn run(
     let outside = (Arc::new(client), Arc::new(ledger), instance);
     let mut worker = Worker::new(options, outside, clock, tell, engine);
     worker.open_files = open_files;
+    worker.opener = opener;
     worker.watch();
     let ended = worker.run(shutdown).await;
     worker.leave().await;
@@ -78,13 +80,6 @@ pub async fn run(
     ended.map(|()| summary)
 }
 
-/// What an earlier run made durable of this asset in this sink.
-fn journal(options: &Options, engine: &Engine) -> Result<Journal, EncryptorError> {
-    let path = options.state.join("journal");
-    let opened = mark(engine.sink.path()).and_then(|of| Journal::open(path.clone(), &of));
-    opened.map_err(|source| StateError::Unusable { path, source }.into())
-}
-
 struct Worker {
     once: bool,
     clock: Arc<dyn Clock>,
@@ -92,6 +87,7 @@ struct Worker {
     /// Taken while a pass runs on its own thread.
     engine: Option<Engine>,
     open_files: OpenFiles,
+    opener: Option<Opener>,
     watch: Option<Watch>,
     keeper: Arc<Keeper>,
     reporter: Arc<Reporter>,
@@ -133,6 +129,7 @@ impl Worker {
             tell,
             engine: Some(engine),
             open_files: OpenFiles::default(),
+            opener: None,
             watch: None,
             keeper: Arc::new(keeper),
             reporter: Arc::new(reporter),
@@ -232,6 +229,9 @@ impl Worker {
         }
         self.begin(tasks);
         loop {
+            if let (Some(opener), Some(engine)) = (&mut self.opener, &mut self.engine) {
+                opener.unlock(&mut engine.source.locks).await;
+            }
             match self.ended() {
                 None => {}
                 Some(Err(error)) => return Err(error),

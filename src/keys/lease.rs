@@ -88,6 +88,26 @@ impl Keys {
             .await
     }
 
+    /// The period of one of the stream's keys, however long ago it was, with its key: for whoever
+    /// opens a recording. None where the kid is unknown or another stream's, or its key destroyed.
+    /// Nothing is issued and no lease is held.
+    pub async fn lease_of(
+        &self,
+        permit: &Permit<access::Lease>,
+        kid: Kid,
+    ) -> Result<Lease, KeysError> {
+        let row = self.registered(permit.stream()).await?;
+        let found = self.store.period(&row, kid).await?;
+        let slots = found.iter().map(|PeriodRow { period, .. }| Slot {
+            index: period.index,
+            boundary: period.boundary,
+        });
+        let slots: Vec<Slot> = slots.collect();
+        let found = found.map(|found| (found.period.boundary, found));
+        let nobody = Holding { ends: None };
+        self.leased(row.stream, &slots, found.into_iter().collect(), nobody)
+    }
+
     /// What `EXT-X-KEY` says for a key.
     pub fn uri(&self, kid: Kid) -> String {
         format!("{}/v1/keys/{kid}", self.public_url)

@@ -18,6 +18,7 @@ mod multivariant;
 mod number;
 mod pending;
 mod reader;
+mod recording;
 mod splice;
 mod tag;
 mod text;
@@ -35,6 +36,7 @@ pub use key::KeyTag;
 pub use listing::{Earlier, Entry, Listing, RewriteError};
 pub use media::{MediaPlaylist, Segment};
 pub use multivariant::{Child, ChildKind, MultivariantPlaylist};
+pub use recording::Recording;
 pub use unsupported::Unsupported;
 pub use uris::UriKind;
 

@@ -17,7 +17,7 @@ use super::query::{Parameters, out_of_bounds};
 use super::streams::unstored;
 use crate::access::{Gate, Grants, Lease, Permit};
 use crate::api::{PeriodView, ScheduleView, Text, WireKey};
-use crate::domain::{Clock, Timestamp};
+use crate::domain::{Clock, Kid, Timestamp};
 use crate::keys::{Keys, Lease as Leased, LeaseRequest, LeasedPeriod};
 
 pub(super) async fn lease(
@@ -27,6 +27,10 @@ pub(super) async fn lease(
     (clock, around): (Data<dyn Clock>, Data<Surroundings>),
 ) -> Result<HttpResponse, Failure> {
     let ask = Ask::parse(request.query_string())?;
+    if let Some(kid) = ask.kid {
+        let leased = keys.lease_of(&permit, kid).await?;
+        return answer(&request, &leased, &permit, (&gate, clock.now()));
+    }
     // Before the wait: what it says it knows may be what a cut waits for.
     let holding = keys.hold(&permit, &ask.lease).await?;
     if let Some((known, wait)) = ask.hold() {
@@ -36,8 +40,17 @@ pub(super) async fn lease(
         gate.recheck(&permit)?;
     }
     let leased = keys.lease(&permit, &ask.lease, holding).await?;
-    audit::leased(&request, &permit)?;
-    let view = view(&leased, gate.grants(), &permit, clock.now());
+    answer(&request, &leased, &permit, (&gate, clock.now()))
+}
+
+fn answer(
+    request: &HttpRequest,
+    leased: &Leased,
+    permit: &Permit<Lease>,
+    (gate, now): (&Gate, Timestamp),
+) -> Result<HttpResponse, Failure> {
+    audit::leased(request, permit)?;
+    let view = view(leased, gate.grants(), permit, now);
     Ok(unstored(&mut HttpResponse::Ok(), &view))
 }
 
@@ -45,6 +58,8 @@ pub(super) async fn lease(
 struct Ask {
     lease: LeaseRequest,
     wait: Option<u64>,
+    /// One key's period is wanted, and no lease.
+    kid: Option<Kid>,
 }
 
 /// The longest that an answer is held, in seconds.
@@ -64,6 +79,7 @@ impl Ask {
                 instance: asked.value("instance")?,
             },
             wait: asked.value("wait")?,
+            kid: asked.value("kid")?,
         };
         match (ask.lease.count, ask.wait) {
             (Some(0 | 1001..), _) => Err(out_of_bounds("count", 1, MOST_PERIODS)),

@@ -106,6 +106,22 @@ impl Store {
         Ok(true)
     }
 
+    /// The stream's period whose key has this kid; none if that is another stream's.
+    pub async fn period(&self, of: &StreamRow, kid: Kid) -> Result<Option<PeriodRow>, StoreError> {
+        let mut on = self.read().await?;
+        let row = fetch_optional!(
+            on,
+            Row,
+            "SELECT kid, rendition, boundary_kind, boundary, slot, state, sealed_key
+             FROM periods
+             WHERE kid = $1 AND stream = $2 AND incarnation = $3",
+            kid.as_bytes().as_slice(),
+            of.stream.id.as_str(),
+            stored(of.incarnation, "an incarnation")?
+        )?;
+        row.map(PeriodRow::try_from).transpose()
+    }
+
     /// The key with this kid.
     pub async fn key(&self, kid: Kid) -> Result<Option<KeyRow>, StoreError> {
         let mut on = self.read().await?;

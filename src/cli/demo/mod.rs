@@ -151,6 +151,7 @@ fn encryptor_options(setup: &Setup) -> anyhow::Result<Options> {
     Ok(Options {
         stream: stream()?,
         source: Source::Dir(setup.source.clone()),
+        recorded: None,
         sinks: vec![Sink::Dir(setup.origin.join(STREAM))],
         server: setup.public_url.clone(),
         ca: Some(setup.certificates.ca.clone()),

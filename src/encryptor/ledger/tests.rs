@@ -18,6 +18,7 @@ fn options(state: &Path) -> Options {
     Options {
         stream: "live/a".parse().unwrap(),
         source: "dir:/in".parse().unwrap(),
+        recorded: None,
         sinks: vec!["dir:/out".parse().unwrap()],
         server: "https://keys.test".to_owned(),
         ca: None,

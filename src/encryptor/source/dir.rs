@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use super::recording::Locks;
 use super::watch::OpenFiles;
 use super::whole::{Looks, packet_fault};
 use crate::domain::Timestamp;
@@ -22,6 +23,8 @@ pub(in crate::encryptor) struct DirSource {
     read: HashMap<Beneath, Stamp>,
     /// Segments that were found torn, and how.
     torn: HashMap<Beneath, (Stamp, String)>,
+    /// What opens the segments, where the source is an encrypted recording.
+    pub(in crate::encryptor) locks: Locks,
 }
 
 /// What a look at a segment's file found.
@@ -42,6 +45,8 @@ pub(in crate::encryptor) enum Sight {
     Growing,
     /// It is no whole transport stream, and has not changed since that was found.
     Torn(String),
+    /// It is encrypted, and the key is not known.
+    Locked(String),
     /// It is complete as far as the file system shows.
     Settled(Stamp),
 }
@@ -91,6 +96,7 @@ impl DirSource {
             open,
             read: HashMap::new(),
             torn: HashMap::new(),
+            locks: Locks::default(),
         })
     }
 
@@ -171,6 +177,9 @@ impl DirSource {
             Ok(None) => return Sight::Missing,
             Ok(Some(stamp)) => stamp,
         };
+        if let Some(why) = self.locks.hold(path) {
+            return Sight::Locked(why);
+        }
         let held = || self.open.hold(&self.root.path().join(path.as_str()), now);
         if let Some((_, how)) = self.torn.get(path).filter(|(was, _)| *was == stamp) {
             return Sight::Torn(how.clone());
@@ -197,6 +206,10 @@ impl DirSource {
             Ok(_) => return Content::Changed,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Content::Changed,
             Err(error) => return Content::Failed(error.to_string()),
+        };
+        let Some(bytes) = self.locks.open(path, bytes) else {
+            let how = format!("{path} does not open with the recording's key");
+            return Content::Failed(how);
         };
         match packet_fault(path, &bytes) {
             None => Content::Whole(bytes),

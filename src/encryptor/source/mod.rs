@@ -3,8 +3,10 @@
 //! Must not know: keys, sinks.
 
 mod dir;
+mod recording;
 mod watch;
 mod whole;
 
 pub(super) use dir::{Content, DirSource, Sight, SourceText};
+pub(super) use recording::Locks;
 pub(super) use watch::{OpenFiles, Watch};

@@ -1,0 +1,101 @@
+//! An encrypted recording as source: its playlists as they were clear, and its keys.
+//!
+//! Must not know: how the keys' periods were made.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::client::{Client, ClientError};
+use super::engine::Engine;
+use super::event::StallReason;
+use super::notices::Stall;
+use super::options::Options;
+use super::path::Beneath;
+use super::restore::kid_of;
+use super::source::Locks;
+use crate::crypto::{ContentKey, Iv};
+use crate::playlist::MediaPlaylist;
+
+impl Engine {
+    /// The list at `at` without its key tags, if it is one of an encrypted recording; each of its
+    /// files is noted with what opens it.
+    pub(super) fn opened(
+        &mut self,
+        at: &Beneath,
+        list: &MediaPlaylist,
+    ) -> Result<Option<MediaPlaylist>, Stall> {
+        if !self.is_recording || !list.is_encrypted() {
+            return Ok(None);
+        }
+        let recording = list.recording();
+        let recording = recording.map_err(|error| refusal(error.to_string()))?;
+        for (segment, key) in list.segments().iter().zip(&recording.keys) {
+            let (Some(key), Ok(path)) = (key, at.resolve_segment(&segment.uri)) else {
+                continue;
+            };
+            let iv = match &key.iv {
+                None => Some(Iv::of_sequence(segment.msn)),
+                Some(text) => Iv::parse(text),
+            };
+            let iv = iv.ok_or_else(|| refusal(format!("segment {}: no IV", segment.msn)))?;
+            self.source.locks.lock(path, &key.uri, iv);
+        }
+        Ok(Some(recording.list))
+    }
+}
+
+/// Asks for the keys of the stream that was recorded.
+pub(super) struct Opener {
+    client: Client,
+    asked: Option<Instant>,
+}
+
+/// A key that is not to be had is asked for again after this.
+const AGAIN: Duration = Duration::from_secs(2);
+
+impl Opener {
+    /// One for the stream that the source is a recording of, if it is one.
+    pub(super) fn of(options: &Options, instance: &str) -> Option<Result<Self, ClientError>> {
+        let options = Options {
+            stream: options.recorded.clone()?,
+            ..options.clone()
+        };
+        let client = Client::new(&options, instance);
+        Some(client.map(|client| Self {
+            client,
+            asked: None,
+        }))
+    }
+
+    /// Fetches the keys that are not known yet.
+    pub(super) async fn unlock(&mut self, locks: &mut Locks) {
+        if self.asked.is_some_and(|last| last.elapsed() < AGAIN) {
+            return;
+        }
+        for uri in locks.wanted() {
+            let key = self.fetch(&uri).await;
+            locks.unlock(uri, key);
+            self.asked = Some(Instant::now());
+        }
+    }
+
+    async fn fetch(&self, uri: &str) -> Result<ContentKey, String> {
+        let kid = kid_of(uri).ok_or_else(|| format!("{uri} is no key of this server"))?;
+        match self.client.period_of(kid).await {
+            Ok(Some(period)) => Ok(period.key.into_key()),
+            Ok(None) => Err(format!(
+                "{kid} is no key of the recorded stream, or destroyed"
+            )),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+fn refusal(detail: String) -> Stall {
+    Stall {
+        msn: None,
+        reason: StallReason::AlreadyEncrypted,
+        detail,
+    }
+}
