@@ -12,6 +12,8 @@ mod bounds;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod channels;
+#[cfg(test)]
 mod claims;
 #[cfg(test)]
 mod cli;

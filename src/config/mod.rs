@@ -3,6 +3,7 @@
 //! Relative paths resolve against the file's folder; `HLSKEY_…` variables win over the file.
 //! Must not know: what a section means.
 
+mod encrypt;
 mod environment;
 mod error;
 mod locate;
@@ -16,6 +17,7 @@ use toml::{Table, Value};
 use crate::domain::Timestamp;
 use crate::telemetry::LogConfig;
 use crate::{access, keys, outbound, server, store};
+pub use encrypt::{Channel, Encrypt};
 pub use error::ConfigError;
 
 /// A commented file with every setting; `hlskey config default` prints it.
@@ -70,6 +72,7 @@ struct File {
     entitlement: access::EntitlementConfig,
     #[serde(default)]
     audit: access::audit::AuditConfig,
+    encrypt: Option<Encrypt>,
 }
 
 /// The sections that tell whether a token is good, of a file that may have nothing else.
@@ -162,6 +165,7 @@ impl Config {
             grants,
             entitlement,
             audit,
+            encrypt: _, // another process's, which may be told by the same file
         } = file;
         let access = access::Config {
             schemes,

@@ -261,6 +261,21 @@ impl Event {
     }
 }
 
+impl Event {
+    /// Whether it says that something went wrong.
+    pub(super) fn is_trouble(&self) -> bool {
+        let is_told = matches!(
+            self,
+            Self::ServerFailed { .. }
+                | Self::SinkFailed { .. }
+                | Self::Stalled { .. }
+                | Self::Lost { .. }
+                | Self::WatchFailed { .. }
+        );
+        is_told || self.severity() != Severity::Normal
+    }
+}
+
 /// The kind of cause for which a playlist does not go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,20 +2,24 @@
 //!
 //! Must not know: what a pass does.
 
+mod pass;
+
 use std::future::ready;
 use std::io;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::choose::{Context, Wants};
+use super::choose::Wants;
 use super::client::Client;
 use super::contact::{Contact, Tell};
-use super::engine::{Engine, Outcome};
+use super::crew::Crew;
+use super::engine::Engine;
 use super::error::{EncryptorError, Summary};
 use super::event::Event;
 use super::finish;
@@ -29,6 +33,7 @@ use super::recorded::Opener;
 use super::report::{Parting, Progress, Reporter};
 use super::runs::Runs;
 use super::source::{OpenFiles, Watch};
+use super::status::Board;
 use super::term::Term;
 use crate::api::Text;
 use crate::domain::{Clock, Entropy};
@@ -46,11 +51,10 @@ const BURST: Duration = Duration::from_millis(20);
 /// published is whole, and the next run goes on from it.
 pub async fn run(
     options: Options,
-    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
-    events: impl Fn(Event) + Send + Sync + 'static,
+    (clock, entropy, crew): (Arc<dyn Clock>, Arc<dyn Entropy>, Crew),
+    (events, boards): (impl Fn(Event) + Send + Sync + 'static, impl FnOnce(Board)),
     shutdown: impl Future<Output = ()>,
 ) -> Result<Summary, EncryptorError> {
-    let tell: Tell = Arc::new(events);
     let open_files = OpenFiles::default();
     let mut engine = Places::of(&options)?.open(open_files.clone(), clock.now())?;
     let ledger = Ledger::open(&options, entropy)?;
@@ -61,17 +65,24 @@ pub async fn run(
     };
     let client = Client::new(&options, &instance)?;
     let opener = Opener::of(&options, &instance).transpose()?;
+    let board = Board::new(options.stream.clone(), instance.clone(), clock.now());
+    boards(board.clone());
+    let tell = board.listening(Arc::new(events), clock.clone());
     tell(Event::Started {
         stream: Text(options.stream.clone()),
         instance: instance.clone(),
     });
     let outside = (Arc::new(client), Arc::new(ledger), instance);
+    let state = options.state.clone();
     let mut worker = Worker::new(options, outside, clock, tell, engine);
     worker.open_files = open_files;
     worker.opener = opener;
+    worker.crew = crew;
+    worker.board = Some((board, state));
     worker.watch();
     let ended = worker.run(shutdown).await;
     worker.leave().await;
+    worker.tell_last();
     let summary = worker.summary();
     (worker.tell)(Event::Stopped { summary });
     if ended.is_ok() && worker.once {
@@ -88,6 +99,9 @@ struct Worker {
     engine: Option<Engine>,
     open_files: OpenFiles,
     opener: Option<Opener>,
+    crew: Crew,
+    /// Where it says how it is doing, and the folder that this is kept in.
+    board: Option<(Board, PathBuf)>,
     watch: Option<Watch>,
     keeper: Arc<Keeper>,
     reporter: Arc<Reporter>,
@@ -130,6 +144,8 @@ impl Worker {
             engine: Some(engine),
             open_files: OpenFiles::default(),
             opener: None,
+            crew: Crew::default(),
+            board: None,
             watch: None,
             keeper: Arc::new(keeper),
             reporter: Arc::new(reporter),
@@ -280,6 +296,9 @@ impl Worker {
         tasks.spawn(keeper.clone().hold());
         tasks.spawn(keeper.clone().check());
         tasks.spawn(reporter.clone().take_times());
+        if let Some((board, folder)) = &self.board {
+            tasks.spawn(board.clone().keep(folder.clone(), self.clock.clone()));
+        }
         let ledger = self.ledger.clone();
         tasks.spawn(ledger.keep(self.watched(), self.tell.clone()));
         let contact = Contact::new("progress", self.tell.clone());
@@ -289,60 +308,6 @@ impl Worker {
                 .clone()
                 .run(contact, move |version| followed.newer(version)),
         );
-    }
-
-    /// One pass on a thread of its own, and what follows from it.
-    async fn pass(&mut self) -> Result<Outcome, EncryptorError> {
-        let lost = || EncryptorError::Worker("its thread is gone".to_owned());
-        let mut engine = self.engine.take().ok_or_else(lost)?;
-        let lease = self.lease.borrow_and_update().clone();
-        let claims = self.claims.borrow_and_update().clone();
-        if let Some(event) = self.term.tell() {
-            (self.tell)(event);
-        }
-        let runs = self.runs.borrow_and_update().clone();
-        let (now, footing) = (self.clock.now(), self.term.footing());
-        let passed = spawn_blocking(move || {
-            let context = Context {
-                lease: lease.as_deref(),
-                claims: &claims,
-                footing,
-                runs: &runs,
-                now,
-            };
-            let outcome = engine.pass(&context);
-            (engine, outcome)
-        });
-        let (engine, mut outcome) = passed
-            .await
-            .map_err(|error| EncryptorError::Worker(error.to_string()))?;
-        self.engine = Some(engine);
-        for event in outcome.events.drain(..) {
-            (self.tell)(event);
-        }
-        self.pass_on(&outcome);
-        if outcome.moved {
-            self.watch();
-        }
-        Ok(outcome)
-    }
-
-    fn pass_on(&self, outcome: &Outcome) {
-        self.progress.send_if_modified(|progress| {
-            let before = progress.clone();
-            progress.acknowledged = self.ledger.acknowledgeable(outcome.acknowledged);
-            progress.claims.clone_from(&outcome.wants.claims);
-            progress.source.clone_from(&outcome.source);
-            if let Some(renditions) = &outcome.progress {
-                progress.renditions.clone_from(renditions);
-            }
-            *progress != before
-        });
-        self.wants.send_if_modified(|wants| {
-            let differs = *wants != outcome.wants;
-            wants.clone_from(&outcome.wants);
-            differs
-        });
     }
 
     /// Waits until there may be something to do.

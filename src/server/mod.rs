@@ -12,6 +12,7 @@ mod deliver;
 mod entitlements;
 mod envelope;
 mod error;
+mod exposed;
 mod files;
 mod guard;
 mod listen;
@@ -38,6 +39,7 @@ mod viewer;
 
 pub use config::{Config, Ops, Packagers, ServerConfigError, Tls};
 pub use cors::OriginError;
+pub use exposed::{Shown, expose};
 pub use listen::{Deps, Server, ServerError};
 pub use pages::Page;
 pub use routes::{Listener, ROUTES, Route};

@@ -3,6 +3,7 @@
 //! Must not know: what a measure means; it holds no domain rule.
 
 mod audit;
+mod channels;
 mod entitlement;
 mod latency;
 mod listener;
@@ -13,6 +14,7 @@ mod service;
 mod shutdown;
 
 pub use audit::AuditMeasures;
+pub use channels::{ChannelSample, render_channels};
 pub use entitlement::{EntitlementMeasures, OutcomeLabels};
 pub use latency::Latency;
 pub use listener::{ListenerMeasures, Turned};

@@ -28,7 +28,7 @@ use super::encrypt::{log, read_credential};
 use super::serve;
 use crate::access::audit::Writer;
 use crate::domain::{StreamId, SystemClock, SystemEntropy};
-use crate::encryptor::{self, Event, OnLeaseEnd, Options, Sink, Source};
+use crate::encryptor::{self, Crew, Event, OnLeaseEnd, Options, Sink, Source};
 use crate::keys::Keys;
 use crate::server::Server;
 use crate::telemetry::{init_logging, shutdown_signal};
@@ -119,8 +119,12 @@ impl Parts {
         tasks.spawn(async move { live.await.context("the live source") });
         let encryptor = encryptor::run(
             encryptor_options(setup)?,
-            (Arc::new(SystemClock), Arc::new(SystemEntropy)),
-            log_event,
+            (
+                Arc::new(SystemClock),
+                Arc::new(SystemEntropy),
+                Crew::default(),
+            ),
+            (log_event, drop),
             until_ended(ended.clone()),
         );
         tasks.spawn(async move { encryptor.await.map(drop).context("the encryptor") });

@@ -1,0 +1,155 @@
+//! `hlskey encrypt`: the worker between packagers and origins, of one channel or of many.
+//!
+//! Must not know: playlists or ciphers.
+
+mod bar;
+mod channels;
+mod print;
+mod state;
+mod status;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+
+use super::memory::keep_private;
+use crate::config::{Channel, Encrypt};
+use crate::crypto::SecretText;
+use crate::encryptor::Options;
+use crate::telemetry::{LogConfig, init_logging, shutdown_signal};
+
+use self::channels::Channels;
+pub(super) use self::print::log;
+
+/// `hlskey encrypt`.
+#[derive(Debug, Args)]
+pub(super) struct EncryptArgs {
+    #[command(flatten)]
+    channel: Channel,
+    /// Take the channels from `[encrypt]` of this file instead of one from flags.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HLSKEY_ENCRYPT_CONFIG",
+        conflicts_with_all = ["stream", "source", "recorded", "sinks", "instance"]
+    )]
+    config: Option<PathBuf>,
+    /// Encrypt what is there, to the end of each playlist, and stop.
+    #[arg(long)]
+    once: bool,
+    /// Show how the channels of this machine are doing, and stop.
+    #[arg(long, conflicts_with_all = ["once", "stream"])]
+    status: bool,
+    /// Show metrics at `http://ADDR/metrics`, for Prometheus; a loopback address.
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
+    /// Print events as JSON lines on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: EncryptArgs) -> anyhow::Result<()> {
+    if args.status {
+        return status::print(&folders(&args)?, args.json);
+    }
+    keep_private()?;
+    init_logging(&LogConfig::default())?;
+    let stop = shutdown_signal()?;
+    let (jobs, metrics) = jobs(&args)?;
+    let channels = Channels {
+        many: args.config.is_some(),
+        json: args.json,
+        metrics: args.metrics.or(metrics),
+    };
+    channels.run(jobs, stop).await
+}
+
+/// What each channel is told, and where the file wants metrics.
+fn jobs(args: &EncryptArgs) -> anyhow::Result<(Vec<Options>, Option<SocketAddr>)> {
+    let Some(path) = &args.config else {
+        let own = options(&args.channel, &state::home, args.once)?;
+        return Ok((vec![own], None));
+    };
+    let Encrypt {
+        metrics,
+        state,
+        channels,
+    } = Encrypt::load(path)?;
+    let parent = || state.clone().map_or_else(state::home, Ok);
+    let jobs = channels.iter().map(|channel| {
+        let name = channel
+            .stream
+            .as_ref()
+            .map_or("a channel", |name| name.as_str());
+        options(channel, &parent, args.once).with_context(|| name.to_owned())
+    });
+    Ok((jobs.collect::<Result<_, _>>()?, metrics))
+}
+
+/// Where the channels that are asked about say how they are doing.
+fn folders(args: &EncryptArgs) -> anyhow::Result<Vec<PathBuf>> {
+    if let Some(folder) = &args.channel.state {
+        return Ok(vec![folder.clone()]);
+    }
+    match &args.config {
+        None => Ok(vec![state::home()?]),
+        Some(path) => {
+            let Encrypt {
+                state, channels, ..
+            } = Encrypt::load(path)?;
+            let parent = || state.clone().map_or_else(state::home, Ok);
+            channels
+                .iter()
+                .map(|channel| folder(channel, &parent))
+                .collect()
+        }
+    }
+}
+
+type Parent<'a> = &'a dyn Fn() -> anyhow::Result<PathBuf>;
+
+fn folder(channel: &Channel, parent: Parent<'_>) -> anyhow::Result<PathBuf> {
+    match (&channel.state, &channel.stream) {
+        (Some(state), _) => Ok(state.clone()),
+        (None, Some(stream)) => state::folder(&parent()?, stream, &channel.sinks),
+        (None, None) => anyhow::bail!("stream is missing"),
+    }
+}
+
+fn options(channel: &Channel, parent: Parent<'_>, once: bool) -> anyhow::Result<Options> {
+    let credential = channel.credential_file.as_deref().map(read_credential);
+    ensure!(
+        credential.is_some() || channel.client_certificate.is_some(),
+        "credential_file is missing"
+    );
+    ensure!(!channel.sinks.is_empty(), "sink is missing");
+    Ok(Options {
+        state: folder(channel, parent)?,
+        stream: channel.stream.clone().context("stream is missing")?,
+        source: channel.source.clone().context("source is missing")?,
+        recorded: channel.recorded.clone(),
+        sinks: channel.sinks.clone(),
+        server: channel.server.clone().context("server is missing")?,
+        ca: channel.ca.clone(),
+        credential: credential.transpose()?,
+        client_certificate: channel.client_certificate.clone(),
+        once,
+        instance: channel.instance.clone(),
+        on_lease_end: channel.on_lease_end.unwrap_or_default(),
+    })
+}
+
+/// One line, without its end.
+pub(super) fn read_credential(path: &Path) -> anyhow::Result<SecretText> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let line = text.trim();
+    ensure!(
+        !line.is_empty() && !line.contains('\n'),
+        "{}: holds not one line",
+        path.display()
+    );
+    Ok(SecretText::new(line.to_owned()))
+}

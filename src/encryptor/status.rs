@@ -1,0 +1,246 @@
+//! How a channel is doing, for whoever looks from outside: a file in its state folder.
+//!
+//! The file is replaced about once a second; nothing depends on it, and nothing in it is secret.
+//! Must not know: how the state comes about.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::contact::Tell;
+use super::event::Event;
+use crate::api::Text;
+use crate::domain::{Clock, Kid, Rendition, StreamId, Timestamp};
+
+/// One channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The protected stream.
+    pub stream: Text<StreamId>,
+    /// The encryptor's name at the server.
+    pub instance: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it was started.
+    pub started: Text<Timestamp>,
+    /// When this was written.
+    pub updated: Text<Timestamp>,
+    /// The schedule's version that is followed; `None` before there is a lease.
+    pub version: Option<u64>,
+    /// When the lease ends, by the server's clock.
+    pub lease_end: Option<Text<Timestamp>>,
+    /// How long it lasts still, in milliseconds.
+    pub lease_left_ms: Option<u64>,
+    /// Media playlists, in the order of their names.
+    pub renditions: Vec<RenditionStatus>,
+    /// What does not go on.
+    pub stalls: Vec<StallStatus>,
+    /// Segments that this run has encrypted.
+    pub segments: u64,
+    /// Bytes of them, padding not counted.
+    pub bytes: u64,
+    /// What went wrong last, whether it is over or not.
+    pub last_error: Option<LastError>,
+}
+
+/// One media playlist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenditionStatus {
+    /// Its path.
+    pub rendition: Text<Rendition>,
+    /// The last segment that is published.
+    pub last: Option<u64>,
+    /// How many segments the source lists after that one.
+    pub behind: u64,
+    /// How long those are, in milliseconds: the lag.
+    pub lag_ms: u64,
+    /// The period that it is in.
+    pub period: Option<i64>,
+    /// The key of the last segment that is published.
+    pub kid: Option<Text<Kid>>,
+    /// Whether all is published and no more is to come.
+    pub ended: bool,
+}
+
+/// A playlist that does not go on, or the sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StallStatus {
+    /// Its path; `sink` for the sink.
+    pub subject: String,
+    /// The cause.
+    pub detail: String,
+    /// Since when.
+    pub since: Text<Timestamp>,
+}
+
+/// A warning or an alarm, as it was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// When it was told.
+    pub at: Text<Timestamp>,
+    /// A sentence.
+    pub what: String,
+}
+
+/// A channel as it was found in its state folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// Whether a process has the folder now.
+    pub running: bool,
+    /// What that process said last, or the one before.
+    #[serde(flatten)]
+    pub status: Status,
+}
+
+impl Status {
+    /// The longest lag of all its playlists.
+    pub fn lag(&self) -> Duration {
+        let lags = self.renditions.iter().map(|rendition| rendition.lag_ms);
+        Duration::from_millis(lags.max().unwrap_or(0))
+    }
+}
+
+const FILE: &str = "status.json";
+/// The file is at least this old before it is written again…
+const APART: Duration = Duration::from_secs(1);
+/// … and at most, while the channel runs.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Where a channel says how it is doing.
+#[derive(Clone)]
+pub struct Board(watch::Sender<Status>);
+
+impl Board {
+    /// One for a channel that starts at `now`.
+    pub(super) fn new(stream: StreamId, instance: String, now: Timestamp) -> Self {
+        Self(watch::Sender::new(Status {
+            stream: Text(stream),
+            instance,
+            pid: std::process::id(),
+            started: Text(now),
+            updated: Text(now),
+            version: None,
+            lease_end: None,
+            lease_left_ms: None,
+            renditions: Vec::new(),
+            stalls: Vec::new(),
+            segments: 0,
+            bytes: 0,
+            last_error: None,
+        }))
+    }
+
+    /// Changes what is said.
+    pub(super) fn update(&self, change: impl FnOnce(&mut Status)) {
+        self.0.send_modify(change);
+    }
+
+    /// Passes events on, and remembers the last one that says that something went wrong.
+    pub(super) fn listening(&self, tell: Tell, clock: Arc<dyn Clock>) -> Tell {
+        let board = self.clone();
+        Arc::new(move |event: Event| {
+            if event.is_trouble() {
+                let at = Text(clock.now());
+                let what = event.to_string();
+                board.update(|status| status.last_error = Some(LastError { at, what }));
+            }
+            tell(event);
+        })
+    }
+
+    /// How the channel is doing now.
+    pub fn status(&self) -> Status {
+        self.0.borrow().clone()
+    }
+
+    /// Keeps the file in `folder` until it is dropped. One that cannot be written is tried again.
+    pub(super) async fn keep(self, folder: PathBuf, clock: Arc<dyn Clock>) {
+        let mut changes = self.0.subscribe();
+        loop {
+            let status = changes.borrow_and_update().clone();
+            let _ = write(&folder, &status, clock.now());
+            sleep(APART).await;
+            let _ = timeout(HEARTBEAT - APART, changes.changed()).await;
+        }
+    }
+
+    /// Writes the file a last time.
+    pub(super) fn leave(&self, folder: &Path, now: Timestamp) {
+        let _ = write(folder, &self.status(), now);
+    }
+}
+
+/// Swaps the file. It need not be durable: whoever reads it after a crash finds nobody running.
+fn write(folder: &Path, status: &Status, now: Timestamp) -> io::Result<()> {
+    let status = Status {
+        updated: Text(now),
+        ..status.clone()
+    };
+    let temporary = folder.join(format!("{FILE}.new"));
+    fs::write(&temporary, serde_json::to_vec(&status)?)?;
+    fs::rename(&temporary, folder.join(FILE))
+}
+
+/// The channel whose state folder this is; `None` if none ever ran there.
+pub fn look(folder: &Path) -> io::Result<Option<Found>> {
+    let bytes = match fs::read(folder.join(FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes?,
+    };
+    let lock = File::open(folder)?.try_lock_shared();
+    Ok(Some(Found {
+        running: matches!(lock, Err(TryLockError::WouldBlock)),
+        status: serde_json::from_slice(&bytes)?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board() -> Board {
+        Board::new(
+            "live/a".parse().unwrap(),
+            "w-1".to_owned(),
+            Timestamp::from_millis(0),
+        )
+    }
+
+    #[test]
+    fn a_folder_tells_of_the_channel_that_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(look(dir.path()).unwrap(), None);
+        let board = board();
+        board.update(|status| status.segments = 7);
+        let now = Timestamp::from_millis(5000);
+        board.leave(dir.path(), now);
+        let found = look(dir.path()).unwrap().unwrap();
+        assert_eq!((found.running, found.status.segments), (false, 7));
+        assert_eq!(found.status.updated, Text(now));
+        let held = File::open(dir.path()).unwrap();
+        held.try_lock().unwrap();
+        assert!(look(dir.path()).unwrap().unwrap().running);
+        drop(held);
+        fs::write(dir.path().join(FILE), "{").unwrap();
+        assert!(look(dir.path()).is_err());
+    }
+
+    #[test]
+    fn the_last_trouble_is_remembered_and_good_news_are_not() {
+        let (board, clock) = (board(), Arc::new(crate::domain::SystemClock));
+        let tell = board.listening(Arc::new(drop), clock);
+        tell(Event::SinkRecovered);
+        assert_eq!(board.status().last_error, None);
+        let (path, reason) = ("v0/a.ts".to_owned(), "no space".to_owned());
+        tell(Event::SinkFailed { path, reason });
+        tell(Event::SinkRecovered);
+        let last = board.status().last_error.unwrap();
+        assert_eq!(last.what, "cannot write v0/a.ts: no space; trying again");
+    }
+}
