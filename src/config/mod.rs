@@ -38,6 +38,8 @@ pub struct Config {
     pub access: access::Config,
     /// The audit trail.
     pub audit: access::audit::AuditConfig,
+    /// The channels of an encryptor, another process that may be told by the same file.
+    pub encrypt: Option<Encrypt>,
     source: Source,
 }
 
@@ -165,7 +167,7 @@ impl Config {
             grants,
             entitlement,
             audit,
-            encrypt: _, // another process's, which may be told by the same file
+            encrypt,
         } = file;
         let access = access::Config {
             schemes,
@@ -183,6 +185,7 @@ impl Config {
             keys,
             access,
             audit,
+            encrypt,
             source,
         };
         let folder = config.source.folder().to_owned();
