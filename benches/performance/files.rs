@@ -25,7 +25,7 @@ struct Turn {
 
 pub(crate) const SEGMENTS: usize = 64;
 /// Whole transport packets, some 2 MiB.
-const BYTES: usize = 188 * 11_155;
+pub(crate) const BYTES: usize = 188 * 11_155;
 const STREAM: &str = "live/asset";
 /// One key and IV for all: the loop is spared what `hlskey` does besides.
 const LOOP: &str = r#"for clear in "$1"/*.ts; do
@@ -36,7 +36,7 @@ done"#;
 pub(crate) fn compare(plan: Plan, folder: &Path, server: &KeyServer) -> anyhow::Result<Row> {
     eprintln!("files");
     let source = folder.join("source");
-    write_asset(&source)?;
+    write_asset(&source, SEGMENTS)?;
     server.add_stream(STREAM, &["--segments", "16"])?;
     let pairs = plan.by_turns(
         || turn(folder, |sink| ours(server, &source, sink)),
@@ -49,10 +49,10 @@ pub(crate) fn compare(plan: Plan, folder: &Path, server: &KeyServer) -> anyhow::
     })
 }
 
-fn write_asset(source: &Path) -> anyhow::Result<()> {
+pub(crate) fn write_asset(source: &Path, segments: usize) -> anyhow::Result<()> {
     std::fs::create_dir_all(source)?;
     let mut list = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n".to_owned();
-    for number in 0..SEGMENTS {
+    for number in 0..segments {
         let name = format!("{number:03}.ts");
         let packet = |n: usize| (0..188).map(move |at| if at == 0 { 0x47 } else { (n + at) as u8 });
         let bytes: Vec<u8> = (0..BYTES / 188).flat_map(packet).collect();

@@ -7,6 +7,7 @@
 //! 2, of one turn) make it longer or shorter.
 
 mod allocations;
+mod channels;
 mod ciphers;
 mod client;
 mod files;
@@ -37,6 +38,7 @@ fn main() -> anyhow::Result<()> {
         first: requests::compare_first(plan, &keyserver, &nginx)?,
         ciphers: ciphers::compare(plan)?,
         files: files::compare(plan, folder.path(), &keyserver)?,
+        channels: channels::compare(plan, folder.path(), &keyserver)?,
     };
     let text = page::write(plan, &machine, &figures);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/PERFORMANCE.md");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::rounds::{Compared, Plan};
-use super::{ciphers, files, requests};
+use super::{channels, ciphers, files, requests};
 
 pub(crate) struct Figures {
     pub(crate) requests: Vec<requests::Row>,
@@ -11,6 +11,7 @@ pub(crate) struct Figures {
     pub(crate) first: requests::First,
     pub(crate) ciphers: Vec<ciphers::Row>,
     pub(crate) files: files::Row,
+    pub(crate) channels: Vec<channels::Row>,
 }
 
 pub(crate) fn write(plan: Plan, machine: &[String], figures: &Figures) -> String {
@@ -40,6 +41,19 @@ pub(crate) fn write(plan: Plan, machine: &[String], figures: &Figures) -> String
     page += &FILES.replace("FILESYSTEM", &figures.files.filesystem);
     page += &times("CPU time of all processes", figures.files.cpu);
     page += &times("time", figures.files.time);
+    page += CHANNELS;
+    for row in &figures.channels {
+        let channels::Row {
+            channels,
+            rate,
+            memory,
+        } = row;
+        let (share, Compared { ours, peers, .. }) = (ratio(rate), rate);
+        let _ = writeln!(
+            page,
+            "| {channels} | {share} | {ours:.0} | {peers:.0} | {memory:.0} |"
+        );
+    }
     page + TAIL
 }
 
@@ -158,6 +172,18 @@ key server that is asked meanwhile is not in it. Less is better.
 
 | | ratio | hlskey ms | loop ms |
 |---|---|---|---|
+";
+
+const CHANNELS: &str = "
+## Many channels in one worker, both cores
+Finished assets of 16 segments of 2 MiB each, on the same disk: `hlskey encrypt --once --config` with
+so many channels, which encrypts, checks each segment with the key as served, syncs it to the disk and
+writes the playlists; and plain `cp -r` of the same files, which does nothing of that. MB of clear media
+a second, by the time from start to end: more is better. However many channels there are, four passes
+run at once on two cores, and a pass holds 64 MiB of media or one segment: that bounds the memory.
+
+| channels | hlskey / cp | hlskey MB/s | cp MB/s | hlskey MiB at most |
+|---|---|---|---|---|
 ";
 
 const TAIL: &str = "
