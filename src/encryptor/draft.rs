@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::place::Timeline;
 use super::remains::Remains;
 use super::track::{Done, Listed, Media, Track};
-use crate::playlist::{Entry, Listing, MediaPlaylist, RewriteError, Segment};
+use crate::playlist::{Encrypted, Entry, Listing, MediaPlaylist, RewriteError, Segment};
 
 /// A playlist to be published.
 pub(super) struct Draft {
@@ -87,11 +87,12 @@ impl Track {
     fn entry(&self, msn: u64, uri: &str) -> Entry {
         match self.done.get(&msn).and_then(|done| done.media.as_ref()) {
             None => Entry::Gap,
-            Some(media) => Entry::Encrypted {
+            Some(media) => Entry::Encrypted(Encrypted {
                 key_uri: media.key_uri.clone(),
                 iv: media.iv.clone(),
                 uri: (media.uri != uri).then(|| media.uri.clone()),
-            },
+                ..Encrypted::default()
+            }),
         }
     }
 

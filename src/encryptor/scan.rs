@@ -18,7 +18,7 @@ use super::track::Track;
 use crate::api::Text;
 use crate::crash;
 use crate::domain::{Rendition, Run, Timestamp};
-use crate::playlist::{MediaPlaylist, MultivariantPlaylist, Playlist, Unsupported};
+use crate::playlist::{MediaPlaylist, MultivariantPlaylist, Playlist, Segment, Unsupported};
 
 /// A list that says it goes on is not begun with while it is younger than this: it may be the
 /// first half of a finished one.
@@ -116,14 +116,19 @@ impl Engine {
         list: &MediaPlaylist,
         context: &Context<'_>,
     ) -> Result<(), Stall> {
-        match list.unsupported() {
-            Some(Unsupported::IFramesOnly { .. }) => {
-                if self.iframes.insert(at.clone()) {
-                    let playlist = at.to_string();
-                    self.events.push(Event::IframesDropped { playlist });
-                }
-                return Ok(());
+        if list.is_iframes() {
+            if self.iframes.insert(at.clone()) {
+                let playlist = at.to_string();
+                self.events.push(Event::IframesDropped { playlist });
             }
+            return Ok(());
+        }
+        let parts = |segment: &Segment| segment.map.is_some() || segment.range.is_some();
+        if list.segments().iter().any(parts) {
+            let detail = "EXT-X-MAP and EXT-X-BYTERANGE are not supported yet";
+            return Err(stall(StallReason::Unsupported, detail.to_owned()));
+        }
+        match list.unsupported() {
             Some(Unsupported::AlreadyEncrypted { line }) => {
                 let detail = Unsupported::AlreadyEncrypted { line }.to_string();
                 return Err(stall(StallReason::AlreadyEncrypted, detail));

@@ -2,6 +2,7 @@
 //!
 //! Must not know: why the run has ended.
 
+use super::key;
 use super::listing::Earlier;
 use super::tag::{Group, Tag};
 use super::text::{Kind, Line};
@@ -37,6 +38,10 @@ impl Earlier<'_> {
             Some(before) => blocks[before].uri + 1,
             None => blocks[0].first_tag,
         };
+        for line in self.section() {
+            out += &line;
+            out += eol;
+        }
         let own = &self.list.text.lines()[begin..=blocks[self.end - 1].uri];
         for line in own.iter().filter(|line| is_of_segment(line)) {
             out += &self.list.text.as_str()[line.start..line.end];
@@ -48,6 +53,17 @@ impl Earlier<'_> {
             out += &format!("#{tag}{eol}#{inf}:{target},{eol}gap-{number}.ts{eol}");
         }
         out
+    }
+
+    /// The tags of the first segment's initialisation section, if they stand before its own lines.
+    fn section(&self) -> Vec<String> {
+        let map = self.list.segments[self.first].map.as_ref();
+        let Some(map) = map.filter(|_| !self.list.blocks[self.first].has_map) else {
+            return Vec::new();
+        };
+        let key = map.key.iter();
+        let key = key.map(|key| key::tag(&key.uri, key.iv.as_deref()));
+        key.chain([map.tag(&map.uri)]).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::header::{self, Promises};
 use super::key;
-use super::listing::{Entry, Listing, RewriteError};
+use super::listing::{Encrypted, Entry, Listing, RewriteError, Section};
 use super::media::{Block, MediaPlaylist};
 use super::splice::Splicer;
 use super::tag::{Group, Tag};
@@ -15,7 +15,9 @@ use super::text::{self, Kind, Line};
 impl MediaPlaylist {
     /// The playlist with the listed segments, each encrypted one under its own EXT-X-KEY.
     ///
-    /// The source's METHOD=NONE tags go, and what they marked clear is encrypted like the rest.
+    /// An EXT-X-MAP stands where the source has one, where the initialisation section changes and
+    /// before the first listed segment; a clear one is in the scope of no key. EXT-X-BYTERANGE says
+    /// what the listing does. The source's METHOD=NONE tags go, and what they marked clear is encrypted like the rest.
     /// EXT-X-VERSION, EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE are moved on or added
     /// where needed; EXT-X-ENDLIST stays if the last segment is listed; until then a VOD is
     /// an EVENT. A byte order mark goes, and the last line gets its line end. All else passes
@@ -50,6 +52,10 @@ struct Rewrite<'a> {
     discontinuity_sequence: u64,
     /// Index of a dropped EXT-X-BITRATE that still applies to the first listed segment.
     bitrate: Option<usize>,
+    /// The initialisation section that is in scope of what is written so far.
+    section: Option<&'a Section>,
+    /// An EXT-X-KEY has been written.
+    keyed: bool,
     out: Splicer<'a>,
 }
 
@@ -66,6 +72,8 @@ impl<'a> Rewrite<'a> {
             opens,
             discontinuity_sequence: discontinuity_sequence(list, listing, dropped, opens)?,
             bitrate: bitrate.filter(|_| listed[0].bitrate.is_none()),
+            section: None,
+            keyed: listing.earlier.is_some(),
             out: Splicer::new(list.text.as_str(), list.text.start()),
         })
     }
@@ -82,7 +90,7 @@ impl<'a> Rewrite<'a> {
             if index == self.list.blocks[self.listing.first].first_tag {
                 self.begin(line);
             }
-            self.add_key(index, block, line);
+            self.add_scope(index, block, line);
             match self.fate(line, index, block) {
                 Fate::Keep => {}
                 Fate::Drop => self.out.remove(line.start..line.next),
@@ -134,7 +142,7 @@ impl<'a> Rewrite<'a> {
 
     /// The key tag goes after the segment's EXT-X-DISCONTINUITY and before its other tags. Every
     /// segment has its own, so whichever segment comes first has one in scope.
-    fn add_key(&mut self, index: usize, block: usize, line: &Line) {
+    fn add_scope(&mut self, index: usize, block: usize, line: &Line) {
         let Some(entry) = self.entry(block) else {
             return;
         };
@@ -142,14 +150,36 @@ impl<'a> Rewrite<'a> {
             return;
         }
         match entry {
-            Entry::Encrypted { key_uri, iv, .. } => {
-                self.add(line, &key::tag(key_uri, iv.as_deref()));
+            Entry::Encrypted(entry) => {
+                self.add_section(entry, block, line);
+                self.add(line, &key::tag(&entry.key_uri, entry.iv.as_deref()));
+                self.keyed = true;
             }
             Entry::Gap if !self.list.segments[block].gap => {
                 self.add(line, &format!("#{}", Tag::Gap.name()));
             }
             Entry::Gap => {}
         }
+    }
+
+    /// The initialisation section goes right before the segment's key tag: under its own key tag,
+    /// or out of the scope of those before.
+    fn add_section(&mut self, entry: &'a Encrypted, block: usize, line: &Line) {
+        let section = entry.section.as_deref();
+        let has_own = self.list.blocks[block].has_map;
+        let (Some(section), Some(map)) = (section, &self.list.segments[block].map) else {
+            return;
+        };
+        if self.section == Some(section) && !has_own {
+            return;
+        }
+        match &section.key {
+            Some(own) => self.add(line, &key::tag(&own.uri, own.iv.as_deref())),
+            None if self.keyed => self.add(line, &key::none()),
+            None => {}
+        }
+        self.add(line, &map.tag(&section.uri));
+        self.section = Some(section);
     }
 
     fn add(&mut self, before: &Line, text: &str) {
@@ -166,7 +196,8 @@ impl<'a> Rewrite<'a> {
             Kind::Tag(tag) => match tag.group() {
                 Group::Basic | Group::Either | Group::Media => self.head(line, tag),
                 Group::Segment if self.bitrate == Some(index) => Fate::Keep,
-                Group::Segment => keep_if(is_listed && tag != Tag::Key),
+                Group::Segment if tag == Tag::ByteRange => self.range(block),
+                Group::Segment => keep_if(is_listed && !matches!(tag, Tag::Key | Tag::Map)),
                 // §6.2.1: a date range may reach into the segments that stay
                 Group::Metadata => keep_if(!self.is_cut(block)),
                 Group::Multivariant => Fate::Keep,
@@ -181,9 +212,21 @@ impl<'a> Rewrite<'a> {
 
     fn uri(&self, block: usize) -> Fate {
         match self.entry(block) {
-            Some(Entry::Encrypted { uri: Some(uri), .. }) => Fate::Become(uri.clone()),
+            Some(Entry::Encrypted(Encrypted { uri: Some(uri), .. })) => Fate::Become(uri.clone()),
+            Some(_) if self.list.blocks[block].imports => {
+                Fate::Become(self.list.segments[block].uri.clone())
+            }
             Some(_) => Fate::Keep,
             None => Fate::Drop,
+        }
+    }
+
+    fn range(&self, block: usize) -> Fate {
+        match self.entry(block) {
+            Some(Entry::Encrypted(Encrypted {
+                range: Some(range), ..
+            })) => Fate::Become(format!("#{}:{range}", Tag::ByteRange.name())),
+            _ => Fate::Drop,
         }
     }
 
@@ -261,14 +304,25 @@ impl<'a> Rewrite<'a> {
 /// The table of §8, as far as a list that we encrypt can have it; EXT-X-GAP came with version 8.
 fn needed_version(list: &MediaPlaylist, listing: Listing<'_>, listed: &[Block]) -> u64 {
     let segments = &list.segments[listing.first..];
-    let has_iv = |entry: &Entry| matches!(entry, Entry::Encrypted { iv: Some(_), .. });
+    let encrypted = || {
+        listing.entries.iter().filter_map(|entry| match entry {
+            Entry::Encrypted(entry) => Some(entry),
+            Entry::Gap => None,
+        })
+    };
     let mut with_segments = listing.entries.iter().zip(segments);
     let mut needed = list.header.version.unwrap_or(1);
     if let Some(earlier) = listing.earlier {
         needed = needed.max(earlier.version());
     }
-    if listing.entries.iter().any(has_iv) {
+    if encrypted().any(|entry| entry.iv.is_some()) {
         needed = needed.max(2);
+    }
+    if encrypted().any(|entry| entry.range.is_some()) || list.is_iframes() {
+        needed = needed.max(4);
+    }
+    if encrypted().any(|entry| entry.section.is_some()) {
+        needed = needed.max(if list.is_iframes() { 5 } else { 6 });
     }
     if listed.iter().any(|block| block.is_fractional) {
         needed = needed.max(3);

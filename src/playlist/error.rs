@@ -62,6 +62,13 @@ pub enum PlaylistError {
         /// Its line.
         line: usize,
     },
+    /// A range that has no bytes, passes 2^64-1, or does not say where it begins and follows none
+    /// of the same file.
+    #[error("line {line}: EXT-X-BYTERANGE does not say which bytes of the file")]
+    Range {
+        /// The URI's line.
+        line: usize,
+    },
     /// Not a date and time.
     #[error("line {line}: EXT-X-PROGRAM-DATE-TIME is not a date and time")]
     Time {

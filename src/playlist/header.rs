@@ -19,6 +19,7 @@ pub(super) struct Header {
     pub(super) discontinuity_sequence: Option<u64>,
     pub(super) fixed: Option<Fixed>,
     pub(super) is_ended: bool,
+    pub(super) is_iframes: bool,
 }
 
 /// EXT-X-PLAYLIST-TYPE: EVENT only grows, VOD never changes, so neither loses a segment.
@@ -40,6 +41,7 @@ impl Header {
             Tag::TargetDuration => self.target_duration = Some(target(value, line)?),
             Tag::PlaylistType => self.fixed = fixed(value, line),
             Tag::EndList => self.is_ended = true,
+            Tag::IFramesOnly => self.is_iframes = true,
             _ => {}
         }
         Ok(())

@@ -11,7 +11,7 @@ use super::text::{Line, Text};
 const MAX_URI: usize = 4096;
 
 /// What an EXT-X-KEY says of the segments in its scope.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyTag {
     /// Its URI as written; empty if it has none.
     pub uri: String,
@@ -44,6 +44,11 @@ pub(super) fn tag(uri: &str, iv: Option<&str>) -> String {
         Some(iv) => format!("#{name}:METHOD=AES-128,URI=\"{uri}\",IV={iv}"),
         None => format!("#{name}:METHOD=AES-128,URI=\"{uri}\""),
     }
+}
+
+/// The tag line after which nothing is encrypted: METHOD alone (§4.4.4.4).
+pub(super) fn none() -> String {
+    format!("#{}:METHOD=NONE", Tag::Key.name())
 }
 
 /// Whether every player reads this URI as it is meant: visible ASCII without a quote or a comma,

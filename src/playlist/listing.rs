@@ -3,10 +3,12 @@
 //! Must not know: how a playlist is rewritten.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::Unsupported;
-use super::key;
+use super::key::{self, KeyTag};
 use super::media::MediaPlaylist;
+use super::range::ByteRange;
 
 /// Which segments are listed, and how each of them is to be fetched.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,17 +40,34 @@ pub struct Earlier<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// With its own EXT-X-KEY.
-    Encrypted {
-        /// The key's URI: visible ASCII, below 4096 bytes, without `"`, `,`, `{$`, `IV=`,
-        /// `METHOD=`, `KEYFORMAT=`.
-        key_uri: String,
-        /// `0x` and 32 lower-case hex digits; `None` for the sequence number.
-        iv: Option<String>,
-        /// Replaces the segment's URI.
-        uri: Option<String>,
-    },
+    Encrypted(Encrypted),
     /// As EXT-X-GAP: players do not load it, there is nothing to decrypt.
     Gap,
+}
+
+/// An encrypted segment and how it is opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Encrypted {
+    /// The key's URI: visible ASCII, below 4096 bytes, without `"`, `,`, `{$`, `IV=`, `METHOD=`,
+    /// `KEYFORMAT=`.
+    pub key_uri: String,
+    /// `0x` and 32 lower-case hex digits; `None` for the sequence number.
+    pub iv: Option<String>,
+    /// Replaces the segment's URI.
+    pub uri: Option<String>,
+    /// The part of that file that it is; `None` for the whole.
+    pub range: Option<ByteRange>,
+    /// Its initialisation section, if the playlist has one for it.
+    pub section: Option<Arc<Section>>,
+}
+
+/// A published initialisation section.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Section {
+    /// Stands in EXT-X-MAP.
+    pub uri: String,
+    /// What opens it, always with an IV (§4.4.4.5); `None` if it is clear.
+    pub key: Option<KeyTag>,
 }
 
 /// Why a listing cannot be written; `entry` counts from 0. The message may be shown.
@@ -106,6 +125,12 @@ pub enum RewriteError {
     /// takes: it could be published and not read again.
     #[error("with its key tags the playlist is over 8 MiB; let the packager list fewer segments")]
     TooLong,
+    /// A segment whose EXT-X-MAP would be lost.
+    #[error("entry {entry}: it has an initialisation section, and none is listed for it")]
+    NoSection {
+        /// The entry.
+        entry: usize,
+    },
     /// EXT-X-DISCONTINUITY-SEQUENCE would pass 2^64-1.
     #[error("EXT-X-DISCONTINUITY-SEQUENCE is too large")]
     Overflow,
@@ -129,33 +154,75 @@ impl Listing<'_> {
         let drops = self.first > 0 && self.earlier.is_none();
         match list.header.fixed {
             Some(fixed) if drops => Err(RewriteError::Pinned { line: fixed.line }),
-            _ => check_entries(self.entries),
+            _ => self.check_entries(list),
         }
+    }
+
+    fn check_entries(&self, list: &MediaPlaylist) -> Result<(), RewriteError> {
+        let mut seen = HashSet::with_capacity(self.entries.len());
+        let mut sections: HashSet<&Section> = HashSet::new();
+        let segments = list.segments[self.first..].iter();
+        let blocks = list.blocks[self.first..].iter();
+        let listed = self.entries.iter().zip(segments.zip(blocks)).enumerate();
+        for (entry, (listed, (segment, block))) in listed {
+            let Entry::Encrypted(listed) = listed else {
+                continue;
+            };
+            let uri = listed.uri.as_ref();
+            let uri = uri.or_else(|| block.imports.then_some(&segment.uri));
+            if uri.is_some_and(|uri| !is_safe_line(uri)) {
+                return Err(RewriteError::Uri { entry });
+            }
+            if listed.section.is_none() && segment.map.is_some() {
+                return Err(RewriteError::NoSection { entry });
+            }
+            check_key(&listed.key_uri, listed.iv.as_deref(), &mut seen, entry)?;
+            if let Some(section) = listed.section.as_deref().filter(|s| sections.insert(s)) {
+                check_section(section, &mut seen, entry)?;
+            }
+        }
+        Ok(())
     }
 }
 
-fn check_entries(entries: &[Entry]) -> Result<(), RewriteError> {
-    let mut seen = HashSet::with_capacity(entries.len());
-    for (entry, listed) in entries.iter().enumerate() {
-        let Entry::Encrypted { key_uri, iv, uri } = listed else {
-            continue;
-        };
-        if !key::is_safe_uri(key_uri) {
-            return Err(RewriteError::KeyUri { entry });
-        }
-        if uri.as_deref().is_some_and(|uri| !is_safe_line(uri)) {
-            return Err(RewriteError::Uri { entry });
-        }
-        if let Some(iv) = iv {
-            if !key::is_iv(iv) {
-                return Err(RewriteError::Iv { entry });
-            }
-            if !seen.insert((key_uri, iv)) {
-                return Err(RewriteError::RepeatedIv { entry });
-            }
-        }
+/// The pairs of key and IV that are listed so far.
+type Seen<'a> = HashSet<(&'a str, &'a str)>;
+
+/// Takes note of a key tag, unless a player would misread it or its IV is used up.
+fn check_key<'a>(
+    key_uri: &'a str,
+    iv: Option<&'a str>,
+    seen: &mut Seen<'a>,
+    entry: usize,
+) -> Result<(), RewriteError> {
+    if !key::is_safe_uri(key_uri) {
+        return Err(RewriteError::KeyUri { entry });
     }
-    Ok(())
+    let Some(iv) = iv else {
+        return Ok(());
+    };
+    if !key::is_iv(iv) {
+        return Err(RewriteError::Iv { entry });
+    }
+    match seen.insert((key_uri, iv)) {
+        true => Ok(()),
+        false => Err(RewriteError::RepeatedIv { entry }),
+    }
+}
+
+fn check_section<'a>(
+    section: &'a Section,
+    seen: &mut Seen<'a>,
+    entry: usize,
+) -> Result<(), RewriteError> {
+    if !is_safe_line(&section.uri) || section.uri.contains('"') {
+        return Err(RewriteError::Uri { entry });
+    }
+    match &section.key {
+        Some(KeyTag { iv: None, .. }) => Err(RewriteError::Iv { entry }),
+        Some(key) => check_key(&key.uri, key.iv.as_deref(), seen, entry),
+        None => Ok(()),
+    }
 }
 
 /// One URI and nothing else, without variables.

@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use super::header::Header;
 use super::key::KeyTag;
+use super::range::ByteRange;
 use super::reader;
+use super::section::Map;
 use super::text::Text;
+use super::variables::Definitions;
 use super::{PlaylistError, Unsupported};
 use crate::domain::{Run, Timestamp};
 
@@ -31,8 +34,12 @@ pub struct MediaPlaylist {
 pub struct Segment {
     /// Its media sequence number.
     pub msn: u64,
-    /// Its URI as written, without space around it.
+    /// Its URI without space around it, variables put in.
     pub uri: String,
+    /// The part of the file that it is; `None` for the whole.
+    pub range: Option<ByteRange>,
+    /// The EXT-X-MAP in whose scope it stands. Segments in one scope share it.
+    pub map: Option<Arc<Map>>,
     /// EXTINF, exact to the nanosecond.
     pub duration: Duration,
     /// When it begins: its own EXT-X-PROGRAM-DATE-TIME, else carried on from an earlier one of
@@ -67,11 +74,15 @@ pub(super) struct Block {
     pub(super) discontinuities: u64,
     /// Its EXTINF has a fraction.
     pub(super) is_fractional: bool,
+    /// It has an EXT-X-MAP of its own.
+    pub(super) has_map: bool,
+    /// Its URI has a variable that the multivariant playlist defines.
+    pub(super) imports: bool,
 }
 
 impl MediaPlaylist {
-    pub(super) fn read(text: Text) -> Result<Self, PlaylistError> {
-        reader::read(text)
+    pub(super) fn read(text: Text, definitions: &Definitions) -> Result<Self, PlaylistError> {
+        reader::read(text, definitions)
     }
 
     /// The segments, first to last. One whose URI line may be half written is not there yet.
@@ -129,8 +140,12 @@ impl MediaPlaylist {
         self.header.fixed.is_some()
     }
 
-    /// Why this list cannot be encrypted, if it cannot: that it is an I-frame playlist, else the
-    /// first reason in it.
+    /// Whether each segment is one I-frame: EXT-X-I-FRAMES-ONLY (§4.4.3.6).
+    pub fn is_iframes(&self) -> bool {
+        self.header.is_iframes
+    }
+
+    /// Why this list cannot be encrypted, if it cannot: the first reason in it.
     pub fn unsupported(&self) -> Option<Unsupported> {
         self.unsupported.clone()
     }

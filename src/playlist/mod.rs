@@ -17,14 +17,17 @@ mod media;
 mod multivariant;
 mod number;
 mod pending;
+mod range;
 mod reader;
 mod recording;
+mod section;
 mod splice;
 mod tag;
 mod text;
 mod timing;
 mod unsupported;
 mod uris;
+mod variables;
 
 #[cfg(test)]
 mod tests;
@@ -33,12 +36,15 @@ use std::fmt;
 
 pub use error::PlaylistError;
 pub use key::KeyTag;
-pub use listing::{Earlier, Entry, Listing, RewriteError};
+pub use listing::{Earlier, Encrypted, Entry, Listing, RewriteError, Section};
 pub use media::{MediaPlaylist, Segment};
 pub use multivariant::{Child, ChildKind, MultivariantPlaylist};
+pub use range::ByteRange;
 pub use recording::Recording;
+pub use section::Map;
 pub use unsupported::Unsupported;
 pub use uris::UriKind;
+pub use variables::Definitions;
 
 use tag::Group;
 use text::{Kind, Text};
@@ -59,9 +65,15 @@ impl Playlist {
     /// A last line without a line end may be half written. What hangs on it is not there yet, or
     /// the whole is [`PlaylistError::Incomplete`]; a cut text never gives a wrong segment.
     pub fn parse(text: &str) -> Result<Self, PlaylistError> {
+        Self::parse_with(text, &Definitions::new())
+    }
+
+    /// The same of a playlist that may import `definitions` of the multivariant playlist that
+    /// names it.
+    pub fn parse_with(text: &str, definitions: &Definitions) -> Result<Self, PlaylistError> {
         let text = Text::parse(text)?;
         match family(&text)? {
-            Family::Media => MediaPlaylist::read(text).map(Self::Media),
+            Family::Media => MediaPlaylist::read(text, definitions).map(Self::Media),
             Family::Multivariant => MultivariantPlaylist::read(text).map(Self::Multivariant),
         }
     }

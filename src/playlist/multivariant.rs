@@ -10,6 +10,7 @@ use super::splice::Splicer;
 use super::tag::{Met, Tag};
 use super::text::{Kind, Line, Text};
 use super::uris;
+use super::variables::{Definitions, Variables};
 
 /// A multivariant playlist. Its `Display` gives the parsed text byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +18,13 @@ pub struct MultivariantPlaylist {
     pub(super) text: Text,
     children: Vec<Child>,
     has_session_key: bool,
+    definitions: Definitions,
 }
 
 /// A playlist that the multivariant playlist names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Child {
-    /// Its URI as written, without space around it.
+    /// Its URI without space around it, variables put in.
     pub uri: String,
     /// What it is.
     pub kind: ChildKind,
@@ -43,8 +45,10 @@ pub enum ChildKind {
 
 impl MultivariantPlaylist {
     pub(super) fn read(text: Text) -> Result<Self, PlaylistError> {
+        let imports = Definitions::new();
         let mut reader = Reader {
             text: &text,
+            variables: Variables::new(&imports),
             met: Met::default(),
             stream_inf: None,
             children: Vec::new(),
@@ -58,10 +62,12 @@ impl MultivariantPlaylist {
         }
         reader.check_end()?;
         let (children, has_session_key) = (reader.children, reader.has_session_key);
+        let definitions = reader.variables.into_definitions();
         Ok(Self {
             text,
             children,
             has_session_key,
+            definitions,
         })
     }
 
@@ -82,6 +88,11 @@ impl MultivariantPlaylist {
         out.finish_lines(self.text.eol())
     }
 
+    /// The variables that its children may import.
+    pub fn definitions(&self) -> &Definitions {
+        &self.definitions
+    }
+
     /// Whether there is an EXT-X-SESSION-KEY: the source is encrypted already.
     pub fn has_session_key(&self) -> bool {
         self.has_session_key
@@ -96,6 +107,7 @@ impl fmt::Display for MultivariantPlaylist {
 
 struct Reader<'a> {
     text: &'a Text,
+    variables: Variables<'a>,
     met: Met,
     /// The line of an EXT-X-STREAM-INF that waits for its URI.
     stream_inf: Option<usize>,
@@ -133,6 +145,7 @@ impl Reader<'_> {
                 }
             }
             Tag::SessionKey => self.has_session_key = true,
+            Tag::Define => self.variables.read(self.text, line)?,
             _ => {}
         }
         Ok(())
@@ -144,7 +157,7 @@ impl Reader<'_> {
         let list = self.text.attributes(line).unwrap_or_default();
         if let Some(uri) = attribute::quoted(&list, "URI") {
             self.children.push(Child {
-                uri: uri.to_owned(),
+                uri: self.put_in(uri),
                 kind,
                 line: line.number,
             });
@@ -161,11 +174,20 @@ impl Reader<'_> {
         }
         let (uri, _) = self.text.uri(line);
         self.children.push(Child {
-            uri: uri.to_owned(),
+            uri: self.put_in(uri),
             kind: ChildKind::Variant,
             line: line.number,
         });
         Ok(())
+    }
+
+    /// A URI with its variables put in. One that only the player knows stays, and with it the URI
+    /// names no file.
+    fn put_in(&self, uri: &str) -> String {
+        match self.variables.put_in(uri) {
+            (_, from) if from.unknown => uri.to_owned(),
+            (uri, _) => uri.into_owned(),
+        }
     }
 
     /// A last line without a line end is common here, as these playlists are often written by

@@ -3,6 +3,7 @@
 //! Must not know: the segments before; a scope that lasts longer is the reader's.
 
 use super::PlaylistError;
+use super::range;
 use super::tag::Tag;
 use super::text::{Line, Text};
 use super::timing::{self, Inf};
@@ -22,6 +23,10 @@ pub(super) struct Pending {
     pub(super) inf: Option<Inf>,
     pub(super) time: Option<Timestamp>,
     pub(super) gap: bool,
+    /// How many bytes of its file it is, and from where if that is said.
+    pub(super) range: Option<(u64, Option<u64>)>,
+    /// It has an EXT-X-MAP.
+    pub(super) has_map: bool,
 }
 
 impl Pending {
@@ -44,6 +49,8 @@ impl Pending {
             }
             Tag::ProgramDateTime => self.time = Some(timing::program_date_time(text, line)?),
             Tag::Gap => self.gap = true,
+            Tag::ByteRange => self.range = Some(byte_range(text, line)?),
+            Tag::Map => self.has_map = true,
             Tag::Bitrate => self.bitrate = Some(index),
             _ => {}
         }
@@ -60,4 +67,11 @@ impl Pending {
             None => Ok(()),
         }
     }
+}
+
+fn byte_range(text: &Text, line: &Line) -> Result<(u64, Option<u64>), PlaylistError> {
+    range::read(text.value(line).trim()).ok_or(PlaylistError::Number {
+        tag: Tag::ByteRange.name(),
+        line: line.number,
+    })
 }

@@ -9,14 +9,17 @@ use super::header::Header;
 use super::media::{Block, MediaPlaylist, Segment};
 use super::number;
 use super::pending::Pending;
+use super::range::ByteRange;
+use super::section::{self, Map};
 use super::tag::{Group, Met, Tag};
 use super::text::{Kind, Line, Text};
+use super::variables::{Definitions, Variables};
 use super::{PlaylistError, Unsupported, key, timing, uris};
 use crate::domain::Run;
 
-/// Reads `text`, which holds tags of a media playlist.
-pub(super) fn read(text: Text) -> Result<MediaPlaylist, PlaylistError> {
-    let mut reader = Reader::new(&text);
+/// Reads `text`, which holds tags of a media playlist and may import `definitions`.
+pub(super) fn read(text: Text, definitions: &Definitions) -> Result<MediaPlaylist, PlaylistError> {
+    let mut reader = Reader::new(&text, definitions);
     for (line, index) in text.whole_lines() {
         reader.line(line, index)?;
     }
@@ -48,6 +51,9 @@ struct Reader<'a> {
     clear: bool,
     /// The key in whose scope we are.
     key: Option<Arc<key::KeyTag>>,
+    /// The initialisation section in whose scope we are.
+    map: Option<Arc<Map>>,
+    variables: Variables<'a>,
     /// EXT-X-DISCONTINUITY has been seen.
     discontinuous: bool,
     /// Segments that an EXT-X-SKIP stands for.
@@ -58,7 +64,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a Text) -> Self {
+    fn new(text: &'a Text, definitions: &'a Definitions) -> Self {
         Self {
             text,
             met: Met::default(),
@@ -66,6 +72,8 @@ impl<'a> Reader<'a> {
             pending: Pending::default(),
             clear: false,
             key: None,
+            map: None,
+            variables: Variables::new(definitions),
             discontinuous: false,
             skipped: 0,
             segments: Vec::new(),
@@ -102,6 +110,7 @@ impl<'a> Reader<'a> {
             Group::Basic | Group::Media => self.header.read(self.text, line, tag),
             Group::Segment => self.segment_tag(line, index, tag),
             Group::Metadata if tag == Tag::Skip => self.skip(line),
+            Group::Either if tag == Tag::Define => self.variables.read(self.text, line),
             Group::Either | Group::Metadata | Group::Multivariant => Ok(()),
         }
     }
@@ -113,6 +122,13 @@ impl<'a> Reader<'a> {
                 self.clear = self.key.is_none();
                 let line = line.number;
                 self.refuse((!self.clear).then_some(Unsupported::AlreadyEncrypted { line }));
+            }
+            Tag::Map => {
+                let read = section::read(self.text, line, self.key.as_ref(), &self.variables);
+                let (map, from) = read?;
+                self.map = Some(Arc::new(map));
+                let unknown = Unsupported::Variable { line: line.number };
+                self.refuse(from.unknown.then_some(unknown));
             }
             Tag::Discontinuity => self.discontinuous = true,
             _ => {}
@@ -147,8 +163,11 @@ impl<'a> Reader<'a> {
             tag: Tag::Inf.name(),
             line: line.number,
         })?;
-        let (uri, _) = self.text.uri(line);
-        self.refuse(Unsupported::by_uri(uri, line.number));
+        let (written, _) = self.text.uri(line);
+        let (uri, from) = self.variables.put_in(written);
+        let uri = uri.into_owned();
+        let unknown = Unsupported::Variable { line: line.number };
+        self.refuse(from.unknown.then_some(unknown));
         let first_tag = pending.first_tag.unwrap_or(index);
         self.blocks.push(Block {
             first_tag,
@@ -157,10 +176,14 @@ impl<'a> Reader<'a> {
             bitrate: pending.bitrate,
             discontinuities: pending.discontinuities,
             is_fractional: inf.is_fractional,
+            has_map: pending.has_map,
+            imports: from.imports,
         });
         self.segments.push(Segment {
             msn: self.next_msn(line)?,
-            uri: uri.to_owned(),
+            range: self.range(pending.range, &uri, line)?,
+            uri,
+            map: self.map.clone(),
             duration: inf.duration,
             time: pending.time,
             discontinuity: pending.discontinuities > 0,
@@ -170,6 +193,26 @@ impl<'a> Reader<'a> {
             line: line.number,
         });
         Ok(())
+    }
+
+    /// §4.4.4.2: a range without an offset begins where that of the segment before ends, which
+    /// must be of the same file.
+    fn range(
+        &self,
+        said: Option<(u64, Option<u64>)>,
+        uri: &str,
+        line: &Line,
+    ) -> Result<Option<ByteRange>, PlaylistError> {
+        let Some((len, offset)) = said else {
+            return Ok(None);
+        };
+        let before = self.segments.last().filter(|before| before.uri == uri);
+        let follows = || Some(before?.range?.end());
+        let range = offset.or_else(follows);
+        let range = range.and_then(|offset| ByteRange::new(offset, len));
+        range
+            .map(Some)
+            .ok_or(PlaylistError::Range { line: line.number })
     }
 
     /// §3: one more than the segment before; numbers never wrap (§6.2.2).
@@ -183,13 +226,9 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The first reason stands, except that an I-frame playlist is always called one: it can be
-    /// left out, and its byte ranges are no news.
+    /// The first reason stands.
     fn refuse(&mut self, reason: Option<Unsupported>) {
-        let is_iframes = matches!(reason, Some(Unsupported::IFramesOnly { .. }));
-        if self.unsupported.is_none() || is_iframes {
-            self.unsupported = reason;
-        }
+        self.unsupported = self.unsupported.take().or(reason);
     }
 
     fn check_end(&self) -> Result<(), PlaylistError> {

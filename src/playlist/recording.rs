@@ -9,6 +9,7 @@ use super::media::MediaPlaylist;
 use super::splice::Splicer;
 use super::tag::Tag;
 use super::text::{Kind, Text};
+use super::variables::Definitions;
 use super::{PlaylistError, Unsupported};
 
 /// A playlist without its key tags, and what each segment was encrypted under, in order.
@@ -36,7 +37,7 @@ impl MediaPlaylist {
         let keys = self.segments.iter();
         let keys = keys.map(|segment| segment.key.clone().filter(|_| !segment.gap));
         Ok(Recording {
-            list: Self::read(Text::parse(&out.finish())?)?,
+            list: Self::read(Text::parse(&out.finish())?, &Definitions::new())?,
             keys: keys.collect(),
         })
     }

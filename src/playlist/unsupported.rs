@@ -13,20 +13,6 @@ pub enum Unsupported {
         /// The tag's line.
         line: usize,
     },
-    /// Segments that are ranges of a file: each would need its own padding.
-    #[error(
-        "line {line}: EXT-X-BYTERANGE is not supported; let the packager write one file per segment"
-    )]
-    ByteRange {
-        /// The tag's line.
-        line: usize,
-    },
-    /// Fragmented MP4.
-    #[error("line {line}: EXT-X-MAP (fragmented MP4) is not supported yet; use MPEG-TS segments")]
-    Map {
-        /// The tag's line.
-        line: usize,
-    },
     /// Partial segments, hints or delta updates.
     #[error("line {line}: {tag} is not supported yet; turn low-latency HLS off in the packager")]
     LowLatency {
@@ -35,14 +21,12 @@ pub enum Unsupported {
         /// Its line.
         line: usize,
     },
-    /// An I-frame playlist.
-    #[error("line {line}: I-frame playlists are not supported yet; leave them out")]
-    IFramesOnly {
-        /// The tag's line.
-        line: usize,
-    },
-    /// A segment's URI with a variable: which file is meant is only known to the player.
-    #[error("line {line}: the segment's URI has a variable; let the packager write plain URIs")]
+    /// A URI with a variable whose value is a query parameter, or that no playlist defines: which
+    /// file is meant is only known to the player.
+    #[error(
+        "line {line}: the URI has a variable whose value is not known here; define it by VALUE, \
+         in this playlist or in the multivariant playlist that names it"
+    )]
     Variable {
         /// The URI's line.
         line: usize,
@@ -53,19 +37,11 @@ impl Unsupported {
     /// What is wrong with a playlist that has `tag`, if its presence is enough.
     pub(super) fn by_tag(tag: Tag, line: usize) -> Option<Self> {
         match tag {
-            Tag::ByteRange => Some(Self::ByteRange { line }),
-            Tag::Map => Some(Self::Map { line }),
-            Tag::IFramesOnly => Some(Self::IFramesOnly { line }),
             Tag::Part | Tag::PartInf | Tag::PreloadHint | Tag::Skip => Some(Self::LowLatency {
                 tag: tag.name(),
                 line,
             }),
             _ => None,
         }
-    }
-
-    /// §4.3: `{$name}` in a URI is a variable reference.
-    pub(super) fn by_uri(uri: &str, line: usize) -> Option<Self> {
-        uri.contains("{$").then_some(Self::Variable { line })
     }
 }

@@ -94,11 +94,10 @@ fn missing_numbers_are_added_only_when_needed() {
 #[test]
 fn the_version_is_what_is_needed_and_stands_once() {
     let gap = &[Entry::Gap, entry("k", 1)][..];
-    let without_iv = &[Entry::Encrypted {
+    let without_iv = &[Entry::Encrypted(Encrypted {
         key_uri: "https://keys.test/k".to_owned(),
-        iv: None,
-        uri: None,
-    }][..];
+        ..Encrypted::default()
+    })][..];
     let with_iv = &[entry("k", 0)][..];
     let cases = [
         ("", "6", without_iv, None),
@@ -268,11 +267,11 @@ fn gaps_have_no_key_and_hide_none() {
 #[test]
 fn a_segment_may_get_another_name() {
     let list = media("#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n  a.ts \n");
-    let entries = [Entry::Encrypted {
+    let entries = [Entry::Encrypted(Encrypted {
         key_uri: "https://keys.test/k".to_owned(),
-        iv: None,
         uri: Some("b.ts".to_owned()),
-    }];
+        ..Encrypted::default()
+    })];
     let expected = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n\
                     #EXT-X-KEY:METHOD=AES-128,URI=\"https://keys.test/k\"\n#EXTINF:6,\nb.ts\n";
     assert_eq!(rewrite(&list, 0, &entries).unwrap(), expected);

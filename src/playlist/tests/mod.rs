@@ -4,15 +4,19 @@ mod differential;
 mod encrypt;
 mod generated;
 mod half_written;
+mod maps;
 mod multivariant;
 mod properties;
+mod ranges;
 mod read;
 mod refusals;
+mod variables;
 mod viewer;
 
 use super::{
-    Child, ChildKind, Entry, Listing, MediaPlaylist, MultivariantPlaylist, Playlist, PlaylistError,
-    RewriteError, Segment, Unsupported, UriKind,
+    ByteRange, Child, ChildKind, Definitions, Encrypted, Entry, KeyTag, Listing, MediaPlaylist,
+    MultivariantPlaylist, Playlist, PlaylistError, RewriteError, Section, Segment, Unsupported,
+    UriKind,
 };
 
 fn media(text: &str) -> MediaPlaylist {
@@ -38,21 +42,29 @@ fn error(text: &str) -> PlaylistError {
 
 /// An entry under the fake key `key` with an IV of its own.
 fn entry(key: &str, iv: u64) -> Entry {
-    Entry::Encrypted {
+    Entry::Encrypted(Encrypted {
         key_uri: format!("https://keys.test/{key}"),
         iv: Some(format!("0x{iv:032x}")),
-        uri: None,
-    }
+        ..Encrypted::default()
+    })
 }
 
 /// The list's segments from `first` to before `end`, under the key `k`, each segment's number
 /// being its IV.
 fn window(list: &MediaPlaylist, first: usize, end: usize) -> String {
-    let numbers = list.segments()[first..end]
-        .iter()
-        .map(|segment| segment.msn);
-    let entries: Vec<Entry> = numbers.map(|msn| entry("k", msn)).collect();
+    let segments = list.segments()[first..end].iter();
+    let entries: Vec<Entry> = segments.map(entry_of).collect();
     rewrite(list, first, &entries).unwrap()
+}
+
+/// With a clear initialisation section, if the segment has one.
+fn entry_of(segment: &Segment) -> Entry {
+    let mut entry = entry("k", segment.msn);
+    if let (Entry::Encrypted(entry), Some(_)) = (&mut entry, &segment.map) {
+        let uri = "section.mp4".to_owned();
+        entry.section = Some(Section { uri, key: None }.into());
+    }
+    entry
 }
 
 fn rewrite(list: &MediaPlaylist, first: usize, entries: &[Entry]) -> Result<String, RewriteError> {

@@ -26,6 +26,8 @@ fn a_segment_has_what_stands_before_it() {
     let first = Segment {
         msn: 7,
         uri: "a.ts?x=1".to_owned(),
+        range: None,
+        map: None,
         duration: Duration::from_millis(6006),
         time: None,
         discontinuity: true,
@@ -37,6 +39,8 @@ fn a_segment_has_what_stands_before_it() {
     let second = Segment {
         msn: 8,
         uri: "b c.ts".to_owned(),
+        range: None,
+        map: None,
         duration: Duration::from_millis(500),
         discontinuity: false,
         gap: false,
