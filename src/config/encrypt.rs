@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use super::{ConfigError, Source as File, environment, under};
 use crate::api::Text;
 use crate::domain::StreamId;
-use crate::encryptor::{OnLeaseEnd, Sink, Source};
+use crate::encryptor::{ByteRanges, IFrames, MapRule, OnLeaseEnd, Sink, Source};
 
 /// An encryptor of many channels.
 #[derive(Debug, Clone, Deserialize)]
@@ -77,6 +77,23 @@ pub struct Channel {
     #[arg(long, value_name = "WHAT")]
     #[serde(deserialize_with = "text")]
     pub on_lease_end: Option<OnLeaseEnd>,
+    /// EXT-X-MAP: `clear`, the default, as initialisation sections hold no media, or `encrypted`.
+    #[arg(long, value_name = "HOW")]
+    #[serde(deserialize_with = "text")]
+    pub map: Option<MapRule>,
+    /// EXT-X-BYTERANGE: `split`, the default, each range into a file of its own, or `rebase` it in one
+    /// file, which finished playlists allow.
+    #[arg(long, value_name = "HOW")]
+    #[serde(deserialize_with = "text")]
+    pub byteranges: Option<ByteRanges>,
+    /// I-frame playlists: `files`, the default, one for each I-frame, or `drop`.
+    #[arg(long, value_name = "HOW")]
+    #[serde(deserialize_with = "text")]
+    pub iframes: Option<IFrames>,
+    /// Name the key of a finished asset that has a single one in its multivariant playlist too
+    /// (EXT-X-SESSION-KEY), so that players fetch it early.
+    #[arg(long)]
+    pub session_key: bool,
 }
 
 /// The section's form: what is not named here holds for each channel.

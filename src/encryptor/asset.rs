@@ -6,9 +6,11 @@ use super::choose::Candidate;
 use super::engine::Engine;
 use super::event::Event;
 use super::journal::Line;
+use super::outgoing::Part;
 use super::path::Beneath;
 use super::place::Timeline;
 use crate::api::Text;
+use crate::domain::Timestamp;
 
 /// How far the asset is: what was told last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,6 +39,7 @@ impl Engine {
     pub(super) fn take_up(
         &mut self,
         batch: Vec<(Beneath, Candidate)>,
+        now: Timestamp,
     ) -> (Vec<(Beneath, Candidate)>, bool) {
         if self.journal.is_new() {
             return (batch, false);
@@ -44,15 +47,33 @@ impl Engine {
         let is_durable = |(at, candidate): &(Beneath, Candidate)| self.is_durable(at, candidate);
         let (durable, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_durable);
         let some = !durable.is_empty();
-        for (at, candidate) in durable {
-            self.note_kept(&at, candidate);
+        let needed = durable.iter();
+        let needed = needed.filter_map(|(_, candidate)| candidate.section.as_ref());
+        let written = self.write_sections(needed);
+        match written.and_then(|unsealed| self.sink.settle().map(|()| unsealed)) {
+            Ok(unsealed) if unsealed.is_empty() => {
+                for (at, candidate) in durable {
+                    let range = None;
+                    self.note_kept(Part {
+                        at,
+                        candidate,
+                        range,
+                    });
+                }
+                (rest, some)
+            }
+            Ok(_) => (rest, false),
+            Err(error) => {
+                self.events.extend(self.trouble.failed(&error, now));
+                (rest, false)
+            }
         }
-        (rest, some)
     }
 
     fn is_durable(&self, at: &Beneath, candidate: &Candidate) -> bool {
         let path = &candidate.name.path;
-        let Some(noted) = self.journal.get(path).filter(|_| self.is_finished(at)) else {
+        let is_alone = candidate.parts == 1 && self.is_finished(at);
+        let Some(noted) = self.journal.get(path).filter(|_| is_alone) else {
             return false;
         };
         *noted == line(candidate, noted.len) && self.sink.length(path) == Some(noted.len)
@@ -65,9 +86,11 @@ impl Engine {
 
     /// Notes durable segments of finished lists for a later run. A journal that cannot be written
     /// costs that run time, nothing else.
-    pub(super) fn note_durable(&mut self, written: &[(Beneath, Candidate)]) {
-        let finished = written.iter().filter(|(at, _)| self.is_finished(at));
-        let lines = finished.filter_map(|(_, candidate)| {
+    pub(super) fn note_durable(&mut self, written: &[Part]) {
+        let finished = written
+            .iter()
+            .filter(|part| part.range.is_none() && self.is_finished(&part.at));
+        let lines = finished.filter_map(|Part { candidate, .. }| {
             let len = self.sink.length(&candidate.name.path)?;
             Some(line(candidate, len))
         });

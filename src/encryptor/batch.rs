@@ -8,15 +8,17 @@ use super::choose::{Candidate, Choice, Context, Missing, Wants, choose};
 use super::engine::Engine;
 use super::event::{Event, StallReason};
 use super::notices::Stall;
+use super::outgoing::{self, Outgoing, Part};
 use super::path::Beneath;
 use super::runs::fingerprint;
-use super::seal::{Ciphertext, Plain, seal};
+use super::seal::{Plain, seal};
+use super::section::Planned;
 use super::sink::SinkError;
 use super::source::Content;
 use super::track::{Done, Media, Taken, Track};
 use crate::api::Text;
 use crate::domain::Timestamp;
-use crate::playlist::RewriteError;
+use crate::playlist::{ByteRange, RewriteError};
 
 /// A batch is at most this many segments…
 const MAX_SEGMENTS: usize = 64;
@@ -43,7 +45,7 @@ impl Engine {
             queues.push((at.clone(), ready.into()));
         }
         let (batch, more) = gather(queues);
-        let (batch, taken_up) = self.take_up(batch);
+        let (batch, taken_up) = self.take_up(batch, context.now);
         let batch = self.read_batch(batch, &mut stalls);
         let before = self.tally.segments;
         self.seal_batch(batch, &mut stalls, context.now);
@@ -59,16 +61,16 @@ impl Engine {
     ) -> Vec<(Beneath, Candidate, Vec<u8>)> {
         let mut whole = Vec::with_capacity(batch.len());
         for (at, mut candidate) in batch {
-            let path = &candidate.source;
-            let (reason, detail) = match self.source.segment(path, candidate.stamp) {
+            let piece = &candidate.source;
+            let (reason, detail) = match self.source.segment(piece, candidate.stamp) {
                 Content::Whole(bytes) => {
                     candidate.fingerprint = Some(fingerprint(&bytes));
                     whole.push((at, candidate, bytes));
                     continue;
                 }
-                Content::Changed => (StallReason::Growing, format!("{path} is being written")),
+                Content::Changed => (StallReason::Growing, format!("{piece} is being written")),
                 Content::Torn(how) => (StallReason::Truncated, how),
-                Content::Failed(why) => (StallReason::NotReadable, format!("{path}: {why}")),
+                Content::Failed(why) => (StallReason::NotReadable, format!("{piece}: {why}")),
             };
             note_stall(stalls, &at, candidate.msn, reason, detail);
         }
@@ -83,6 +85,13 @@ impl Engine {
         stalls: &mut Stalls,
         now: Timestamp,
     ) {
+        let needed = batch
+            .iter()
+            .filter_map(|(_, candidate, _)| candidate.section.as_ref());
+        let unsealed = match self.write_sections(needed) {
+            Ok(unsealed) => unsealed,
+            Err(error) => return self.events.extend(self.trouble.failed(&error, now)),
+        };
         let (segments, plain): (Vec<_>, Vec<_>) = batch
             .into_iter()
             .map(|(at, candidate, bytes)| {
@@ -90,48 +99,59 @@ impl Engine {
                 ((at, candidate), Plain { bytes, key, iv })
             })
             .unzip();
-        let mut written = Vec::with_capacity(segments.len());
-        let mut failed = None;
+        let mut sound = Vec::with_capacity(segments.len());
         for ((at, candidate), sealed) in segments.into_iter().zip(seal(plain)) {
-            match sealed {
+            let section = candidate.section.as_ref();
+            let is_unsealed = |section: &Planned| unsealed.contains(&section.published.path);
+            match sealed.filter(|_| !section.is_some_and(is_unsealed)) {
                 None => {
                     let detail = "its ciphertext does not open again".to_owned();
                     note_stall(stalls, &at, candidate.msn, StallReason::SelfCheck, detail);
                 }
-                Some(_) if failed.is_some() => {}
-                Some(sealed) => match self.write(&candidate, &sealed) {
-                    Ok(()) => written.push((at, candidate)),
-                    Err(error) => failed = Some(error),
-                },
+                Some(sealed) => sound.push((at, candidate, sealed)),
             }
         }
-        match self.sink.settle() {
-            Ok(()) => {
-                self.note_durable(&written);
-                for (at, candidate) in written {
-                    self.note_done(&at, candidate);
-                }
-            }
-            Err(error) => failed = failed.or(Some(error)),
-        }
-        if let Some(error) = failed {
+        if let Err(error) = self.write_files(outgoing::files(sound)) {
             self.events.extend(self.trouble.failed(&error, now));
         }
     }
 
-    fn write(&mut self, candidate: &Candidate, sealed: &Ciphertext) -> Result<(), SinkError> {
-        self.sink.write_segment(&candidate.name.path, sealed)?;
-        self.trouble.passed();
-        Ok(())
+    /// Writes files up to the first that cannot be, and takes note of the segments in them.
+    fn write_files(&mut self, files: Vec<Outgoing>) -> Result<(), SinkError> {
+        let mut written = Vec::with_capacity(files.len());
+        let mut failed = None;
+        for file in files {
+            match self.sink.write_segment(&file.path, &file.bytes) {
+                Ok(()) => {
+                    self.trouble.passed();
+                    written.extend(file.parts);
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        self.sink.settle()?;
+        self.note_durable(&written);
+        for part in written {
+            self.note_done(part);
+        }
+        failed.map_or(Ok(()), Err)
     }
 
-    fn note_done(&mut self, at: &Beneath, candidate: Candidate) {
-        let Some(track) = self.tracks.get_mut(at) else {
+    fn note_done(&mut self, part: Part) {
+        let Part {
+            at,
+            candidate,
+            range,
+        } = part;
+        let Some(track) = self.tracks.get_mut(&at) else {
             return;
         };
         let (msn, kid) = (candidate.msn, candidate.key.kid);
         if !candidate.is_held_over {
-            self.held_over.remove(at);
+            self.held_over.remove(&at);
         } else if self.held_over.insert(at.clone(), kid) != Some(kid) {
             self.events.push(Event::KeyHeld {
                 rendition: Text(track.name.clone()),
@@ -139,7 +159,7 @@ impl Engine {
                 kid: Text(kid),
             });
         }
-        let bytes = candidate.stamp.len;
+        let bytes = candidate.len;
         let rendition = Text(track.name.clone());
         self.tally.segments += 1;
         self.tally.bytes += bytes;
@@ -160,16 +180,25 @@ impl Engine {
                 kid,
             });
         }
-        self.note_kept(at, candidate);
+        self.note_kept(Part {
+            at,
+            candidate,
+            range,
+        });
     }
 
     /// Takes note of a segment that is durable in the sink.
-    pub(super) fn note_kept(&mut self, at: &Beneath, candidate: Candidate) {
-        let Some(track) = self.tracks.get_mut(at) else {
+    pub(super) fn note_kept(&mut self, part: Part) {
+        let Part {
+            at,
+            candidate,
+            range,
+        } = part;
+        let Some(track) = self.tracks.get_mut(&at) else {
             return;
         };
         self.window.keep(&candidate.name.path);
-        track.done.insert(candidate.msn, done(candidate));
+        track.done.insert(candidate.msn, done(candidate, range));
         track.dirty = true;
     }
 
@@ -194,12 +223,17 @@ fn gather(mut queues: Vec<Queue>) -> (Vec<(Beneath, Candidate)>, bool) {
         let before = batch.len();
         for (at, queue) in &mut queues {
             let Some(next) = queue.front() else { continue };
-            let fits = bytes + next.stamp.len <= MAX_BYTES && batch.len() < MAX_SEGMENTS;
+            let parts = next.parts;
+            let fits = bytes + next.len <= MAX_BYTES && batch.len() < MAX_SEGMENTS;
             if !fits && !batch.is_empty() {
                 return (batch, true);
             }
-            bytes += next.stamp.len;
-            batch.extend(queue.pop_front().map(|next| (at.clone(), next)));
+            // all ranges of one file come together
+            for _ in 0..parts {
+                let next = queue.pop_front();
+                bytes += next.as_ref().map_or(0, |next| next.len);
+                batch.extend(next.map(|next| (at.clone(), next)));
+            }
         }
         if batch.len() == before {
             return (batch, false);
@@ -244,8 +278,14 @@ fn fault(error: &RewriteError) -> Stall {
     }
 }
 
-fn done(candidate: Candidate) -> Done {
+fn done(candidate: Candidate, range: Option<ByteRange>) -> Done {
     let iv = candidate.iv_written.then(|| candidate.iv.to_string());
+    let is_alone = candidate.source.range.is_none();
+    let taken = is_alone.then_some(Taken {
+        path: candidate.source.path,
+        was: candidate.stamp,
+        told: candidate.stamp,
+    });
     Done {
         duration: candidate.duration,
         date: candidate.date,
@@ -256,11 +296,9 @@ fn done(candidate: Candidate) -> Done {
             iv,
             uri: candidate.name.uri,
             path: candidate.name.path,
-            source: Some(Taken {
-                path: candidate.source,
-                was: candidate.stamp,
-                told: candidate.stamp,
-            }),
+            range,
+            section: candidate.section.map(|section| section.published),
+            source: taken,
             fingerprint: candidate.fingerprint,
         }),
     }

@@ -2,24 +2,35 @@
 //!
 //! Must not know: ciphers, the sink.
 
-use std::collections::BTreeSet;
+mod file;
+mod join;
+mod section;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::containers::Containers;
 use super::event::StallReason;
+use super::iframes;
 use super::lease::{HeldKey, KeyFault, Lease, Periods};
-use super::names::{Name, Names};
+use super::names::{Name, Names, wished};
 use super::notices::Stall;
-use super::path::{Beneath, numbered};
-use super::place::{self, Claims, Timeline};
+use super::piece::Piece;
+use super::place::Claims;
 use super::root::Stamp;
 use super::runs::Runs;
-use super::source::{DirSource, Sight};
+use super::section::Planned;
+use super::source::DirSource;
 use super::term::Footing;
-use super::track::{Track, patience};
+use super::track::Track;
 use crate::crypto::Iv;
 use crate::domain::{Fingerprint, IvRule, Position, Rendition, Timestamp};
 use crate::playlist::{MediaPlaylist, Segment};
+
+pub(super) use section::Read;
+
+use join::Joined;
 
 /// What a choice is made from.
 pub(super) struct Context<'a> {
@@ -31,6 +42,8 @@ pub(super) struct Context<'a> {
     pub(super) footing: Footing,
     /// The runs that it told.
     pub(super) runs: &'a Runs,
+    /// What becomes of sections, ranges and I-frames.
+    pub(super) containers: Containers,
     /// The present.
     pub(super) now: Timestamp,
 }
@@ -38,9 +51,16 @@ pub(super) struct Context<'a> {
 /// A segment that can be encrypted.
 pub(super) struct Candidate {
     pub(super) msn: u64,
-    pub(super) source: Beneath,
+    pub(super) source: Piece,
     pub(super) stamp: Stamp,
+    /// How many bytes it has.
+    pub(super) len: u64,
+    /// Of how many ranges its file is made: of all that are ranges of the source's file, where they
+    /// stay together; else of one.
+    pub(super) parts: usize,
     pub(super) name: Name,
+    /// Its initialisation section.
+    pub(super) section: Option<Planned>,
     pub(super) key: Arc<HeldKey>,
     /// The key's period is over, and the next one's is not to be had.
     pub(super) is_held_over: bool,
@@ -98,9 +118,9 @@ enum Step {
     Wait(Stall),
 }
 
-/// A whole file and the key of its period.
+/// What is whole, and the key of its period.
 struct Found {
-    source: Beneath,
+    source: Piece,
     stamp: Stamp,
     placed: Placed,
 }
@@ -125,7 +145,9 @@ pub(super) fn choose(
     let Some(list) = track.source.clone().filter(|_| !track.is_between_runs()) else {
         return choice;
     };
+    let joined = join::joined(track, &list, context);
     let mut chooser = Chooser {
+        joined,
         track,
         source,
         names,
@@ -138,6 +160,8 @@ pub(super) fn choose(
 }
 
 struct Chooser<'a, 'b> {
+    /// Source files whose ranges stay together, by URI.
+    joined: HashMap<&'a str, Joined>,
     track: &'a mut Track,
     source: &'a mut DirSource,
     names: &'a mut Names,
@@ -150,19 +174,27 @@ impl Chooser<'_, '_> {
     fn run(&mut self, choice: &mut Choice) {
         let positions = self.positions();
         let resume = self.track.resume();
+        let lookahead = match self.joins() {
+            true => usize::MAX,
+            false => LOOKAHEAD,
+        };
         let mut looked = 0;
         for (index, segment) in self.list.segments().iter().enumerate().skip(resume) {
             if self.track.done.contains_key(&segment.msn) {
                 continue;
             }
             looked += 1;
-            if looked > LOOKAHEAD {
+            if looked > lookahead {
                 break;
             }
-            let step = self.step(index, segment, positions.get(index).copied());
+            let position = positions.get(index).copied().flatten();
+            let step = self.step(index, segment, position);
             if choice.stall.is_none() {
                 self.take(segment, step, choice);
             }
+        }
+        if self.joins() {
+            join::keep_whole(&mut choice.ready);
         }
         self.want_next();
     }
@@ -197,12 +229,8 @@ impl Chooser<'_, '_> {
         }
     }
 
-    fn positions(&self) -> Vec<Position> {
-        let (timeline, claims) = (self.track.timeline, self.context.claims);
-        self.context
-            .lease
-            .map(|lease| place::positions(self.list, lease.schedule(), timeline, claims))
-            .unwrap_or_default()
+    fn positions(&self) -> Vec<Option<Position>> {
+        iframes::positions(self.track, self.list, self.context)
     }
 
     fn step(&mut self, index: usize, segment: &Segment, position: Option<Position>) -> Step {
@@ -210,22 +238,25 @@ impl Chooser<'_, '_> {
             return Step::Gap(None);
         }
         let msn = segment.msn;
-        let path = match self.track.at.resolve_segment(&segment.uri) {
-            Ok(path) => path,
+        let piece = match Piece::of(&self.track.at, self.list, segment) {
+            Ok(piece) => piece,
             Err(error) => {
                 let detail = format!("{}: {error}", segment.uri);
                 return wait(msn, StallReason::Outside, detail);
             }
         };
+        if let Some(why) = self.unjoined(&piece) {
+            return wait(msn, StallReason::Unsupported, why.to_owned());
+        }
         let key = self.key(msn, position);
-        let stamp = match self.file(index, msn, &path) {
+        let stamp = match self.file(index, msn, &piece) {
             Ok(stamp) => stamp,
             Err(step) => return step,
         };
         match key {
             Err(stall) => Step::Wait(stall),
             Ok(placed) => Step::Ready(Box::new(Found {
-                source: path,
+                source: piece,
                 stamp,
                 placed,
             })),
@@ -236,10 +267,20 @@ impl Chooser<'_, '_> {
     /// uses a file keeps the file's name.
     fn candidate(&mut self, segment: &Segment, found: Found) -> Result<Candidate, Stall> {
         let msn = segment.msn;
-        let (rendition, list) = (&self.track.name, &self.track.at);
-        let later = self.track.run.filter(|run| run.ordinal > 0);
-        let uri = later.map_or_else(|| segment.uri.clone(), |_| numbered(&segment.uri, msn));
-        let name = self.names.claim(rendition, list, msn, &uri);
+        let key = &found.placed.key;
+        let section = segment.map.as_ref();
+        let section = section.map(|map| self.section(msn, map, key)).transpose()?;
+        let (rendition, at) = (&self.track.name, &self.track.at);
+        let joined = self.joined.get(segment.uri.as_str());
+        let joined = joined.filter(|_| segment.range.is_some());
+        let parts = joined.map_or(1, |joined| joined.parts);
+        let name = match joined {
+            Some(joined) => self.names.claim(rendition, at, joined.first, &segment.uri),
+            None => {
+                let uri = wished(self.list, segment, self.track.is_later_run());
+                self.names.claim(rendition, at, msn, &uri)
+            }
+        };
         let name = name.map_err(|error| {
             let detail = format!("{}: {error}", found.source);
             stall(msn, StallReason::Shared, detail)
@@ -257,9 +298,12 @@ impl Chooser<'_, '_> {
         self.track.period = Some(key.index);
         Ok(Candidate {
             msn,
+            len: found.source.len_in(found.stamp.len),
+            parts,
             source: found.source,
             stamp: found.stamp,
             name,
+            section,
             key,
             is_held_over,
             iv,
@@ -274,8 +318,17 @@ impl Chooser<'_, '_> {
     /// The key of a segment's period. Whatever is missing is asked for.
     fn key(&mut self, msn: u64, position: Option<Position>) -> Result<Placed, Stall> {
         let (Some(lease), Some(position)) = (self.context.lease, position) else {
-            let detail = "no lease yet: the key server has not answered";
-            return Err(stall(msn, StallReason::NoKey, detail.to_owned()));
+            let (reason, detail) = match self.context.lease {
+                None => (
+                    StallReason::NoKey,
+                    "no lease yet: the key server has not answered",
+                ),
+                Some(_) => (
+                    StallReason::Unclaimed,
+                    "no media segment that it is cut from is listed",
+                ),
+            };
+            return Err(stall(msn, reason, detail.to_owned()));
         };
         if self
             .track
@@ -287,7 +340,7 @@ impl Chooser<'_, '_> {
         }
         let rendition = &self.track.name;
         let Some(slot) = lease.slot_at(position) else {
-            self.wants.claims.insert(msn);
+            self.wants.claims.insert(position.segment);
             let detail = "it has no date, and the server has not said yet when it is";
             return Err(stall(msn, StallReason::Unclaimed, detail.to_owned()));
         };
@@ -325,66 +378,6 @@ impl Chooser<'_, '_> {
                     stall(msn, StallReason::KeyGone, detail)
                 }
             })
-    }
-
-    /// The state of a segment's file once it is complete.
-    fn file(&mut self, index: usize, msn: u64, path: &Beneath) -> Result<Stamp, Step> {
-        let (reason, detail) = match self.source.sight(path, self.context.now) {
-            Sight::Settled(stamp) => {
-                self.track.absent.remove(&msn);
-                return Ok(stamp);
-            }
-            Sight::Growing => {
-                self.track.absent.remove(&msn);
-                let detail = format!("{path} is being written");
-                return Err(wait(msn, StallReason::Growing, detail));
-            }
-            Sight::Empty { settled: true } if self.list.is_ended() => {
-                return Err(Step::Gap(Some(StallReason::Empty)));
-            }
-            Sight::Missing => (StallReason::Missing, format!("{path} is not there")),
-            Sight::Empty { .. } => (StallReason::Empty, format!("{path} is empty")),
-            Sight::Locked(why) => return Err(wait(msn, StallReason::NoKey, why)),
-            Sight::Torn(how) => (StallReason::Truncated, how),
-            Sight::TooLarge => (StallReason::TooLarge, format!("{path} is over 512 MiB")),
-            Sight::Unusable(why) => (StallReason::NotReadable, format!("{path}: {why}")),
-        };
-        Err(self.absent(index, msn, reason, detail))
-    }
-
-    /// A file that is not there, or not whole and not written to, is waited for; in a live list,
-    /// once a later segment is ready, for two target durations. One that is gone where nothing
-    /// published comes before it is not waited for.
-    fn absent(&mut self, index: usize, msn: u64, reason: StallReason, detail: String) -> Step {
-        let now = self.context.now;
-        let since = *self.track.absent.entry(msn).or_insert(now);
-        if self.track.timeline != Timeline::Live {
-            return wait(msn, reason, detail);
-        }
-        let later = self.later_is_ready(index);
-        let is_gone = reason == StallReason::Missing;
-        if is_gone && later && self.is_leading(index) && !self.list.is_pinned() {
-            return Step::Skip;
-        }
-        let lasted = now.since(since) >= patience(self.list);
-        if lasted && (later || self.list.is_ended()) {
-            return Step::Gap(Some(reason));
-        }
-        wait(msn, reason, detail)
-    }
-
-    fn later_is_ready(&mut self, index: usize) -> bool {
-        let later = self.list.segments().iter().skip(index + 1).take(LOOKAHEAD);
-        let (at, now) = (&self.track.at, self.context.now);
-        let mut paths = later.filter_map(|segment| at.resolve_segment(&segment.uri).ok());
-        paths.any(|path| matches!(self.source.sight(&path, now), Sight::Settled(_)))
-    }
-
-    /// Whether nothing that players have comes right before the segment at `index`.
-    fn is_leading(&self, index: usize) -> bool {
-        let start = self.track.start.unwrap_or(0);
-        let mut before = self.list.segments()[..index].iter();
-        self.track.jumped() && before.all(|segment| segment.msn < start)
     }
 }
 

@@ -250,7 +250,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encryptor::OnLeaseEnd;
+    use crate::encryptor::{Containers, OnLeaseEnd};
 
     fn made(server: &str, credential: &str) -> Result<Client, ClientError> {
         let options = Options {
@@ -266,6 +266,7 @@ mod tests {
             instance: None,
             state: "/state".into(),
             on_lease_end: OnLeaseEnd::Stall,
+            containers: Containers::default(),
         };
         Client::new(&options, "one")
     }

@@ -62,7 +62,7 @@ fn check_segments(list: &MediaPlaylist, track: &Track) -> Result<(), Break> {
         .filter(|segment| segment.msn >= track.floor())
         .filter_map(|segment| Some((segment, track.done.get(&segment.msn)?)));
     for (segment, done) in both {
-        check_file(segment, done, track)?;
+        check_file(list, segment, done, track)?;
         let apart = |a: Timestamp, b: Timestamp| a.since(b).max(b.since(a));
         let (was, is) = (done.date, segment.time);
         if let (Some(was), Some(is)) = (was, is)
@@ -75,11 +75,16 @@ fn check_segments(list: &MediaPlaylist, track: &Track) -> Result<(), Break> {
     Ok(())
 }
 
-fn check_file(segment: &Segment, done: &Done, track: &Track) -> Result<(), Break> {
+fn check_file(
+    list: &MediaPlaylist,
+    segment: &Segment,
+    done: &Done,
+    track: &Track,
+) -> Result<(), Break> {
     let Some(media) = &done.media else {
         return Ok(());
     };
-    if is_name_of(&media.path, &track.at, segment.msn, &segment.uri) {
+    if is_name_of(&media.path, &track.at, list, segment) {
         return Ok(());
     }
     let (msn, was, is) = (segment.msn, &media.path, &segment.uri);

@@ -35,10 +35,7 @@ impl Track {
             return Ok(None);
         }
         let listed = &segments[first..cut];
-        let entries: Vec<Entry> = listed
-            .iter()
-            .map(|segment| self.entry(segment.msn, &segment.uri))
-            .collect();
+        let entries: Vec<Entry> = listed.iter().map(|segment| self.entry(segment)).collect();
         let opens = self.is_later_run() && segments[first].msn == self.floor();
         let before = self.listed.as_ref().filter(|_| opens);
         let before = match before {
@@ -68,7 +65,7 @@ impl Track {
         msn >= self.floor() && self.done.contains_key(&msn)
     }
 
-    fn is_later_run(&self) -> bool {
+    pub(super) fn is_later_run(&self) -> bool {
         self.run.is_some_and(|run| run.ordinal > 0)
     }
 
@@ -84,14 +81,19 @@ impl Track {
         })
     }
 
-    fn entry(&self, msn: u64, uri: &str) -> Entry {
-        match self.done.get(&msn).and_then(|done| done.media.as_ref()) {
+    fn entry(&self, segment: &Segment) -> Entry {
+        match self
+            .done
+            .get(&segment.msn)
+            .and_then(|done| done.media.as_ref())
+        {
             None => Entry::Gap,
             Some(media) => Entry::Encrypted(Encrypted {
                 key_uri: media.key_uri.clone(),
                 iv: media.iv.clone(),
-                uri: (media.uri != uri).then(|| media.uri.clone()),
-                ..Encrypted::default()
+                uri: (media.uri != segment.uri).then(|| media.uri.clone()),
+                range: media.range,
+                section: media.section.as_ref().map(|section| section.listed.clone()),
             }),
         }
     }

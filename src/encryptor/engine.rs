@@ -21,7 +21,7 @@ use super::runs::SourceReport;
 use super::sink::DirSink;
 use super::source::DirSource;
 use super::term::Footing;
-use super::track::Track;
+use super::track::{Media, Track};
 use super::trouble::Trouble;
 use super::window::Window;
 use crate::api::RenditionProgress;
@@ -33,8 +33,12 @@ pub(super) struct Engine {
     pub(super) sink: DirSink,
     pub(super) tracks: BTreeMap<Beneath, Track>,
     pub(super) multivariants: BTreeMap<Beneath, Multivariant>,
-    /// I-frame playlists, which are left out.
+    /// I-frame playlists that are left out.
     pub(super) iframes: BTreeSet<Beneath>,
+    /// Initialisation sections that this process wrote to the sink.
+    pub(super) sections: BTreeSet<Beneath>,
+    /// How many playlists were taken.
+    pub(super) taken: u64,
     /// How many playlists the last scan found.
     pub(super) found: usize,
     /// Listings have changed since progress was last given out.
@@ -121,6 +125,8 @@ impl Engine {
             tracks: BTreeMap::new(),
             multivariants: BTreeMap::new(),
             iframes: BTreeSet::new(),
+            sections: BTreeSet::new(),
+            taken: 0,
             found: 0,
             unreported: false,
             refused: BTreeSet::new(),
@@ -148,12 +154,13 @@ impl Engine {
         let mut busy = false;
         self.keep_time(now);
         let moved = self.scan(context);
+        self.place_iframes(context);
         self.recall(context);
         if !self.trouble.holds(now) && self.find_lost(now) {
             busy = self.encrypt(context, &mut wants);
             if context.footing != Footing::Ended {
                 self.publish(now);
-                self.publish_multivariants(now);
+                self.publish_multivariants(context);
             }
         }
         self.review(now);
@@ -237,7 +244,10 @@ impl Engine {
                 continue;
             }
             match self.sink.remove(&path) {
-                Ok(()) => files += 1,
+                Ok(()) => {
+                    self.sections.remove(&path);
+                    files += 1;
+                }
                 Err(error) => {
                     self.events.extend(self.trouble.failed(&error, now));
                     self.window.left(path, Trouble::LONGEST, now);
@@ -254,6 +264,7 @@ impl Engine {
 fn listed_in(sink: &DirSink, files: &[Beneath]) -> BTreeSet<Beneath> {
     let playlists = files.iter().filter(|file| file.is_playlist());
     let restored = playlists.filter_map(|at| restore(at, sink.playlist(at).ok()??).ok());
-    let media = restored.flat_map(|restored| restored.done.into_values());
-    media.filter_map(|done| Some(done.media?.path)).collect()
+    let done = restored.flat_map(|restored| restored.done.into_values());
+    let media = done.filter_map(|done| done.media);
+    media.flat_map(Media::into_paths).collect()
 }

@@ -304,8 +304,10 @@ pub enum StallReason {
     Empty,
     /// A segment's file is still being written.
     Growing,
-    /// A segment's file is not whole MPEG-TS packets.
+    /// A segment's file is not whole: MPEG-TS packets, or MP4 boxes.
     Truncated,
+    /// An initialisation section is not whole, is none, or holds media.
+    Section,
     /// A segment's file is larger than 512 MiB.
     TooLarge,
     /// A segment's file cannot be read, or is not a regular file.

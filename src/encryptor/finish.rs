@@ -42,10 +42,8 @@ pub(super) fn ended(
 fn patience(reason: StallReason, live: Duration) -> Duration {
     use StallReason as R;
     match reason {
-        R::Missing | R::Empty | R::Growing | R::Truncated | R::Unreadable | R::NotReadable => {
-            FILE + live
-        }
-        R::Shortened => FILE + live,
+        R::Missing | R::Empty | R::Growing | R::Truncated | R::Section => FILE + live,
+        R::Unreadable | R::NotReadable | R::Shortened => FILE + live,
         R::Unclaimed | R::Restarted | R::LeaseEnded | R::NoKey | R::KeyNotServed | R::Sink => {
             SERVER
         }

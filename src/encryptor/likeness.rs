@@ -4,6 +4,7 @@
 
 use super::engine::Engine;
 use super::path::Beneath;
+use super::piece::Piece;
 use super::runs::{KnownRun, Runs, fingerprint};
 use super::source::{Content, Sight};
 use crate::domain::{Fingerprint, Run, Timestamp};
@@ -143,12 +144,12 @@ impl Engine {
         index: usize,
         now: Timestamp,
     ) -> Option<Option<Fingerprint>> {
-        let Ok(path) = at.resolve_segment(&list.segments()[index].uri) else {
+        let Ok(piece) = Piece::of(at, list, &list.segments()[index]) else {
             return Some(None);
         };
-        match self.source.sight(&path, now) {
+        match self.source.sight(&piece, now) {
             Sight::Growing => None,
-            Sight::Settled(stamp) => match self.source.segment(&path, stamp) {
+            Sight::Settled(stamp) => match self.source.segment(&piece, stamp) {
                 Content::Whole(bytes) => Some(Some(fingerprint(&bytes))),
                 Content::Changed => None,
                 Content::Torn(_) | Content::Failed(_) => Some(None),

@@ -35,12 +35,10 @@ impl Engine {
         let Some(track) = self.tracks.get_mut(at) else {
             return;
         };
-        for (media, stays) in track.unpublish() {
-            self.names.leave(&media.path);
-            self.window.left(media.path, stays, now);
-        }
-        self.unreported = true;
+        let left = track.unpublish();
         let rendition = Text(track.name.clone());
+        self.let_go(at, left, now);
+        self.unreported = true;
         self.events.push(Event::Lost { rendition });
     }
 }

@@ -1,16 +1,17 @@
-//! Multivariant playlists: passed on as they are once every child is published.
+//! Multivariant playlists: passed on as they are once every child is published, I-frame streams
+//! only where they are encrypted.
 //!
 //! Must not know: how children come to be published.
 
+use super::containers::IFrames;
 use super::event::StallReason;
 use super::notices::Stall;
 use super::path::Beneath;
-use crate::playlist::{ChildKind, MultivariantPlaylist};
+use crate::playlist::{ChildKind, Definitions, MultivariantPlaylist};
 
 /// One multivariant playlist.
 pub(super) struct Multivariant {
-    /// What is to be published.
-    pub(super) text: String,
+    list: MultivariantPlaylist,
     /// The media playlists that it names.
     pub(super) children: Vec<Beneath>,
     /// I-frame streams were left out.
@@ -20,14 +21,19 @@ pub(super) struct Multivariant {
 }
 
 /// Reads a multivariant playlist for publishing.
-pub(super) fn prepare(at: &Beneath, list: &MultivariantPlaylist) -> Result<Multivariant, Stall> {
+pub(super) fn prepare(
+    at: &Beneath,
+    list: &MultivariantPlaylist,
+    iframes: IFrames,
+) -> Result<Multivariant, Stall> {
     if list.has_session_key() {
         let detail = "it has an EXT-X-SESSION-KEY: the source is encrypted already";
         return Err(refusal(StallReason::AlreadyEncrypted, detail.to_owned()));
     }
     let all = list.children();
-    let had_iframes = all.iter().any(|child| child.kind == ChildKind::IFrame);
-    let kept = all.iter().filter(|child| child.kind != ChildKind::IFrame);
+    let is_dropped = |kind: ChildKind| kind == ChildKind::IFrame && iframes == IFrames::Drop;
+    let had_iframes = all.iter().any(|child| is_dropped(child.kind));
+    let kept = all.iter().filter(|child| !is_dropped(child.kind));
     let children = kept.map(|child| {
         at.resolve(&child.uri).map_err(|error| {
             let detail = format!("line {}: {}: {error}", child.line, child.uri);
@@ -36,13 +42,23 @@ pub(super) fn prepare(at: &Beneath, list: &MultivariantPlaylist) -> Result<Multi
     });
     Ok(Multivariant {
         children: children.collect::<Result<_, _>>()?,
-        text: list.without_iframes(),
+        list: list.clone(),
         had_iframes,
         is_published: false,
     })
 }
 
 impl Multivariant {
+    /// What is to be published, with an EXT-X-SESSION-KEY for the key at `session_key`.
+    pub(super) fn text(&self, session_key: Option<&str>) -> String {
+        self.list.published(!self.had_iframes, session_key)
+    }
+
+    /// The variables that it defines for its children.
+    pub(super) fn definitions(&self) -> &Definitions {
+        self.list.definitions()
+    }
+
     /// The first child that is not published yet, as a stall.
     pub(super) fn waits_for(&self, is_published: impl Fn(&Beneath) -> bool) -> Option<Stall> {
         let child = self.children.iter().find(|child| !is_published(child))?;
@@ -65,9 +81,13 @@ mod tests {
     use crate::playlist::Playlist;
 
     fn prepared(text: &str) -> Result<Multivariant, Stall> {
+        prepared_with(text, IFrames::Drop)
+    }
+
+    fn prepared_with(text: &str, iframes: IFrames) -> Result<Multivariant, Stall> {
         let at = Beneath::found("a/master.m3u8").unwrap();
         match Playlist::parse(text) {
-            Ok(Playlist::Multivariant(list)) => prepare(&at, &list),
+            Ok(Playlist::Multivariant(list)) => prepare(&at, &list, iframes),
             other => panic!("{other:?}"),
         }
     }
@@ -78,7 +98,7 @@ mod tests {
             #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI=\"i.m3u8\"\n\
             #EXT-X-STREAM-INF:BANDWIDTH=2,AUDIO=\"a\"\n../v0/i.m3u8?x=1\n";
         let list = prepared(text).unwrap();
-        assert!(list.had_iframes && !list.text.contains("I-FRAME"));
+        assert!(list.had_iframes && !list.text(None).contains("I-FRAME"));
         let children: Vec<_> = list.children.iter().map(Beneath::as_str).collect();
         assert_eq!(children, ["a/au.m3u8", "v0/i.m3u8"]);
         let stall = list
@@ -86,6 +106,10 @@ mod tests {
             .unwrap();
         assert_eq!(stall.reason, StallReason::Children);
         assert!(list.waits_for(|_| true).is_none());
+        let list = prepared_with(text, IFrames::Files).unwrap();
+        assert_eq!((list.text(None).as_str(), list.had_iframes), (text, false));
+        let waits = list.waits_for(|child| child.as_str() != "a/i.m3u8");
+        assert_eq!(waits.unwrap().reason, StallReason::Children);
     }
 
     #[test]

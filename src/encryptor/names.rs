@@ -1,13 +1,16 @@
 //! Who has which name in the sink, so that no published file is ever written again.
 //!
 //! A packager may use a file for several segments: by wrapping its numbers, or by listing a
-//! slate twice. The first segment keeps the file's name, later ones get their number in it.
+//! slate twice. The first segment keeps the file's name, later ones get their number in it. A
+//! segment that is a range of a file, or an I-frame, has its number in any case.
 //! Must not know: playlists, file contents.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
-use super::path::{Beneath, PathError, numbered};
+use super::path::{Beneath, PathError, numbered, tagged};
 use crate::domain::Rendition;
+use crate::playlist::{MediaPlaylist, Segment};
 
 /// The names of segments in the sink.
 #[derive(Default)]
@@ -19,9 +22,15 @@ pub(super) struct Names {
 }
 
 struct Owner {
-    rendition: Rendition,
-    msn: u64,
+    holder: Holder,
     in_use: bool,
+}
+
+/// What a file is.
+enum Holder {
+    Segment(Rendition, u64),
+    /// An initialisation section, of any rendition: its name tells its bytes.
+    Section,
 }
 
 /// A name for one segment.
@@ -64,11 +73,12 @@ impl Names {
         let tries = std::iter::successors(Some(uri.to_owned()), |uri| Some(numbered(uri, msn)));
         for uri in tries.take(TRIES) {
             let path = list.resolve_segment(&uri)?;
-            match self.owners.get(&path) {
-                Some(owner) if owner.rendition != *rendition => {
-                    return Err(NameError::Shared(owner.rendition.clone()));
+            match self.owners.get(&path).map(|owner| &owner.holder) {
+                Some(Holder::Segment(other, _)) if other != rendition => {
+                    return Err(NameError::Shared(other.clone()));
                 }
-                Some(owner) if owner.msn != msn => {}
+                Some(Holder::Segment(_, other)) if *other != msn => {}
+                Some(Holder::Section) => {}
                 _ => {
                     self.take(rendition, msn, &path);
                     return Ok(Name { path, uri });
@@ -80,11 +90,22 @@ impl Names {
 
     /// Takes note that `path` holds a segment already.
     pub(super) fn take(&mut self, rendition: &Rendition, msn: u64, path: &Beneath) {
-        let owner = Owner {
-            rendition: rendition.clone(),
-            msn,
-            in_use: true,
-        };
+        self.hold(path, Holder::Segment(rendition.clone(), msn));
+    }
+
+    /// Takes `path` for an initialisation section, unless a segment has it.
+    pub(super) fn claim_section(&mut self, path: &Beneath) -> Result<(), NameError> {
+        let holder = self.owners.get(path).map(|owner| &owner.holder);
+        if let Some(Holder::Segment(..)) = holder {
+            return Err(NameError::Taken);
+        }
+        self.hold(path, Holder::Section);
+        Ok(())
+    }
+
+    fn hold(&mut self, path: &Beneath, holder: Holder) {
+        let in_use = true;
+        let owner = Owner { holder, in_use };
         self.owners.insert(path.clone(), owner);
     }
 
@@ -109,13 +130,37 @@ impl Names {
     }
 }
 
-/// Whether `path` is a name that the segment `msn`, called `uri` by the playlist at `list`, can
-/// have been given.
-pub(super) fn is_name_of(path: &Beneath, list: &Beneath, msn: u64, uri: &str) -> bool {
-    let tries = std::iter::successors(Some(uri.to_owned()), |uri| Some(numbered(uri, msn)));
+/// What `segment` of `list` is to be called in the sink; `is_later` if it is of a later run.
+///
+/// All I-frames have names of their own, for they lie in files that segments are made of.
+pub(super) fn wished(list: &MediaPlaylist, segment: &Segment, is_later: bool) -> String {
+    let stem = stem(list, segment);
+    let has_number = is_later || segment.range.is_some() || list.is_iframes();
+    match has_number {
+        true => numbered(&stem, segment.msn),
+        false => stem.into_owned(),
+    }
+}
+
+fn stem<'a>(list: &MediaPlaylist, segment: &'a Segment) -> Cow<'a, str> {
+    match list.is_iframes() {
+        true => Cow::Owned(tagged(&segment.uri, "iframe")),
+        false => Cow::Borrowed(&segment.uri),
+    }
+}
+
+/// Whether `path` is a name that `segment` of `list` at `at` can have been given.
+pub(super) fn is_name_of(
+    path: &Beneath,
+    at: &Beneath,
+    list: &MediaPlaylist,
+    segment: &Segment,
+) -> bool {
+    let first = stem(list, segment).into_owned();
+    let tries = std::iter::successors(Some(first), |uri| Some(numbered(uri, segment.msn)));
     tries
         .take(TRIES)
-        .any(|uri| list.resolve_segment(&uri).as_ref() == Ok(path))
+        .any(|uri| at.resolve_segment(&uri).as_ref() == Ok(path))
 }
 
 #[cfg(test)]
@@ -139,9 +184,52 @@ mod tests {
         assert!(!names.in_use(&path));
         let again = names.claim(&v0, &list, 9, "a.ts").unwrap();
         assert_eq!(again.uri, "a-9.ts", "caches still have the old bytes");
-        assert!(is_name_of(&again.path, &list, 9, "a.ts"));
-        assert!(!is_name_of(&again.path, &list, 8, "a.ts"));
         let shared = names.claim(&v1, &list, 1, "a.ts");
         assert_eq!(shared, Err(NameError::Shared(v0)));
+    }
+
+    #[test]
+    fn a_section_and_a_segment_never_share_a_name() {
+        let mut names = Names::default();
+        let list = Beneath::found("v0/index.m3u8").unwrap();
+        let v0 = "v0/index.m3u8".parse().unwrap();
+        let path = Beneath::found("v0/a.mp4").unwrap();
+        assert_eq!(names.claim_section(&path), Ok(()));
+        assert_eq!(names.claim_section(&path), Ok(()), "another rendition's");
+        let segment = names.claim(&v0, &list, 7, "a.mp4").unwrap();
+        assert_eq!(segment.uri, "a-7.mp4");
+        assert_eq!(names.claim_section(&segment.path), Err(NameError::Taken));
+    }
+
+    #[test]
+    fn ranges_iframes_and_later_runs_have_their_number_in_their_names() {
+        let at = Beneath::found("v0/index.m3u8").unwrap();
+        let range = "#EXT-X-BYTERANGE:9@0\n";
+        let frames = "#EXT-X-I-FRAMES-ONLY\n";
+        for (head, tag, is_later, expected) in [
+            ("", "", false, "a.ts"),
+            ("", "", true, "a-7.ts"),
+            ("", range, false, "a-7.ts"),
+            ("", range, true, "a-7.ts"),
+            (frames, range, false, "a-iframe-7.ts"),
+            (frames, "", false, "a-iframe-7.ts"),
+        ] {
+            let list = list(&format!("{head}{tag}#EXTINF:4,\na.ts\n"));
+            let segment = &list.segments()[0];
+            let uri = wished(&list, segment, is_later);
+            assert_eq!(uri, expected, "{head}{tag}");
+            let path = at.resolve_segment(&uri).unwrap();
+            assert!(is_name_of(&path, &at, &list, segment), "{expected}");
+            let other = at.resolve_segment("a-8.ts").unwrap();
+            assert!(!is_name_of(&other, &at, &list, segment), "{expected}");
+        }
+    }
+
+    fn list(body: &str) -> MediaPlaylist {
+        let head = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:7\n";
+        match crate::playlist::Playlist::parse(&format!("{head}{body}")) {
+            Ok(crate::playlist::Playlist::Media(list)) => list,
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use reqwest::Url;
 use serde::Serialize;
 
+use super::containers::Containers;
 use crate::crypto::SecretText;
 use crate::domain::StreamId;
 
@@ -41,6 +42,8 @@ pub struct Options {
     pub state: PathBuf,
     /// What to do when the lease has ended and the server is away.
     pub on_lease_end: OnLeaseEnd,
+    /// What becomes of what is not a segment in a file of its own.
+    pub containers: Containers,
 }
 
 /// What an encryptor does when its lease has ended and the server is away. An alarm goes with

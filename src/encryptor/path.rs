@@ -141,11 +141,16 @@ pub(super) fn is_temporary(name: &str) -> bool {
 
 /// `uri` with `-{number}` before its extension: the name of a segment whose own name is taken.
 pub(super) fn numbered(uri: &str, number: u64) -> String {
+    tagged(uri, &number.to_string())
+}
+
+/// `uri` with `-{tag}` before its extension.
+pub(super) fn tagged(uri: &str, tag: &str) -> String {
     let name = name_part(uri);
     let file_at = name.rfind('/').map_or(0, |slash| slash + 1);
     let dot = name[file_at..].rfind('.').filter(|at| *at > 0);
     let at = dot.map_or(name.len(), |dot| file_at + dot);
-    format!("{}-{number}{}", &uri[..at], &uri[at..])
+    format!("{}-{tag}{}", &uri[..at], &uri[at..])
 }
 
 fn name_part(uri: &str) -> &str {

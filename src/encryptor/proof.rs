@@ -9,6 +9,7 @@ use super::choose::Context;
 use super::engine::Engine;
 use super::lease::Lease;
 use super::path::Beneath;
+use super::piece::Piece;
 use super::seal::{Plain, seal};
 use super::source::{Content, Sight};
 use super::track::Media;
@@ -54,18 +55,18 @@ impl Engine {
         };
         let both = list.segments().iter().rev().find_map(|segment| {
             let media = track.done.get(&segment.msn)?.media.clone()?;
-            let path = at.resolve_segment(&segment.uri).ok()?;
-            let is_there = self.source.stamp(&path).is_some();
-            is_there.then_some((segment.msn, path, media))
+            let piece = Piece::of(at, list, segment).ok()?;
+            let is_there = self.source.stamp(&piece.path).is_some();
+            is_there.then_some((segment.msn, piece, media))
         });
-        let Some((msn, path, media)) = both else {
+        let Some((msn, piece, media)) = both else {
             return false;
         };
         let rendition = track.name.clone();
-        let Sight::Settled(stamp) = self.source.sight(&path, now) else {
+        let Sight::Settled(stamp) = self.source.sight(&piece, now) else {
             return false;
         };
-        match self.source.segment(&path, stamp) {
+        match self.source.segment(&piece, stamp) {
             Content::Whole(bytes) => self.is_made_of(bytes, &rendition, msn, &media, lease),
             _ => false,
         }

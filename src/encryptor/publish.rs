@@ -2,12 +2,17 @@
 //!
 //! Must not know: how it became so.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::choose::Context;
 use super::draft::Draft;
 use super::engine::Engine;
 use super::event::Event;
+use super::multivariant::Multivariant;
 use super::path::Beneath;
 use super::place::Timeline;
-use super::track::Track;
+use super::track::{Media, Track};
 use crate::api::Text;
 use crate::domain::Timestamp;
 
@@ -48,20 +53,50 @@ impl Engine {
             last: draft.last,
             ended: draft.ended,
         });
-        for (media, stays) in track.published(draft) {
-            self.names.leave(&media.path);
-            self.window.left(media.path, stays, now);
-        }
+        let left = track.published(draft);
         if track.timeline == Timeline::Live {
             let stays = track.stays();
             for folder in track.folders() {
                 self.window.adopt(&folder, stays);
             }
         }
+        self.let_go(at, left, now);
+    }
+
+    /// Takes note of what the playlist at `at` lists no more, and for how long the files stay.
+    pub(super) fn let_go(&mut self, at: &Beneath, left: Vec<(Media, Duration)>, now: Timestamp) {
+        let mut sections = BTreeMap::new();
+        for (media, stays) in left {
+            if let Some(section) = media.section {
+                sections.insert(section.path, stays);
+            }
+            self.names.leave(&media.path);
+            self.window.left(media.path, stays, now);
+        }
+        for section in sections {
+            self.let_go_section(at, section, now);
+        }
+    }
+
+    /// The same of an initialisation section, unless another segment needs it too.
+    pub(super) fn let_go_section(
+        &mut self,
+        at: &Beneath,
+        (path, stays): (Beneath, Duration),
+        now: Timestamp,
+    ) {
+        let own = self.tracks.get(at);
+        let mut all = own.into_iter().chain(self.tracks.values());
+        if !all.any(|track| track.needs(&path)) {
+            self.names.leave(&path);
+            self.sections.remove(&path);
+            self.window.left(path, stays, now);
+        }
     }
 
     /// Publishes each multivariant playlist whose children are all published.
-    pub(super) fn publish_multivariants(&mut self, now: Timestamp) {
+    pub(super) fn publish_multivariants(&mut self, context: &Context<'_>) {
+        let now = context.now;
         let all: Vec<Beneath> = self.multivariants.keys().cloned().collect();
         for at in all {
             if self.refused.contains(&at) {
@@ -74,25 +109,43 @@ impl Engine {
             match list.waits_for(is_published) {
                 Some(stall) => self.stall(&at, stall, now),
                 None => {
+                    let is_due = !list.is_published;
+                    let key = context.containers.session_key.then(|| self.only_key(list));
+                    let text = is_due.then(|| list.text(key.flatten().as_deref()));
                     self.resume(&at);
-                    self.publish_multivariant(&at, now);
+                    if let Some(text) = text {
+                        self.publish_multivariant(&at, &text, now);
+                    }
                 }
             }
         }
     }
 
-    fn publish_multivariant(&mut self, at: &Beneath, now: Timestamp) {
+    /// The URI of the key that all of a finished asset is under, if there is only one. A player
+    /// reads a multivariant playlist once, so that of a live stream names no key.
+    fn only_key(&self, list: &Multivariant) -> Option<String> {
+        let mut uris = BTreeSet::new();
+        for child in &list.children {
+            let track = self.tracks.get(child)?;
+            let is_ended = track.listed.as_ref().is_some_and(|listed| listed.ended);
+            let media = track.done.values().filter_map(|done| done.media.as_ref());
+            uris.extend(media.filter(|_| is_ended).map(|media| &media.key_uri));
+            if !is_ended || uris.len() > 1 {
+                return None;
+            }
+        }
+        uris.first().map(|uri| (*uri).clone())
+    }
+
+    fn publish_multivariant(&mut self, at: &Beneath, text: &str, now: Timestamp) {
         let Some(list) = self.multivariants.get_mut(at) else {
             return;
         };
-        if list.is_published {
-            return;
-        }
-        if self.sink.playlist(at).ok().flatten().as_ref() == Some(&list.text) {
+        if self.sink.playlist(at).ok().flatten().as_deref() == Some(text) {
             list.is_published = true;
             return;
         }
-        match self.sink.write_playlist(at, &list.text) {
+        match self.sink.write_playlist(at, text) {
             Ok(()) => {
                 list.is_published = true;
                 self.trouble.passed();

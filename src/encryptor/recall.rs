@@ -3,12 +3,15 @@
 //! A segment can be durable long before its playlist lists it: while an asset is encrypted, or
 //! while the sink is full. Must not know: how the schedule changes.
 
+use std::collections::BTreeSet;
+
 use super::choose::Context;
 use super::engine::Engine;
+use super::iframes;
 use super::lease::Lease;
-use super::place::{self, Claims};
+use super::path::Beneath;
 use super::term::Footing;
-use super::track::Track;
+use super::track::{Media, Track};
 
 impl Engine {
     /// Has every segment that is not listed yet encrypted again if another key is its own by now.
@@ -19,17 +22,24 @@ impl Engine {
             return;
         };
         self.followed = Some(lease.version());
-        for track in self.tracks.values_mut() {
-            for msn in misplaced(track, lease, context.claims) {
-                track.done.remove(&msn);
+        let mut sections = Vec::new();
+        for (at, track) in &mut self.tracks {
+            for msn in misplaced(track, lease, context) {
+                let done = track.done.remove(&msn);
+                let section =
+                    done.and_then(|done| Some((done.media?.section?.path, done.duration)));
+                sections.extend(section.map(|section| (at.clone(), section)));
                 track.dirty = true;
             }
+        }
+        for (at, section) in sections {
+            self.let_go_section(&at, section, context.now);
         }
     }
 }
 
 /// Unlisted segments that are encrypted under another key than their own.
-fn misplaced(track: &Track, lease: &Lease, claims: &Claims) -> Vec<u64> {
+fn misplaced(track: &Track, lease: &Lease, context: &Context<'_>) -> BTreeSet<u64> {
     let listed = track.listed.as_ref().map(|listed| listed.last);
     let is_unlisted = |msn: u64| listed.is_none_or(|last| msn > last);
     let last_done = track.done.last_key_value();
@@ -38,14 +48,33 @@ fn misplaced(track: &Track, lease: &Lease, claims: &Claims) -> Vec<u64> {
         .as_ref()
         .filter(|_| last_done.is_some_and(|(msn, _)| is_unlisted(*msn)))
     else {
-        return Vec::new();
+        return BTreeSet::new();
     };
-    let positions = place::positions(list, lease.schedule(), track.timeline, claims);
-    let unlisted = positions.into_iter().filter(|at| is_unlisted(at.segment));
-    let misplaced = unlisted.filter(|at| {
-        let media = track.done.get(&at.segment).and_then(|done| done.media.as_ref());
-        let slot = lease.slot_at(*at);
+    let positions = iframes::positions(track, list, context);
+    let numbers = list.segments().iter().map(|segment| segment.msn);
+    let unlisted = numbers.zip(positions).filter(|(msn, _)| is_unlisted(*msn));
+    let misplaced = unlisted.filter(|(msn, position)| {
+        let media = track.done.get(msn).and_then(|done| done.media.as_ref());
+        let slot = position.and_then(|position| lease.slot_at(position));
         matches!((media, slot), (Some(media), Some(slot)) if lease.kid(&track.name, slot) != Some(media.kid))
     });
-    misplaced.map(|at| at.segment).collect()
+    with_joined(track, misplaced.map(|(msn, _)| msn).collect())
+}
+
+/// The same with the other ranges of their files, which are written together.
+fn with_joined(track: &Track, numbers: BTreeSet<u64>) -> BTreeSet<u64> {
+    let media = |msn: &u64| track.done.get(msn).and_then(|done| done.media.as_ref());
+    let ranges = numbers.iter().filter_map(media);
+    let files: BTreeSet<&Beneath> = ranges
+        .filter(|media| media.range.is_some())
+        .map(|media| &media.path)
+        .collect();
+    if files.is_empty() {
+        return numbers;
+    }
+    let is_in = |media: &Media| files.contains(&media.path);
+    let all = track.done.iter();
+    all.filter(|(msn, done)| numbers.contains(msn) || done.media.as_ref().is_some_and(is_in))
+        .map(|(msn, _)| *msn)
+        .collect()
 }

@@ -30,6 +30,15 @@ impl Engine {
         }
         let recording = list.recording();
         let recording = recording.map_err(|error| refusal(error.to_string()))?;
+        if list
+            .segments()
+            .iter()
+            .any(|segment| segment.range.is_some())
+        {
+            let detail = "ranges of a recording's files cannot be opened";
+            return Err(refusal(detail.to_owned()));
+        }
+        self.lock_sections(at, list)?;
         for (segment, key) in list.segments().iter().zip(&recording.keys) {
             let (Some(key), Ok(path)) = (key, at.resolve_segment(&segment.uri)) else {
                 continue;
@@ -42,6 +51,20 @@ impl Engine {
             self.source.locks.lock(path, &key.uri, iv);
         }
         Ok(Some(recording.list))
+    }
+
+    /// The same of encrypted initialisation sections, which are under keys of their own tags.
+    fn lock_sections(&mut self, at: &Beneath, list: &MediaPlaylist) -> Result<(), Stall> {
+        let maps = list.segments().iter().filter_map(|s| s.map.as_deref());
+        for map in maps {
+            let (Some(key), Ok(path)) = (&map.key, at.resolve_segment(&map.uri)) else {
+                continue;
+            };
+            let iv = key.iv.as_deref().and_then(Iv::parse);
+            let iv = iv.ok_or_else(|| refusal(format!("line {}: no IV", map.line)))?;
+            self.source.locks.lock(path, &key.uri, iv);
+        }
+        Ok(())
     }
 }
 

@@ -113,8 +113,10 @@ impl Engine {
         let number = |last: &Segment| runs.newest_run()?.number(last.msn);
         let last = list.segments().last().and_then(number);
         let is_ahead = |other: &Track| {
+            // I-frames have numbers of their own
+            let is_alike = other.is_iframes() == list.is_iframes();
             let first = other.listed.as_ref().map(|listed| listed.first);
-            last < first
+            is_alike && last < first
         };
         let mut others = self.tracks.values().filter(|other| other.is_live());
         others.any(|other| other.restarted.is_some() || is_young && is_ahead(other))

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::path::Beneath;
+use super::section::Published;
 use super::track::{Done, Listed, Media};
 use crate::domain::Kid;
-use crate::playlist::{MediaPlaylist, Playlist, Segment};
+use crate::playlist::{Map, MediaPlaylist, Playlist, Segment};
 
 /// A playlist that an earlier run published.
 pub(super) struct Restored {
@@ -81,9 +82,23 @@ fn media(at: &Beneath, segment: &Segment) -> Result<Media, Foreign> {
         iv: key.iv.clone(),
         uri: segment.uri.clone(),
         path: path.map_err(|_| Foreign::Elsewhere(msn))?,
+        range: segment.range,
+        section: segment
+            .map
+            .as_deref()
+            .map(|map| section(at, msn, map))
+            .transpose()?,
         source: None,
         fingerprint: None,
     })
+}
+
+fn section(at: &Beneath, msn: u64, map: &Map) -> Result<Published, Foreign> {
+    let key = map.key.as_deref();
+    if key.is_some_and(|key| kid_of(&key.uri).is_none()) {
+        return Err(Foreign::Key(msn));
+    }
+    Published::new(at, map.uri.clone(), key.cloned()).map_err(|_| Foreign::Elsewhere(msn))
 }
 
 /// A key's URI ends in its kid.

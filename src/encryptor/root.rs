@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::path::Beneath;
 use crate::crash;
+use crate::playlist::ByteRange;
 
 /// A directory that stays the same one whatever is renamed around it.
 pub(super) struct Root {
@@ -31,6 +33,13 @@ pub(super) struct Stamp {
     pub(super) modified: i64,
     nanos: i64,
     inode: u64,
+}
+
+impl Stamp {
+    /// Whether it is of the same file, which has at most grown.
+    pub(super) fn grew_to(self, now: Self) -> bool {
+        self.inode == now.inode && self.len <= now.len
+    }
 }
 
 const FOLDER: OFlags = OFlags::RDONLY
@@ -90,10 +99,7 @@ impl Root {
 
     /// A regular file's content, at most `bound` bytes, and its state when it was read.
     pub(super) fn read(&self, path: &Beneath, bound: u64) -> io::Result<(Vec<u8>, Stamp)> {
-        let folder = self.folder(path).map_err(plain)?;
-        let file = rustix::fs::openat(folder, path.file_name(), READ, Mode::empty());
-        let file = File::from(file.map_err(|errno| plain(errno.into()))?);
-        let stamp = regular(&rustix::fs::fstat(&file)?)?;
+        let (file, stamp) = self.opened(path)?;
         if stamp.len > bound {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
@@ -103,10 +109,40 @@ impl Root {
         (&file).take(bound).read_to_end(&mut bytes)?;
         let after = regular(&rustix::fs::fstat(&file)?)?;
         if after != stamp || bytes.len() as u64 != stamp.len {
-            let changed = "it changed while it was read";
-            return Err(io::Error::new(io::ErrorKind::Interrupted, changed));
+            return Err(changed());
         }
         Ok((bytes, stamp))
+    }
+
+    /// A part of a regular file, which may grow meanwhile, and the file's state before.
+    pub(super) fn read_range(
+        &self,
+        path: &Beneath,
+        range: ByteRange,
+        bound: u64,
+    ) -> io::Result<(Vec<u8>, Stamp)> {
+        let (file, stamp) = self.opened(path)?;
+        if range.len() > bound {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        if stamp.len < range.end() {
+            return Err(changed());
+        }
+        let len = usize::try_from(range.len()).map_err(io::Error::other)?;
+        let mut bytes = Vec::with_capacity(len + 16);
+        bytes.resize(len, 0);
+        match file.read_exact_at(&mut bytes, range.offset()) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(changed()),
+            read => read.map(|()| (bytes, stamp)),
+        }
+    }
+
+    fn opened(&self, path: &Beneath) -> io::Result<(File, Stamp)> {
+        let folder = self.folder(path).map_err(plain)?;
+        let file = rustix::fs::openat(folder, path.file_name(), READ, Mode::empty());
+        let file = File::from(file.map_err(|errno| plain(errno.into()))?);
+        let stamp = regular(&rustix::fs::fstat(&file)?)?;
+        Ok((file, stamp))
     }
 
     /// Writes a whole file under the name `temporary` in `path`'s folder, makes its bytes
@@ -180,6 +216,11 @@ impl Root {
         }
         Ok(dir)
     }
+}
+
+fn changed() -> io::Error {
+    let how = "it changed while it was read";
+    io::Error::new(io::ErrorKind::Interrupted, how)
 }
 
 fn write_new(folder: &OwnedFd, name: &str, bytes: &[u8], kind: &'static str) -> io::Result<()> {

@@ -2,13 +2,15 @@
 //!
 //! Must not know: segments' files, keys.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::choose::Context;
+use super::containers::IFrames;
 use super::continuity::Break;
 use super::engine::Engine;
 use super::event::{Event, StallReason};
-use super::multivariant;
+use super::multivariant::{self, Multivariant};
 use super::notices::Stall;
 use super::path::Beneath;
 use super::restart;
@@ -18,7 +20,7 @@ use super::track::Track;
 use crate::api::Text;
 use crate::crash;
 use crate::domain::{Rendition, Run, Timestamp};
-use crate::playlist::{MediaPlaylist, MultivariantPlaylist, Playlist, Segment, Unsupported};
+use crate::playlist::{Definitions, MediaPlaylist, MultivariantPlaylist, Playlist, Unsupported};
 
 /// A list that says it goes on is not begun with while it is younger than this: it may be the
 /// first half of a finished one.
@@ -46,35 +48,44 @@ impl Engine {
         self.events.extend(self.notices.resumed(SOURCE));
         self.forget_refusals(&found);
         self.found = 0;
+        let mut media = Vec::new();
         for at in self.entry_first(found) {
             if self.is_own(&at) {
                 self.found += 1;
-                self.look_at(&at, context);
+                let read = self.look_at(&at, context);
+                media.extend(read.map(|list| (at, list)));
             }
+        }
+        // Once it is known what multivariant playlists define for them.
+        for (at, list) in media {
+            let taken = self.read_media(&at, list, context);
+            self.note_taken(&at, taken, now);
         }
         moved
     }
 
-    fn look_at(&mut self, at: &Beneath, context: &Context<'_>) {
-        match self.source.text(at, context.now) {
+    /// A media playlist, if it is one and may have changed.
+    fn look_at(&mut self, at: &Beneath, context: &Context<'_>) -> Option<MediaPlaylist> {
+        let now = context.now;
+        match self.source.text(at, now) {
             SourceText::Unchanged => {}
-            SourceText::Failed(why) => self.refuse(at, unreadable(&why), context.now),
-            SourceText::Read(text) => self.read(at, &text, context),
+            SourceText::Failed(why) => self.refuse(at, unreadable(&why), now),
+            SourceText::Read(text) => match Playlist::parse(&text) {
+                Ok(Playlist::Media(list)) => return Some(list),
+                Ok(Playlist::Multivariant(list)) => {
+                    let taken = self.read_multivariant(at, &list, context);
+                    self.note_taken(at, taken, now);
+                }
+                Err(error) => self.refuse(at, unreadable(&error.to_string()), now),
+            },
         }
+        None
     }
 
-    fn read(&mut self, at: &Beneath, text: &str, context: &Context<'_>) {
-        let taken = match Playlist::parse(text) {
-            Ok(Playlist::Media(list)) => match self.opened(at, &list) {
-                Ok(opened) => self.read_media(at, opened.as_ref().unwrap_or(&list), context),
-                Err(stall) => Err(stall),
-            },
-            Ok(Playlist::Multivariant(list)) => self.read_multivariant(at, &list),
-            Err(error) => Err(unreadable(&error.to_string())),
-        };
+    fn note_taken(&mut self, at: &Beneath, taken: Result<(), Stall>, now: Timestamp) {
         match taken {
             Ok(()) => drop(self.refused.remove(at)),
-            Err(stall) => self.refuse(at, stall, context.now),
+            Err(stall) => self.refuse(at, stall, now),
         }
     }
 
@@ -96,11 +107,12 @@ impl Engine {
         &mut self,
         at: &Beneath,
         list: &MultivariantPlaylist,
+        context: &Context<'_>,
     ) -> Result<(), Stall> {
         if self.tracks.contains_key(at) {
             return Err(unreadable("it was a media playlist before"));
         }
-        let prepared = multivariant::prepare(at, list)?;
+        let prepared = multivariant::prepare(at, list, context.containers.iframes)?;
         let known = self.multivariants.get(at);
         if prepared.had_iframes && known.is_none_or(|known| !known.had_iframes) {
             let playlist = at.to_string();
@@ -113,20 +125,18 @@ impl Engine {
     fn read_media(
         &mut self,
         at: &Beneath,
-        list: &MediaPlaylist,
+        list: MediaPlaylist,
         context: &Context<'_>,
     ) -> Result<(), Stall> {
-        if list.is_iframes() {
+        let list = self.defined(at, list)?;
+        let opened = self.opened(at, &list)?;
+        let list = opened.as_ref().unwrap_or(&list);
+        if list.is_iframes() && context.containers.iframes == IFrames::Drop {
             if self.iframes.insert(at.clone()) {
                 let playlist = at.to_string();
                 self.events.push(Event::IframesDropped { playlist });
             }
             return Ok(());
-        }
-        let parts = |segment: &Segment| segment.map.is_some() || segment.range.is_some();
-        if list.segments().iter().any(parts) {
-            let detail = "EXT-X-MAP and EXT-X-BYTERANGE are not supported yet";
-            return Err(stall(StallReason::Unsupported, detail.to_owned()));
         }
         match list.unsupported() {
             Some(Unsupported::AlreadyEncrypted { line }) => {
@@ -144,6 +154,30 @@ impl Engine {
             self.tracks.insert(at.clone(), track);
         }
         self.accept(at, list, context)
+    }
+
+    /// The playlist with the variables that multivariant playlists define for it. What two of them
+    /// define differently is not defined.
+    fn defined(&self, at: &Beneath, list: MediaPlaylist) -> Result<MediaPlaylist, Stall> {
+        let naming = self.multivariants.values();
+        let naming = naming.filter(|multivariant| multivariant.children.contains(at));
+        let mut all: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+        for (name, value) in naming.flat_map(Multivariant::definitions) {
+            all.entry(name).or_default().insert(value);
+        }
+        let agreed = all.into_iter().filter_map(|(name, values)| {
+            let value = values.first().filter(|_| values.len() == 1)?;
+            Some((name.clone(), (*value).clone()))
+        });
+        let definitions: Definitions = agreed.collect();
+        if definitions.is_empty() {
+            return Ok(list);
+        }
+        match Playlist::parse_with(&list.to_string(), &definitions) {
+            Ok(Playlist::Media(defined)) => Ok(defined),
+            Ok(Playlist::Multivariant(_)) => Ok(list),
+            Err(error) => Err(unreadable(&error.to_string())),
+        }
     }
 
     fn accept(
@@ -207,6 +241,7 @@ impl Engine {
             return Ok(Ok(()));
         };
         let taken = track.accept(numbered);
+        self.taken += u64::from(taken.is_ok());
         if let (Ok(()), Some(written)) = (&taken, written) {
             track.newest.take(written, now);
         }
@@ -231,10 +266,7 @@ impl Engine {
             run: run.ordinal,
             first: track.floor(),
         });
-        for (media, stays) in left {
-            self.names.leave(&media.path);
-            self.window.left(media.path, stays, now);
-        }
+        self.let_go(at, left, now);
     }
 
     /// A new rendition, with what the sink already has of it.
@@ -247,8 +279,11 @@ impl Engine {
         if let Some(text) = text {
             let Restored { done, listed } = restore(at, text).map_err(|error| foreign(&error))?;
             for (msn, done) in &done {
-                if let Some(media) = &done.media {
-                    self.names.take(&track.name, *msn, &media.path);
+                let Some(media) = &done.media else { continue };
+                self.names.take(&track.name, *msn, &media.path);
+                if let Some(section) = &media.section {
+                    let taken = self.names.claim_section(&section.path);
+                    taken.map_err(|error| stall(StallReason::ForeignSink, error.to_string()))?;
                 }
             }
             (track.done, track.listed) = (done, Some(listed));

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use super::lease::HeldKey;
 use crate::crypto::Iv;
 use crate::crypto::cbc::{Edges, Job, encrypt_batch};
+use crate::playlist::ByteRange;
 
 /// Bytes that may be published. Only [`seal`] makes them, from a segment that it encrypted and
 /// checked.
+#[derive(Default)]
 pub(super) struct Ciphertext(Vec<u8>);
 
 /// A clear segment on its way to the cipher.
@@ -26,6 +28,13 @@ impl Ciphertext {
     /// The bytes to publish.
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Puts `next` after them, as a part of the same file; gives the part.
+    pub(super) fn append(&mut self, next: &Self) -> Option<ByteRange> {
+        let (offset, len) = (self.0.len() as u64, next.0.len() as u64);
+        self.0.extend_from_slice(&next.0);
+        ByteRange::new(offset, len)
     }
 }
 

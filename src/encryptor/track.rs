@@ -6,15 +6,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::choose::Read;
 use super::continuity::{self, Break};
+use super::iframes::Parents;
 use super::newest::Newest;
 use super::path::Beneath;
 use super::place::Timeline;
 use super::restart::Restarted;
-use super::root::Stamp;
 use crate::api::{PeriodUse, RenditionProgress, Text};
-use crate::domain::{Fingerprint, Kid, Rendition, Run, Timestamp};
+use crate::domain::{Fingerprint, Rendition, Run, Timestamp};
 use crate::playlist::{MediaPlaylist, RewriteError};
+
+pub(super) use super::done::{Done, Media, Taken};
 
 /// The state of one rendition.
 pub(super) struct Track {
@@ -50,48 +53,14 @@ pub(super) struct Track {
     pub(super) restarted: Option<Restarted>,
     /// When the last file of the newest playlist was written.
     pub(super) newest: Newest,
+    /// The initialisation section that was read last.
+    pub(super) initial: Option<Read>,
+    /// What its I-frames are cut from, if it is an I-frame playlist.
+    pub(super) parents: Parents,
     /// The newest run when `run` was found out by nothing but its being the newest.
     pub(super) guessed: Option<u64>,
     /// The run's first number that may be published: lower ones belong to runs before.
     floor: u64,
-}
-
-/// One segment that is durable, or known to be missing.
-#[derive(Debug, Clone)]
-pub(super) struct Done {
-    pub(super) duration: Duration,
-    /// Its date in the playlist.
-    pub(super) date: Option<Timestamp>,
-    /// When it is taken to begin: its date, or what was assigned.
-    pub(super) time: Option<Timestamp>,
-    /// `None` for a gap.
-    pub(super) media: Option<Media>,
-}
-
-/// An encrypted segment in the sink.
-#[derive(Debug, Clone)]
-pub(super) struct Media {
-    pub(super) kid: Kid,
-    pub(super) key_uri: String,
-    /// As the key tag says it; `None` for the sequence number.
-    pub(super) iv: Option<String>,
-    /// As the playlist names it.
-    pub(super) uri: String,
-    pub(super) path: Beneath,
-    /// The source's file as it was encrypted, if that was in this run.
-    pub(super) source: Option<Taken>,
-    /// Of its clear bytes, if it was encrypted by this process.
-    pub(super) fingerprint: Option<Fingerprint>,
-}
-
-/// A source's file.
-#[derive(Debug, Clone)]
-pub(super) struct Taken {
-    pub(super) path: Beneath,
-    /// Its state as it was encrypted.
-    pub(super) was: Stamp,
-    /// Its state as it was last told of.
-    pub(super) told: Stamp,
 }
 
 /// A published playlist.
@@ -130,6 +99,8 @@ impl Track {
             question: None,
             restarted: None,
             newest: Newest::default(),
+            initial: None,
+            parents: Parents::default(),
             guessed: None,
             floor: 0,
         }
@@ -165,6 +136,7 @@ impl Track {
     pub(super) fn reopen(&mut self) {
         (self.run, self.guessed, self.question) = (None, None, None);
         (self.source, self.start) = (None, None);
+        self.parents.forget();
         self.absent.clear();
     }
 
@@ -177,6 +149,7 @@ impl Track {
             .map_or(0, |listed| listed.last.saturating_add(1));
         (self.run, self.floor) = (Some(run), run.output.max(next));
         (self.source, self.start, self.restarted) = (None, None, None);
+        self.parents.forget();
         self.absent.clear();
         let left = self.done.split_off(&next);
         for done in self.done.values_mut() {
@@ -264,6 +237,18 @@ impl Track {
     pub(super) fn is_live(&self) -> bool {
         let is_ended = self.source.as_ref().is_some_and(|list| list.is_ended());
         self.run.is_some() && self.is_live_list() && !is_ended
+    }
+
+    /// Whether its source is an I-frame playlist.
+    pub(super) fn is_iframes(&self) -> bool {
+        self.source.as_ref().is_some_and(|list| list.is_iframes())
+    }
+
+    /// Whether a published or durable segment needs the section at `path`.
+    pub(super) fn needs(&self, path: &Beneath) -> bool {
+        let sections = self.done.values().rev();
+        let mut sections = sections.filter_map(|done| done.media.as_ref()?.section.as_ref());
+        sections.any(|section| section.path == *path)
     }
 
     /// Whether it is no finished asset.

@@ -18,7 +18,10 @@ pub(super) struct Window {
 }
 
 /// What segments are called. Nothing else in a sink is deleted.
-const MEDIA: [&str; 8] = ["ts", "aac", "ac3", "ec3", "mp3", "vtt", "webvtt", "m4s"];
+const MEDIA: [&str; 14] = [
+    "ts", "aac", "ac3", "ec3", "mp3", "vtt", "webvtt", "m4s", "mp4", "m4v", "m4a", "cmfv", "cmfa",
+    "cmft",
+];
 
 impl Window {
     /// A window over a sink that holds `files` at `now`, of which its playlists list `listed`.

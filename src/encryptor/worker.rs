@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use super::choose::Wants;
 use super::client::Client;
 use super::contact::{Contact, Tell};
+use super::containers::Containers;
 use super::crew::Crew;
 use super::engine::Engine;
 use super::error::{EncryptorError, Summary};
@@ -93,6 +94,7 @@ pub async fn run(
 
 struct Worker {
     once: bool,
+    containers: Containers,
     clock: Arc<dyn Clock>,
     tell: Tell,
     /// Taken while a pass runs on its own thread.
@@ -136,6 +138,7 @@ impl Worker {
         let reporter = Reporter::new(client, instance, progress.subscribe(), shared);
         Self {
             once: options.once || matches!(options.source, Source::Vod(_)),
+            containers: options.containers,
             lease: keeper.lease(),
             claims: reporter.claims(),
             runs: reporter.runs(),

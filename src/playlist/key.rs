@@ -46,6 +46,11 @@ pub(super) fn tag(uri: &str, iv: Option<&str>) -> String {
     }
 }
 
+/// The tag of a multivariant playlist that has a player fetch a key early (§4.4.6.5).
+pub(super) fn session(uri: &str) -> String {
+    format!("#{}:METHOD=AES-128,URI=\"{uri}\"", Tag::SessionKey.name())
+}
+
 /// The tag line after which nothing is encrypted: METHOD alone (§4.4.4.4).
 pub(super) fn none() -> String {
     format!("#{}:METHOD=NONE", Tag::Key.name())

@@ -6,8 +6,9 @@ use std::fmt;
 
 use super::PlaylistError;
 use super::attribute;
+use super::key;
 use super::splice::Splicer;
-use super::tag::{Met, Tag};
+use super::tag::{Group, Met, Tag};
 use super::text::{Kind, Line, Text};
 use super::uris;
 use super::variables::{Definitions, Variables};
@@ -76,12 +77,19 @@ impl MultivariantPlaylist {
         self.children.clone()
     }
 
-    /// The text to publish: without EXT-X-I-FRAME-STREAM-INF and byte order mark, its last line
-    /// ended.
-    pub fn without_iframes(&self) -> String {
+    /// The text to publish: without byte order mark, its last line ended, and EXT-X-I-FRAME-STREAM-INF
+    /// only `with_iframes`; with an EXT-X-SESSION-KEY for the key at `session_key`, if its URI may
+    /// stand in a playlist.
+    pub fn published(&self, with_iframes: bool, session_key: Option<&str>) -> String {
         let mut out = Splicer::new(self.text.as_str(), self.text.start());
+        let mut session_key = session_key.filter(|uri| key::is_safe_uri(uri));
         for line in self.text.lines() {
-            if line.is(Tag::IFrameStreamInf) {
+            let is_own = matches!(line.kind, Kind::Tag(tag) if tag.group() == Group::Multivariant);
+            if let Some(uri) = session_key.take_if(|_| is_own) {
+                out.insert(line.start, &key::session(uri));
+                out.insert(line.start, self.text.eol());
+            }
+            if !with_iframes && line.is(Tag::IFrameStreamInf) {
                 out.remove(line.start..line.next);
             }
         }

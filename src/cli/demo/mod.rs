@@ -28,7 +28,7 @@ use super::encrypt::{log, read_credential};
 use super::serve;
 use crate::access::audit::Writer;
 use crate::domain::{StreamId, SystemClock, SystemEntropy};
-use crate::encryptor::{self, Crew, Event, OnLeaseEnd, Options, Sink, Source};
+use crate::encryptor::{self, Containers, Crew, Event, OnLeaseEnd, Options, Sink, Source};
 use crate::keys::Keys;
 use crate::server::Server;
 use crate::telemetry::{init_logging, shutdown_signal};
@@ -165,6 +165,7 @@ fn encryptor_options(setup: &Setup) -> anyhow::Result<Options> {
         instance: Some("demo".to_owned()),
         state: setup.source.with_file_name("encryptor"),
         on_lease_end: OnLeaseEnd::Stall,
+        containers: Containers::default(),
     })
 }
 

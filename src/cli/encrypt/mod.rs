@@ -18,7 +18,7 @@ use clap::Args;
 use super::memory::keep_private;
 use crate::config::{Channel, Encrypt};
 use crate::crypto::SecretText;
-use crate::encryptor::Options;
+use crate::encryptor::{Containers, Options};
 use crate::telemetry::{LogConfig, init_logging, shutdown_signal};
 
 use self::channels::Channels;
@@ -139,6 +139,12 @@ fn options(channel: &Channel, parent: Parent<'_>, once: bool) -> anyhow::Result<
         once,
         instance: channel.instance.clone(),
         on_lease_end: channel.on_lease_end.unwrap_or_default(),
+        containers: Containers {
+            map: channel.map.unwrap_or_default(),
+            byteranges: channel.byteranges.unwrap_or_default(),
+            iframes: channel.iframes.unwrap_or_default(),
+            session_key: channel.session_key,
+        },
     })
 }
 

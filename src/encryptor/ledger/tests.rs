@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::*;
 use crate::crypto::SecretText;
 use crate::domain::{Position, SystemEntropy, Timestamp};
-use crate::encryptor::OnLeaseEnd;
 use crate::encryptor::lease::{KeyFault, Lease};
 use crate::encryptor::place::Claims;
 use crate::encryptor::term::Noted;
 use crate::encryptor::tests::{BY_THREE, lease, served, unserved, view};
+use crate::encryptor::{Containers, OnLeaseEnd};
 
 fn options(state: &Path) -> Options {
     Options {
@@ -28,6 +28,7 @@ fn options(state: &Path) -> Options {
         instance: None,
         state: state.to_owned(),
         on_lease_end: OnLeaseEnd::Stall,
+        containers: Containers::default(),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::encryptor::EncryptorError;
 use crate::encryptor::path::{Beneath, is_temporary, temporary};
 use crate::encryptor::root::Root;
 use crate::encryptor::seal::Ciphertext;
+use crate::encryptor::section::Initial;
 
 /// The sink's directory, held by this process alone.
 pub(in crate::encryptor) struct DirSink {
@@ -124,6 +125,15 @@ impl DirSink {
         segment: &Ciphertext,
     ) -> Result<(), SinkError> {
         self.write(path, segment.as_bytes())
+    }
+
+    /// Writes a clear initialisation section; else like a segment.
+    pub(in crate::encryptor) fn write_initial(
+        &mut self,
+        path: &Beneath,
+        section: &Initial,
+    ) -> Result<(), SinkError> {
+        self.write(path, section.as_bytes())
     }
 
     /// Swaps a playlist, after which players see it; durable when this returns.

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use super::recording::Locks;
 use super::watch::OpenFiles;
-use super::whole::{Looks, packet_fault};
+use super::whole::Looks;
 use crate::domain::Timestamp;
 use crate::encryptor::path::Beneath;
+use crate::encryptor::piece::Piece;
 use crate::encryptor::root::{Root, Stamp};
+use crate::playlist::ByteRange;
 
 /// The source's directory.
 pub(in crate::encryptor) struct DirSource {
@@ -22,7 +24,7 @@ pub(in crate::encryptor) struct DirSource {
     /// Playlists as they were last read, unless they must be read again anyway.
     read: HashMap<Beneath, Stamp>,
     /// Segments that were found torn, and how.
-    torn: HashMap<Beneath, (Stamp, String)>,
+    torn: HashMap<Piece, (Stamp, String)>,
     /// What opens the segments, where the source is an encrypted recording.
     pub(in crate::encryptor) locks: Locks,
 }
@@ -43,7 +45,7 @@ pub(in crate::encryptor) enum Sight {
     TooLarge,
     /// It is, or may still be, being written.
     Growing,
-    /// It is no whole transport stream, and has not changed since that was found.
+    /// It is not whole, and has not changed since that was found.
     Torn(String),
     /// It is encrypted, and the key is not known.
     Locked(String),
@@ -68,7 +70,7 @@ pub(in crate::encryptor) enum Content {
     Whole(Vec<u8>),
     /// It has changed since it was looked at.
     Changed,
-    /// It is no whole transport stream.
+    /// It is not whole.
     Torn(String),
     /// It cannot be read.
     Failed(String),
@@ -170,8 +172,9 @@ impl DirSource {
         self.read.remove(path);
     }
 
-    /// How far a segment's file has come.
-    pub(in crate::encryptor) fn sight(&mut self, path: &Beneath, now: Timestamp) -> Sight {
+    /// How far a segment has come.
+    pub(in crate::encryptor) fn sight(&mut self, piece: &Piece, now: Timestamp) -> Sight {
+        let path = &piece.path;
         let stamp = match self.root.stamp(path) {
             Err(error) => return Sight::Unusable(error.to_string()),
             Ok(None) => return Sight::Missing,
@@ -181,8 +184,11 @@ impl DirSource {
             return Sight::Locked(why);
         }
         let held = || self.open.hold(&self.root.path().join(path.as_str()), now);
-        if let Some((_, how)) = self.torn.get(path).filter(|(was, _)| *was == stamp) {
+        if let Some((_, how)) = self.torn.get(piece).filter(|(was, _)| *was == stamp) {
             return Sight::Torn(how.clone());
+        }
+        if let Some(range) = piece.range {
+            return sight_of(piece, range, stamp, now, held);
         }
         match stamp.len {
             0 => Sight::Empty {
@@ -199,28 +205,54 @@ impl DirSource {
         self.root.stamp(path).ok().flatten()
     }
 
-    /// A segment's bytes, if the file is still as `seen` and whole.
-    pub(in crate::encryptor) fn segment(&mut self, path: &Beneath, seen: Stamp) -> Content {
-        let bytes = match self.root.read(path, MAX_SEGMENT) {
+    /// A segment's bytes, if it is whole and the file still as `seen`; one with other segments in it
+    /// may have grown.
+    pub(in crate::encryptor) fn segment(&mut self, piece: &Piece, seen: Stamp) -> Content {
+        let read = match piece.range {
+            Some(range) => self.root.read_range(&piece.path, range, MAX_SEGMENT),
+            None => self.root.read(&piece.path, MAX_SEGMENT),
+        };
+        let bytes = match read {
             Ok((bytes, stamp)) if stamp == seen => bytes,
+            Ok((bytes, stamp)) if piece.range.is_some() && seen.grew_to(stamp) => bytes,
             Ok(_) => return Content::Changed,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Content::Changed,
             Err(error) => return Content::Failed(error.to_string()),
         };
-        let Some(bytes) = self.locks.open(path, bytes) else {
-            let how = format!("{path} does not open with the recording's key");
+        let Some(bytes) = self.locks.open(&piece.path, bytes) else {
+            let how = format!("{piece} does not open with the recording's key");
             return Content::Failed(how);
         };
-        match packet_fault(path, &bytes) {
+        match piece.fault(&bytes) {
             None => Content::Whole(bytes),
             Some(how) => {
                 if self.torn.len() >= MANY {
                     self.torn.clear();
                 }
-                self.torn.insert(path.clone(), (seen, how.clone()));
+                self.torn.insert(piece.clone(), (seen, how.clone()));
                 Content::Torn(how)
             }
         }
+    }
+}
+
+/// A part of a file is there once the file reaches to its end: packagers append. A file that does
+/// not, and is not written to, is cut off.
+fn sight_of(
+    piece: &Piece,
+    range: ByteRange,
+    stamp: Stamp,
+    now: Timestamp,
+    held: impl Fn() -> bool,
+) -> Sight {
+    let is_old = now.since(Timestamp::from_millis(stamp.modified)) >= EMPTY;
+    match stamp.len {
+        _ if range.len() > MAX_SEGMENT => Sight::TooLarge,
+        len if len >= range.end() => Sight::Settled(stamp),
+        _ if !is_old || held() => Sight::Growing,
+        len => Sight::Torn(format!(
+            "{piece} is past the end of the file, which has {len} bytes"
+        )),
     }
 }
 
@@ -270,7 +302,7 @@ mod tests {
     fn sights_tell_how_far_a_segment_has_come() {
         let dir = tempfile::tempdir().unwrap();
         let mut source = DirSource::open(dir.path(), OpenFiles::default()).unwrap();
-        let (path, now) = (at("a.ts"), SystemClock.now());
+        let (path, now) = (Piece::whole(at("a.ts")), SystemClock.now());
         assert_eq!(source.sight(&path, now), Sight::Missing);
         fs::write(dir.path().join("a.ts"), "").unwrap();
         let empty = |settled| Sight::Empty { settled };
@@ -295,6 +327,9 @@ mod tests {
         let whole = Content::Whole([0x47; 188].to_vec());
         assert_eq!(source.segment(&path, stamp), whole);
         fs::create_dir(dir.path().join("b.ts")).unwrap();
-        assert!(matches!(source.sight(&at("b.ts"), now), Sight::Unusable(_)));
+        assert!(matches!(
+            source.sight(&Piece::whole(at("b.ts")), now),
+            Sight::Unusable(_)
+        ));
     }
 }

@@ -1,8 +1,7 @@
 //! When a segment's file is complete.
 //!
 //! A file is settled when two looks at least a quarter of a second apart find it unchanged, or it
-//! is older than two seconds; a transport stream must besides be whole packets. Must not know:
-//! playlists.
+//! is older than two seconds. Must not know: playlists, what is in the file.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,8 +18,6 @@ pub(super) struct Looks(HashMap<Beneath, (Stamp, Timestamp)>);
 pub(super) const APART: Duration = Duration::from_millis(250);
 /// A file this old needs no second look.
 const OLD: Duration = Duration::from_secs(2);
-const PACKET: usize = 188;
-const SYNC: u8 = 0x47;
 
 impl Looks {
     /// Takes a look at `path` at `now`; says whether the file is settled.
@@ -44,26 +41,6 @@ impl Looks {
     }
 }
 
-/// Why `bytes` is not a complete transport stream (ISO/IEC 13818-1 §2.4.3); `None` if it is one,
-/// or no transport stream at all.
-pub(super) fn packet_fault(path: &Beneath, bytes: &[u8]) -> Option<String> {
-    let named = path.extension().eq_ignore_ascii_case("ts");
-    let synced = |at: usize| bytes.get(at).is_some_and(|byte| *byte == SYNC);
-    let is_stream = named || synced(0) && synced(PACKET);
-    if !is_stream {
-        return None;
-    }
-    let lost = (0..bytes.len()).step_by(PACKET).find(|at| !synced(*at));
-    match lost {
-        Some(at) => Some(format!("{path} has no MPEG-TS packet at byte {at}")),
-        None if !bytes.len().is_multiple_of(PACKET) => Some(format!(
-            "{path} ends within an MPEG-TS packet, at byte {}",
-            bytes.len()
-        )),
-        None => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -71,29 +48,6 @@ mod tests {
     use super::*;
     use crate::domain::{Clock as _, SystemClock};
     use crate::encryptor::root::Root;
-
-    fn packets(count: usize) -> Vec<u8> {
-        let mut packet = [0; PACKET];
-        packet[0] = SYNC;
-        packet.repeat(count)
-    }
-
-    #[test]
-    fn a_transport_stream_is_whole_packets() {
-        let ts = Beneath::found("a.ts").unwrap();
-        let other = Beneath::found("a.bin").unwrap();
-        assert_eq!(packet_fault(&ts, &packets(3)), None);
-        assert_eq!(packet_fault(&other, &packets(3)), None);
-        assert_eq!(packet_fault(&other, b"ID3 and packed audio"), None);
-        assert!(packet_fault(&ts, b"ID3 and packed audio").is_some());
-        let mut torn = packets(3);
-        torn.truncate(2 * PACKET + 1);
-        let said = packet_fault(&other, &torn).unwrap();
-        assert_eq!(said, "a.bin ends within an MPEG-TS packet, at byte 377");
-        torn[PACKET] = 0;
-        let said = packet_fault(&ts, &torn).unwrap();
-        assert_eq!(said, "a.ts has no MPEG-TS packet at byte 188");
-    }
 
     #[test]
     fn two_looks_or_age_settle_a_file() {

@@ -57,7 +57,7 @@ fn files_go_only_when_no_player_can_want_them() {
 
 #[test]
 fn a_multivariant_playlist_waits_for_its_children() {
-    let mut bench = Bench::new(NEVER);
+    let mut bench = Bench::new(NEVER).with(super::containers::dropped);
     let master = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv0/i.m3u8\n\
         #EXT-X-STREAM-INF:BANDWIDTH=2\nv1/i.m3u8\n";
     let iframes = "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI=\"v0/iframes.m3u8\"\n";

@@ -3,14 +3,20 @@
 //! Must not know: HTTP. What the tests expect of the sink they compute from the source.
 
 mod apart;
+mod containers;
 mod ended;
 mod faults;
 mod finished;
+mod iframes;
 mod leases;
 mod live;
+mod maps;
 mod property;
+mod ranges;
 mod restart;
 mod runs;
+mod session_key;
+mod variables;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -22,7 +28,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::Event;
 use super::choose::Context;
 use super::engine::{Engine, Outcome};
 use super::event::StallReason;
@@ -33,6 +38,7 @@ use super::runs::Runs;
 use super::sink::DirSink;
 use super::source::{DirSource, OpenFiles};
 use super::term::Footing;
+use super::{Containers, Event};
 use crate::crypto::cbc::{Job, encrypt_batch};
 use crate::crypto::{ContentKey, Iv};
 use crate::domain::{Clock as _, SystemClock, Timestamp};
@@ -47,6 +53,7 @@ pub(super) struct Bench {
     pub(super) claims: Claims,
     pub(super) footing: Footing,
     pub(super) runs: Runs,
+    pub(super) containers: Containers,
     pub(super) now: Timestamp,
     pub(super) events: Vec<Event>,
 }
@@ -77,6 +84,7 @@ impl Bench {
             claims: Claims::new(),
             footing: Footing::Leased,
             runs: initial(),
+            containers: Containers::default(),
             // files written now are old enough by then
             now: SystemClock.now().plus(Duration::from_secs(100)),
             events: Vec::new(),
@@ -129,6 +137,7 @@ impl Bench {
             claims: &self.claims,
             footing: self.footing,
             runs: &self.runs,
+            containers: self.containers,
             now: self.now,
         };
         let outcome = engine.pass(&context);

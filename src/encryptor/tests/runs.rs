@@ -92,10 +92,6 @@ impl Bench {
         let told = |event: &&Event| matches!(event, Event::SourceRestarted { .. });
         self.events.iter().filter(told).count()
     }
-
-    fn text(&self, list: &str) -> String {
-        fs::read_to_string(self.sink(list)).unwrap()
-    }
 }
 
 /// The seed of what is published as a number, by the first numbers of the runs after the first.

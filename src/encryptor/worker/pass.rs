@@ -23,12 +23,14 @@ impl Worker {
         }
         let runs = self.runs.borrow_and_update().clone();
         let (now, footing) = (self.clock.now(), self.term.footing());
+        let containers = self.containers;
         let passed = spawn_blocking(move || {
             let context = Context {
                 lease: lease.as_deref(),
                 claims: &claims,
                 footing,
                 runs: &runs,
+                containers,
                 now,
             };
             let outcome = engine.pass(&context);

@@ -48,10 +48,10 @@ fn i_frame_playlists_can_be_left_out() {
         .lines()
         .filter(|line| !line.starts_with("#EXT-X-I-FRAME"));
     let expected: String = without.clone().map(|line| format!("{line}\n")).collect();
-    assert_eq!(multivariant(MASTER).without_iframes(), expected);
+    assert_eq!(multivariant(MASTER).published(false, None), expected);
     let crlf: String = without.map(|line| format!("{line}\r\n")).collect();
     let source = format!("\u{feff}{}", MASTER.trim_end().replace('\n', "\r\n"));
-    assert_eq!(multivariant(&source).without_iframes(), crlf);
+    assert_eq!(multivariant(&source).published(false, None), crlf);
 }
 
 #[test]
@@ -112,4 +112,16 @@ fn faults_are_named_with_their_line() {
     for (lines, expected) in cases {
         assert_eq!(error(&format!("#EXTM3U\n{lines}")), expected, "{lines:?}");
     }
+}
+
+#[test]
+fn a_session_key_stands_before_the_streams_and_is_what_the_segments_say() {
+    let list = multivariant("#EXTM3U\n#EXT-X-VERSION:4\n\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n");
+    let uri = "https://keys.test/v1/keys/k";
+    let expected = "#EXTM3U\n#EXT-X-VERSION:4\n\n\
+        #EXT-X-SESSION-KEY:METHOD=AES-128,URI=\"https://keys.test/v1/keys/k\"\n\
+        #EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n";
+    assert_eq!(list.published(true, Some(uri)), expected);
+    assert_eq!(list.published(true, Some("a\"b")), list.to_string());
+    assert!(multivariant(expected).has_session_key());
 }
