@@ -46,6 +46,10 @@ mod lease;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
+mod points;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod postgres;

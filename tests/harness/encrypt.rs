@@ -124,7 +124,13 @@ impl Encrypt {
 
     /// The same, and wants a good end.
     pub(crate) fn once_well(&self) -> Output {
-        let output = self.once();
+        self.once_well_with(&[])
+    }
+
+    /// The same with `more` arguments.
+    pub(crate) fn once_well_with(&self, more: &[&str]) -> Output {
+        let args = [&["--once"], more].concat();
+        let output = self.command(&args).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {errors}", output.status);
         output

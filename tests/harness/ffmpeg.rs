@@ -1,4 +1,5 @@
-//! Debian's ffmpeg as a player: decodes a URL and prints a hash of each decoded frame.
+//! Debian's ffmpeg: as a player, it decodes a URL and prints a hash of each decoded frame; as a
+//! packager, it makes HLS of a test picture and a tone.
 //!
 //! Must not know: tokens, keys.
 
@@ -56,6 +57,59 @@ impl Player {
         });
         named.collect()
     }
+}
+
+/// A packager that makes `seconds` of picture and sound in `folder`, by its own arguments `how`; in
+/// real time, or as fast as it can.
+pub(crate) fn package(folder: &Path, seconds: u32, in_real_time: bool, how: &[&str]) -> Command {
+    let mut command = Command::new("/usr/bin/ffmpeg");
+    command
+        .args(["-nostdin", "-v", "error", "-y"])
+        .current_dir(folder);
+    let sources = [
+        format!("testsrc2=size=160x90:rate=25:duration={seconds}"),
+        format!("sine=frequency=440:duration={seconds}"),
+    ];
+    for source in &sources {
+        command.args(if in_real_time { &["-re"][..] } else { &[] });
+        command.args(["-f", "lavfi", "-i", source]);
+    }
+    command.args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "25"]);
+    command.args(["-keyint_min", "25", "-sc_threshold", "0", "-c:a", "aac"]);
+    command.args(how);
+    command
+}
+
+/// Runs it to its end, which must be a good one.
+pub(crate) fn finish(mut command: Command) {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+}
+
+/// Decodes `map` of files to their end: a line of hash for each frame, or for each subtitle packet.
+pub(crate) fn frames_of(path: &Path, map: &str) -> Vec<Frame> {
+    let mut command = Command::new("/usr/bin/ffmpeg");
+    command.args([
+        "-nostdin",
+        "-v",
+        "error",
+        "-allowed_extensions",
+        "ALL",
+        "-i",
+    ]);
+    command.arg(path).args(["-map", map]);
+    command.args(if map.contains(":s") {
+        &["-c", "copy"][..]
+    } else {
+        &[]
+    });
+    let output = command.args(["-f", "framemd5", "-"]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {errors}", path.display());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
 }
 
 /// Picture and sound, decoded, a line of hash for each frame.

@@ -147,9 +147,12 @@ impl Evidence {
     }
 }
 
-/// The key's URI and the IV of the tag in scope: METHOD, URI, IV, in that order and no more.
 fn key_tag(segment: &Listed) -> Result<(String, Block), String> {
-    let tag = segment.key.as_ref().ok_or("no KEY in scope")?;
+    tag_of(segment.key.as_ref().ok_or("no KEY in scope")?)
+}
+
+/// The key's URI and the IV of a tag: METHOD, URI, IV, in that order and no more.
+pub(super) fn tag_of(tag: &[(String, String)]) -> Result<(String, Block), String> {
     let names: Vec<&str> = tag.iter().map(|(name, _)| name.as_str()).collect();
     if names != ["METHOD", "URI", "IV"] {
         return Err(format!("KEY has {names:?}"));

@@ -5,8 +5,8 @@
 use aws_lc_rs::cipher::{
     AES_128, DecryptingKey, DecryptionContext, EncryptingKey, EncryptionContext, UnboundCipherKey,
 };
-use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
+use aws_lc_rs::{digest, hmac};
 
 /// Sixteen bytes of a key or an IV.
 pub(crate) type Block = [u8; 16];
@@ -54,6 +54,15 @@ pub(crate) fn expected_iv(key: &Block, rendition: &str, msn: u64) -> Block {
     whole[..16].try_into().unwrap()
 }
 
+/// The same for an initialisation section: over rendition ‖ 01 ‖ SHA-256 of its clear bytes.
+pub(crate) fn expected_map_iv(key: &Block, rendition: &str, plain: &[u8]) -> Block {
+    let pseudorandom = mac(&[0; 32], &[key]);
+    let iv_key = mac(&pseudorandom, &[b"hlskey iv", &[1]]);
+    let digest = digest::digest(&digest::SHA256, plain);
+    let whole = mac(&iv_key, &[rendition.as_bytes(), &[1], digest.as_ref()]);
+    whole[..16].try_into().unwrap()
+}
+
 fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     hmac::sign(&key, &parts.concat()).as_ref().to_vec()
@@ -82,6 +91,8 @@ fn the_cipher_and_the_derivation_are_right() {
     let iv = expected_iv(key, "v0/index.m3u8", 7);
     assert_eq!(iv_text(&iv), "0xae0b070ca1fbd362f65eda8cf9725d1b");
     assert_eq!(iv_of_text(&iv_text(&iv)), Ok(iv));
+    let iv_of_map = expected_map_iv(key, "v0/index.m3u8", b"moov");
+    assert_eq!(iv_text(&iv_of_map), "0xebc1f1b4609e11d8e129cc6c7eb58dbc");
     for len in [0, 1, 15, 16, 17, 188] {
         let plain = vec![0x47; len];
         let data = encrypt(key, &iv, &plain);

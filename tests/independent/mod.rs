@@ -5,6 +5,7 @@
 pub(crate) mod audit;
 pub(crate) mod cipher;
 mod numbering;
+pub(crate) mod opened;
 pub(crate) mod playlist;
 pub(crate) mod schedule;
 

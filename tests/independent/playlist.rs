@@ -13,12 +13,27 @@ pub(crate) struct Listed {
     /// The attributes of the `EXT-X-KEY` in scope, in order, as written.
     pub(crate) key: Option<Vec<(String, String)>>,
     pub(crate) gap: bool,
+    /// How many bytes of the file it is, and from which on.
+    pub(crate) range: Option<(u64, u64)>,
+    /// The `EXT-X-MAP` in scope.
+    pub(crate) map: Option<ListedMap>,
     /// How many `EXT-X-DISCONTINUITY` stand before it.
     pub(crate) breaks: u64,
     /// Milliseconds, from `EXTINF`.
     pub(crate) duration: f64,
     /// Milliseconds since the epoch: its own date, or carried on from an earlier one.
     pub(crate) time: Option<i64>,
+}
+
+/// An initialisation section as a media playlist lists it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ListedMap {
+    pub(crate) uri: String,
+    pub(crate) has_range: bool,
+    /// The attributes of the `EXT-X-KEY` in whose scope the tag stands, unless that is NONE.
+    pub(crate) key: Option<Vec<(String, String)>>,
+    /// The line right above is an `EXT-X-KEY`.
+    pub(crate) is_under_key: bool,
 }
 
 /// A media playlist.
@@ -28,6 +43,7 @@ pub(crate) struct MediaList {
     pub(crate) discontinuity_sequence: u64,
     pub(crate) version: Option<u64>,
     pub(crate) ended: bool,
+    pub(crate) iframes_only: bool,
     pub(crate) segments: Vec<Listed>,
 }
 
@@ -35,6 +51,9 @@ pub(crate) struct MediaList {
 #[derive(Default)]
 struct Pending {
     key: Option<Vec<(String, String)>>,
+    map: Option<ListedMap>,
+    range: Option<(u64, Option<u64>)>,
+    above: String,
     gap: bool,
     breaks: u64,
     duration: Option<f64>,
@@ -55,6 +74,7 @@ pub(crate) fn read_media(text: &str) -> Result<MediaList, String> {
     for (number, line) in lines.enumerate() {
         take_line(line, &mut list, &mut pending)
             .map_err(|fault| format!("line {}: {fault}: {line}", number + 2))?;
+        pending.above = line.to_owned();
     }
     match pending.duration {
         Some(_) => Err("an EXTINF without its segment".to_owned()),
@@ -70,6 +90,9 @@ fn take_line(line: &str, list: &mut MediaList, pending: &mut Pending) -> Result<
         "#EXT-X-VERSION" => list.version = Some(number(value)?),
         "#EXT-X-ENDLIST" => list.ended = true,
         "#EXT-X-KEY" => pending.key = Some(attributes(value)?),
+        "#EXT-X-I-FRAMES-ONLY" => list.iframes_only = true,
+        "#EXT-X-MAP" => pending.map = Some(map(value, pending)?),
+        "#EXT-X-BYTERANGE" => pending.range = Some(range(value)?),
         "#EXT-X-DISCONTINUITY-SEQUENCE" => list.discontinuity_sequence = number(value)?,
         "#EXT-X-DISCONTINUITY" => pending.breaks += 1,
         "#EXT-X-GAP" => pending.gap = true,
@@ -81,6 +104,41 @@ fn take_line(line: &str, list: &mut MediaList, pending: &mut Pending) -> Result<
     Ok(())
 }
 
+fn map(value: &str, pending: &Pending) -> Result<ListedMap, String> {
+    let is_clear = |key: &[(String, String)]| key == [("METHOD".to_owned(), "NONE".to_owned())];
+    let key = pending.key.clone().filter(|key| !is_clear(key));
+    Ok(ListedMap {
+        uri: quoted(value, "URI").ok_or("an EXT-X-MAP without URI")?,
+        has_range: quoted(value, "BYTERANGE").is_some(),
+        key,
+        is_under_key: pending.above.starts_with("#EXT-X-KEY:"),
+    })
+}
+
+fn range(value: &str) -> Result<(u64, Option<u64>), String> {
+    match value.split_once('@') {
+        Some((len, from)) => Ok((number(len)?, Some(number(from)?))),
+        None => Ok((number(value)?, None)),
+    }
+}
+
+/// A range without an offset follows the one before.
+fn resolved(
+    said: Option<(u64, Option<u64>)>,
+    before: Option<&Listed>,
+) -> Result<Option<(u64, u64)>, String> {
+    let end = before
+        .and_then(|before| before.range)
+        .map(|(len, from)| len + from);
+    match said {
+        None => Ok(None),
+        Some((len, from)) => {
+            let from = from.or(end).ok_or("a range without an offset")?;
+            Ok(Some((len, from)))
+        }
+    }
+}
+
 fn segment(uri: &str, list: &MediaList, pending: &mut Pending) -> Result<Listed, String> {
     let duration = pending.duration.take().ok_or("a segment without EXTINF")?;
     let time = pending.time;
@@ -89,6 +147,8 @@ fn segment(uri: &str, list: &MediaList, pending: &mut Pending) -> Result<Listed,
         msn: list.media_sequence + list.segments.len() as u64,
         uri: uri.to_owned(),
         key: pending.key.clone(),
+        range: resolved(pending.range.take(), list.segments.last())?,
+        map: pending.map.clone(),
         gap: std::mem::take(&mut pending.gap),
         breaks: std::mem::take(&mut pending.breaks),
         duration,
