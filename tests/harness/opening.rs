@@ -38,13 +38,17 @@ impl Viewing {
 
     /// Every segment of a rendition; a fault is a panic.
     pub(crate) fn open(&self, rendition: &str) -> Vec<Opened> {
-        let text = self.text(rendition);
+        self.open_text(rendition, &self.text(rendition))
+    }
+
+    /// The same of a text that the rendition's playlist had before the keys were fetched.
+    pub(crate) fn open_text(&self, rendition: &str, text: &str) -> Vec<Opened> {
         let file = |path: &str| std::fs::read(self.root.join(path)).ok();
         let within = Within {
             keys: &self.keys,
             file: &file,
         };
-        open(rendition, &text, &within)
+        open(rendition, text, &within)
             .unwrap_or_else(|fault| panic!("{rendition}: {fault}\n{text}"))
     }
 

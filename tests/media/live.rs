@@ -19,7 +19,7 @@ async fn follow(stage: &Stage, how: &[&str], more: &[&str]) -> BTreeMap<u64, Ope
     until("the published list ends", seconds(40), async || {
         let text = std::fs::read_to_string(stage.sink.path().join(LIST)).ok()?;
         let viewing = stage.viewing().await;
-        for opened in viewing.open(LIST) {
+        for opened in viewing.open_text(LIST, &text) {
             let before = seen.insert(opened.listed.msn, opened.clone());
             let same = before.is_none_or(|before: Opened| {
                 before.plain == opened.plain && before.listed.uri == opened.listed.uri
