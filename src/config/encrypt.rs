@@ -45,10 +45,17 @@ pub struct Channel {
     #[arg(long, value_name = "STREAM")]
     #[serde(deserialize_with = "text")]
     pub recorded: Option<StreamId>,
-    /// Where the encrypted HLS goes: `dir:PATH`, a folder outside the source. May be repeated.
+    /// Where the encrypted HLS goes: `dir:PATH`, a folder outside the source; `https://…`, an
+    /// origin that takes PUT and DELETE; `s3://BUCKET/PREFIX`, with AWS_… in the environment. May be
+    /// repeated: each sink goes at its own pace.
     #[arg(long = "sink", value_name = "KIND:PLACE", required_unless_present_any = ["config", "status"])]
     #[serde(rename = "sink", deserialize_with = "one_or_many")]
     pub sinks: Vec<Sink>,
+    /// What an https:// sink asks for, `user:password` or a token, one line in a file; one for each
+    /// such sink, in their order.
+    #[arg(long = "sink-credential-file", value_name = "FILE")]
+    #[serde(rename = "sink_credential_file", deserialize_with = "files")]
+    pub sink_credential_files: Vec<PathBuf>,
     /// The key server, `https://…`.
     #[arg(long, value_name = "URL", required_unless_present_any = ["config", "status"])]
     pub server: Option<String>,
@@ -175,6 +182,9 @@ impl Channel {
         for path in files.into_iter().flatten() {
             *path = folder.join(&*path);
         }
+        for path in &mut self.sink_credential_files {
+            *path = folder.join(&*path);
+        }
         if let Some(Source::Dir(path) | Source::Vod(path)) = &mut self.source {
             *path = folder.join(&*path);
         }
@@ -211,11 +221,22 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
+impl OneOrMany {
+    fn into_texts(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+fn files<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
+    let texts = OneOrMany::deserialize(from)?.into_texts();
+    Ok(texts.into_iter().map(PathBuf::from).collect())
+}
+
 fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Sink>, D::Error> {
-    let texts = match OneOrMany::deserialize(from)? {
-        OneOrMany::One(text) => vec![text],
-        OneOrMany::Many(texts) => texts,
-    };
+    let texts = OneOrMany::deserialize(from)?.into_texts();
     let sinks = texts.iter().map(|text| text.parse());
     sinks
         .collect::<Result<_, _>>()

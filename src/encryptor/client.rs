@@ -254,6 +254,7 @@ mod tests {
 
     fn made(server: &str, credential: &str) -> Result<Client, ClientError> {
         let options = Options {
+            sink_credentials: Vec::new(),
             stream: "live/news".parse().unwrap(),
             source: "dir:/in".parse().unwrap(),
             recorded: None,

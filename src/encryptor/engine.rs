@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::watch;
 
 use super::asset::Advance;
 use super::choose::{Context, Wants};
@@ -18,7 +21,7 @@ use super::notices::{Notices, Stall};
 use super::path::Beneath;
 use super::restore::restore;
 use super::runs::SourceReport;
-use super::sink::DirSink;
+use super::sink::{DirSink, Published};
 use super::source::DirSource;
 use super::term::Footing;
 use super::track::{Media, Track};
@@ -31,6 +34,8 @@ use crate::domain::{Kid, Timestamp};
 pub(super) struct Engine {
     pub(super) source: DirSource,
     pub(super) sink: DirSink,
+    /// What is published, for other sinks.
+    pub(super) shown: watch::Sender<Arc<Published>>,
     pub(super) tracks: BTreeMap<Beneath, Track>,
     pub(super) multivariants: BTreeMap<Beneath, Multivariant>,
     /// I-frame playlists that are left out.
@@ -122,6 +127,7 @@ impl Engine {
             window: Window::new(files, &listed, now),
             source,
             sink,
+            shown: watch::Sender::default(),
             tracks: BTreeMap::new(),
             multivariants: BTreeMap::new(),
             iframes: BTreeSet::new(),
@@ -168,6 +174,7 @@ impl Engine {
         self.events.extend(self.trouble.settle());
         let advanced = self.advanced();
         self.events.extend(advanced);
+        self.show(self.unreported);
         wants.oldest = self.oldest_period();
         wants.renditions = self.tracks.values().map(|t| t.name.clone()).collect();
         let progress = || self.tracks.values().filter_map(Track::progress).collect();

@@ -32,6 +32,33 @@ pub enum EncryptorError {
     /// Another encryptor holds the sink.
     #[error("another encryptor writes to the sink {0}")]
     SinkInUse(PathBuf),
+    /// Another encryptor writes to the sink.
+    #[error(
+        "another encryptor, {by}, writes to the sink {sink}: stop it, or wait half a minute after \
+         it was lost"
+    )]
+    SinkTaken {
+        /// The sink, without a password.
+        sink: String,
+        /// The other one's name.
+        by: String,
+    },
+    /// The sink, or its credential, cannot be used as it is written.
+    #[error("the sink {sink} cannot be used: {reason}")]
+    SinkPlace {
+        /// The sink, without a password.
+        sink: String,
+        /// Why.
+        reason: String,
+    },
+    /// Two sinks are one place, or lie inside each other.
+    #[error("the sinks {one} and {other} must not lie inside each other")]
+    SinksOverlap {
+        /// One.
+        one: String,
+        /// The other.
+        other: String,
+    },
     /// Clear media would lie where encrypted media is published.
     #[error("source {source_path} and sink {sink_path} must not lie inside each other")]
     Overlap {

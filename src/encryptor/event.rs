@@ -216,6 +216,32 @@ pub enum Event {
     },
     /// The sink can be written again.
     SinkRecovered,
+    /// A sink besides the directory cannot be brought up to date; tried again with backoff, and
+    /// told again every minute.
+    SinkBehind {
+        /// The sink, without a password.
+        sink: String,
+        /// What happened.
+        reason: String,
+        /// Segments that it lacks.
+        segments: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Seconds of media that its viewers do not see yet.
+        seconds: u64,
+    },
+    /// It is up to date again.
+    SinkLevel {
+        /// The sink, without a password.
+        sink: String,
+    },
+    /// Another encryptor writes to a sink: nothing is written there until it has ended.
+    SinkTaken {
+        /// The sink, without a password.
+        sink: String,
+        /// The other one's name.
+        by: String,
+    },
     /// Files that no playlist lists any more were deleted.
     Removed {
         /// How many.
@@ -249,7 +275,10 @@ impl Event {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::LeaseEnded { .. } | Self::KeyHeld { .. } => Severity::Alarm,
+            Self::LeaseEnded { .. }
+            | Self::KeyHeld { .. }
+            | Self::SinkBehind { .. }
+            | Self::SinkTaken { .. } => Severity::Alarm,
             Self::LeaseEnding { .. }
             | Self::LedgerRefused { .. }
             | Self::LedgerFailed { .. }

@@ -2,6 +2,7 @@
 //!
 //! Must not know: the store, the server; it reaches the key server by HTTPS alone.
 
+mod apart;
 mod asset;
 mod batch;
 mod boxes;
@@ -33,6 +34,7 @@ mod open;
 mod options;
 mod outgoing;
 mod path;
+mod periods;
 mod piece;
 mod place;
 mod proof;
@@ -49,6 +51,7 @@ mod scan;
 mod seal;
 mod section;
 mod sentence;
+mod show;
 mod sink;
 mod source;
 mod status;
@@ -69,5 +72,6 @@ pub use event::{Event, Severity, StallReason};
 pub use ledger::StateError;
 pub use open::resolved;
 pub use options::{OnLeaseEnd, OnLeaseEndError, Options, PlaceError, Sink, Source};
+pub use sink::{Behind, SinkState};
 pub use status::{Board, Found, LastError, RenditionStatus, StallStatus, Status, look};
 pub use worker::run;

@@ -6,14 +6,16 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use super::apart;
 use super::engine::Engine;
 use super::error::EncryptorError;
 use super::journal::{Journal, mark};
 use super::ledger::StateError;
 use super::options::{Options, Sink, Source};
 use super::path::Beneath;
-use super::sink::DirSink;
+use super::sink::{DirSink, Outgoing};
 use super::source::{DirSource, OpenFiles};
+use crate::crypto::private_file;
 use crate::domain::Timestamp;
 
 /// Source and sink, links resolved.
@@ -21,7 +23,12 @@ pub(super) struct Places {
     source: PathBuf,
     /// The playlist that was named, beneath the source.
     entry: Option<Beneath>,
+    /// The folder that the engine writes.
     sink: PathBuf,
+    /// It lies below the state folder: no sink is a folder.
+    is_own: bool,
+    /// Where it goes besides.
+    others: Vec<Sink>,
     is_recording: bool,
 }
 
@@ -39,25 +46,49 @@ impl Places {
             source: error,
         })?;
         let (source, entry) = source_folder(&options.source, &state)?;
-        let sink = sink_folder(&options.sinks, &state)?;
-        if source.starts_with(&sink) || sink.starts_with(&source) {
-            return Err(EncryptorError::Overlap {
-                source_path: source,
-                sink_path: sink,
-            });
-        }
-        for inside in [&source, &sink] {
-            if state.starts_with(inside) {
-                let inside = inside.clone();
-                return Err(StateError::Overlap { state, inside }.into());
+        let mut others = apart::sinks(&options.sinks)?;
+        let first = others.iter().position(|sink| matches!(sink, Sink::Dir(_)));
+        let sink = match first.map(|at| others.remove(at)) {
+            Some(Sink::Dir(to)) => to,
+            _ => state.join(OUTGOING),
+        };
+        let folders = others.iter().filter_map(|sink| match sink {
+            Sink::Dir(to) => Some(to),
+            _ => None,
+        });
+        for sink in folders.chain([&sink]) {
+            if source.starts_with(sink) || sink.starts_with(&source) {
+                return Err(EncryptorError::Overlap {
+                    source_path: source,
+                    sink_path: sink.clone(),
+                });
+            }
+            for inside in [&source, sink] {
+                if state.starts_with(inside) {
+                    let inside = inside.clone();
+                    return Err(StateError::Overlap { state, inside }.into());
+                }
             }
         }
+        let is_own = first.is_none();
         Ok(Self {
             source,
             entry,
             sink,
+            is_own,
+            others,
             is_recording: options.recorded.is_some(),
         })
+    }
+
+    /// The sinks that follow the engine's folder.
+    pub(super) fn others(&self) -> &[Sink] {
+        &self.others
+    }
+
+    /// The folder that the engine writes.
+    pub(super) fn outgoing(&self) -> Outgoing {
+        Outgoing::new(self.sink.clone())
     }
 
     /// Opens both ends.
@@ -68,6 +99,9 @@ impl Places {
     ) -> Result<Engine, EncryptorError> {
         let source = DirSource::open(&self.source, open_files);
         let source = source.map_err(|error| no_source(&self.source, error))?;
+        if self.is_own {
+            private_file::create_dir(&self.sink).map_err(|error| no_sink(&self.sink, error))?;
+        }
         let sink = DirSink::open(&self.sink)?;
         let engine = Engine::new(source, sink, now);
         let mut engine = engine.map_err(|error| no_sink(&self.sink, error))?;
@@ -98,18 +132,6 @@ fn source_folder(
     Ok((folder, Some(entry)))
 }
 
-/// The folder that the engine writes: the first that is a sink, else one below `state`.
-fn sink_folder(sinks: &[Sink], state: &Path) -> Result<PathBuf, EncryptorError> {
-    let folder = sinks.iter().find_map(|sink| match sink {
-        Sink::Dir(to) => Some(to),
-        Sink::Http(_) | Sink::Object(_) => None,
-    });
-    match folder {
-        Some(to) => resolved(to).map_err(|error| no_sink(to, error)),
-        None => Ok(state.join(OUTGOING)),
-    }
-}
-
 fn no_source(path: &Path, source: io::Error) -> EncryptorError {
     EncryptorError::Source {
         path: path.to_owned(),
@@ -117,7 +139,7 @@ fn no_source(path: &Path, source: io::Error) -> EncryptorError {
     }
 }
 
-fn no_sink(path: &Path, source: io::Error) -> EncryptorError {
+pub(super) fn no_sink(path: &Path, source: io::Error) -> EncryptorError {
     EncryptorError::Sink {
         path: path.to_owned(),
         source,

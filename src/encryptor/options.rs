@@ -25,6 +25,8 @@ pub struct Options {
     pub recorded: Option<StreamId>,
     /// Where the encrypted ones go: at least one place, none of them inside the source or around it.
     pub sinks: Vec<Sink>,
+    /// What `https:` sinks ask for, in their order: `user:password`, or a bearer's token.
+    pub sink_credentials: Vec<SecretText>,
     /// The key server's base URL, `https://host[:port]`.
     pub server: String,
     /// A PEM file of certificate authorities to trust besides the system's.

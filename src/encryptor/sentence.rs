@@ -29,10 +29,11 @@ impl fmt::Display for Event {
                 write!(f, "{what}: the key server answers again")
             }
             Self::Stalled { .. } | Self::Resumed { .. } => self.fmt_stall(f),
-            Self::SinkFailed { path, reason } => {
-                write!(f, "cannot write {path}: {reason}; trying again")
-            }
-            Self::SinkRecovered => f.write_str("the sink can be written again"),
+            Self::SinkFailed { .. }
+            | Self::SinkRecovered
+            | Self::SinkBehind { .. }
+            | Self::SinkLevel { .. }
+            | Self::SinkTaken { .. } => self.fmt_sink(f),
             Self::Removed { files } => write!(f, "deleted {files} files that no playlist lists"),
             Self::WatchFailed { reason } => {
                 write!(
@@ -54,6 +55,32 @@ impl fmt::Display for Event {
 }
 
 impl Event {
+    fn fmt_sink(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SinkFailed { path, reason } => {
+                write!(f, "cannot write {path}: {reason}; trying again")
+            }
+            Self::SinkRecovered => f.write_str("the sink can be written again"),
+            Self::SinkBehind {
+                sink,
+                reason,
+                segments,
+                bytes,
+                seconds,
+            } => write!(
+                f,
+                "{sink} is behind by {segments} segments, {bytes} bytes, {seconds} s: {reason}; \
+                 trying again"
+            ),
+            Self::SinkLevel { sink } => write!(f, "{sink} is up to date again"),
+            Self::SinkTaken { sink, by } => write!(
+                f,
+                "another encryptor, {by}, writes to {sink}: nothing is written there meanwhile"
+            ),
+            _ => Ok(()),
+        }
+    }
+
     fn fmt_ledger(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Restored {

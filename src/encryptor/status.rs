@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::contact::Tell;
 use super::event::Event;
+use super::sink::SinkState;
 use crate::api::Text;
 use crate::domain::{Clock, Kid, Rendition, StreamId, Timestamp};
 
@@ -39,6 +40,9 @@ pub struct Status {
     pub lease_left_ms: Option<u64>,
     /// Media playlists, in the order of their names.
     pub renditions: Vec<RenditionStatus>,
+    /// Sinks besides the directory that is written first, in their order.
+    #[serde(default)]
+    pub sinks: Vec<SinkState>,
     /// What does not go on.
     pub stalls: Vec<StallStatus>,
     /// Segments that this run has encrypted.
@@ -129,6 +133,7 @@ impl Board {
             lease_end: None,
             lease_left_ms: None,
             renditions: Vec::new(),
+            sinks: Vec::new(),
             stalls: Vec::new(),
             segments: 0,
             bytes: 0,

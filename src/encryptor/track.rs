@@ -11,9 +11,10 @@ use super::continuity::{self, Break};
 use super::iframes::Parents;
 use super::newest::Newest;
 use super::path::Beneath;
+use super::periods::periods_of;
 use super::place::Timeline;
 use super::restart::Restarted;
-use crate::api::{PeriodUse, RenditionProgress, Text};
+use crate::api::{RenditionProgress, Text};
 use crate::domain::{Fingerprint, Rendition, Run, Timestamp};
 use crate::playlist::{MediaPlaylist, RewriteError};
 
@@ -316,18 +317,7 @@ impl Track {
     /// What the published playlist lists, for the server's ledger.
     pub(super) fn progress(&self) -> Option<RenditionProgress> {
         let listed = self.listed.as_ref()?;
-        let mut periods: Vec<PeriodUse> = Vec::new();
-        for (msn, done) in self.done.range(listed.first..=listed.last) {
-            let Some(media) = &done.media else { continue };
-            match periods.last_mut().filter(|p| p.kid.0 == media.kid) {
-                Some(period) => period.last = *msn,
-                None => periods.push(PeriodUse {
-                    kid: Text(media.kid),
-                    first: *msn,
-                    last: *msn,
-                }),
-            }
-        }
+        let periods = periods_of(self.done.range(listed.first..=listed.last));
         let last = self.done.get(&listed.last);
         Some(RenditionProgress {
             rendition: Text(self.name.clone()),

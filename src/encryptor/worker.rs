@@ -2,10 +2,10 @@
 //!
 //! Must not know: what a pass does.
 
+mod noted;
 mod pass;
 
 use std::future::ready;
-use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,17 +26,19 @@ use super::event::Event;
 use super::finish;
 use super::keeper::Keeper;
 use super::lease::Lease;
-use super::ledger::{Ledger, Notes, Watched};
+use super::ledger::Ledger;
 use super::open::{Places, host, journal};
 use super::options::{Options, Source};
+use super::periods::union;
 use super::place::Claims;
 use super::recorded::Opener;
-use super::report::{Parting, Progress, Reporter};
+use super::report::{Progress, Reporter};
 use super::runs::Runs;
+use super::sink::{Replicas, Shared};
 use super::source::{OpenFiles, Watch};
 use super::status::Board;
 use super::term::Term;
-use crate::api::Text;
+use crate::api::{RenditionProgress, Text};
 use crate::domain::{Clock, Entropy};
 
 /// The source is looked at this often while something is waited for…
@@ -57,8 +59,9 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Summary, EncryptorError> {
     let open_files = OpenFiles::default();
-    let mut engine = Places::of(&options)?.open(open_files.clone(), clock.now())?;
-    let ledger = Ledger::open(&options, entropy)?;
+    let places = Places::of(&options)?;
+    let mut engine = places.open(open_files.clone(), clock.now())?;
+    let ledger = Ledger::open(&options, entropy.clone())?;
     engine.journal = journal(&options, &engine)?;
     let instance = match &options.instance {
         Some(name) => name.clone(),
@@ -69,6 +72,15 @@ pub async fn run(
     let board = Board::new(options.stream.clone(), instance.clone(), clock.now());
     boards(board.clone());
     let tell = board.listening(Arc::new(events), clock.clone());
+    let shared = Shared {
+        instance: instance.clone(),
+        outgoing: places.outgoing(),
+        published: engine.shown.subscribe(),
+        clock: clock.clone(),
+        entropy,
+        tell: tell.clone(),
+    };
+    let replicas = Replicas::open(places.others(), &options, &shared).await?;
     tell(Event::Started {
         stream: Text(options.stream.clone()),
         instance: instance.clone(),
@@ -80,8 +92,10 @@ pub async fn run(
     worker.opener = opener;
     worker.crew = crew;
     worker.board = Some((board, state));
+    worker.replicas = replicas;
     worker.watch();
     let ended = worker.run(shutdown).await;
+    worker.replicas.leave().await;
     worker.leave().await;
     worker.tell_last();
     let summary = worker.summary();
@@ -105,6 +119,10 @@ struct Worker {
     /// Where it says how it is doing, and the folder that this is kept in.
     board: Option<(Board, PathBuf)>,
     watch: Option<Watch>,
+    /// Sinks besides the engine's directory.
+    replicas: Replicas,
+    /// What the directory's playlists list.
+    listed: Vec<RenditionProgress>,
     keeper: Arc<Keeper>,
     reporter: Arc<Reporter>,
     ledger: Arc<Ledger>,
@@ -150,77 +168,14 @@ impl Worker {
             crew: Crew::default(),
             board: None,
             watch: None,
+            replicas: Replicas::default(),
+            listed: Vec::new(),
             keeper: Arc::new(keeper),
             reporter: Arc::new(reporter),
             ledger,
             term,
             wants,
             progress,
-        }
-    }
-
-    /// Goes on from what an earlier run noted, if it did.
-    fn restore(&self) {
-        let notes = match self.ledger.read() {
-            Ok(Some(notes)) => notes,
-            Ok(None) => return,
-            Err(refusal) => {
-                let reason = refusal.to_string();
-                return (self.tell)(Event::LedgerRefused { reason });
-            }
-        };
-        let Notes {
-            lease,
-            term,
-            claims,
-            taken,
-        } = notes;
-        if term.is_some_and(|noted| !self.term.restore(noted)) {
-            let reason = "the clock is behind the time of the last note: the lease counts as ended";
-            let reason = reason.to_owned();
-            (self.tell)(Event::LedgerRefused { reason });
-        }
-        (self.tell)(Event::Restored {
-            version: lease.version(),
-            periods: lease.len(),
-            ends: self.term.ends().map(Text),
-        });
-        self.reporter.restore(claims, taken);
-        self.keeper.restore(lease);
-    }
-
-    /// What the ledger is to know.
-    fn watched(&self) -> Watched {
-        Watched {
-            lease: self.keeper.lease(),
-            wants: self.wants.subscribe(),
-            claims: self.reporter.claims(),
-            taken: self.reporter.taken(),
-            term: self.term.clone(),
-        }
-    }
-
-    /// Gives the lease up, if the server can be told; else the next run goes on with it.
-    ///
-    /// Whoever restarts from a lease that was given up would not be waited for by a cut. So the
-    /// ledger is put away first, and put back only if the server certainly was not told.
-    async fn leave(&self) {
-        let noted = self.ledger.note(&self.watched()).await;
-        let left = match self.term.is_in_touch() {
-            true => self.give_up().await,
-            false => Ok(()),
-        };
-        if let Err(error) = noted.and(left) {
-            let reason = error.to_string();
-            (self.tell)(Event::LedgerFailed { reason });
-        }
-    }
-
-    async fn give_up(&self) -> io::Result<()> {
-        self.ledger.give_up()?;
-        match self.reporter.finish().await {
-            Parting::Sent => self.ledger.forget(),
-            Parting::NotSent => self.ledger.keep_after_all(),
         }
     }
 
@@ -257,10 +212,7 @@ impl Worker {
                 Some(Ok(())) => {
                     return tokio::select! {
                         biased;
-                        noted = self.reporter.is_noted() => match noted {
-                            true => Ok(()),
-                            false => Err(EncryptorError::Unnoted),
-                        },
+                        closed = self.close() => closed,
                         () = &mut shutdown => Err(EncryptorError::Unnoted),
                     };
                 }
@@ -280,6 +232,22 @@ impl Worker {
         }
     }
 
+    /// The end of a run that is done: every sink has everything, and the server has taken note.
+    async fn close(&self) -> Result<(), EncryptorError> {
+        if let Some(engine) = &self.engine {
+            let serial = engine.shown.borrow().serial;
+            let level = self.replicas.level(serial, self.clock.as_ref()).await;
+            level.map_err(EncryptorError::Unfinished)?;
+        }
+        let listed = union(&self.listed, &self.replicas.listings());
+        self.progress
+            .send_modify(|progress| progress.renditions = listed);
+        match self.reporter.is_noted().await {
+            true => Ok(()),
+            false => Err(EncryptorError::Unnoted),
+        }
+    }
+
     /// Watches the source, if the system lets us.
     fn watch(&mut self) {
         let Some(engine) = &self.engine else { return };
@@ -293,7 +261,8 @@ impl Worker {
     }
 
     /// Begins the loops beside the worker; they end with the set.
-    fn begin(&self, tasks: &mut JoinSet<()>) {
+    fn begin(&mut self, tasks: &mut JoinSet<()>) {
+        self.replicas.spawn(tasks);
         let (keeper, reporter) = (&self.keeper, &self.reporter);
         tasks.spawn(keeper.clone().follow());
         tasks.spawn(keeper.clone().hold());

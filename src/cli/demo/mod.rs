@@ -153,6 +153,7 @@ async fn until_ended(mut ended: watch::Receiver<bool>) {
 
 fn encryptor_options(setup: &Setup) -> anyhow::Result<Options> {
     Ok(Options {
+        sink_credentials: Vec::new(),
         stream: stream()?,
         source: Source::Dir(setup.source.clone()),
         recorded: None,

@@ -126,12 +126,15 @@ fn options(channel: &Channel, parent: Parent<'_>, once: bool) -> anyhow::Result<
         "credential_file is missing"
     );
     ensure!(!channel.sinks.is_empty(), "sink is missing");
+    let sink_credentials = channel.sink_credential_files.iter();
+    let sink_credentials = sink_credentials.map(|path| read_credential(path));
     Ok(Options {
         state: folder(channel, parent)?,
         stream: channel.stream.clone().context("stream is missing")?,
         source: channel.source.clone().context("source is missing")?,
         recorded: channel.recorded.clone(),
         sinks: channel.sinks.clone(),
+        sink_credentials: sink_credentials.collect::<anyhow::Result<_>>()?,
         server: channel.server.clone().context("server is missing")?,
         ca: channel.ca.clone(),
         credential: credential.transpose()?,

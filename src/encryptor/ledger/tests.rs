@@ -16,6 +16,7 @@ use crate::encryptor::{Containers, OnLeaseEnd};
 
 fn options(state: &Path) -> Options {
     Options {
+        sink_credentials: Vec::new(),
         stream: "live/a".parse().unwrap(),
         source: "dir:/in".parse().unwrap(),
         recorded: None,

@@ -7,10 +7,11 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
+use super::published::Parcel;
 use crate::crash;
 use crate::encryptor::EncryptorError;
 use crate::encryptor::path::{Beneath, is_temporary, temporary};
-use crate::encryptor::root::Root;
+use crate::encryptor::root::{Root, Stamp};
 use crate::encryptor::seal::Ciphertext;
 use crate::encryptor::section::Initial;
 
@@ -95,8 +96,12 @@ impl DirSink {
 
     /// How long a file is; `None` if it is not there.
     pub(in crate::encryptor) fn length(&self, path: &Beneath) -> Option<u64> {
-        let stamp = self.root.stamp(path).ok().flatten();
-        stamp.map(|stamp| stamp.len)
+        self.stamp(path).map(|stamp| stamp.len)
+    }
+
+    /// A file's state, if it is there.
+    pub(in crate::encryptor) fn stamp(&self, path: &Beneath) -> Option<Stamp> {
+        self.root.stamp(path).ok().flatten()
     }
 
     /// Every file that is there.
@@ -143,6 +148,12 @@ impl DirSink {
         text: &str,
     ) -> Result<(), SinkError> {
         self.write(path, text.as_bytes())?;
+        self.settle()
+    }
+
+    /// Writes what the engine published elsewhere; durable when this returns.
+    pub(super) fn write_parcel(&mut self, parcel: &Parcel) -> Result<(), SinkError> {
+        self.write(&parcel.path, &parcel.bytes)?;
         self.settle()
     }
 

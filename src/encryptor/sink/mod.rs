@@ -1,7 +1,25 @@
-//! Where encrypted media goes. A directory now; HTTP and object storage come beside it.
+//! Where encrypted media goes: a directory, and replicas of it in other places.
 //!
-//! Must not know: sources, leases.
+//! The engine writes one directory. A replica follows what was published there and brings another
+//! folder, an HTTP origin or object storage to the same state, in the same order. Must not know:
+//! sources, leases.
 
 mod dir;
+mod folder;
+mod http;
+mod learn;
+mod mirror;
+mod note;
+mod object;
+mod published;
+mod remote;
+mod replica;
+mod replicas;
+mod tenure;
+
+pub use mirror::Behind;
+pub use replica::SinkState;
 
 pub(super) use dir::{DirSink, SinkError};
+pub(super) use published::{Outgoing, Published, PublishedList};
+pub(super) use replicas::{Replicas, Shared};

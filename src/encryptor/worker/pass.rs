@@ -9,6 +9,7 @@ use crate::api::Text;
 use crate::encryptor::choose::Context;
 use crate::encryptor::engine::Outcome;
 use crate::encryptor::error::EncryptorError;
+use crate::encryptor::periods::union;
 
 impl Worker {
     /// One pass on a thread of its own, and what follows from it.
@@ -45,6 +46,9 @@ impl Worker {
         for event in outcome.events.drain(..) {
             (self.tell)(event);
         }
+        if let Some(listed) = &outcome.progress {
+            self.listed.clone_from(listed);
+        }
         self.pass_on(&outcome);
         if outcome.moved {
             self.watch();
@@ -61,6 +65,7 @@ impl Worker {
         board.update(|status| {
             engine.tell_condition(status);
             status.version = outcome.acknowledged;
+            status.sinks = self.replicas.states();
             status.lease_end = ends.map(Text);
             let left = ends.map(|ends| ends.since(now).as_millis());
             status.lease_left_ms = left.map(|left| u64::try_from(left).unwrap_or(u64::MAX));
@@ -75,14 +80,14 @@ impl Worker {
     }
 
     fn pass_on(&self, outcome: &Outcome) {
+        // A sink that is behind still lists what the directory does not.
+        let listed = union(&self.listed, &self.replicas.listings());
         self.progress.send_if_modified(|progress| {
             let before = progress.clone();
             progress.acknowledged = self.ledger.acknowledgeable(outcome.acknowledged);
             progress.claims.clone_from(&outcome.wants.claims);
             progress.source.clone_from(&outcome.source);
-            if let Some(renditions) = &outcome.progress {
-                progress.renditions.clone_from(renditions);
-            }
+            progress.renditions = listed;
             *progress != before
         });
         self.wants.send_if_modified(|wants| {

@@ -1,0 +1,65 @@
+//! Another folder: a copy of what is published, under the same lock as any sink's directory.
+//!
+//! Must not know: what is in a playlist.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::spawn_blocking;
+
+use super::dir::{DirSink, SinkError};
+use super::published::Parcel;
+use super::remote::Fault;
+use crate::encryptor::EncryptorError;
+use crate::encryptor::path::Beneath;
+
+/// The folder, held by this process alone.
+pub(in crate::encryptor) struct Folder(Arc<Mutex<DirSink>>);
+
+impl Folder {
+    /// Makes and locks it.
+    pub(in crate::encryptor) fn open(path: &Path) -> Result<Self, EncryptorError> {
+        Ok(Self(Arc::new(Mutex::new(DirSink::open(path)?))))
+    }
+
+    pub(super) async fn put(&self, parcel: Parcel) -> Result<(), Fault> {
+        self.with(move |sink| {
+            sink.follow()?;
+            sink.write_parcel(&parcel)
+        })
+        .await
+    }
+
+    pub(super) async fn delete(&self, path: &Beneath) -> Result<(), Fault> {
+        let path = path.clone();
+        self.with(move |sink| sink.remove(&path)).await
+    }
+
+    pub(super) async fn text(&self, path: &Beneath) -> Result<Option<String>, Fault> {
+        let path = path.clone();
+        // what cannot be read as text is no playlist of ours
+        self.with(move |sink| Ok(sink.playlist(&path).unwrap_or_default()))
+            .await
+    }
+
+    pub(super) async fn length(&self, path: &Beneath) -> Result<Option<u64>, Fault> {
+        let path = path.clone();
+        self.with(move |sink| Ok(sink.stamp(&path).map(|stamp| stamp.len)))
+            .await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut DirSink) -> Result<T, SinkError> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let sink = self.0.clone();
+        let done = spawn_blocking(move || {
+            let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut sink)
+        });
+        let done = done
+            .await
+            .map_err(|error| Fault::Unreachable(error.to_string()))?;
+        done.map_err(|error| Fault::Unreachable(format!("{error}: {}", error.source)))
+    }
+}

@@ -1,0 +1,226 @@
+//! What the engine has published, as other sinks are given it: playlists, and what they list.
+//!
+//! Nothing else can be sent: a [`Parcel`] is made of these alone. Must not know: where it goes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::api::RenditionProgress;
+use crate::crypto::sha256;
+use crate::encryptor::path::Beneath;
+use crate::encryptor::root::{Root, Stamp};
+use crate::playlist::{MediaPlaylist, Playlist, Segment, UriKind};
+
+/// What tells a segment from another of the same name: a digest of its number, key and IV.
+pub(in crate::encryptor) type Mark = [u8; 8];
+
+/// All that is published at one time.
+#[derive(Debug, Clone, Default)]
+pub(in crate::encryptor) struct Published {
+    /// Counts up with every change.
+    pub(in crate::encryptor) serial: u64,
+    /// Media playlists.
+    pub(in crate::encryptor) media: BTreeMap<Beneath, Arc<PublishedList>>,
+    /// Multivariant playlists.
+    pub(in crate::encryptor) multivariants: BTreeMap<Beneath, Arc<str>>,
+}
+
+/// A media playlist as it was swapped.
+#[derive(Debug)]
+pub(in crate::encryptor) struct PublishedList {
+    /// Its path.
+    pub(in crate::encryptor) at: Beneath,
+    /// Its text.
+    pub(in crate::encryptor) text: Arc<str>,
+    /// The files that it lists, in its order.
+    pub(in crate::encryptor) files: Vec<ListedFile>,
+    /// What the server is told of it.
+    pub(in crate::encryptor) progress: RenditionProgress,
+    /// For how long a segment is kept that has left it.
+    pub(in crate::encryptor) stays: Duration,
+}
+
+/// A file that a published playlist lists.
+#[derive(Debug, Clone)]
+pub(in crate::encryptor) struct ListedFile {
+    /// Its path.
+    pub(in crate::encryptor) path: Beneath,
+    /// Which content it has.
+    pub(in crate::encryptor) mark: Mark,
+    /// How long it plays; nothing for an initialisation section.
+    pub(in crate::encryptor) duration: Duration,
+    /// The directory's file as it was when the playlist was swapped.
+    stamp: Option<Stamp>,
+}
+
+/// A file on its way to a sink: ciphertext, or a playlist.
+pub(in crate::encryptor) struct Parcel {
+    /// Where it goes.
+    pub(in crate::encryptor) path: Beneath,
+    /// What it is.
+    pub(in crate::encryptor) bytes: Vec<u8>,
+}
+
+/// The engine's directory, for reading what it published.
+#[derive(Debug, Clone)]
+pub(in crate::encryptor) struct Outgoing(PathBuf);
+
+/// The longest file that is sent: 512 MiB and its padding.
+const MAX_FILE: u64 = (512 << 20) + 16;
+
+impl PublishedList {
+    /// The playlist at `at`, whose text is `text`. Files that `before` listed already are not
+    /// looked at again.
+    pub(in crate::encryptor) fn new(
+        (at, text): (&Beneath, &str),
+        before: Option<&Self>,
+        progress: RenditionProgress,
+        stays: Duration,
+        stamp: &dyn Fn(&Beneath) -> Option<Stamp>,
+    ) -> Self {
+        let known = before.map_or(&[][..], |before| &before.files);
+        let known: HashMap<&Beneath, &ListedFile> =
+            known.iter().map(|file| (&file.path, file)).collect();
+        let mut files = segments_in(at, text);
+        for file in &mut files {
+            let same = known.get(&file.path).filter(|old| old.mark == file.mark);
+            file.stamp = match same {
+                Some(old) => old.stamp,
+                None => stamp(&file.path),
+            };
+        }
+        files.extend(other_files(at, text, stamp));
+        Self {
+            at: at.clone(),
+            text: text.into(),
+            files,
+            progress,
+            stays,
+        }
+    }
+
+    /// The playlist for sending.
+    pub(in crate::encryptor) fn parcel(&self) -> Parcel {
+        parcel_of(&self.at, &self.text)
+    }
+}
+
+/// A published multivariant playlist for sending.
+pub(in crate::encryptor) fn parcel_of(at: &Beneath, text: &Arc<str>) -> Parcel {
+    Parcel {
+        path: at.clone(),
+        bytes: text.as_bytes().to_vec(),
+    }
+}
+
+impl ListedFile {
+    /// Bytes, as far as they are known.
+    pub(in crate::encryptor) fn len(&self) -> u64 {
+        self.stamp.map_or(0, |stamp| stamp.len)
+    }
+}
+
+impl Outgoing {
+    /// The directory at `path`.
+    pub(in crate::encryptor) fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// A listed file as it was when its playlist was swapped; `None` if it is that no more.
+    pub(in crate::encryptor) fn read(&self, file: &ListedFile) -> io::Result<Option<Parcel>> {
+        match Root::open(&self.0)?.read(&file.path, MAX_FILE) {
+            Ok((bytes, stamp)) if Some(stamp) == file.stamp => Ok(Some(Parcel {
+                path: file.path.clone(),
+                bytes,
+            })),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the directory still has a file of this name, as far as that can be said.
+    pub(in crate::encryptor) fn has(&self, path: &Beneath) -> bool {
+        let stamp = Root::open(&self.0).and_then(|root| root.stamp(path));
+        !matches!(stamp, Ok(None))
+    }
+}
+
+/// The segments that the media playlist at `at` lists, gaps left out.
+pub(in crate::encryptor) fn segments_in(at: &Beneath, text: &str) -> Vec<ListedFile> {
+    let Some(list) = media(text) else {
+        return Vec::new();
+    };
+    let shown = list.segments().iter().filter(|segment| !segment.gap);
+    let file = |segment: &Segment| {
+        Some(ListedFile {
+            path: at.resolve_segment(&segment.uri).ok()?,
+            mark: mark_of(segment),
+            duration: segment.duration,
+            stamp: None,
+        })
+    };
+    shown.filter_map(file).collect()
+}
+
+/// What it names besides: initialisation sections and parts, hinted ones too.
+pub(in crate::encryptor) fn others_in(at: &Beneath, text: &str) -> BTreeSet<Beneath> {
+    let is_plain = !text.contains("#EXT-X-MAP") && !text.contains("#EXT-X-PART");
+    let list = (!is_plain).then(|| media(text)).flatten();
+    let Some(list) = list else {
+        return BTreeSet::new();
+    };
+    let segments = list.segments().iter().map(|segment| segment.uri.clone());
+    let segments: HashSet<String> = segments.collect();
+    let mut found = BTreeSet::new();
+    Playlist::Media(list).map_uris(&mut |kind, uri| {
+        if matches!(kind, UriKind::Map | UriKind::Segment) && !segments.contains(uri) {
+            found.extend(at.resolve_segment(uri).ok());
+        }
+        uri.to_owned()
+    });
+    found
+}
+
+/// The same as files: their state in the directory tells their contents apart. A hinted part is
+/// not there yet.
+fn other_files(
+    at: &Beneath,
+    text: &str,
+    stamp: &dyn Fn(&Beneath) -> Option<Stamp>,
+) -> impl Iterator<Item = ListedFile> {
+    let file = |path: Beneath| {
+        let stamp = stamp(&path)?;
+        Some(ListedFile {
+            path,
+            mark: digest(&[format!("{stamp:?}").as_bytes()]),
+            duration: Duration::ZERO,
+            stamp: Some(stamp),
+        })
+    };
+    others_in(at, text).into_iter().filter_map(file)
+}
+
+fn media(text: &str) -> Option<MediaPlaylist> {
+    match Playlist::parse(text) {
+        Ok(Playlist::Media(list)) => Some(list),
+        _ => None,
+    }
+}
+
+fn mark_of(segment: &Segment) -> Mark {
+    let (uri, iv) = segment.key.as_ref().map_or(("", ""), |key| {
+        (key.uri.as_str(), key.iv.as_deref().unwrap_or_default())
+    });
+    digest(&[uri.as_bytes(), iv.as_bytes(), &segment.msn.to_be_bytes()])
+}
+
+fn digest(parts: &[&[u8]]) -> Mark {
+    let whole = sha256(&parts.join(&0));
+    let mut mark = Mark::default();
+    mark.copy_from_slice(&whole[..8]);
+    mark
+}

@@ -1,0 +1,197 @@
+//! Another place for what is published: a folder, an origin that takes PUT, or object storage.
+//!
+//! Each call is one request, bounded in time by the bytes that it moves; who calls tries again.
+//! Must not know: when something is to be sent.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::folder::Folder;
+use super::http::Origin;
+use super::object::Bucket;
+use super::published::Parcel;
+use crate::encryptor::path::Beneath;
+
+/// One place.
+pub(in crate::encryptor) enum Remote {
+    /// `dir:`
+    Folder(Folder),
+    /// `https:`
+    Http(Origin),
+    /// `s3:`
+    Object(Bucket),
+}
+
+/// Why something could not be done there. No variant holds a credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in crate::encryptor) enum Fault {
+    /// No answer, or a folder that cannot be used.
+    #[error("{0}")]
+    Unreachable(String),
+    /// An answer that is not one of success.
+    #[error("{path}: answered {status}")]
+    Refused {
+        /// The file.
+        path: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// No whole answer in time.
+    #[error("{0}: no answer in time")]
+    Late(String),
+    /// What is to be sent cannot be read.
+    #[error("cannot read what is to be sent: {0}")]
+    Local(String),
+    /// Another encryptor writes there.
+    #[error("another encryptor writes there: {0}")]
+    Taken(String),
+}
+
+/// What tells a version of the writer's note from the next.
+pub(in crate::encryptor) type Version = Option<String>;
+
+/// The writer's note: who may write, and until when.
+pub(in crate::encryptor) const WRITER: &str = ".hlskey-writer.json";
+/// The longest playlist that is read back.
+pub(in crate::encryptor) const MAX_TEXT: usize = 8 << 20;
+/// What a request that moves little may take.
+pub(in crate::encryptor) const SHORT: Duration = Duration::from_secs(10);
+/// Slower than this is taken for dead: bytes in a second.
+const SLOWEST: u64 = 64 << 10;
+
+impl Remote {
+    /// Puts a file there, whole, in place of what is there.
+    pub(in crate::encryptor) async fn put(&self, parcel: Parcel) -> Result<(), Fault> {
+        let path = parcel.path.clone();
+        let span = SHORT + Duration::from_secs(parcel.bytes.len() as u64 / SLOWEST);
+        let put = async {
+            match self {
+                Self::Folder(folder) => folder.put(parcel).await,
+                Self::Http(origin) => origin.put(parcel).await,
+                Self::Object(bucket) => bucket.put(parcel).await,
+            }
+        };
+        in_time(span, path.as_str(), put).await
+    }
+
+    /// Deletes a file; it may be gone already.
+    pub(in crate::encryptor) async fn delete(&self, path: &Beneath) -> Result<(), Fault> {
+        let deleted = async {
+            match self {
+                Self::Folder(folder) => folder.delete(path).await,
+                Self::Http(origin) => origin.delete(path.as_str()).await,
+                Self::Object(bucket) => bucket.delete(path.as_str()).await,
+            }
+        };
+        in_time(SHORT, path.as_str(), deleted).await
+    }
+
+    /// A playlist; `None` if there is none.
+    pub(in crate::encryptor) async fn text(&self, path: &Beneath) -> Result<Option<String>, Fault> {
+        let read = async {
+            let read = match self {
+                Self::Folder(folder) => return folder.text(path).await,
+                Self::Http(origin) => origin.get(path.as_str()).await,
+                Self::Object(bucket) => bucket.get(path.as_str()).await,
+            };
+            let text = read?.map(|(bytes, _)| String::from_utf8(bytes));
+            Ok(text.transpose().unwrap_or_default()) // what is no text is no playlist of ours
+        };
+        in_time(SHORT * 3, path.as_str(), read).await
+    }
+
+    /// A file's length; `None` if it is not there.
+    pub(in crate::encryptor) async fn length(&self, path: &Beneath) -> Result<Option<u64>, Fault> {
+        let looked = async {
+            match self {
+                Self::Folder(folder) => folder.length(path).await,
+                Self::Http(origin) => origin.length(path.as_str()).await,
+                Self::Object(bucket) => bucket.length(path.as_str()).await,
+            }
+        };
+        in_time(SHORT, path.as_str(), looked).await
+    }
+
+    /// Whether a note says who may write. A folder is locked instead.
+    pub(in crate::encryptor) fn is_fenced(&self) -> bool {
+        !matches!(self, Self::Folder(_))
+    }
+
+    /// The writer's note, if there is one.
+    pub(in crate::encryptor) async fn writer(&self) -> Result<Option<(Vec<u8>, Version)>, Fault> {
+        let read = async {
+            match self {
+                Self::Folder(_) => Ok(None),
+                Self::Http(origin) => origin.get(WRITER).await,
+                Self::Object(bucket) => bucket.get(WRITER).await,
+            }
+        };
+        in_time(SHORT, WRITER, read).await
+    }
+
+    /// Puts the writer's note in place of the one of version `was`, or of none. `false` if
+    /// somebody else was faster.
+    pub(in crate::encryptor) async fn swap_writer(
+        &self,
+        note: Vec<u8>,
+        was: Option<&Version>,
+    ) -> Result<bool, Fault> {
+        let put = async {
+            match self {
+                Self::Folder(_) => Ok(true),
+                Self::Http(origin) => origin.swap(WRITER, note, was).await,
+                Self::Object(bucket) => bucket.swap(WRITER, note, was).await,
+            }
+        };
+        in_time(SHORT, WRITER, put).await
+    }
+
+    /// Deletes the writer's note.
+    pub(in crate::encryptor) async fn clear_writer(&self) -> Result<(), Fault> {
+        let deleted = async {
+            match self {
+                Self::Folder(_) => Ok(()),
+                Self::Http(origin) => origin.delete(WRITER).await,
+                Self::Object(bucket) => bucket.delete(WRITER).await,
+            }
+        };
+        in_time(SHORT, WRITER, deleted).await
+    }
+}
+
+async fn in_time<T>(
+    span: Duration,
+    what: &str,
+    done: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let in_time = timeout(span, done).await;
+    in_time.unwrap_or_else(|_| Err(Fault::Late(what.to_owned())))
+}
+
+/// The media type of a file, by its name (RFC 8216 §4, §3.1 to 3.5).
+pub(in crate::encryptor) fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, end)| end) {
+        "m3u8" | "m3u" => "application/vnd.apple.mpegurl",
+        "ts" => "video/mp2t",
+        "aac" => "audio/aac",
+        "ac3" => "audio/ac3",
+        "ec3" => "audio/eac3",
+        "mp3" => "audio/mpeg",
+        "mp4" | "m4v" | "cmfv" | "init" => "video/mp4",
+        "m4a" | "cmfa" => "audio/mp4",
+        "m4s" => "video/iso.segment",
+        "vtt" | "webvtt" => "text/vtt",
+        "json" => "application/json",
+        _ => "application/octet-stream",
+    }
+}
+
+/// For how long caches may keep a file: a segment's bytes never change.
+pub(in crate::encryptor) fn cache_control(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, end)| end) {
+        "m3u8" | "m3u" => "max-age=1",
+        "json" => "no-store",
+        _ => "max-age=31536000, immutable",
+    }
+}
