@@ -78,6 +78,8 @@ mod sessions;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]
+mod sinks;
+#[cfg(test)]
 mod storm;
 #[cfg(test)]
 mod tidy;

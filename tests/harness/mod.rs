@@ -5,11 +5,13 @@
 pub(crate) mod actor;
 pub(crate) mod authority;
 pub(crate) mod binary;
+pub(crate) mod bucket;
 pub(crate) mod chance;
 pub(crate) mod clear;
 pub(crate) mod clock;
 pub(crate) mod collector;
 pub(crate) mod database;
+pub(crate) mod dav;
 pub(crate) mod demo;
 pub(crate) mod encrypt;
 pub(crate) mod entitlement;

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH,
 };
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
 
 use super::published::Parcel;
 use super::remote::{Fault, MAX_TEXT, Version, cache_control, media_type};
@@ -69,16 +69,16 @@ impl Origin {
 
     pub(super) async fn delete(&self, path: &str) -> Result<(), Fault> {
         let answer = self.send(self.request(Method::DELETE, path)).await?;
-        match answer.status() {
-            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(()),
-            _ => good(path, &answer),
+        match is_gone(&answer) {
+            true => Ok(()),
+            false => good(path, &answer),
         }
     }
 
     /// A file of at most 8 MiB and its version; `None` if it is not there.
     pub(super) async fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, Fault> {
         let mut answer = self.send(self.request(Method::GET, path)).await?;
-        if matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
+        if is_gone(&answer) {
             return Ok(None);
         }
         good(path, &answer)?;
@@ -96,7 +96,7 @@ impl Origin {
 
     pub(super) async fn length(&self, path: &str) -> Result<Option<u64>, Fault> {
         let answer = self.send(self.request(Method::HEAD, path)).await?;
-        if matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
+        if is_gone(&answer) {
             return Ok(None);
         }
         good(path, &answer)?;
@@ -120,10 +120,8 @@ impl Origin {
             Some(_) => request,
         };
         let answer = self.send(request).await?;
-        if matches!(
-            answer.status(),
-            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT
-        ) {
+        // another was faster: the condition does not hold, or both wrote at once
+        if matches!(answer.status().as_u16(), 409 | 412) {
             return Ok(false);
         }
         good(path, &answer)?;
@@ -193,6 +191,10 @@ fn header(credential: &str) -> Result<HeaderValue, String> {
         .map_err(|_| "its credential holds characters that no header carries".to_owned())?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+fn is_gone(answer: &Response) -> bool {
+    matches!(answer.status().as_u16(), 404 | 410)
 }
 
 fn good(path: &str, answer: &Response) -> Result<(), Fault> {
