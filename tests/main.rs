@@ -54,6 +54,8 @@ mod policies;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod push;
+#[cfg(test)]
 mod quickstart;
 #[cfg(test)]
 mod reload;

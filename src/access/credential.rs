@@ -110,6 +110,14 @@ impl<'a> Credential<'a> {
     }
 }
 
+/// Whether `secret` stands in the header, as bearer or as the password of basic; whichever it is, it
+/// is compared in constant time.
+pub fn shows(headers: &dyn Headers, secret: &SecretText) -> bool {
+    let authorization = headers.values("authorization").next().unwrap_or_default();
+    let bearer = bearer(authorization).is_some_and(|token| secret.is(token));
+    bearer || password(authorization).is_some_and(|password| password == *secret)
+}
+
 /// The values of the cookie `name` (RFC 6265 §4.2).
 pub(super) fn cookies<'a>(
     headers: &'a dyn Headers,

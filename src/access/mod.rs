@@ -35,7 +35,7 @@ pub use certificate::{
     CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError,
 };
 pub use config::{AccessConfigError, Config, GrantsConfig};
-pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target};
+pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target, shows};
 pub use entitlement::{
     BoundsConfig, CacheConfig, EntitlementConfig, EntitlementFault, EntitlementSource,
     HttpSourceConfig, Roster, RosterError, SIGNATURE_HEADER, ViewerConfig, entitlement_rows,

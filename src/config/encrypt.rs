@@ -36,7 +36,8 @@ pub struct Channel {
     #[serde(deserialize_with = "text")]
     pub stream: Option<StreamId>,
     /// Where the clear HLS is: `dir:PATH`, a folder that any packager writes to; `vod:PATH`, a
-    /// finished asset, one playlist or a folder.
+    /// finished asset, one playlist or a folder; `push`, sent here by HTTPS; `pull:URL`, another
+    /// server's playlist.
     #[arg(long, value_name = "KIND:PLACE", required_unless_present_any = ["config", "status"])]
     #[serde(deserialize_with = "text")]
     pub source: Option<Source>,
@@ -101,6 +102,25 @@ pub struct Channel {
     /// (EXT-X-SESSION-KEY), so that players fetch it early.
     #[arg(long)]
     pub session_key: bool,
+    /// With `push` or `pull:`: how much clear media may wait to be encrypted, in MiB; 4096 by default.
+    #[arg(long, value_name = "MIB")]
+    pub spool_limit: Option<u64>,
+    /// With `pull:`: a host that the source's playlists may lead to, besides its own. May be repeated.
+    #[arg(long, value_name = "HOST")]
+    pub pull_allow: Vec<String>,
+    /// With `push`: where packagers send to, `https://ADDR/STREAM/…`; 127.0.0.1:8936 by default.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// The certificate that packagers see (PEM). On loopback one is made, in the state folder.
+    #[arg(long, value_name = "FILE", requires = "private_key")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub private_key: Option<PathBuf>,
+    /// What packagers show, as bearer or as a password: one line in a file. By default the
+    /// credential that this worker shows itself.
+    #[arg(long, value_name = "FILE")]
+    pub push_credential_file: Option<PathBuf>,
 }
 
 /// The section's form: what is not named here holds for each channel.
@@ -178,6 +198,9 @@ impl Channel {
             &mut self.credential_file,
             &mut self.client_certificate,
             &mut self.state,
+            &mut self.certificate,
+            &mut self.private_key,
+            &mut self.push_credential_file,
         ];
         for path in files.into_iter().flatten() {
             *path = folder.join(&*path);

@@ -268,6 +268,8 @@ mod tests {
             state: "/state".into(),
             on_lease_end: OnLeaseEnd::Stall,
             containers: Containers::default(),
+            spool: None,
+            pull_allow: Vec::new(),
         };
         Client::new(&options, "one")
     }

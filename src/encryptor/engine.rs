@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::asset::Advance;
 use super::choose::{Context, Wants};
+use super::clearing::Clearing;
 use super::error::Summary;
 use super::event::Event;
 use super::journal::Journal;
@@ -74,6 +75,8 @@ pub(super) struct Engine {
     pub(super) journal: Journal,
     /// How far they are.
     pub(super) advance: Advance,
+    /// How far the spool is cleared, if the source is one.
+    pub(super) clearing: Clearing,
 }
 
 /// What this run has encrypted.
@@ -150,6 +153,7 @@ impl Engine {
             is_recording: false,
             journal: Journal::default(),
             advance: Advance::default(),
+            clearing: Clearing::default(),
         })
     }
 
@@ -171,6 +175,7 @@ impl Engine {
         }
         self.review(now);
         self.sweep(now);
+        self.clear_spool(now);
         self.events.extend(self.trouble.settle());
         let advanced = self.advanced();
         self.events.extend(advanced);

@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 use super::apart;
@@ -16,6 +17,7 @@ use super::path::Beneath;
 use super::sink::{DirSink, Outgoing};
 use super::source::{DirSource, OpenFiles};
 use crate::crypto::private_file;
+use super::spool::Spool;
 use crate::domain::Timestamp;
 
 /// Source and sink, links resolved.
@@ -30,6 +32,7 @@ pub(super) struct Places {
     /// Where it goes besides.
     others: Vec<Sink>,
     is_recording: bool,
+    spool: Option<Arc<Spool>>,
 }
 
 /// Below the state folder: clear media on its way from another machine.
@@ -78,6 +81,7 @@ impl Places {
             is_own,
             others,
             is_recording: options.recorded.is_some(),
+            spool: options.spool.clone(),
         })
     }
 
@@ -91,6 +95,11 @@ impl Places {
         Outgoing::new(self.sink.clone())
     }
 
+    /// Where the engine reads.
+    pub(super) fn source(&self) -> &Path {
+        &self.source
+    }
+
     /// Opens both ends.
     pub(super) fn open(
         &self,
@@ -98,7 +107,8 @@ impl Places {
         now: Timestamp,
     ) -> Result<Engine, EncryptorError> {
         let source = DirSource::open(&self.source, open_files);
-        let source = source.map_err(|error| no_source(&self.source, error))?;
+        let mut source = source.map_err(|error| no_source(&self.source, error))?;
+        source.spool.clone_from(&self.spool);
         if self.is_own {
             private_file::create_dir(&self.sink).map_err(|error| no_sink(&self.sink, error))?;
         }
@@ -133,6 +143,19 @@ fn source_folder(
 }
 
 fn no_source(path: &Path, source: io::Error) -> EncryptorError {
+/// The folder that the engine writes: the first that is a sink, else one below `state`.
+fn sink_folder(sinks: &[Sink], state: &Path) -> Result<PathBuf, EncryptorError> {
+    let folder = sinks.iter().find_map(|sink| match sink {
+        Sink::Dir(to) => Some(to),
+        Sink::Http(_) | Sink::Object(_) => None,
+    });
+    match folder {
+        Some(to) => resolved(to).map_err(|error| no_sink(to, error)),
+        None => Ok(state.join(OUTGOING)),
+    }
+}
+
+pub(super) fn no_source(path: &Path, source: io::Error) -> EncryptorError {
     EncryptorError::Source {
         path: path.to_owned(),
         source,

@@ -5,11 +5,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use reqwest::Url;
 use serde::Serialize;
 
 use super::containers::Containers;
+use super::spool::Spool;
 use crate::crypto::SecretText;
 use crate::domain::StreamId;
 
@@ -46,6 +48,10 @@ pub struct Options {
     pub on_lease_end: OnLeaseEnd,
     /// What becomes of what is not a segment in a file of its own.
     pub containers: Containers,
+    /// Where media from another machine lies until it is published, for sources that need it.
+    pub spool: Option<Arc<Spool>>,
+    /// Hosts that a pulled source's lists may lead to, besides its own.
+    pub pull_allow: Vec<String>,
 }
 
 /// What an encryptor does when its lease has ended and the server is away. An alarm goes with
@@ -108,6 +114,13 @@ pub struct PlaceError {
     what: &'static str,
     expected: &'static str,
     text: String,
+}
+
+impl Source {
+    /// Whether its media comes from another machine, into a spool.
+    pub fn is_spooled(&self) -> bool {
+        matches!(self, Self::Pull(_) | Self::Push)
+    }
 }
 
 impl FromStr for Source {

@@ -162,6 +162,28 @@ impl Root {
         written
     }
 
+    /// A new, empty file directly beneath the root that grows under the name `temporary`.
+    pub(super) fn begin(&self, temporary: &str) -> io::Result<File> {
+        let mode = Mode::from_raw_mode(0o600);
+        Ok(rustix::fs::openat(&self.dir, temporary, CREATE, mode)?.into())
+    }
+
+    /// Gives such a file its own name.
+    pub(super) fn settle(&self, temporary: &str, path: &Beneath) -> io::Result<()> {
+        let folder = self.make_folder(path)?;
+        rustix::fs::renameat(&self.dir, temporary, &folder, path.file_name())?;
+        Ok(())
+    }
+
+    /// Deletes such a file.
+    pub(super) fn discard(&self, temporary: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(
+            &self.dir,
+            temporary,
+            AtFlags::empty(),
+        )?)
+    }
+
     /// Makes the names in `path`'s folder durable.
     pub(super) fn sync_folder(&self, path: &Beneath) -> io::Result<()> {
         rustix::fs::fsync(self.folder(path)?)?;

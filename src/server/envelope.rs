@@ -46,7 +46,7 @@ pub(super) struct Surroundings {
     pub(super) stopping: watch::Receiver<bool>,
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -126,7 +126,7 @@ fn preflight(request: ServiceRequest) -> ServiceResponse {
 }
 
 /// The failure that a handler ended with. An error that is none of ours is an internal one.
-fn take_failure(answer: &mut ServiceResponse) -> Option<Failure> {
+pub(super) fn take_failure(answer: &mut ServiceResponse) -> Option<Failure> {
     let failure = answer.response_mut().extensions_mut().remove::<Failure>();
     let status = answer.status();
     let is_error = status.is_client_error() || status.is_server_error();
@@ -134,7 +134,11 @@ fn take_failure(answer: &mut ServiceResponse) -> Option<Failure> {
     failure.or_else(|| is_error.then(foreign))
 }
 
-fn with_document(answer: ServiceResponse, failure: &Failure, id: RequestId) -> ServiceResponse {
+pub(super) fn with_document(
+    answer: ServiceResponse,
+    failure: &Failure,
+    id: RequestId,
+) -> ServiceResponse {
     let document = serde_json::to_vec(&failure.document(id)).unwrap_or_default();
     let mut answer = answer.map_body(|head, _| {
         head.status = failure.code().status();

@@ -31,15 +31,17 @@ pub(super) enum Code {
     NotJson,
     RangeNotSatisfiable,
     Misdirected,
+    Unprocessable,
     HeadTooLarge,
     TooMany,
     Internal,
     Unavailable,
+    NoRoom,
 }
 
 impl Code {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -53,10 +55,12 @@ impl Code {
         Self::NotJson,
         Self::RangeNotSatisfiable,
         Self::Misdirected,
+        Self::Unprocessable,
         Self::HeadTooLarge,
         Self::TooMany,
         Self::Internal,
         Self::Unavailable,
+        Self::NoRoom,
     ];
 
     /// Its stable name for programs and metrics.
@@ -126,6 +130,11 @@ impl Code {
                 S::MISDIRECTED_REQUEST,
                 "This listener does not answer for that host",
             ),
+            Self::Unprocessable => (
+                "unprocessable",
+                S::UNPROCESSABLE_ENTITY,
+                "The body is not what its name says",
+            ),
             Self::HeadTooLarge => (
                 "head_too_large",
                 S::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -145,6 +154,11 @@ impl Code {
                 "unavailable",
                 S::SERVICE_UNAVAILABLE,
                 "Not now; try again soon",
+            ),
+            Self::NoRoom => (
+                "no_room",
+                S::INSUFFICIENT_STORAGE,
+                "There is no room for the body",
             ),
         }
     }
@@ -314,7 +328,9 @@ impl Failure {
         match (self.code, &self.extra) {
             (Code::Unauthorized, _) => Some((header::WWW_AUTHENTICATE, fixed(CHALLENGE))),
             (Code::TooMany, _) => Some((header::RETRY_AFTER, fixed(RETRY_LATER))),
-            (Code::Unavailable, _) => Some((header::RETRY_AFTER, fixed(RETRY_AFTER))),
+            (Code::Unavailable | Code::NoRoom, _) => {
+                Some((header::RETRY_AFTER, fixed(RETRY_AFTER)))
+            }
             (_, Some(Extra::Allow(methods))) => Some((header::ALLOW, methods.parse().ok()?)),
             (_, Some(Extra::Length(length))) => {
                 let place = HeaderValue::try_from(format!("bytes */{length}"));

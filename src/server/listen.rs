@@ -18,7 +18,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use super::config::{Config, ServerConfigError};
-use super::connect::{Addresses, Bounds, Door, Told, raise_open_files};
+use super::connect::{Addresses, Bounds, Door, Hearing, Told, raise_open_files};
 use super::cors::{OriginError, Origins};
 use super::envelope::Surroundings;
 use super::files::Root;
@@ -256,6 +256,7 @@ impl Build<'_> {
             addresses: Addresses::new(NonZeroUsize::new(self.config.connections_per_address)),
             measures,
             told: Told::default(),
+            hearing: Hearing::WhileItListens,
         };
         Ok(Entrance {
             socket,
@@ -271,7 +272,7 @@ fn trusted(config: &Config) -> TrustedProxies {
 }
 
 /// Listens with our own backlog, and on an address that a stopped server has just left.
-fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
+pub(super) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
     let refused = |source| ServerError::Listen { address, source };
     let listener = listener(address).map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;

@@ -2,12 +2,13 @@
 //!
 //! Must not know: what is asked.
 
+use std::future::ready;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::{HttpService, Protocol, Request};
+use actix_http::{HttpService, Protocol, Request, Response};
 use actix_service::{
     IntoServiceFactory as _, Service, ServiceFactoryExt as _, apply_fn_factory, fn_service,
     map_config,
@@ -29,6 +30,14 @@ pub(super) struct Hall {
     pub(super) listener: Listener,
     pub(super) workers: usize,
     /// Connections of each worker. The next ones wait to be accepted.
+    pub(super) most: usize,
+}
+
+/// How many threads serve a listener.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Workers {
+    pub(super) count: usize,
+    /// Connections of each. The next ones wait to be accepted.
     pub(super) most: usize,
 }
 
@@ -55,25 +64,58 @@ pub(super) fn serve_plain(socket: TcpListener, most: usize, wiring: Wiring) -> i
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         };
-        welcome.and_then(http(Listener::Ops, wiring.clone(), stopped))
+        let app = app(Listener::Ops, wiring.clone());
+        welcome.and_then(http(app, anybody, stopped))
     })?;
     Ok(server.run())
 }
 
-/// HTTPS. What actix-web's own listener does too, except that a connection comes through `door`:
-/// PROXY header and bounds before TLS, and no limit on how many clients shake hands at once, which
-/// 256 silent ones would use up. And it ends as [`Connection`] has it: actix's
-/// `client_disconnect_timeout` reads on for a while too, but not past the longest head.
+/// HTTPS, with every route of the hall's listener.
 pub(super) fn serve_tls(
     socket: TcpListener,
     door: Door,
     hall: Hall,
     wiring: Wiring,
 ) -> io::Result<Server> {
+    let workers = Workers {
+        count: hall.workers,
+        most: hall.most,
+    };
+    let app = move || app(hall.listener, wiring.clone());
+    serve_door(socket, door, workers, app, anybody)
+}
+
+/// Nobody is refused before a body is sent.
+fn anybody(_: &Request) -> Option<Response<BoxBody>> {
+    None
+}
+
+/// HTTPS. What actix-web's own listener does too, except that a connection comes through `door`:
+/// PROXY header and bounds before TLS, and no limit on how many clients shake hands at once, which
+/// 256 silent ones would use up. And it ends as [`Connection`] has it: actix's
+/// `client_disconnect_timeout` reads on for a while too, but not past the longest head.
+///
+/// `refuse` answers whoever asks before it sends a body (RFC 9110 §10.1.1) and need not send it.
+pub(super) fn serve_door<A>(
+    socket: TcpListener,
+    door: Door,
+    workers: Workers,
+    app: impl Fn() -> App<A> + Send + Clone + 'static,
+    refuse: impl Fn(&Request) -> Option<Response<BoxBody>> + Send + Clone + 'static,
+) -> io::Result<Server>
+where
+    A: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<BoxBody>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+{
     let door = Arc::new(door);
     let server = Server::build()
-        .workers(hall.workers)
-        .max_concurrent_connections(hall.most)
+        .workers(workers.count)
+        .max_concurrent_connections(workers.most)
         .shutdown_timeout(DRAIN)
         .disable_signals();
     let stopping = server.graceful_shutdown_signal();
@@ -92,16 +134,16 @@ pub(super) fn serve_tls(
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         };
-        welcome.and_then(http(hall.listener, wiring.clone(), stopped))
+        welcome.and_then(http(app(), refuse.clone(), stopped))
     })?;
     Ok(server.run())
 }
 
-/// HTTP/1.1 on connections of ours, with every route of `listener`, until `stopping` says that the
+/// HTTP/1.1 on connections of ours, with every route of `app`, until `stopping` says that the
 /// server stops.
-fn http<S, F>(
-    listener: Listener,
-    wiring: Wiring,
+fn http<S, F, A>(
+    app: App<A>,
+    refuse: impl Fn(&Request) -> Option<Response<BoxBody>> + Clone + 'static,
     stopping: impl Fn() -> F + 'static,
 ) -> impl ServiceFactory<
     (Connection<S>, Protocol, Option<SocketAddr>),
@@ -113,13 +155,26 @@ fn http<S, F>(
 where
     S: AsyncBufRead + AsyncWrite + Unpin + 'static,
     F: Future<Output = ()> + 'static,
+    A: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<BoxBody>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
 {
-    let app = app(listener, wiring).into_factory();
+    let app = app.into_factory();
     let app = app.map_err(|error: Error| error.error_response());
     HttpService::build()
         .graceful_shutdown_signal(stopping)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_PATIENCE)
+        .expect(fn_service(move |request: Request| {
+            ready(match refuse(&request) {
+                Some(answer) => Err(answer),
+                None => Ok(request),
+            })
+        }))
         .on_connect_ext(|connection: &Connection<S>, about| {
             about.insert(connection.questions());
             if let Some(shown) = &connection.shown {

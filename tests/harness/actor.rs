@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Certificate, Client, Method, Url};
+use reqwest::{Certificate, Client, Method, RequestBuilder, Url};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -105,15 +105,7 @@ impl Actor {
         headers: &[(&str, &str)],
         body: Option<&str>,
     ) -> Result<Answer, String> {
-        let url = match path.starts_with('/') {
-            true => format!("{}{path}", self.base),
-            false => path.to_owned(),
-        };
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.client.request(method, Url::parse(&url).unwrap());
-        if let Some(bearer) = &self.bearer {
-            request = request.bearer_auth(bearer);
-        }
+        let mut request = self.request(method, path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -121,12 +113,30 @@ impl Actor {
             let json = request.header("content-type", "application/json");
             request = json.body(body.to_owned());
         }
-        let answer = request.send().await.map_err(|e| format!("{e:?}"))?;
-        Ok(Answer {
-            status: answer.status().as_u16(),
-            headers: answer.headers().clone(),
-            body: answer.bytes().await.map_err(|e| e.to_string())?.to_vec(),
-        })
+        answer(request).await
+    }
+
+    /// Sends a file, if the server can be reached.
+    pub(crate) async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        file: Vec<u8>,
+    ) -> Result<Answer, String> {
+        answer(self.request(method, path).body(file)).await
+    }
+
+    fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let url = match path.starts_with('/') {
+            true => format!("{}{path}", self.base),
+            false => path.to_owned(),
+        };
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let request = self.client.request(method, Url::parse(&url).unwrap());
+        match &self.bearer {
+            Some(bearer) => request.bearer_auth(bearer),
+            None => request,
+        }
     }
 
     /// Asks, and wants an answer of whatever status.
@@ -155,6 +165,15 @@ impl Actor {
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, None).await
     }
+}
+
+async fn answer(request: RequestBuilder) -> Result<Answer, String> {
+    let answer = request.send().await.map_err(|e| format!("{e:?}"))?;
+    Ok(Answer {
+        status: answer.status().as_u16(),
+        headers: answer.headers().clone(),
+        body: answer.bytes().await.map_err(|e| e.to_string())?.to_vec(),
+    })
 }
 
 /// Sends bytes over TLS and gives what comes back until the other end closes.

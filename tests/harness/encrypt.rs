@@ -17,6 +17,8 @@ pub(crate) struct Encrypt {
     /// `dir` or `vod`.
     pub(crate) kind: &'static str,
     pub(crate) source: PathBuf,
+    /// `push` or `pull:URL`, where the source is not the folder.
+    pub(crate) from: Option<String>,
     pub(crate) sink: PathBuf,
     pub(crate) server: String,
     pub(crate) ca: PathBuf,
@@ -32,6 +34,7 @@ impl Encrypt {
             stream: stream.to_owned(),
             kind: "dir",
             source: source.to_owned(),
+            from: None,
             sink: sink.to_owned(),
             server: demo.field("server").to_owned(),
             ca: demo.field("ca").into(),
@@ -47,6 +50,7 @@ impl Encrypt {
             stream: stream.to_owned(),
             kind: "dir",
             source: source.to_owned(),
+            from: None,
             sink: sink.to_owned(),
             server: serve.url(),
             ca: serve.ca(),
@@ -81,10 +85,16 @@ impl Encrypt {
         self.states.join(sink)
     }
 
+    /// Where it keeps what comes from other machines.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.state().join("spool")
+    }
+
     /// The command with `more` arguments.
     pub(crate) fn command(&self, more: &[&str]) -> Command {
         let dir = |path: &Path| format!("dir:{}", path.display());
-        let source = format!("{}:{}", self.kind, self.source.display());
+        let own = || format!("{}:{}", self.kind, self.source.display());
+        let source = self.from.clone().unwrap_or_else(own);
         let (sink, state) = (dir(&self.sink), self.state());
         let args = [
             "encrypt",

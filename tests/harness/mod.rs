@@ -25,6 +25,7 @@ pub(crate) mod opening;
 pub(crate) mod packager;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod push;
 pub(crate) mod python;
 pub(crate) mod rust_source;
 pub(crate) mod serve;

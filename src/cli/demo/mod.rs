@@ -32,6 +32,7 @@ use crate::encryptor::{self, Containers, Crew, Event, OnLeaseEnd, Options, Sink,
 use crate::keys::Keys;
 use crate::server::Server;
 use crate::telemetry::{init_logging, shutdown_signal};
+pub(super) use certificate::DevCertificates;
 use setup::Setup;
 use source::MASTER;
 
@@ -167,6 +168,8 @@ fn encryptor_options(setup: &Setup) -> anyhow::Result<Options> {
         state: setup.source.with_file_name("encryptor"),
         on_lease_end: OnLeaseEnd::Stall,
         containers: Containers::default(),
+        spool: None,
+        pull_allow: Vec::new(),
     })
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Must not know: what a channel does.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -16,7 +18,7 @@ use super::bar::Bar;
 use super::print::{log, log_of, print};
 use crate::domain::{StreamId, SystemClock, SystemEntropy};
 use crate::encryptor::{self, Board, Crew, EncryptorError, Event, Options, Source, Status};
-use crate::server;
+use crate::server::{self, Ingest};
 use crate::telemetry::{ChannelSample, render_channels, service_ready, service_stopping};
 
 /// How channels are run.
@@ -25,6 +27,8 @@ pub(super) struct Channels {
     pub(super) many: bool,
     pub(super) json: bool,
     pub(super) metrics: Option<SocketAddr>,
+    /// Where packagers send to.
+    pub(super) listeners: Vec<Ingest>,
 }
 
 /// What the channels that run say of themselves.
@@ -36,12 +40,15 @@ const AGAIN: Duration = Duration::from_secs(10);
 impl Channels {
     /// Runs them until `stop`, or until all have ended.
     pub(super) async fn run(
-        self,
+        mut self,
         jobs: Vec<Options>,
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         let boards = Boards::default();
         let server = self.expose(&boards)?;
+        // What is on its way when the worker ends was never said to be kept.
+        let listeners = std::mem::take(&mut self.listeners).into_iter();
+        let taken = try_join_all(listeners.map(|listener| listener.run(pending())));
         let stopping = watch::Sender::new(false);
         let mut running = self.start(jobs, &boards, &stopping);
         let ended = async {
@@ -67,6 +74,7 @@ impl Channels {
             ended = ended => ended,
             () = stop => Ok(()),
             shown = shown => shown,
+            Err(error) = taken => Err(error).context("packagers' listener"),
         }
     }
 

@@ -5,6 +5,7 @@
 mod bar;
 mod channels;
 mod print;
+mod push;
 mod state;
 mod status;
 
@@ -18,7 +19,8 @@ use clap::Args;
 use super::memory::keep_private;
 use crate::config::{Channel, Encrypt};
 use crate::crypto::SecretText;
-use crate::encryptor::{Containers, Options};
+use crate::encryptor::{Containers, Options, Spool, SpoolLimits};
+use crate::server::Ingest;
 use crate::telemetry::{LogConfig, init_logging, shutdown_signal};
 
 use self::channels::Channels;
@@ -58,8 +60,9 @@ pub(super) async fn run(args: EncryptArgs) -> anyhow::Result<()> {
     keep_private()?;
     init_logging(&LogConfig::default())?;
     let stop = shutdown_signal()?;
-    let (jobs, metrics) = jobs(&args)?;
+    let (jobs, listeners, metrics) = jobs(&args)?;
     let channels = Channels {
+        listeners,
         many: args.config.is_some(),
         json: args.json,
         metrics: args.metrics.or(metrics),
@@ -67,11 +70,15 @@ pub(super) async fn run(args: EncryptArgs) -> anyhow::Result<()> {
     channels.run(jobs, stop).await
 }
 
-/// What each channel is told, and where the file wants metrics.
-fn jobs(args: &EncryptArgs) -> anyhow::Result<(Vec<Options>, Option<SocketAddr>)> {
+/// What each channel is told, where packagers send to, and where the file wants metrics.
+type Jobs = (Vec<Options>, Vec<Ingest>, Option<SocketAddr>);
+
+fn jobs(args: &EncryptArgs) -> anyhow::Result<Jobs> {
     let Some(path) = &args.config else {
         let own = options(&args.channel, &state::home, args.once)?;
-        return Ok((vec![own], None));
+        let jobs = vec![own];
+        let listeners = push::listeners(&[&args.channel], &jobs)?;
+        return Ok((jobs, listeners, None));
     };
     let Encrypt {
         metrics,
@@ -86,7 +93,10 @@ fn jobs(args: &EncryptArgs) -> anyhow::Result<(Vec<Options>, Option<SocketAddr>)
             .map_or("a channel", |name| name.as_str());
         options(channel, &parent, args.once).with_context(|| name.to_owned())
     });
-    Ok((jobs.collect::<Result<_, _>>()?, metrics))
+    let jobs: Vec<Options> = jobs.collect::<Result<_, _>>()?;
+    let all: Vec<&Channel> = channels.iter().collect();
+    let listeners = push::listeners(&all, &jobs)?;
+    Ok((jobs, listeners, metrics))
 }
 
 /// Where the channels that are asked about say how they are doing.
@@ -128,7 +138,7 @@ fn options(channel: &Channel, parent: Parent<'_>, once: bool) -> anyhow::Result<
     ensure!(!channel.sinks.is_empty(), "sink is missing");
     let sink_credentials = channel.sink_credential_files.iter();
     let sink_credentials = sink_credentials.map(|path| read_credential(path));
-    Ok(Options {
+    let options = Options {
         state: folder(channel, parent)?,
         stream: channel.stream.clone().context("stream is missing")?,
         source: channel.source.clone().context("source is missing")?,
@@ -148,8 +158,24 @@ fn options(channel: &Channel, parent: Parent<'_>, once: bool) -> anyhow::Result<
             iframes: channel.iframes.unwrap_or_default(),
             session_key: channel.session_key,
         },
-    })
+        spool: None,
+        pull_allow: channel.pull_allow.clone(),
+    };
+    let spool = options.source.is_spooled().then(|| {
+        let limits = SpoolLimits {
+            bytes: channel.spool_limit.unwrap_or(SPOOLED_MIB) << 20,
+            files: SPOOLED_FILES,
+        };
+        Spool::open(&options, limits)
+    });
+    let spool = spool.transpose()?;
+    Ok(Options { spool, ..options })
 }
+
+/// So much clear media may wait to be encrypted, in MiB.
+const SPOOLED_MIB: u64 = 4096;
+/// So many files.
+const SPOOLED_FILES: u64 = 100_000;
 
 /// One line, without its end.
 pub(super) fn read_credential(path: &Path) -> anyhow::Result<SecretText> {

@@ -30,6 +30,8 @@ fn options(state: &Path) -> Options {
         state: state.to_owned(),
         on_lease_end: OnLeaseEnd::Stall,
         containers: Containers::default(),
+        spool: None,
+        pull_allow: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::recording::Locks;
@@ -15,6 +16,7 @@ use crate::encryptor::path::Beneath;
 use crate::encryptor::piece::Piece;
 use crate::encryptor::root::{Root, Stamp};
 use crate::playlist::ByteRange;
+use crate::encryptor::spool::Spool;
 
 /// The source's directory.
 pub(in crate::encryptor) struct DirSource {
@@ -27,6 +29,8 @@ pub(in crate::encryptor) struct DirSource {
     torn: HashMap<Piece, (Stamp, String)>,
     /// What opens the segments, where the source is an encrypted recording.
     pub(in crate::encryptor) locks: Locks,
+    /// Where the directory is a spool: its files are whole as soon as they are there.
+    pub(in crate::encryptor) spool: Option<Arc<Spool>>,
 }
 
 /// What a look at a segment's file found.
@@ -99,6 +103,7 @@ impl DirSource {
             read: HashMap::new(),
             torn: HashMap::new(),
             locks: Locks::default(),
+            spool: None,
         })
     }
 
@@ -195,6 +200,7 @@ impl DirSource {
                 settled: now.since(Timestamp::from_millis(stamp.modified)) >= EMPTY,
             },
             len if len > MAX_SEGMENT => Sight::TooLarge,
+            _ if self.spool.is_some() => Sight::Settled(stamp),
             _ if self.looks.settled(path, stamp, now) && !held() => Sight::Settled(stamp),
             _ => Sight::Growing,
         }

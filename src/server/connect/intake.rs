@@ -116,13 +116,18 @@ impl Intake {
         stalled || self.questions.0.open.get() > 0
     }
 
+    /// Whether a body is being read.
+    pub(super) fn reads_body(&self) -> bool {
+        self.questions.0.bodies.get() > 0
+    }
+
     pub(super) fn next(&mut self, stalled: bool) -> May {
         if self.slice >= SLICE {
             self.slice = 0;
             return May::Yield;
         }
         let slice = SLICE - self.slice;
-        if self.questions.0.bodies.get() > 0 {
+        if self.reads_body() {
             return May::Read(slice);
         }
         if self.is_busy(stalled) {
@@ -144,7 +149,7 @@ impl Intake {
     /// So many bytes came.
     pub(super) fn took(&mut self, count: usize, stalled: bool) {
         self.slice += count;
-        if self.questions.0.bodies.get() > 0 {
+        if self.reads_body() {
             return;
         }
         match self.is_busy(stalled) {

@@ -20,8 +20,8 @@ use tokio_rustls::TlsAcceptor;
 
 pub(super) use bounds::{Addresses, Bounds, raise_open_files};
 pub(super) use intake::Questions;
-pub(super) use stream::Connection;
 use stream::Guest;
+pub(super) use stream::{Connection, Hearing};
 
 use super::proxy::{HeaderError, TrustedProxies, canonical, read_header};
 use super::tls::{Certificates, TlsStream, shown};
@@ -42,6 +42,7 @@ pub(super) struct Door {
     pub(super) addresses: Addresses,
     pub(super) measures: ListenerMeasures,
     pub(super) told: Told,
+    pub(super) hearing: Hearing,
 }
 
 /// When what repeats itself was told last; a crowd, or a busy proxy, would fill the log with it.
@@ -123,7 +124,8 @@ impl Door {
         let accepted = acceptor.accept_with(socket, bounded).await;
         let tls = accepted.map_err(Turned::Handshake)?;
         let shown = shown(tls.get_ref().1, &terms);
-        Ok((Connection::new(tls, shown, guest), client))
+        let connection = Connection::new(tls, shown, guest, self.hearing);
+        Ok((connection, client))
     }
 
     fn turn_away(&self, why: &Turned, peer: IpAddr) {

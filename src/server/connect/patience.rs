@@ -49,6 +49,11 @@ impl Patience {
         self.waiting.asked(Instant::now());
     }
 
+    /// Bytes of a body came, which somebody wants and bounds: no answer is owed before its end.
+    pub(super) fn fed(&mut self) {
+        self.waiting.fed(Instant::now());
+    }
+
     /// Bytes went.
     pub(super) fn answered(&mut self) {
         self.waiting.answered(Instant::now());
@@ -98,6 +103,11 @@ impl Waiting {
     fn asked(&mut self, now: Instant) {
         self.active = now;
         self.owed.get_or_insert(now);
+    }
+
+    fn fed(&mut self, now: Instant) {
+        self.active = now;
+        self.owed = None;
     }
 
     fn answered(&mut self, now: Instant) {
@@ -152,6 +162,17 @@ mod tests {
         waiting.answered(at(begun, 30));
         waiting.asked(at(begun, 40));
         assert_eq!(waiting.end(), at(begun, 40) + ANSWER);
+    }
+
+    #[test]
+    fn a_body_that_is_wanted_may_last_as_long_as_it_comes() {
+        let begun = Instant::now();
+        let mut waiting = Waiting::new(begun);
+        waiting.asked(begun);
+        for second in (0..400).step_by(20) {
+            waiting.fed(at(begun, second));
+            assert_eq!(waiting.end(), at(begun, second) + SILENCE);
+        }
     }
 
     #[test]

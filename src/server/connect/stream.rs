@@ -28,6 +28,19 @@ pub(in crate::server) struct Connection<S> {
     pub(in crate::server) shown: Option<Shown>,
     guest: Guest,
     parting: Option<Pin<Box<Sleep>>>,
+    hearing: Hearing,
+}
+
+/// What becomes of a client that takes no answer any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Hearing {
+    /// Its connection ends.
+    WhileItListens,
+    /// What it had sent is read to its end. ffmpeg sends its last files one behind the other, and
+    /// closes without a look at the answers.
+    ToItsEnd,
+    /// It is the second, and answers go nowhere.
+    Deaf,
 }
 
 /// A connection in the counts: of its listener, and of its address if that is known.
@@ -41,7 +54,7 @@ pub(super) struct Guest {
 const PARTING: Duration = Duration::from_secs(1);
 
 impl<S> Connection<S> {
-    pub(super) fn new(stream: S, shown: Option<Shown>, guest: Guest) -> Self {
+    pub(super) fn new(stream: S, shown: Option<Shown>, guest: Guest, hearing: Hearing) -> Self {
         Self {
             stream,
             patience: Patience::new(),
@@ -49,7 +62,18 @@ impl<S> Connection<S> {
             shown,
             guest,
             parting: None,
+            hearing,
         }
+    }
+
+    /// An answer that cannot be given, which may not matter: then `instead` is what came of it.
+    fn not_taken<T>(&mut self, error: io::Error, instead: T) -> Poll<io::Result<T>> {
+        if self.hearing != Hearing::ToItsEnd {
+            return Poll::Ready(Err(error));
+        }
+        self.hearing = Hearing::Deaf;
+        self.patience.answered();
+        Poll::Ready(Ok(instead))
     }
 
     /// For those who answer, to say when they begin and end.
@@ -85,7 +109,9 @@ impl Connection<BufReader<TcpStream>> {
         socket.set_nodelay(true)?;
         let client = socket.peer_addr()?;
         let stream = BufReader::new(socket);
-        Ok((Self::new(stream, None, Guest::new(None)), client))
+        let guest = Guest::new(None);
+        let connection = Self::new(stream, None, guest, Hearing::WhileItListens);
+        Ok((connection, client))
     }
 }
 
@@ -131,13 +157,20 @@ impl<S: AsyncBufRead + Unpin> Connection<S> {
             }
             return self.wait(context);
         };
-        let found = found?;
+        let found = match found {
+            // A reset is an end as any other where all that was sent before it is wanted.
+            Err(_) if self.hearing != Hearing::WhileItListens => return Poll::Ready(Ok(())),
+            found => found?,
+        };
         let count = found.len().min(most).min(into.remaining());
         into.put_slice(&found[..count]);
         Pin::new(&mut self.stream).consume(count);
         if count > 0 {
             self.intake.took(count, self.patience.is_stalled());
-            self.patience.asked();
+            match self.intake.reads_body() {
+                true => self.patience.fed(),
+                false => self.patience.asked(),
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -191,8 +224,13 @@ impl<S: AsyncBufRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.hearing == Hearing::Deaf {
+            self.patience.answered();
+            return Poll::Ready(Ok(bytes.len()));
+        }
         match Pin::new(&mut self.stream).poll_write(context, bytes) {
             Poll::Pending => self.stall(context),
+            Poll::Ready(Err(error)) => self.not_taken(error, bytes.len()),
             ready => {
                 self.flows();
                 self.patience.answered();
@@ -202,8 +240,12 @@ impl<S: AsyncBufRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.hearing == Hearing::Deaf {
+            return Poll::Ready(Ok(()));
+        }
         match Pin::new(&mut self.stream).poll_flush(context) {
             Poll::Pending => self.stall(context),
+            Poll::Ready(Err(error)) => self.not_taken(error, ()),
             ready => {
                 self.flows();
                 ready
