@@ -49,10 +49,13 @@ mod live;
 mod media;
 #[cfg(test)]
 mod points;
+mod pipelines;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod postgres;
+#[cfg(test)]
+mod pull;
 #[cfg(test)]
 mod push;
 #[cfg(test)]

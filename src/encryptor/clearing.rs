@@ -35,26 +35,26 @@ const LOOKS: u32 = 24;
 const NEWEST: usize = 16;
 
 impl Engine {
-    /// Looks through the spool, if the source is one and it is time.
+    /// Looks through the spool, if the source is one and it is time, or room is wanted.
     pub(super) fn clear_spool(&mut self, now: Timestamp) {
         let Some(spool) = self.source.spool.clone() else {
             return;
         };
         let last = self.clearing.last;
-        if last.is_some_and(|last| now >= last && now.since(last) < EVERY) {
+        let is_due = last.is_none_or(|last| now < last || now.since(last) >= EVERY);
+        if !spool.was_pressed() && !is_due {
             return;
         }
-        self.clearing.last = Some(now);
+        if is_due {
+            self.clearing.last = Some(now);
+        }
         let Ok(files) = spool.files() else { return };
         let (lists, media): (Vec<_>, Vec<_>) = files.into_iter().partition(Beneath::is_playlist);
         let named = self.named(&spool, &lists);
         let mut unnamed = HashMap::new();
         for path in media {
-            let looks = self
-                .clearing
-                .unnamed
-                .get(&path)
-                .map_or(1, |looks| looks + 1);
+            let looks = self.clearing.unnamed.get(&path).copied();
+            let looks = looks.unwrap_or_default() + u32::from(is_due);
             let is_over = match named.wanted.contains(&path) {
                 true => continue,
                 false => named.past.contains(&path) || looks > LOOKS,

@@ -1,4 +1,4 @@
-//! Tells when one kind of request to the key server begins to fail and when it succeeds again,
+//! Tells when one kind of request to the key server, or to the source, begins to fail and when it succeeds again,
 //! and how long to wait between tries.
 //!
 //! Must not know: what is asked.
@@ -13,7 +13,8 @@ pub(super) type Tell = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// The state of one kind of request.
 pub(super) struct Contact {
-    what: &'static str,
+    what: String,
+    is_server: bool,
     tell: Tell,
     reason: Option<String>,
     wait: Duration,
@@ -25,12 +26,27 @@ const LONGEST: Duration = Duration::from_secs(5);
 impl Contact {
     /// `what` names the request for people.
     pub(super) fn new(what: &'static str, tell: Tell) -> Self {
+        Self::with(what.to_owned(), true, tell)
+    }
+
+    /// The same of the source; `what` is the list.
+    pub(super) fn of_source(what: String, tell: Tell) -> Self {
+        Self::with(what, false, tell)
+    }
+
+    fn with(what: String, is_server: bool, tell: Tell) -> Self {
         Self {
             what,
+            is_server,
             tell,
             reason: None,
             wait: SHORTEST,
         }
+    }
+
+    /// Whether it failed last.
+    pub(super) fn has_failed(&self) -> bool {
+        self.reason.is_some()
     }
 
     /// It succeeded. Says whether it had failed before.
@@ -38,8 +54,11 @@ impl Contact {
         self.wait = SHORTEST;
         let had_failed = self.reason.take().is_some();
         if had_failed {
-            let what = self.what.to_owned();
-            (self.tell)(Event::ServerRecovered { what });
+            let what = self.what.clone();
+            (self.tell)(match self.is_server {
+                true => Event::ServerRecovered { what },
+                false => Event::SourceRecovered { what },
+            });
         }
         had_failed
     }
@@ -48,9 +67,11 @@ impl Contact {
     pub(super) fn failed(&mut self, error: &dyn std::error::Error) -> Duration {
         let reason = error.to_string();
         if self.reason.as_ref() != Some(&reason) {
-            let what = self.what.to_owned();
-            let reason = reason.clone();
-            (self.tell)(Event::ServerFailed { what, reason });
+            let (what, reason) = (self.what.clone(), reason.clone());
+            (self.tell)(match self.is_server {
+                true => Event::ServerFailed { what, reason },
+                false => Event::SourceFailed { what, reason },
+            });
         }
         self.reason = Some(reason);
         let wait = self.wait;

@@ -73,6 +73,9 @@ pub enum EncryptorError {
     /// The server's address, the CA file or the credential cannot be used.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The pulled source cannot be asked.
+    #[error("the source cannot be pulled: {0}")]
+    Pull(String),
     /// With `once`: there is nothing to encrypt.
     #[error("no playlist lies beneath the source {0}")]
     NothingFound(PathBuf),

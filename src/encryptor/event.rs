@@ -99,6 +99,18 @@ pub enum Event {
         /// What was asked.
         what: String,
     },
+    /// The source's server does not answer, or not as it should; asked again with backoff.
+    SourceFailed {
+        /// The list.
+        what: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The source's server answers again.
+    SourceRecovered {
+        /// The list.
+        what: String,
+    },
     /// A segment is durable in the sink, not yet listed.
     Encrypted {
         /// Its media playlist.
@@ -283,6 +295,7 @@ impl Event {
             | Self::LedgerRefused { .. }
             | Self::LedgerFailed { .. }
             | Self::JournalFailed { .. }
+            | Self::SourceFailed { .. }
             | Self::TimeTaken { .. }
             | Self::TimesDiffer { .. } => Severity::Warning,
             _ => Severity::Normal,

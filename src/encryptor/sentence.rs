@@ -24,10 +24,13 @@ impl fmt::Display for Event {
             | Self::KeyHeld { .. }
             | Self::TimeTaken { .. }
             | Self::TimesDiffer { .. } => self.fmt_lease(f),
-            Self::ServerFailed { what, reason } => write!(f, "{what}: {reason}; trying again"),
+            Self::ServerFailed { what, reason } | Self::SourceFailed { what, reason } => {
+                write!(f, "{what}: {reason}; trying again")
+            }
             Self::ServerRecovered { what } => {
                 write!(f, "{what}: the key server answers again")
             }
+            Self::SourceRecovered { what } => write!(f, "{what}: the source answers again"),
             Self::Stalled { .. } | Self::Resumed { .. } => self.fmt_stall(f),
             Self::SinkFailed { .. }
             | Self::SinkRecovered

@@ -35,7 +35,7 @@ use super::recorded::Opener;
 use super::report::{Progress, Reporter};
 use super::runs::Runs;
 use super::sink::{Replicas, Shared};
-use super::source::{OpenFiles, Watch};
+use super::source::{Follower, OpenFiles, Watch};
 use super::status::Board;
 use super::term::Term;
 use crate::api::{RenditionProgress, Text};
@@ -77,10 +77,11 @@ pub async fn run(
         outgoing: places.outgoing(),
         published: engine.shown.subscribe(),
         clock: clock.clone(),
-        entropy,
+        entropy: entropy.clone(),
         tell: tell.clone(),
     };
     let replicas = Replicas::open(places.others(), &options, &shared).await?;
+    let follower = follower(&options, &tell, entropy)?;
     tell(Event::Started {
         stream: Text(options.stream.clone()),
         instance: instance.clone(),
@@ -93,6 +94,7 @@ pub async fn run(
     worker.crew = crew;
     worker.board = Some((board, state));
     worker.replicas = replicas;
+    worker.follower = follower.map(Arc::new);
     worker.watch();
     let ended = worker.run(shutdown).await;
     worker.replicas.leave().await;
@@ -104,6 +106,23 @@ pub async fn run(
         worker.finish();
     }
     ended.map(|()| summary)
+}
+
+/// Who fills the spool, if the source is pulled.
+fn follower(
+    options: &Options,
+    tell: &Tell,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Option<Follower>, EncryptorError> {
+    let (Source::Pull(top), Some(spool)) = (&options.source, &options.spool) else {
+        return Ok(None);
+    };
+    let from = (top.clone(), &options.pull_allow[..], options.ca.as_deref());
+    let outside = (tell.clone(), entropy);
+    let follower = Follower::new(from, spool.clone(), outside, options.once);
+    follower
+        .map(Some)
+        .map_err(|error| EncryptorError::Pull(error.to_string()))
 }
 
 struct Worker {
@@ -118,6 +137,10 @@ struct Worker {
     crew: Crew,
     /// Where it says how it is doing, and the folder that this is kept in.
     board: Option<(Board, PathBuf)>,
+    /// Fills the spool, if the source is pulled.
+    follower: Option<Arc<Follower>>,
+    /// Nothing more is to come from elsewhere that the last pass had not seen.
+    is_filled: bool,
     watch: Option<Watch>,
     /// Sinks besides the engine's directory.
     replicas: Replicas,
@@ -167,6 +190,8 @@ impl Worker {
             opener: None,
             crew: Crew::default(),
             board: None,
+            follower: None,
+            is_filled: false,
             watch: None,
             replicas: Replicas::default(),
             listed: Vec::new(),
@@ -193,6 +218,9 @@ impl Worker {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), EncryptorError> {
         let mut shutdown = pin!(shutdown);
+        if let Some(follower) = &self.follower {
+            tasks.spawn(follower.clone().run());
+        }
         let mut outcome = self.pass().await?; // finds the renditions, which the lease may need
         // The server is asked before anything is published by what was noted.
         self.restore();
@@ -304,7 +332,8 @@ impl Worker {
     }
 
     fn ended(&self) -> Option<Result<(), EncryptorError>> {
-        let engine = self.engine.as_ref().filter(|_| self.once)?;
+        let engine = self.engine.as_ref();
+        let engine = engine.filter(|_| self.once && self.is_filled)?;
         finish::ended(&engine.standing(), engine.source.path(), self.clock.now())
     }
 

@@ -53,7 +53,7 @@ impl Address {
     }
 }
 
-fn literal(url: &Url) -> Option<IpAddr> {
+pub(super) fn literal(url: &Url) -> Option<IpAddr> {
     let host = url.host_str()?;
     let inner = host
         .strip_prefix('[')

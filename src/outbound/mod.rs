@@ -5,6 +5,7 @@
 
 mod address;
 mod config;
+mod open;
 mod reach;
 mod resolve;
 mod trust;
@@ -22,6 +23,7 @@ use trust::authorities_of;
 
 pub use address::{Address, AddressError};
 pub use config::Config;
+pub use open::Opened;
 pub use trust::{TrustError, authorities, identity};
 
 /// What one client may do.
@@ -36,6 +38,8 @@ pub struct Terms<'a> {
     pub authorities: &'a [&'a Path],
     /// A PEM file with a client certificate and its key.
     pub identity: Option<&'a Path>,
+    /// Whether cookies are kept, each for its host, and sent again.
+    pub cookies: bool,
     /// How long a connection may take.
     pub connect: Duration,
     /// How long all of a request may take, its answer included.
@@ -49,6 +53,7 @@ impl Default for Terms<'_> {
             allow: &[],
             authorities: &[],
             identity: None,
+            cookies: false,
             connect: Duration::from_secs(3),
             total: Duration::from_secs(10),
         }
@@ -122,6 +127,7 @@ impl Client {
         let http = http
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .cookie_store(terms.cookies)
             .referer(false)
             .user_agent(concat!("hlskey/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(Resolver(reach.clone()))

@@ -24,20 +24,25 @@ impl Keeper {
             return;
         };
         for rendition in children(&master_text).iter().map(|uri| beside(master, uri)) {
-            let text = std::fs::read_to_string(root.join(&rendition)).unwrap_or_default();
-            let Ok(list) = read_media(&text) else {
-                continue;
-            };
-            for segment in list.segments {
-                let name = (rendition.clone(), segment.msn);
-                if !self.segments.contains_key(&name)
-                    && let Ok(bytes) = std::fs::read(root.join(beside(&rendition, &segment.uri)))
-                {
-                    let seconds = segment.duration / 1000.0;
-                    let lines = format!("#EXTINF:{seconds:.6},\n{}\n", segment.uri);
-                    self.segments.insert(name.clone(), bytes);
-                    self.lines.insert(name, lines);
-                }
+            self.look_at(root, &rendition);
+        }
+    }
+
+    /// Reads one rendition as it is now.
+    pub(crate) fn look_at(&mut self, root: &Path, rendition: &str) {
+        let text = std::fs::read_to_string(root.join(rendition)).unwrap_or_default();
+        let Ok(list) = read_media(&text) else {
+            return;
+        };
+        for segment in list.segments {
+            let name = (rendition.to_owned(), segment.msn);
+            if !self.segments.contains_key(&name)
+                && let Ok(bytes) = std::fs::read(root.join(beside(rendition, &segment.uri)))
+            {
+                let seconds = segment.duration / 1000.0;
+                let lines = format!("#EXTINF:{seconds:.6},\n{}\n", segment.uri);
+                self.segments.insert(name.clone(), bytes);
+                self.lines.insert(name, lines);
             }
         }
     }

@@ -11,7 +11,7 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::EncryptorError;
@@ -68,6 +68,8 @@ pub struct Spool {
     limits: SpoolLimits,
     usage: Mutex<Usage>,
     serial: AtomicU64,
+    /// Something was not taken for want of room.
+    is_pressed: AtomicBool,
 }
 
 /// The longest name of a file or folder that file systems take, in bytes.
@@ -104,6 +106,7 @@ impl Spool {
             limits,
             usage: Mutex::new(usage),
             serial: AtomicU64::new(0),
+            is_pressed: AtomicBool::new(false),
         }))
     }
 
@@ -149,9 +152,25 @@ impl Spool {
         String::from_utf8(bytes).ok()
     }
 
+    /// Whether a file's bytes are these.
+    pub(super) fn has(&self, path: &Beneath, bytes: &[u8]) -> bool {
+        let own = self.root.read(path, bytes.len() as u64);
+        own.is_ok_and(|(own, _)| own == bytes)
+    }
+
     /// Every file, in no order, but for those on their way.
     pub(super) fn files(&self) -> io::Result<Vec<Beneath>> {
         self.root.files(&|name| !is_temporary(name))
+    }
+
+    /// Whether room was wanted since this was asked last.
+    pub(super) fn was_pressed(&self) -> bool {
+        self.is_pressed.swap(false, Ordering::Relaxed)
+    }
+
+    fn full(&self) -> SpoolError {
+        self.is_pressed.store(true, Ordering::Relaxed);
+        SpoolError::Full(self.limits)
     }
 
     fn usage(&self) -> MutexGuard<'_, Usage> {

@@ -45,7 +45,7 @@ impl Upload {
         temporary: String,
     ) -> Result<Self, SpoolError> {
         if !spool.usage().begin(spool.limits) {
-            return Err(SpoolError::Full(spool.limits));
+            return Err(spool.full());
         }
         match spool.root.begin(&temporary) {
             Ok(file) => Ok(Self {
@@ -76,7 +76,7 @@ impl Upload {
             return Err(SpoolError::TooLarge { what, most });
         }
         if !self.spool.usage().grow(more, self.spool.limits) {
-            return Err(SpoolError::Full(self.spool.limits));
+            return Err(self.spool.full());
         }
         self.len += more;
         let missing = LONGEST_BEGINNING.saturating_sub(self.head.len());

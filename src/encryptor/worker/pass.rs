@@ -17,6 +17,7 @@ impl Worker {
         let shift = self.crew.enter().await;
         let lost = || EncryptorError::Worker("its thread is gone".to_owned());
         let mut engine = self.engine.take().ok_or_else(lost)?;
+        self.is_filled = self.follower.as_ref().is_none_or(|it| it.is_done());
         let lease = self.lease.borrow_and_update().clone();
         let claims = self.claims.borrow_and_update().clone();
         if let Some(event) = self.term.tell() {

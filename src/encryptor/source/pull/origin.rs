@@ -1,0 +1,250 @@
+//! The server that is followed: its lists as text, its files into the spool.
+//!
+//! A request goes to the host of the operator's own URL, or to one that he allowed; redirects are
+//! followed by hand and held to the same. Must not know: what a list says.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{
+    ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
+};
+
+use super::fault::PullError;
+use crate::encryptor::path::Beneath;
+use crate::encryptor::spool::Spool;
+use crate::outbound::{Client, Opened, Terms};
+
+/// Whom to ask, and within which bounds.
+pub(super) struct Origin {
+    client: Client,
+    top: Url,
+    /// Hosts that may be asked, in lower case.
+    hosts: Vec<String>,
+}
+
+/// A list as it was just read.
+pub(super) struct Page {
+    /// Where it lies, redirects followed: its URIs are relative to this.
+    pub(super) url: Url,
+    pub(super) text: String,
+    pub(super) seen: Seen,
+}
+
+/// What tells whether a list has changed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    etag: Option<String>,
+    modified: Option<String>,
+}
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// For all of a file.
+const WHOLE: Duration = Duration::from_secs(60);
+const MOST_REDIRECTS: usize = 5;
+const MAX_LIST: usize = 8 << 20;
+/// What is handed to the disk at once, in bytes.
+const BATCH: usize = 256 * 1024;
+
+impl Origin {
+    pub(super) fn new(top: Url, allowed: &[String], ca: Option<&Path>) -> Result<Self, PullError> {
+        let own = top.host_str().ok_or(PullError::NoUrl)?.to_owned();
+        let hosts: Vec<String> = std::iter::once(own)
+            .chain(allowed.iter().cloned())
+            .collect();
+        let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let authorities: Vec<&Path> = ca.into_iter().collect();
+        let client = Client::new(&Terms {
+            hosts: &names,
+            authorities: &authorities,
+            connect: CONNECT,
+            total: WHOLE,
+            cookies: true,
+            ..Terms::default()
+        })?;
+        Ok(Self { client, top, hosts })
+    }
+
+    /// The URL that the operator gave.
+    pub(super) fn top(&self) -> &Url {
+        &self.top
+    }
+
+    /// What `uri`, in a list at `base`, leads to. The operator's user and token open what lies on
+    /// his server too: they are put where a list says none of its own.
+    pub(super) fn resolve(&self, base: &Url, uri: &str) -> Result<Url, PullError> {
+        let mut url = base.join(uri).map_err(|_| PullError::NoUrl)?;
+        self.check(base, &url)?;
+        if url.host() != self.top.host() {
+            return Ok(url);
+        }
+        if url.query().is_none() {
+            url.set_query(self.top.query());
+        }
+        if url.username().is_empty() {
+            let password = self.top.password();
+            let set = url.set_username(self.top.username());
+            set.and_then(|()| url.set_password(password))
+                .map_err(|()| PullError::NoUrl)?;
+        }
+        Ok(url)
+    }
+
+    fn check(&self, base: &Url, url: &Url) -> Result<(), PullError> {
+        let host = url.host_str().unwrap_or_default();
+        match (base.scheme(), url.scheme()) {
+            ("https", "http") => Err(PullError::Downgrade),
+            (_, "http" | "https") if self.hosts.iter().any(|it| it == host) => Ok(()),
+            (_, "http" | "https") => Err(PullError::Elsewhere(host.to_owned())),
+            _ => Err(PullError::NoUrl),
+        }
+    }
+
+    /// The list at `url`; `None` if it is as it was `seen`.
+    pub(super) async fn list(&self, url: &Url, seen: &Seen) -> Result<Option<Page>, PullError> {
+        let (url, mut opened) = self.open(url.clone(), &seen.headers()).await?;
+        if opened.status == 304 {
+            return Ok(None);
+        }
+        let seen = Seen::of(&opened);
+        let mut bytes = Vec::new();
+        while let Some(piece) = opened.piece().await? {
+            bytes.extend_from_slice(piece.as_ref());
+            if bytes.len() > MAX_LIST {
+                return Err(PullError::TooLong);
+            }
+        }
+        let text = String::from_utf8(bytes).map_err(|_| PullError::NoPlaylist("UTF-8"))?;
+        Ok(Some(Page { url, text, seen }))
+    }
+
+    /// Puts the file at `url` into the spool, whole or not at all; `None` if it is as it was `seen`.
+    pub(super) async fn file(
+        &self,
+        url: &Url,
+        spool: &Arc<Spool>,
+        (path, seen): (&Beneath, &Seen),
+    ) -> Result<Option<Seen>, PullError> {
+        let (_, mut opened) = self.open(url.clone(), &seen.headers()).await?;
+        if opened.status == 304 {
+            return Ok(None);
+        }
+        let seen = Seen::of(&opened);
+        let mut upload = spool.begin_at(path.clone())?;
+        let mut held = Vec::new();
+        while let Some(piece) = opened.piece().await? {
+            held.extend_from_slice(piece.as_ref());
+            if held.len() >= BATCH {
+                let batch = std::mem::take(&mut held);
+                upload = blocking(move || Ok(upload.write(&batch).map(|()| upload)?)).await?;
+            }
+        }
+        blocking(move || {
+            upload.write(&held)?;
+            upload.keep()?;
+            Ok(Some(seen))
+        })
+        .await
+    }
+
+    /// The bytes of a file that has at most `most`.
+    pub(super) async fn bytes(&self, url: &Url, most: usize) -> Result<Vec<u8>, PullError> {
+        let (_, mut opened) = self.open(url.clone(), &[]).await?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = opened.piece().await? {
+            bytes.extend_from_slice(piece.as_ref());
+            if bytes.len() > most {
+                return Err(PullError::TooLong);
+            }
+        }
+        Ok(bytes)
+    }
+
+    async fn open(
+        &self,
+        mut url: Url,
+        headers: &[(HeaderName, String)],
+    ) -> Result<(Url, Opened), PullError> {
+        for _ in 0..=MOST_REDIRECTS {
+            let opened = self.client.open(&url, headers).await?;
+            match opened.status {
+                200 | 304 => return Ok((url, opened)),
+                301 | 302 | 303 | 307 | 308 => {
+                    let to = opened.header(&LOCATION).ok_or(PullError::NoUrl)?;
+                    let next = url.join(to).map_err(|_| PullError::NoUrl)?;
+                    self.check(&url, &next)?;
+                    url = next;
+                }
+                status => return Err(PullError::Status(status)),
+            }
+        }
+        Err(PullError::Loop)
+    }
+}
+
+impl Seen {
+    fn of(opened: &Opened) -> Self {
+        Self {
+            etag: opened.header(&ETAG).map(str::to_owned),
+            modified: opened.header(&LAST_MODIFIED).map(str::to_owned),
+        }
+    }
+
+    /// RFC 9110 §13.1: an entity tag says it better than a time, which has whole seconds.
+    fn headers(&self) -> Vec<(HeaderName, String)> {
+        let by_tag = self.etag.clone().map(|etag| (IF_NONE_MATCH, etag));
+        let by_time = || Some((IF_MODIFIED_SINCE, self.modified.clone()?));
+        by_tag.or_else(by_time).into_iter().collect()
+    }
+}
+
+/// Something for the disk, on a thread that may wait for it.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PullError> + Send + 'static,
+) -> Result<T, PullError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| PullError::Task(error.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(top: &str) -> Origin {
+        let allowed = ["cdn.example".to_owned()];
+        Origin::new(top.parse().unwrap(), &allowed, None).unwrap()
+    }
+
+    #[test]
+    fn the_operators_token_opens_what_lies_on_his_server_alone() {
+        let origin = origin("https://u:p@o.example/live/a.m3u8?token=t");
+        let base = origin.top().clone();
+        let to = |uri: &str| origin.resolve(&base, uri).unwrap().to_string();
+        assert_eq!(to("s.ts"), "https://u:p@o.example/live/s.ts?token=t");
+        assert_eq!(to("s.ts?own=1"), "https://u:p@o.example/live/s.ts?own=1");
+        assert_eq!(to("/s.ts"), "https://u:p@o.example/s.ts?token=t");
+        assert_eq!(to("https://cdn.example/s.ts"), "https://cdn.example/s.ts");
+        let absolute = "https://o.example/s.ts";
+        assert_eq!(to(absolute), "https://u:p@o.example/s.ts?token=t");
+    }
+
+    #[test]
+    fn no_list_leads_to_where_the_operator_did_not_say() {
+        let origin = origin("https://o.example/a.m3u8");
+        let base = origin.top().clone();
+        let refused = |uri: &str| origin.resolve(&base, uri).unwrap_err();
+        for uri in [
+            "https://evil.example/",
+            "//169.254.169.254/latest",
+            "https://127.0.0.1/",
+        ] {
+            assert!(matches!(refused(uri), PullError::Elsewhere(_)), "{uri}");
+        }
+        assert!(matches!(refused("http://o.example/"), PullError::Downgrade));
+        for uri in ["file:///etc/passwd", "data:,x", "https://["] {
+            assert!(matches!(refused(uri), PullError::NoUrl), "{uri}");
+        }
+    }
+}

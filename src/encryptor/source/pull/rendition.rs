@@ -1,0 +1,377 @@
+//! One media playlist of the source, look by look: its new segments into the spool, then itself.
+//!
+//! Must not know: when the next look is.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use reqwest::Url;
+
+use super::fault::PullError;
+use super::names::Names;
+use super::origin::{Origin, Page, Seen, blocking};
+use crate::encryptor::path::Beneath;
+use crate::encryptor::spool::Spool;
+use crate::playlist::{MediaPlaylist, Playlist, Unsupported, UriKind};
+
+/// What is known of it.
+pub(super) struct Rendition {
+    origin: Arc<Origin>,
+    spool: Arc<Spool>,
+    at: Beneath,
+    url: Url,
+    seen: Seen,
+    /// Segments of the last list that were fetched, here or before, by number and file.
+    taken: HashSet<(u64, Beneath)>,
+    /// What tells whether they have changed.
+    fetched: HashMap<Beneath, Seen>,
+    /// The number of the last that was listed.
+    newest: Option<u64>,
+    /// Initialisation sections that were fetched.
+    sections: HashSet<Beneath>,
+    /// How often what is listed could not be fetched.
+    failures: HashMap<Beneath, u32>,
+    /// The list as it is spooled.
+    listed: Option<String>,
+    /// Whether what is spooled is still what the source has.
+    is_checked: bool,
+    last: Look,
+    /// How many files were fetched.
+    pub(super) count: u64,
+}
+
+/// What a look brought.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Look {
+    /// Whether the list was another than before.
+    pub(super) has_changed: bool,
+    /// Whether it begins anew, as far as its numbers show.
+    pub(super) went_back: bool,
+    /// The longest segment.
+    pub(super) target: Duration,
+    /// Whether there is no more to come.
+    pub(super) has_ended: bool,
+}
+
+/// A file to be fetched.
+struct Wanted {
+    path: Beneath,
+    url: Result<Url, PullError>,
+    /// As it was fetched before.
+    seen: Seen,
+    /// Of a segment.
+    msn: Option<u64>,
+}
+
+/// A file that is there.
+struct There {
+    path: Beneath,
+    /// `None` if it is as it was.
+    seen: Option<Seen>,
+    msn: Option<u64>,
+}
+
+/// A file that was not to be had.
+struct Missed {
+    path: Beneath,
+    why: PullError,
+}
+
+/// Files that are fetched at once.
+const AT_ONCE: usize = 3;
+/// Looks at which a file must be missing before the list goes without it. It is tried on.
+const PATIENCE: u32 = 4;
+/// The engine clears the spool of published segments, but for this many of the newest.
+const NEWEST: usize = 16;
+/// A finished list of more segments than this is spooled first, for all of them may be more than the
+/// spool holds.
+const MANY: usize = 64;
+/// The longest file that is compared with what is spooled, in bytes.
+const COMPARED: usize = 64 << 20;
+
+impl Rendition {
+    /// The list at `url`, which is spooled at `at`: what an earlier run left there is known.
+    pub(super) fn new(origin: Arc<Origin>, spool: Arc<Spool>, at: Beneath, url: Url) -> Self {
+        let listed = spool.text(&at);
+        let known = listed.as_deref().and_then(media);
+        let taken = known.as_ref().map(|list| taken_in(list, &at, &spool));
+        Self {
+            origin,
+            spool,
+            at,
+            url,
+            seen: Seen::default(),
+            taken: taken.unwrap_or_default(),
+            fetched: HashMap::new(),
+            newest: known.as_ref().and_then(last),
+            sections: HashSet::new(),
+            failures: HashMap::new(),
+            listed,
+            is_checked: false,
+            last: Look::default(),
+            count: 0,
+        }
+    }
+
+    /// Fetches what is new, then spools the list. The second is what is still missing of it.
+    pub(super) async fn look(&mut self) -> Result<(Look, Option<PullError>), PullError> {
+        let Some(page) = self.origin.list(&self.url, &self.seen).await? else {
+            (self.last.has_changed, self.last.went_back) = (false, false);
+            return Ok((self.last, None));
+        };
+        let list = media(&page.text).ok_or(PullError::NoPlaylist("media"))?;
+        self.check(&page, &list).await?;
+        let went_back = last(&list) < self.newest;
+        if went_back {
+            // It began anew, perhaps with names that it had; or it is an old one, of which no file
+            // has changed.
+            self.taken.clear();
+        }
+        self.newest = last(&list);
+        let wanted = self.wanted(&page, &list);
+        if list.is_ended() && wanted.len() > MANY {
+            self.spool_list(&page, &list).await?;
+        }
+        let missed = self.fetch(wanted, &list).await?;
+        let has_changed = self.spool_list(&page, &list).await?;
+        if missed.is_none() {
+            self.seen = page.seen;
+        }
+        self.last = Look {
+            has_changed,
+            went_back,
+            target: list.target_duration(),
+            has_ended: list.is_ended(),
+        };
+        Ok((self.last, missed))
+    }
+
+    /// After a start: the newest segment that is spooled and listed must be the one that the source has.
+    /// A source that was started anew may use its names and numbers again.
+    async fn check(&mut self, page: &Page, list: &MediaPlaylist) -> Result<(), PullError> {
+        if std::mem::replace(&mut self.is_checked, true) {
+            return Ok(());
+        }
+        let names = Names::of(&self.at, &page.url, list);
+        let known = list.segments().iter().rev().find_map(|segment| {
+            let path = names.file(&segment.uri, Some(segment.msn))?.path;
+            let is_known = self.taken.contains(&(segment.msn, path.clone()));
+            (is_known && self.spool.stamp(&path).is_some()).then_some((segment, path))
+        });
+        let Some((segment, path)) = known else {
+            return Ok(());
+        };
+        let url = self.origin.resolve(&page.url, &segment.uri)?;
+        let theirs = self.origin.bytes(&url, COMPARED).await;
+        let is_other = theirs.is_ok_and(|bytes| !self.spool.has(&path, &bytes));
+        if is_other {
+            self.taken.clear();
+        }
+        Ok(())
+    }
+
+    fn wanted(&mut self, page: &Page, list: &MediaPlaylist) -> Vec<Wanted> {
+        let names = Names::of(&self.at, &page.url, list);
+        let listed = listed_in(list, &names);
+        self.taken.retain(|key| listed.contains(key));
+        let files: HashSet<&Beneath> = listed.iter().map(|(_, path)| path).collect();
+        self.fetched.retain(|path, _| files.contains(path));
+        if let Some(Unsupported::AlreadyEncrypted { .. }) = list.unsupported() {
+            return Vec::new(); // the engine refuses it by its list, and says so
+        }
+        let mut wanted = self.wanted_sections(page, list, &names);
+        let mut paths = HashSet::new();
+        for segment in list.segments().iter().filter(|segment| !segment.gap) {
+            let Some(local) = names.file(&segment.uri, Some(segment.msn)) else {
+                continue;
+            };
+            let is_taken = self.taken.contains(&(segment.msn, local.path.clone()));
+            if !is_taken && paths.insert(local.path.clone()) {
+                let seen = self.fetched.get(&local.path).cloned();
+                wanted.push(Wanted {
+                    path: local.path,
+                    url: self.origin.resolve(&page.url, &segment.uri),
+                    seen: seen.unwrap_or_default(),
+                    msn: Some(segment.msn),
+                });
+            }
+        }
+        self.failures
+            .retain(|path, _| wanted.iter().any(|it| it.path == *path));
+        wanted
+    }
+
+    fn wanted_sections(&self, page: &Page, list: &MediaPlaylist, names: &Names<'_>) -> Vec<Wanted> {
+        let mut wanted: Vec<Wanted> = Vec::new();
+        Playlist::Media(list.clone()).map_uris(&mut |kind, uri| {
+            let local = names.file(uri, None).filter(|_| kind == UriKind::Map);
+            let is_new = |path: &Beneath| {
+                !self.sections.contains(path) && !wanted.iter().any(|it| it.path == *path)
+            };
+            if let Some(local) = local.filter(|local| is_new(&local.path)) {
+                wanted.push(Wanted {
+                    path: local.path,
+                    url: self.origin.resolve(&page.url, uri),
+                    seen: Seen::default(),
+                    msn: None,
+                });
+            }
+            String::new()
+        });
+        wanted
+    }
+
+    /// Fetches files in their order. An error if one is missing that the list still waits for, else
+    /// what it goes without.
+    async fn fetch(
+        &mut self,
+        wanted: Vec<Wanted>,
+        list: &MediaPlaylist,
+    ) -> Result<Option<PullError>, PullError> {
+        let mut fetched = stream::iter(wanted)
+            .map(|wanted| fetch_one(self.origin.clone(), self.spool.clone(), wanted))
+            .buffered(AT_ONCE);
+        let (mut there, mut missed) = (Vec::new(), Vec::new());
+        while let Some(outcome) = fetched.next().await {
+            match outcome {
+                Ok(it) => there.push(it),
+                Err(it) if it.why.is_ours() => {
+                    missed.push(it);
+                    break; // the others would not be taken either
+                }
+                Err(it) => missed.push(it),
+            }
+        }
+        drop(fetched);
+        self.note(there, list);
+        self.judge(missed)
+    }
+
+    fn note(&mut self, there: Vec<There>, list: &MediaPlaylist) {
+        for There { path, seen, msn } in there {
+            self.failures.remove(&path);
+            self.count += 1;
+            self.fetched.extend(seen.map(|seen| (path.clone(), seen)));
+            let Some(msn) = msn else {
+                self.sections.insert(path);
+                continue;
+            };
+            let segments = list.segments();
+            let first = segments.iter().find(|it| it.msn == msn);
+            let is_same = |uri: &str| first.is_some_and(|first| first.uri == uri);
+            let same = segments.iter().filter(|it| is_same(&it.uri));
+            self.taken.extend(same.map(|it| (it.msn, path.clone())));
+        }
+    }
+
+    fn judge(&mut self, missed: Vec<Missed>) -> Result<Option<PullError>, PullError> {
+        let mut last = None;
+        for Missed { path, why } in missed {
+            let tries = self.failures.entry(path).or_insert(0);
+            *tries += u32::from(!why.is_ours());
+            if *tries < PATIENCE || why.is_ours() {
+                return Err(why);
+            }
+            last = Some(why);
+        }
+        Ok(last)
+    }
+
+    /// Spools the list with local names, if it is another than before; says whether it was.
+    async fn spool_list(&mut self, page: &Page, list: &MediaPlaylist) -> Result<bool, PullError> {
+        let text = localized(list, &Names::of(&self.at, &page.url, list));
+        if self.listed.as_deref() == Some(&text) {
+            return Ok(false);
+        }
+        write(&self.spool, &self.at, text.clone()).await?;
+        self.listed = Some(text);
+        Ok(true)
+    }
+}
+
+async fn fetch_one(
+    origin: Arc<Origin>,
+    spool: Arc<Spool>,
+    wanted: Wanted,
+) -> Result<There, Missed> {
+    let Wanted {
+        path,
+        url,
+        seen,
+        msn,
+    } = wanted;
+    let fetched = match url {
+        Ok(url) => origin.file(&url, &spool, (&path, &seen)).await,
+        Err(error) => Err(error),
+    };
+    match fetched {
+        Ok(seen) => Ok(There { path, seen, msn }),
+        Err(why) if why.is_ours() => Err(Missed { path, why }),
+        Err(why) => {
+            let file = path.as_str().to_owned();
+            let why = PullError::File {
+                file,
+                why: Box::new(why),
+            };
+            Err(Missed { path, why })
+        }
+    }
+}
+
+/// Puts a list into the spool.
+pub(super) async fn write(spool: &Arc<Spool>, at: &Beneath, text: String) -> Result<(), PullError> {
+    let mut upload = spool.begin_at(at.clone())?;
+    blocking(move || {
+        upload.write(text.as_bytes())?;
+        upload.keep()?;
+        Ok(())
+    })
+    .await
+}
+
+/// The list as it is spooled. What leads to viewers' own places stays.
+fn localized(list: &MediaPlaylist, names: &Names<'_>) -> String {
+    let segments = list.segments().iter();
+    let numbers: HashMap<&str, u64> = segments.map(|it| (it.uri.as_str(), it.msn)).collect();
+    Playlist::Media(list.clone()).map_uris(&mut |kind, uri| {
+        let local = match kind {
+            UriKind::Other => return uri.to_owned(),
+            UriKind::Child => names.list(uri),
+            _ => names.file(uri, numbers.get(uri).copied()),
+        };
+        local.map_or_else(|| "unknown".to_owned(), |local| local.uri)
+    })
+}
+
+fn listed_in(list: &MediaPlaylist, names: &Names<'_>) -> HashSet<(u64, Beneath)> {
+    let segments = list.segments().iter();
+    let keys = segments.filter_map(|it| Some((it.msn, names.file(&it.uri, Some(it.msn))?.path)));
+    keys.collect()
+}
+
+/// What an earlier run had fetched of the list that it spooled: what is there, and what is so old
+/// that it is not there because it was published.
+fn taken_in(list: &MediaPlaylist, at: &Beneath, spool: &Spool) -> HashSet<(u64, Beneath)> {
+    let old = list.segments().len().saturating_sub(NEWEST);
+    let segments = list.segments().iter().enumerate();
+    let taken = segments.filter_map(|(index, segment)| {
+        let path = at.resolve(&segment.uri).ok()?;
+        let is_taken = index < old || spool.stamp(&path).is_some();
+        is_taken.then_some((segment.msn, path))
+    });
+    taken.collect()
+}
+
+fn media(text: &str) -> Option<MediaPlaylist> {
+    match Playlist::parse(text) {
+        Ok(Playlist::Media(list)) => Some(list),
+        _ => None,
+    }
+}
+
+/// The number of its last segment.
+fn last(list: &MediaPlaylist) -> Option<u64> {
+    list.segments().last().map(|segment| segment.msn)
+}
