@@ -88,7 +88,7 @@ failpoints: rust $(PLAYER)
 
 tools: rust
 	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm python3=python3 ps=procps systemd-analyze=systemd \
-	    $(INITDB)=postgresql faketime=faketime openssl=openssl php=php-cli nginx=nginx
+	    $(INITDB)=postgresql faketime=faketime openssl=openssl php=php-cli /usr/sbin/nginx=nginx
 	@[ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || tools/need.sh ngx_rtmp_module=libnginx-mod-rtmp
 	cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	cargo clippy --version >/dev/null 2>&1 || rustup component add clippy

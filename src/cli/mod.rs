@@ -43,7 +43,7 @@ enum Command {
     /// Run the key server.
     Serve(serve::ServeArgs),
     /// Encrypt a stream: clear HLS in, encrypted HLS out.
-    Encrypt(encrypt::EncryptArgs),
+    Encrypt(Box<encrypt::EncryptArgs>),
     /// Register, list, rotate and remove streams at a server.
     #[command(subcommand)]
     Stream(stream::StreamCommand),
@@ -128,7 +128,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     let done = match command {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Serve(args) => block_on(serve::run(args)),
-        Command::Encrypt(args) => block_on(encrypt::run(args)),
+        Command::Encrypt(args) => block_on(encrypt::run(*args)),
         Command::Stream(command) => block_on(stream::run(command)),
         Command::Token(command) => return block_on(token::run(command)),
         Command::Credential(command) => block_on(credential::run(command)),

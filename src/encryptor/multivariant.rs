@@ -18,6 +18,8 @@ pub(super) struct Multivariant {
     pub(super) had_iframes: bool,
     /// The sink has it.
     pub(super) is_published: bool,
+    /// As it was last published.
+    pub(super) shown: String,
 }
 
 /// Reads a multivariant playlist for publishing.
@@ -45,6 +47,7 @@ pub(super) fn prepare(
         list: list.clone(),
         had_iframes,
         is_published: false,
+        shown: String::new(),
     })
 }
 

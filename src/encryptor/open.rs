@@ -16,8 +16,8 @@ use super::options::{Options, Sink, Source};
 use super::path::Beneath;
 use super::sink::{DirSink, Outgoing};
 use super::source::{DirSource, OpenFiles};
-use crate::crypto::private_file;
 use super::spool::Spool;
+use crate::crypto::private_file;
 use crate::domain::Timestamp;
 
 /// Source and sink, links resolved.
@@ -140,19 +140,6 @@ fn source_folder(
     let entry = named.and_then(|(folder, name)| Some((folder.to_owned(), Beneath::found(name)?)));
     let (folder, entry) = entry.ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
     Ok((folder, Some(entry)))
-}
-
-fn no_source(path: &Path, source: io::Error) -> EncryptorError {
-/// The folder that the engine writes: the first that is a sink, else one below `state`.
-fn sink_folder(sinks: &[Sink], state: &Path) -> Result<PathBuf, EncryptorError> {
-    let folder = sinks.iter().find_map(|sink| match sink {
-        Sink::Dir(to) => Some(to),
-        Sink::Http(_) | Sink::Object(_) => None,
-    });
-    match folder {
-        Some(to) => resolved(to).map_err(|error| no_sink(to, error)),
-        None => Ok(state.join(OUTGOING)),
-    }
 }
 
 pub(super) fn no_source(path: &Path, source: io::Error) -> EncryptorError {

@@ -143,11 +143,13 @@ impl Engine {
         };
         if self.sink.playlist(at).ok().flatten().as_deref() == Some(text) {
             list.is_published = true;
+            text.clone_into(&mut list.shown);
             return;
         }
         match self.sink.write_playlist(at, text) {
             Ok(()) => {
                 list.is_published = true;
+                text.clone_into(&mut list.shown);
                 self.trouble.passed();
                 let playlist = at.to_string();
                 self.events.push(Event::MultivariantPublished { playlist });

@@ -65,10 +65,10 @@ impl Engine {
         let mut changed = false;
         for (at, list) in self.multivariants.iter().filter(|(_, l)| l.is_published) {
             let known = shown.multivariants.get(at);
-            if known.is_none_or(|known| **known != *list.text) {
+            if known.is_none_or(|known| **known != *list.shown) {
                 shown
                     .multivariants
-                    .insert(at.clone(), list.text.as_str().into());
+                    .insert(at.clone(), list.shown.as_str().into());
                 changed = true;
             }
         }

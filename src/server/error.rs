@@ -2,6 +2,8 @@
 //!
 //! The only file that names a status. Must not know: routes, or what was asked for.
 
+mod causes;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,11 +11,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::access::RevokeError;
-use crate::access::audit::Overflow;
 use crate::api::{Problem, Unreachable};
 use crate::domain::{Denied, Principal, RequestId, StreamId};
-use crate::keys::KeysError;
 
 /// A public answer. Many internal reasons share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -346,70 +345,6 @@ const CHALLENGE: &str = "Bearer realm=\"hlskey\"";
 const RETRY_AFTER: &str = "1";
 /// Seconds. What is used up comes back with the next hour.
 const RETRY_LATER: &str = "60";
-const NESTED: &str = "this id and a registered stream's lie one below the other";
-
-impl From<Denied> for Failure {
-    fn from(denied: Denied) -> Self {
-        let code = match denied {
-            Denied::NoCredential | Denied::BadCredential(_) => Code::Unauthorized,
-            Denied::WrongStream
-            | Denied::WrongAction(_)
-            | Denied::NotAccepted(_)
-            | Denied::WrongPage(_)
-            | Denied::WrongAddress
-            | Denied::NotEntitled
-            | Denied::TooManySessions
-            | Denied::Displaced
-            | Denied::Revoked(_) => Code::Forbidden,
-            Denied::UnknownKey => Code::NotFound,
-            Denied::KeyGone => Code::Gone,
-            Denied::Undecided(_) => Code::Unavailable,
-        };
-        let mut failure = Self::new(code).reason(&denied);
-        failure.detail = denied.is_viewers_to_mend().then(|| denied.to_string());
-        failure.refusal = Some(Box::new(Refusal {
-            denied,
-            who: None,
-            stream: None,
-        }));
-        failure
-    }
-}
-
-impl From<RevokeError> for Failure {
-    fn from(error: RevokeError) -> Self {
-        match error {
-            RevokeError::Full => Self::new(Code::Conflict).detail(&error),
-            RevokeError::Spent => Self::new(Code::TooMany).detail(&error),
-            RevokeError::Unavailable(error) => Self::store(&error),
-        }
-    }
-}
-
-impl From<Overflow> for Failure {
-    fn from(_: Overflow) -> Self {
-        Self::new(Code::Unavailable).reason(&"the audit trail has no room")
-    }
-}
-
-impl From<KeysError> for Failure {
-    fn from(error: KeysError) -> Self {
-        use KeysError as E;
-        match error {
-            E::UnknownStream => Self::new(Code::NotFound).detail(&error),
-            E::Gone => Self::new(Code::Gone).reason(&error),
-            // The other stream may be one that the caller has no right to know of.
-            E::Nested(_) => Self::new(Code::Conflict).detail(&NESTED).reason(&error),
-            E::Conflict(_) => Self::new(Code::Conflict).detail(&error),
-            E::Unreachable(ref missed) => Self::unreachable(&error, missed.clone()),
-            E::Invalid(_) => Self::bad_request(&error),
-            E::TooMany => Self::new(Code::TooMany).detail(&error),
-            E::Busy | E::Ring(_) | E::Stale | E::Unavailable(_) => {
-                Self::new(Code::Unavailable).reason(&error)
-            }
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -61,7 +61,7 @@ async fn a_live_fragmented_mp4_window_keeps_its_section_in_scope() {
                 "{msn}"
             );
         }
-        nothing_clear(stage.sink.path(), &[]);
+        nothing_clear(stage.sink.path());
     }
 }
 
@@ -92,5 +92,5 @@ async fn an_event_in_one_growing_file_is_split_as_it_grows() {
     }
     let viewing = stage.viewing().await;
     stage.plays(&viewing, LIST, "0:v:0");
-    nothing_clear(stage.sink.path(), &[]);
+    nothing_clear(stage.sink.path());
 }

@@ -60,7 +60,7 @@ async fn a_fragmented_mp4_ladder_plays_the_same_with_clear_and_with_encrypted_se
             stage.plays(&viewing, rendition, "0:v:0");
             stage.plays(&viewing, rendition, "0:a:0");
         }
-        nothing_clear(stage.sink.path(), &[]);
+        nothing_clear(stage.sink.path());
         assert_eq!(
             viewing.text("master.m3u8").as_bytes(),
             stage.clear("master.m3u8")
@@ -91,7 +91,7 @@ async fn a_single_file_is_split_and_plays_the_same() {
         assert!(!viewing.text("index.m3u8").contains("BYTERANGE"));
         stage.plays(&viewing, "index.m3u8", "0:v:0");
         stage.plays(&viewing, "index.m3u8", "0:a:0");
-        nothing_clear(stage.sink.path(), &[]);
+        nothing_clear(stage.sink.path());
     }
 }
 
@@ -113,7 +113,7 @@ async fn a_single_file_can_stay_one_file_of_ranges() {
     let opened = stage.opens(&viewing, "index.m3u8");
     assert!(opened.iter().all(|opened| opened.listed.range.is_some()));
     assert_eq!(std::fs::read_dir(stage.sink.path()).unwrap().count(), 2);
-    nothing_clear(stage.sink.path(), &[]);
+    nothing_clear(stage.sink.path());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +135,7 @@ async fn an_iframe_playlist_is_files_that_decode() {
     }
     stage.plays(&viewing, "iframes.m3u8", "0:v:0");
     assert!(viewing.text("master.m3u8").contains("I-FRAME-STREAM-INF"));
-    nothing_clear(stage.sink.path(), &[]);
+    nothing_clear(stage.sink.path());
 }
 
 /// An I-frame playlist with the first picture of each segment, and what names both playlists.

@@ -84,7 +84,7 @@ async fn ffmpeg_shows_the_user_of_its_url() {
 async fn ffmpeg_shows_a_header_and_posts() {
     let amend = |line: &str, secret: &str| {
         let header = format!("-headers 'Authorization: Bearer {secret}' -method POST");
-        line.replace("-method PUT -http_persistent 1", &header)
+        line.replace("-method PUT", &header)
     };
     pushes("test/ffmpeg-header", amend, |_| String::new()).await;
 }

@@ -19,11 +19,19 @@ async fn on_air(
     what: &str,
     mut done: impl FnMut(&Scene) -> bool,
 ) {
+    scene.packager.pause().await; // what was waited for is not made up for
     for _ in 0..240 {
         scene.packager.run(1).await;
         folder.look(&scene.packager.renditions).await;
-        let behind = scene.packager.next - folder.evidence.count() as u64;
-        assert!(behind <= 6, "the folder is {behind} segments behind");
+        let lists = folder.evidence.published.iter();
+        let last = lists
+            .filter_map(|(_, list)| list.segments.last())
+            .next_back();
+        let behind = scene.packager.next - last.map_or(0, |last| last.msn + 1);
+        assert!(
+            last.is_none() || behind <= 8,
+            "the folder is {behind} segments behind"
+        );
         if done(scene) {
             return;
         }
@@ -84,9 +92,9 @@ async fn a_sink_that_was_away_catches_up_and_holds_up_nobody() {
             .any(|path| path.ends_with(&format!("-{msn}.ts")));
         assert!(!sent, "{msn} is sent, and nobody lists it");
     }
-    scene.judge(&mut folder, 40, 4).await;
+    scene.judge_shown(&mut folder, 40, 4).await;
     for one in [&mut at, &mut stored] {
-        scene.judge_shown(one, 8, 1).await;
+        scene.judge_shown(one, 4, 1).await;
     }
 
     // It comes back with nothing of what it had.

@@ -62,7 +62,7 @@ impl Channels {
             stop.await;
             service_stopping();
             stopping.send_replace(true);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         let shown = async {
             match server {

@@ -374,6 +374,5 @@ async fn send(remote: &Remote, outgoing: Outgoing, file: &ListedFile) -> Result<
 async fn put_in_time(remote: &Remote, parcel: Parcel, left: Duration) -> Result<(), Fault> {
     let path = parcel.path.to_string();
     let put = timeout(left, remote.put(parcel)).await;
-    let put = put.unwrap_or(Err(Fault::Late(path)));
-    put
+    put.unwrap_or(Err(Fault::Late(path)))
 }

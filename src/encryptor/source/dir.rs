@@ -15,8 +15,8 @@ use crate::domain::Timestamp;
 use crate::encryptor::path::Beneath;
 use crate::encryptor::piece::Piece;
 use crate::encryptor::root::{Root, Stamp};
-use crate::playlist::ByteRange;
 use crate::encryptor::spool::Spool;
+use crate::playlist::ByteRange;
 
 /// The source's directory.
 pub(in crate::encryptor) struct DirSource {

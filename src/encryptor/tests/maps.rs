@@ -22,6 +22,24 @@ fn live(bench: &Bench, list: &str, numbers: std::ops::RangeInclusive<u64>) {
     bench.write(list, text);
 }
 
+/// A rendition whose segments bear its name, `map` before the first.
+fn named(bench: &Bench, list: &str, numbers: std::ops::RangeInclusive<u64>, map: &str) {
+    let first = *numbers.start();
+    let text = listing(numbers, |msn| {
+        let uri = format!("{list}-{msn}.m4s");
+        bench.write(&uri, fragment(msn));
+        (if msn == first { map } else { "" }.to_owned(), uri)
+    });
+    bench.write(list, text);
+}
+
+/// Two such renditions that share a section.
+fn two(bench: &Bench, numbers: std::ops::RangeInclusive<u64>) {
+    for list in ["a.m3u8", "b.m3u8"] {
+        named(bench, list, numbers.clone(), MAP);
+    }
+}
+
 fn made(what: &str) -> impl Fn(u64) -> containers::Made {
     move |msn| (fragment(msn), Some(init(what)))
 }
@@ -90,29 +108,13 @@ fn a_section_that_is_written_again_gets_a_name_of_its_own() {
 fn a_section_that_renditions_share_stays_until_none_needs_it() {
     let mut bench = Bench::new(NEVER);
     bench.write("init.mp4", init("one"));
-    for list in ["a.m3u8", "b.m3u8"] {
-        let text = listing(0..=2, |msn| {
-            bench.write(&format!("{list}-{msn}.m4s"), fragment(msn));
-            let map = if msn == 0 { MAP } else { "" };
-            (map.to_owned(), format!("{list}-{msn}.m4s"))
-        });
-        bench.write(list, text);
-    }
+    two(&bench, 0..=2);
     bench.settle();
     let shared = bench.named("init");
     assert_eq!(shared.len(), 1);
     bench.write("init2.mp4", init("two"));
     let go_on = |bench: &mut Bench, list: &str| {
-        let text = listing(3..=6, |msn| {
-            bench.write(&format!("{list}-{msn}.m4s"), fragment(msn));
-            let map = if msn == 3 {
-                MAP.replace("init", "init2")
-            } else {
-                String::new()
-            };
-            (map, format!("{list}-{msn}.m4s"))
-        });
-        bench.write(list, text);
+        named(bench, list, 3..=6, &MAP.replace("init", "init2"));
         bench.settle();
         bench.after(120_000);
     };
@@ -222,14 +224,7 @@ fn an_encrypted_section_is_published_anew_with_each_key() {
 fn renditions_that_share_a_section_have_encrypted_ones_of_their_own() {
     let mut bench = Bench::new(NEVER).with(encrypted);
     bench.write("init.mp4", init("one"));
-    for list in ["a.m3u8", "b.m3u8"] {
-        let text = listing(0..=1, |msn| {
-            bench.write(&format!("{list}-{msn}.m4s"), fragment(msn));
-            let map = if msn == 0 { MAP } else { "" };
-            (map.to_owned(), format!("{list}-{msn}.m4s"))
-        });
-        bench.write(list, text);
-    }
+    two(&bench, 0..=1);
     bench.settle();
     bench.audit_made("a.m3u8", made("one"));
     bench.audit_made("b.m3u8", made("one"));

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::domain::{Action, Flaw};
+use crate::keys::KeysError;
 
 const EXPIRED: Flaw = Flaw {
     code: "expired",
