@@ -48,8 +48,9 @@ mod live;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
-mod points;
 mod pipelines;
+#[cfg(test)]
+mod points;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]

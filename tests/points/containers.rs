@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::scene::{Scene, kinds, short};
 use crate::harness::fragments::{boxed, fragment, listing, section};
 use crate::harness::opening::files;
+use crate::harness::process::Process;
 use crate::harness::wait::{seconds, until};
 
 const MAP: &str = "#EXT-X-MAP:URI=\"init.mp4\"\n";
@@ -222,35 +223,45 @@ async fn point_26_a_section_that_is_written_again_never_changes_what_is_publishe
     assert_eq!(maps, expected);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn point_35_torn_fragments_and_sections_with_media_are_not_published() {
-    let scene = Scene::new("p35", "\"never\"").await;
-    scene.list(0..3, &plain, "#EXT-X-ENDLIST\n");
-    let whole = fragment("i", 1);
-    scene.write("s1.m4s", &whole[..whole.len() - 1]);
-    scene.write(
-        "init.mp4",
-        [section("init"), boxed("mdat", b"obviously clear")].concat(),
-    );
-    let worker = scene.job.start();
-    let stalled = async |what: &str| {
-        until(what, seconds(20), async || {
-            let lines = worker.stdout.all();
-            lines
-                .iter()
-                .any(|line| line.contains("\"stalled\"") && line.contains(what))
-                .then_some(())
-        })
-        .await;
-    };
-    stalled("mdat").await;
-    assert!(files(scene.sink.path()).is_empty());
-    scene.write("init.mp4", section("init"));
-    stalled("truncated").await;
-    assert!(!scene.sink.path().join("i.m3u8").exists());
-    scene.write("s1.m4s", &whole);
-    scene.published(&worker, "s2.m4s").await;
+/// Waits until the worker says that it waits for `what`.
+async fn stalled(worker: &Process, what: &str) {
+    until(what, seconds(20), async || {
+        let lines = worker.stdout.all();
+        let mut stalls = lines.iter().filter(|line| line.contains("\"stalled\""));
+        stalls.any(|line| line.contains(what)).then_some(())
+    })
+    .await;
+}
+
+async fn goes_on(scene: &Scene, worker: &Process) {
+    scene.published(worker, "s2.m4s").await;
     let opened = scene.viewing().await.open("i.m3u8");
     let plains: Vec<_> = opened.into_iter().map(|opened| opened.plain).collect();
     assert_eq!(plains, [0, 1, 2].map(|msn| fragment("i", msn)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn point_35_a_section_with_media_is_not_published() {
+    let scene = Scene::new("p35s", "\"never\"").await;
+    scene.list(0..3, &plain, "");
+    let media = boxed("mdat", b"obviously clear");
+    scene.write("init.mp4", [section("init"), media].concat());
+    let worker = scene.job.start();
+    stalled(&worker, "mdat").await;
+    assert!(files(scene.sink.path()).is_empty());
+    scene.write("init.mp4", section("init"));
+    goes_on(&scene, &worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn point_35_a_torn_fragment_is_not_published() {
+    let scene = Scene::new("p35t", "\"never\"").await;
+    scene.list(0..3, &plain, "#EXT-X-ENDLIST\n");
+    let whole = fragment("i", 1);
+    scene.write("s1.m4s", &whole[..whole.len() - 1]);
+    let worker = scene.job.start();
+    stalled(&worker, "truncated").await;
+    assert!(!scene.sink.path().join("i.m3u8").exists());
+    scene.write("s1.m4s", &whole);
+    goes_on(&scene, &worker).await;
 }

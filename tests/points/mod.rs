@@ -3,5 +3,7 @@
 //! Must not know: how the encryptor is built. What is published is opened by other code.
 
 mod containers;
+mod keys;
 mod scene;
+mod segments;
 mod tags;
