@@ -9,8 +9,11 @@ mod tokens;
 use crate::harness::encrypt::Encrypt;
 use crate::harness::nginx::Nginx;
 use crate::harness::packager::Packager;
+use crate::harness::process::Process;
 use crate::harness::serve::Serve;
+use crate::harness::wait::{seconds, until};
 use crate::runs::Show;
+use crate::secrets::files_below;
 
 const EVERY: &str = "{ every = \"4s\" }";
 
@@ -85,4 +88,50 @@ async fn a_finished_asset_is_pulled_once() {
     let again = job.once_well();
     let told = String::from_utf8(again.stdout).unwrap();
     assert!(!told.contains("\"encrypted\""), "{told}");
+}
+
+/// What lies in the spool is of the day before: a source that cannot be read is no success.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_is_away_is_not_done_though_yesterdays_is() {
+    let serve = Serve::start(EVERY, "").await;
+    let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut packager = Packager::single(source.path());
+    packager.write_vod(5);
+    let mut nginx = Nginx::origin(source.path(), "").await;
+    let mut job = Encrypt::at(&serve, "test/away", source.path(), sink.path());
+    job.from = Some(format!("pull:{}", nginx.url("index.m3u8")));
+    job.once_well();
+    nginx.pause().await;
+    let output = job.once();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && said.contains("not all of it"),
+        "{said}"
+    );
+}
+
+/// A finished list of many segments is spooled before its files are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_while_it_fetches_goes_on() {
+    let serve = Serve::start("{ segments = 500 }", "").await;
+    let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut packager = Packager::single(source.path());
+    packager.write_vod(1200);
+    let nginx = Nginx::origin(source.path(), "limit_rate 200k;").await;
+    let mut job = Encrypt::at(&serve, "test/killed", source.path(), sink.path());
+    job.from = Some(format!("pull:{}", nginx.url("index.m3u8")));
+    let mut run = Process::start(job.command(&["--once"]));
+    until("a part is fetched", seconds(60), async || {
+        let spool = job.spool();
+        let fetched = if spool.exists() {
+            files_below(&spool).len()
+        } else {
+            0
+        };
+        (fetched > 100).then_some(())
+    })
+    .await;
+    run.kill();
+    job.once_well();
+    crate::encrypt::audit(&serve, &job, &packager, 1200, 3).await;
 }

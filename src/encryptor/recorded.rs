@@ -98,13 +98,17 @@ impl Opener {
         }
         for uri in locks.wanted() {
             let key = self.fetch(&uri).await;
+            let failed = key.is_err();
             locks.unlock(uri, key);
             self.asked = Some(Instant::now());
+            if failed {
+                return; // the others would take as long
+            }
         }
     }
 
     async fn fetch(&self, uri: &str) -> Result<ContentKey, String> {
-        let kid = kid_of(uri).ok_or_else(|| format!("{uri} is no key of this server"))?;
+        let kid = kid_of(uri).ok_or("its URI is none of this server's")?;
         match self.client.period_of(kid).await {
             Ok(Some(period)) => Ok(period.key.into_key()),
             Ok(None) => Err(format!(

@@ -101,9 +101,10 @@ fn section(at: &Beneath, msn: u64, map: &Map) -> Result<Published, Foreign> {
     Published::new(at, map.uri.clone(), key.cloned()).map_err(|_| Foreign::Elsewhere(msn))
 }
 
-/// A key's URI ends in its kid.
+/// A key's URI ends in its kid; a viewer's own playlist says a token besides.
 pub(super) fn kid_of(uri: &str) -> Option<Kid> {
-    uri.rsplit('/').next()?.parse().ok()
+    let path = uri.split(['?', '#']).next()?;
+    path.rsplit('/').next()?.parse().ok()
 }
 
 #[cfg(test)]

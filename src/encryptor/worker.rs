@@ -45,6 +45,8 @@ use crate::domain::{Clock, Entropy};
 const SOON: Duration = Duration::from_millis(250);
 /// … and this often otherwise, besides whenever a change is seen.
 const LATER: Duration = Duration::from_millis(500);
+/// Why a run that has published all of its spool has not done its work.
+const PARTLY: &str = "not all of it could be read";
 /// Changes come in bursts: a pass waits this long for the rest of one.
 const BURST: Duration = Duration::from_millis(20);
 
@@ -232,7 +234,11 @@ impl Worker {
         self.begin(tasks);
         loop {
             if let (Some(opener), Some(engine)) = (&mut self.opener, &mut self.engine) {
-                opener.unlock(&mut engine.source.locks).await;
+                tokio::select! {
+                    biased;
+                    () = &mut shutdown => return Ok(()),
+                    () = opener.unlock(&mut engine.source.locks) => {}
+                }
             }
             match self.ended() {
                 None => {}
@@ -334,7 +340,14 @@ impl Worker {
     fn ended(&self) -> Option<Result<(), EncryptorError>> {
         let engine = self.engine.as_ref();
         let engine = engine.filter(|_| self.once && self.is_filled)?;
-        finish::ended(&engine.standing(), engine.source.path(), self.clock.now())
+        let ended = finish::ended(&engine.standing(), engine.source.path(), self.clock.now());
+        match &self.follower {
+            // What lies in the spool may be of another day.
+            Some(follower) if follower.gave_up() => {
+                ended.map(|ended| ended.and_then(|()| Err(EncryptorError::Pull(PARTLY.to_owned()))))
+            }
+            _ => ended,
+        }
     }
 
     /// All is listed: nothing is left for a later run.

@@ -11,6 +11,7 @@ mod rendition;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -37,6 +38,8 @@ pub(in crate::encryptor) struct Follower {
     entropy: Arc<dyn Entropy>,
     once: bool,
     done: watch::Sender<bool>,
+    /// A list of it could not be read to its end in a run that has one.
+    gave_up: AtomicBool,
     /// One list began anew, so the others are looked at, too.
     stirred: watch::Sender<()>,
 }
@@ -66,6 +69,7 @@ impl Follower {
             entropy,
             once,
             done: watch::Sender::new(false),
+            gave_up: AtomicBool::new(false),
             stirred: watch::Sender::default(),
         })
     }
@@ -73,6 +77,11 @@ impl Follower {
     /// Whether nothing more is fetched.
     pub(in crate::encryptor) fn is_done(&self) -> bool {
         *self.done.borrow()
+    }
+
+    /// Whether some of the source could not be had, so that what is there is not all of it.
+    pub(in crate::encryptor) fn gave_up(&self) -> bool {
+        self.gave_up.load(Ordering::Relaxed)
     }
 
     /// Follows until it is dropped, or with `once` until it is done.
@@ -99,6 +108,7 @@ impl Follower {
                 Err(error) => {
                     let wait = self.jittered(contact.failed(&error));
                     if patience.is_over() {
+                        self.gave_up.store(true, Ordering::Relaxed);
                         return all.end().await;
                     }
                     wait
@@ -194,7 +204,10 @@ impl Follower {
                 patience = Patience::new(self.once);
             }
             match contact.has_failed() {
-                true if patience.is_over() => return,
+                true if patience.is_over() => {
+                    self.gave_up.store(true, Ordering::Relaxed);
+                    return;
+                }
                 true => sleep(self.jittered(wait)).await,
                 false => {
                     patience = Patience::new(self.once);

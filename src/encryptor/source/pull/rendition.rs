@@ -351,10 +351,13 @@ fn listed_in(list: &MediaPlaylist, names: &Names<'_>) -> HashSet<(u64, Beneath)>
     keys.collect()
 }
 
-/// What an earlier run had fetched of the list that it spooled: what is there, and what is so old
-/// that it is not there because it was published.
+/// What an earlier run had fetched of the list that it spooled: what is there, and of a live list
+/// what is so old that it is not there because it was published. A finished one is published whole.
 fn taken_in(list: &MediaPlaylist, at: &Beneath, spool: &Spool) -> HashSet<(u64, Beneath)> {
-    let old = list.segments().len().saturating_sub(NEWEST);
+    let old = match list.is_ended() {
+        true => 0,
+        false => list.segments().len().saturating_sub(NEWEST),
+    };
     let segments = list.segments().iter().enumerate();
     let taken = segments.filter_map(|(index, segment)| {
         let path = at.resolve(&segment.uri).ok()?;
