@@ -234,3 +234,57 @@ async fn a_recording_is_encrypted_anew_under_one_key() {
     );
     audit(serve, &job, &studio.packager, 3 * 40, 1).await;
 }
+
+/// A playlist of another name is another rendition, whose IVs are its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_playlist_left_is_not_taken_for_anothers() {
+    let studio = Studio::with("\"never\"", 600).await;
+    let folder = studio.source.path().join("v0");
+    let job = studio.job.of_asset(&folder.join("index.m3u8"));
+    let mut run = Process::start(job.command(&[]));
+    let enough = async || (told(&run.stdout.text(), "encrypted").len() > 100).then_some(());
+    until("a part is encrypted", seconds(60), enough).await;
+    run.kill();
+    fs::rename(folder.join("index.m3u8"), folder.join("main.m3u8")).unwrap();
+    let job = studio.job.of_asset(&folder.join("main.m3u8"));
+    let output = job.once_well();
+    let again = told(&String::from_utf8(output.stdout).unwrap(), "encrypted");
+    assert_eq!(again.len(), 600);
+    let text = fs::read_to_string(job.sink.join("main.m3u8")).unwrap();
+    let list = crate::independent::playlist::read_media(&text).unwrap();
+    let viewer = studio.serve.viewer(&job.stream);
+    for segment in list.segments.iter().step_by(50) {
+        let key = segment.key.as_ref().unwrap();
+        let uri = key[1].1.trim_matches('"');
+        let bytes: [u8; 16] = viewer
+            .get(uri)
+            .await
+            .expect(200)
+            .body
+            .as_slice()
+            .try_into()
+            .unwrap();
+        let iv = crate::independent::cipher::expected_iv(&bytes, "main.m3u8", segment.msn);
+        let data = fs::read(job.sink.join(&segment.uri)).unwrap();
+        let plain = crate::independent::cipher::decrypt(&bytes, &iv, &data).unwrap();
+        assert_eq!(plain, payload("v0/index.m3u8", segment.msn));
+    }
+}
+
+/// The sink's folder is made anew while an asset is under way: what was durable is made again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_is_emptied_under_way_is_filled_whole() {
+    let studio = Studio::with("\"never\"", 900).await;
+    let mut run = Process::start(studio.job.command(&[]));
+    let enough = async || (told(&run.stdout.text(), "encrypted").len() > 300).then_some(());
+    until("a part is encrypted", seconds(60), enough).await;
+    fs::rename(&studio.job.sink, studio.job.sink.with_extension("gone")).unwrap();
+    fs::create_dir(&studio.job.sink).unwrap();
+    assert!(
+        run.end(seconds(120)).await.success(),
+        "{}",
+        run.stderr.text()
+    );
+    audit(&studio.serve, &studio.job, &studio.packager, 2700, 1).await;
+    fs::remove_dir_all(studio.job.sink.with_extension("gone")).unwrap();
+}

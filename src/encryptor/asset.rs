@@ -129,6 +129,8 @@ fn line(candidate: &Candidate, len: u64) -> Line {
         path: candidate.name.path.to_string(),
         msn: candidate.msn,
         kid: Text(candidate.key.kid),
+        iv: candidate.iv.to_string(),
+        piece: candidate.source.to_string(),
         source: candidate.stamp,
         len,
     }

@@ -52,11 +52,3 @@ pub(super) struct Taken {
     /// Its state as it was last told of.
     pub(super) told: Stamp,
 }
-
-impl Media {
-    /// Every file of the sink that it needs.
-    pub(super) fn into_paths(self) -> impl Iterator<Item = Beneath> {
-        let section = self.section.map(|section| section.path);
-        section.into_iter().chain([self.path])
-    }
-}

@@ -20,16 +20,16 @@ use super::multivariant::Multivariant;
 use super::names::Names;
 use super::notices::{Notices, Stall};
 use super::path::Beneath;
-use super::restore::restore;
 use super::runs::SourceReport;
 use super::sink::{DirSink, Published};
 use super::source::DirSource;
 use super::term::Footing;
-use super::track::{Media, Track};
+use super::track::Track;
 use super::trouble::Trouble;
 use super::window::Window;
 use crate::api::RenditionProgress;
 use crate::domain::{Kid, Timestamp};
+use crate::playlist::Playlist;
 
 /// Everything the worker knows of source and sink.
 pub(super) struct Engine {
@@ -275,8 +275,16 @@ impl Engine {
 /// The segments that the playlists of a sink list, ours or not.
 fn listed_in(sink: &DirSink, files: &[Beneath]) -> BTreeSet<Beneath> {
     let playlists = files.iter().filter(|file| file.is_playlist());
-    let restored = playlists.filter_map(|at| restore(at, sink.playlist(at).ok()??).ok());
-    let done = restored.flat_map(|restored| restored.done.into_values());
-    let media = done.filter_map(|done| done.media);
-    media.flat_map(Media::into_paths).collect()
+    let texts = playlists.filter_map(|at| Some((at, sink.playlist(at).ok()??)));
+    let mut listed = BTreeSet::new();
+    for (at, text) in texts {
+        let Ok(list) = Playlist::parse(&text) else {
+            continue;
+        };
+        list.map_uris(&mut |_, uri| {
+            listed.extend(at.resolve(uri).ok());
+            uri.to_owned()
+        });
+    }
+    listed
 }

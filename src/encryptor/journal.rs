@@ -31,6 +31,10 @@ pub(super) struct Line {
     pub(super) path: String,
     pub(super) msn: u64,
     pub(super) kid: Text<Kid>,
+    /// As the playlist says it, or would.
+    pub(super) iv: String,
+    /// What it was made of: a file, or a range of one.
+    pub(super) piece: String,
     pub(super) source: Stamp,
     /// Bytes in the sink.
     pub(super) len: u64,
@@ -143,6 +147,8 @@ mod tests {
             path: format!("v0/{msn}.ts"),
             msn,
             kid: Text("0b5f3f0e-1c9c-4f7e-9d3a-000000000001".parse().unwrap()),
+            iv: "0x01".to_owned(),
+            piece: "source.ts".to_owned(),
             source: root.stamp(&at).unwrap().unwrap(),
             len: 16,
         }

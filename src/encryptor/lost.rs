@@ -15,12 +15,20 @@ impl Engine {
     /// A rendition whose playlist is gone begins anew with what its source still lists; the same
     /// segments get the same keys, IVs and names as before.
     pub(super) fn find_lost(&mut self, now: Timestamp) -> bool {
-        if let Err(error) = self.sink.follow() {
-            self.events.extend(self.trouble.failed(&error, now));
-            return false;
+        let is_another = match self.sink.follow() {
+            Ok(is_another) => is_another,
+            Err(error) => {
+                self.events.extend(self.trouble.failed(&error, now));
+                return false;
+            }
+        };
+        if is_another {
+            self.sections.clear(); // and what was durable, listed or not, is not there
         }
-        let listed = self.tracks.values().filter(|track| track.listed.is_some());
-        let lost = listed.filter(|track| !self.sink.has(&track.at));
+        let lost = self.tracks.values().filter(|track| match is_another {
+            true => track.listed.is_some() || !track.done.is_empty(),
+            false => track.listed.is_some() && !self.sink.has(&track.at),
+        });
         let lost: Vec<Beneath> = lost.map(|track| track.at.clone()).collect();
         for at in lost {
             self.publish_anew(&at, now);

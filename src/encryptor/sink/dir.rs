@@ -74,19 +74,20 @@ impl DirSink {
     }
 
     /// Opens the directory anew, made if need be, when its path leads to it no more.
-    pub(in crate::encryptor) fn follow(&mut self) -> Result<(), SinkError> {
+    /// Says whether it is another one than before.
+    pub(in crate::encryptor) fn follow(&mut self) -> Result<bool, SinkError> {
         let path = self.root.path().to_owned();
         let failed = |source| SinkError {
             path: path.display().to_string(),
             source,
         };
         match self.root.is_current() {
-            Ok(true) => return Ok(()),
+            Ok(true) => return Ok(false),
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
         *self = Self::open(&path).map_err(|error| failed(io::Error::other(error)))?;
-        Ok(())
+        Ok(true)
     }
 
     /// Whether a file of this name is there, as far as that can be said.
