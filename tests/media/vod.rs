@@ -108,7 +108,15 @@ async fn a_single_file_can_stay_one_file_of_ranges() {
         "index.m3u8",
     ];
     finish(package(stage.source.path(), 6, false, &how));
-    stage.job.once_well_with(&["--byteranges", "rebase"]);
+    let beside = tempfile::tempdir().unwrap();
+    let second = format!("dir:{}", beside.path().display());
+    let more = ["--byteranges", "rebase", "--sink", &second];
+    stage.job.once_well_with(&more);
+    for path in crate::harness::opening::files(&stage.job.sink) {
+        let [one, other] = [stage.job.sink.join(&path), beside.path().join(&path)];
+        let is_same = std::fs::read(one).unwrap() == std::fs::read(other).unwrap();
+        assert!(is_same, "{}", path.display());
+    }
     let viewing = stage.viewing().await;
     let opened = stage.opens(&viewing, "index.m3u8");
     assert!(opened.iter().all(|opened| opened.listed.range.is_some()));

@@ -105,8 +105,8 @@ impl Mirror {
 
     /// Does all that there is to do for `published`.
     pub(super) async fn follow(&mut self, published: &Published) -> Result<(), Fault> {
-        self.left()?;
         self.forget_other_terms();
+        self.left()?;
         self.learn(published).await?;
         self.expect(published)?;
         self.unlist_rewritten(published).await?;
@@ -163,9 +163,15 @@ impl Mirror {
 
     /// For how long something may certainly be written.
     fn left(&self) -> Result<Duration, Fault> {
-        match &self.tenure {
-            Some(tenure) => tenure.left(),
-            None => Ok(Duration::MAX),
+        let Some(tenure) = &self.tenure else {
+            return Ok(Duration::MAX);
+        };
+        // A round that outlasts its tenure goes by what another encryptor may have changed.
+        match &*tenure.hold().borrow() {
+            Hold::Held { term, .. } if *term != self.term => {
+                Err(Fault::Late("the tenure".to_owned()))
+            }
+            _ => tenure.left(),
         }
     }
 
@@ -180,6 +186,7 @@ impl Mirror {
             self.shown.clear();
             self.multivariants.clear();
             self.learnt.clear();
+            self.leaving.clear();
         }
         self.term = term;
     }
@@ -302,6 +309,9 @@ impl Mirror {
     /// Deletes what no playlist there lists, once no player can want it and the directory has let
     /// it go.
     async fn clean(&mut self, published: &Published) -> Result<(), Fault> {
+        if published.media.is_empty() {
+            return Ok(()); // how long segments stay is not known yet
+        }
         let now = self.clock.steady();
         let stays = published.media.values().map(|list| list.stays).max();
         let gone = now + stays.unwrap_or_default();

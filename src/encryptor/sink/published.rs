@@ -149,7 +149,8 @@ impl Outgoing {
     }
 }
 
-/// The segments that the media playlist at `at` lists, gaps left out.
+/// The segments' files that the media playlist at `at` lists, gaps left out; a file of several
+/// ranges is one.
 pub(in crate::encryptor) fn segments_in(at: &Beneath, text: &str) -> Vec<ListedFile> {
     let Some(list) = media(text) else {
         return Vec::new();
@@ -163,7 +164,17 @@ pub(in crate::encryptor) fn segments_in(at: &Beneath, text: &str) -> Vec<ListedF
             stamp: None,
         })
     };
-    shown.filter_map(file).collect()
+    let mut files: Vec<ListedFile> = Vec::new();
+    for next in shown.filter_map(file) {
+        match files.last_mut().filter(|last| last.path == next.path) {
+            Some(last) => {
+                last.mark = digest(&[&last.mark, &next.mark]);
+                last.duration += next.duration;
+            }
+            None => files.push(next),
+        }
+    }
+    files
 }
 
 /// What it names besides: initialisation sections and parts, hinted ones too.
@@ -185,8 +196,7 @@ pub(in crate::encryptor) fn others_in(at: &Beneath, text: &str) -> BTreeSet<Bene
     found
 }
 
-/// The same as files: their state in the directory tells their contents apart. A hinted part is
-/// not there yet.
+/// The same as files: their names have a digest of their contents. A hinted part is not there yet.
 fn other_files(
     at: &Beneath,
     text: &str,
@@ -196,7 +206,7 @@ fn other_files(
         let stamp = stamp(&path)?;
         Some(ListedFile {
             path,
-            mark: digest(&[format!("{stamp:?}").as_bytes()]),
+            mark: digest(&[&stamp.len.to_be_bytes()]),
             duration: Duration::ZERO,
             stamp: Some(stamp),
         })

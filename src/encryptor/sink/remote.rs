@@ -169,9 +169,14 @@ async fn in_time<T>(
     in_time.unwrap_or_else(|_| Err(Fault::Late(what.to_owned())))
 }
 
+fn extension(path: &str) -> String {
+    let end = path.rsplit_once('.').map_or("", |(_, end)| end);
+    end.to_ascii_lowercase()
+}
+
 /// The media type of a file, by its name (RFC 8216 §4, §3.1 to 3.5).
 pub(in crate::encryptor) fn media_type(path: &str) -> &'static str {
-    match path.rsplit_once('.').map_or("", |(_, end)| end) {
+    match extension(path).as_str() {
         "m3u8" | "m3u" => "application/vnd.apple.mpegurl",
         "ts" => "video/mp2t",
         "aac" => "audio/aac",
@@ -189,7 +194,7 @@ pub(in crate::encryptor) fn media_type(path: &str) -> &'static str {
 
 /// For how long caches may keep a file: a segment's bytes never change.
 pub(in crate::encryptor) fn cache_control(path: &str) -> &'static str {
-    match path.rsplit_once('.').map_or("", |(_, end)| end) {
+    match extension(path).as_str() {
         "m3u8" | "m3u" => "max-age=1",
         "json" => "no-store",
         _ => "max-age=31536000, immutable",
