@@ -222,6 +222,24 @@ async fn the_status_says_lag_period_lease_and_the_last_error() {
     assert_eq!(studio.status_of("one").unwrap()["running"], false);
 }
 
+/// A flag that a file makes meaningless is not let pass in silence.
+#[test]
+fn flags_of_one_channel_and_a_file_of_many_exclude_each_other() {
+    for flag in [
+        ["--map", "encrypted"],
+        ["--on-lease-end", "hold"],
+        ["--spool-limit", "9"],
+    ] {
+        let args = ["encrypt", "--config", "x.toml", flag[0], flag[1]];
+        let output = binary::run(&args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.code() == Some(2) && said.contains("cannot be used"),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn a_wrong_file_is_told_with_what_is_wrong() {
     let dir = tempfile::tempdir().unwrap();

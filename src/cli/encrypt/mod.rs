@@ -26,6 +26,32 @@ use crate::telemetry::{LogConfig, init_logging, shutdown_signal};
 use self::channels::Channels;
 pub(super) use self::print::log;
 
+/// What one channel is told by flags, a file tells for each; together one would be ignored.
+const CHANNELS_OWN: [&str; 22] = [
+    "stream",
+    "source",
+    "recorded",
+    "sinks",
+    "sink_credential_files",
+    "server",
+    "ca",
+    "credential_file",
+    "client_certificate",
+    "instance",
+    "state",
+    "on_lease_end",
+    "map",
+    "byteranges",
+    "iframes",
+    "session_key",
+    "spool_limit",
+    "pull_allow",
+    "listen",
+    "certificate",
+    "private_key",
+    "push_credential_file",
+];
+
 /// `hlskey encrypt`.
 #[derive(Debug, Args)]
 pub(super) struct EncryptArgs {
@@ -36,7 +62,7 @@ pub(super) struct EncryptArgs {
         long,
         value_name = "FILE",
         env = "HLSKEY_ENCRYPT_CONFIG",
-        conflicts_with_all = ["stream", "source", "recorded", "sinks", "instance"]
+        conflicts_with_all = CHANNELS_OWN
     )]
     config: Option<PathBuf>,
     /// Encrypt what is there, to the end of each playlist, and stop.
@@ -161,9 +187,14 @@ fn options(channel: &Channel, parent: Parent<'_>, once: bool) -> anyhow::Result<
         spool: None,
         pull_allow: channel.pull_allow.clone(),
     };
+    let spooled = channel.spool_limit.unwrap_or(SPOOLED_MIB);
+    ensure!(
+        (1..=MOST_MIB).contains(&spooled),
+        "spool_limit is 1 to {MOST_MIB} MiB"
+    );
     let spool = options.source.is_spooled().then(|| {
         let limits = SpoolLimits {
-            bytes: channel.spool_limit.unwrap_or(SPOOLED_MIB) << 20,
+            bytes: spooled << 20,
             files: SPOOLED_FILES,
         };
         Spool::open(&options, limits)
@@ -174,6 +205,8 @@ fn options(channel: &Channel, parent: Parent<'_>, once: bool) -> anyhow::Result<
 
 /// So much clear media may wait to be encrypted, in MiB.
 const SPOOLED_MIB: u64 = 4096;
+/// What can be counted in bytes, and no disk has.
+const MOST_MIB: u64 = 1 << 30;
 /// So many files.
 const SPOOLED_FILES: u64 = 100_000;
 
