@@ -235,6 +235,38 @@ async fn a_recording_is_encrypted_anew_under_one_key() {
     audit(serve, &job, &studio.packager, 3 * 40, 1).await;
 }
 
+/// One key that is gone is said by its name, and keeps none of the others back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recordings_lost_key_is_named_and_the_others_are_fetched() {
+    let studio = Studio::with("{ segments = 7 }", 40).await;
+    studio.job.once_well();
+    let list = studio.job.sink.join("v1/deep/index.m3u8");
+    let text = fs::read_to_string(&list).unwrap();
+    let uri = text.rfind("#EXT-X-KEY").unwrap();
+    let end = uri + text[uri..].find("\",IV").unwrap();
+    let lost = "00000000-0000-4000-8000-000000000000"; // asked for before all others
+    let torn = format!("{}{lost}{}", &text[..end - lost.len()], &text[end..]);
+    fs::write(&list, torn).unwrap();
+
+    let archive = tempfile::tempdir().unwrap();
+    let recording = studio.job.sink.join("master.m3u8");
+    let job = Encrypt {
+        source: recording.clone(),
+        sink: archive.path().to_owned(),
+        ..studio.job.clone()
+    };
+    let job = job.of_asset(&recording);
+    let mut run = Process::start(job.command(&["--recorded", "test/film"]));
+    let is_told = async || {
+        let text = run.stdout.text();
+        let names = |line: &Value| line["detail"].as_str().unwrap().contains(lost);
+        let is_named = told(&text, "stalled").iter().any(names);
+        (is_named && told(&text, "encrypted").len() >= 40).then_some(())
+    };
+    until("the lost key alone is missed", seconds(30), is_told).await;
+    run.kill();
+}
+
 /// A playlist of another name is another rendition, whose IVs are its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_playlist_left_is_not_taken_for_anothers() {

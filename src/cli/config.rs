@@ -7,7 +7,7 @@ use std::io::Write as _;
 use clap::Subcommand;
 
 use super::ConfigArg;
-use crate::config::{Config, DEFAULT};
+use crate::config::{Config, DEFAULT, Encrypt};
 use crate::domain::{Clock as _, SystemClock};
 
 /// `hlskey config …`.
@@ -24,6 +24,7 @@ pub(super) fn run(command: &ConfigCommand) -> anyhow::Result<()> {
         ConfigCommand::Check(at) => {
             let config = Config::load(&at.config)?;
             config.check(SystemClock.now())?;
+            Encrypt::find(&at.config)?;
             println!("{}: no fault found", at.config.display());
         }
         ConfigCommand::Default => std::io::stdout().write_all(DEFAULT.as_bytes())?,

@@ -42,7 +42,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run the key server.
     Serve(serve::ServeArgs),
-    /// Encrypt a stream: clear HLS in, encrypted HLS out.
+    /// Encrypt streams, live or finished: clear HLS in, encrypted HLS out.
     Encrypt(Box<encrypt::EncryptArgs>),
     /// Register, list, rotate and remove streams at a server.
     #[command(subcommand)]

@@ -60,7 +60,7 @@ pub struct Channel {
     /// The key server, `https://…`.
     #[arg(long, value_name = "URL", required_unless_present_any = ["config", "status"])]
     pub server: Option<String>,
-    /// Trust this CA besides the public ones (PEM).
+    /// Trust this CA besides the public ones (PEM): for the key server, a pulled source, https sinks.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// The packager's credential: one line in a file.
@@ -165,21 +165,32 @@ impl Encrypt {
     /// `[encrypt]` of `path`, whatever else stands there, under the environment.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let source = File::load(path)?;
-        let mut settings = environment::settings(std::env::vars());
-        settings.retain(|(_, path, _)| path.first().is_some_and(|first| first == "encrypt"));
-        let whole = match settings.is_empty() {
-            true => toml::from_str(&source.text),
-            false => Whole::deserialize(under(&source, settings)?),
-        };
-        let whole: Whole = whole.map_err(|fault| source.fault(&fault))?;
         let missing = || {
             source.wrong(
                 "encrypt",
                 &"there is no [encrypt] with [[encrypt.channels]]",
             )
         };
-        let mut encrypt = whole.encrypt.ok_or_else(missing)?;
-        encrypt.resolve(source.folder());
+        Self::read(&source)?.ok_or_else(missing)
+    }
+
+    /// The same, of a file that may have none.
+    pub fn find(path: &Path) -> Result<Option<Self>, ConfigError> {
+        Self::read(&File::load(path)?)
+    }
+
+    fn read(source: &File) -> Result<Option<Self>, ConfigError> {
+        let mut settings = environment::settings(std::env::vars());
+        settings.retain(|(_, path, _)| path.first().is_some_and(|first| first == "encrypt"));
+        let whole = match settings.is_empty() {
+            true => toml::from_str(&source.text),
+            false => Whole::deserialize(under(source, settings)?),
+        };
+        let whole: Whole = whole.map_err(|fault| source.fault(&fault))?;
+        let mut encrypt = whole.encrypt;
+        if let Some(encrypt) = &mut encrypt {
+            encrypt.resolve(source.folder());
+        }
         Ok(encrypt)
     }
 

@@ -12,6 +12,7 @@ mod unlike;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::{Table, Value};
 
 use crate::domain::Timestamp;
@@ -20,7 +21,8 @@ use crate::{access, keys, outbound, server, store};
 pub use encrypt::{Channel, Encrypt};
 pub use error::ConfigError;
 
-/// A commented file with every setting; `hlskey config default` prints it.
+/// A commented file with every setting but a channel's, which are flags; `hlskey config default`
+/// prints it.
 pub const DEFAULT: &str = include_str!("default.toml");
 
 /// The whole configuration, paths resolved.
@@ -38,8 +40,6 @@ pub struct Config {
     pub access: access::Config,
     /// The audit trail.
     pub audit: access::audit::AuditConfig,
-    /// The channels of an encryptor, another process that may be told by the same file.
-    pub encrypt: Option<Encrypt>,
     source: Source,
 }
 
@@ -74,7 +74,9 @@ struct File {
     entitlement: access::EntitlementConfig,
     #[serde(default)]
     audit: access::audit::AuditConfig,
-    encrypt: Option<Encrypt>,
+    /// Another process's, which may be told by the same file.
+    #[serde(rename = "encrypt")]
+    _encrypt: Option<IgnoredAny>,
 }
 
 /// The sections that tell whether a token is good, of a file that may have nothing else.
@@ -167,7 +169,7 @@ impl Config {
             grants,
             entitlement,
             audit,
-            encrypt,
+            _encrypt: _,
         } = file;
         let access = access::Config {
             schemes,
@@ -185,7 +187,6 @@ impl Config {
             keys,
             access,
             audit,
-            encrypt,
             source,
         };
         let folder = config.source.folder().to_owned();

@@ -135,23 +135,20 @@ impl Engine {
         self.sink.settle()?;
         self.note_durable(&written);
         for part in written {
-            self.note_done(part);
+            self.tell_done(&part);
+            self.note_kept(part);
         }
         failed.map_or(Ok(()), Err)
     }
 
-    fn note_done(&mut self, part: Part) {
-        let Part {
-            at,
-            candidate,
-            range,
-        } = part;
-        let Some(track) = self.tracks.get_mut(&at) else {
+    /// Tells of a segment that this run has encrypted.
+    fn tell_done(&mut self, Part { at, candidate, .. }: &Part) {
+        let Some(track) = self.tracks.get(at) else {
             return;
         };
         let (msn, kid) = (candidate.msn, candidate.key.kid);
         if !candidate.is_held_over {
-            self.held_over.remove(&at);
+            self.held_over.remove(at);
         } else if self.held_over.insert(at.clone(), kid) != Some(kid) {
             self.events.push(Event::KeyHeld {
                 rendition: Text(track.name.clone()),
@@ -180,11 +177,6 @@ impl Engine {
                 kid,
             });
         }
-        self.note_kept(Part {
-            at,
-            candidate,
-            range,
-        });
     }
 
     /// Takes note of a segment that is durable in the sink.

@@ -250,26 +250,13 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encryptor::{Containers, OnLeaseEnd};
+    use crate::encryptor::options::plain;
 
     fn made(server: &str, credential: &str) -> Result<Client, ClientError> {
         let options = Options {
-            sink_credentials: Vec::new(),
-            stream: "live/news".parse().unwrap(),
-            source: "dir:/in".parse().unwrap(),
-            recorded: None,
-            sinks: vec!["dir:/out".parse().unwrap()],
             server: server.to_owned(),
-            ca: None,
             credential: Some(SecretText::new(credential.to_owned())),
-            client_certificate: None,
-            once: false,
-            instance: None,
-            state: "/state".into(),
-            on_lease_end: OnLeaseEnd::Stall,
-            containers: Containers::default(),
-            spool: None,
-            pull_allow: Vec::new(),
+            ..plain("/state".as_ref())
         };
         Client::new(&options, "one")
     }
@@ -296,10 +283,7 @@ mod tests {
             );
         }
         let client = made("https://a:8443/base/", "obviously-a-fake\n").unwrap();
-        assert_eq!(
-            client.stream_url,
-            "https://a:8443/base/v1/streams/live/news"
-        );
+        assert_eq!(client.stream_url, "https://a:8443/base/v1/streams/live/a");
         assert!(client.bearer.unwrap().is_sensitive());
     }
 }

@@ -3,7 +3,7 @@
 //! A packager may use a file for several segments: by wrapping its numbers, or by listing a
 //! slate twice. The first segment keeps the file's name, later ones get their number in it. A
 //! segment that is a range of a file, or an I-frame, has its number in any case.
-//! Must not know: playlists, file contents.
+//! Must not know: playlists' texts, file contents.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};

@@ -190,6 +190,29 @@ fn without_password(text: &str) -> String {
     }
 }
 
+/// Options of an encryptor that is never run.
+#[cfg(test)]
+pub(super) fn plain(state: &Path) -> Options {
+    Options {
+        sink_credentials: Vec::new(),
+        stream: "live/a".parse().unwrap(),
+        source: "dir:/in".parse().unwrap(),
+        recorded: None,
+        sinks: vec!["dir:/out".parse().unwrap()],
+        server: "https://keys.test".to_owned(),
+        ca: None,
+        credential: Some(SecretText::new("obviously-a-fake".to_owned())),
+        client_certificate: None,
+        once: false,
+        instance: None,
+        state: state.to_owned(),
+        on_lease_end: OnLeaseEnd::Stall,
+        containers: Containers::default(),
+        spool: None,
+        pull_allow: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -108,14 +108,12 @@ impl Engine {
             let is_published = |child: &Beneath| self.tracks.get(child).is_some_and(is_listed);
             match list.waits_for(is_published) {
                 Some(stall) => self.stall(&at, stall, now),
+                None if list.is_published => self.resume(&at),
                 None => {
-                    let is_due = !list.is_published;
                     let key = context.containers.session_key.then(|| self.only_key(list));
-                    let text = is_due.then(|| list.text(key.flatten().as_deref()));
+                    let text = list.text(key.flatten().as_deref());
                     self.resume(&at);
-                    if let Some(text) = text {
-                        self.publish_multivariant(&at, &text, now);
-                    }
+                    self.publish_multivariant(&at, &text, now);
                 }
             }
         }

@@ -15,7 +15,8 @@ use super::path::Beneath;
 use super::restore::kid_of;
 use super::source::Locks;
 use crate::crypto::{ContentKey, Iv};
-use crate::playlist::MediaPlaylist;
+use crate::domain::Kid;
+use crate::playlist::{Definitions, MediaPlaylist};
 
 impl Engine {
     /// The list at `at` without its key tags, if it is one of an encrypted recording; each of its
@@ -24,12 +25,11 @@ impl Engine {
         &mut self,
         at: &Beneath,
         list: &MediaPlaylist,
+        definitions: &Definitions,
     ) -> Result<Option<MediaPlaylist>, Stall> {
         if !self.is_recording || !list.is_encrypted() {
             return Ok(None);
         }
-        let recording = list.recording();
-        let recording = recording.map_err(|error| refusal(error.to_string()))?;
         if list
             .segments()
             .iter()
@@ -39,8 +39,9 @@ impl Engine {
             return Err(refusal(detail.to_owned()));
         }
         self.lock_sections(at, list)?;
-        for (segment, key) in list.segments().iter().zip(&recording.keys) {
-            let (Some(key), Ok(path)) = (key, at.resolve_segment(&segment.uri)) else {
+        for segment in list.segments().iter().filter(|segment| !segment.gap) {
+            let path = at.resolve_segment(&segment.uri);
+            let (Some(key), Ok(path)) = (&segment.key, path) else {
                 continue;
             };
             let iv = match &key.iv {
@@ -50,7 +51,8 @@ impl Engine {
             let iv = iv.ok_or_else(|| refusal(format!("segment {}: no IV", segment.msn)))?;
             self.source.locks.lock(path, &key.uri, iv);
         }
-        Ok(Some(recording.list))
+        let clear = list.without_keys(definitions);
+        clear.map(Some).map_err(|error| refusal(error.to_string()))
     }
 
     /// The same of encrypted initialisation sections, which are under keys of their own tags.
@@ -96,27 +98,42 @@ impl Opener {
         if self.asked.is_some_and(|last| last.elapsed() < AGAIN) {
             return;
         }
+        let mut unanswered: Option<String> = None;
         for uri in locks.wanted() {
-            let key = self.fetch(&uri).await;
-            let failed = key.is_err();
-            locks.unlock(uri, key);
             self.asked = Some(Instant::now());
-            if failed {
-                return; // the others would take as long
-            }
+            let key = match &unanswered {
+                Some(why) => Err(why.clone()),
+                None => self.fetch(&uri).await.map_err(|no_key| {
+                    if let NoKey::Unanswered(why) = &no_key {
+                        unanswered = Some(why.clone());
+                    }
+                    no_key.to_string()
+                }),
+            };
+            locks.unlock(uri, key);
         }
     }
 
-    async fn fetch(&self, uri: &str) -> Result<ContentKey, String> {
-        let kid = kid_of(uri).ok_or("its URI is none of this server's")?;
+    async fn fetch(&self, uri: &str) -> Result<ContentKey, NoKey> {
+        let kid = kid_of(uri).ok_or(NoKey::Foreign)?;
         match self.client.period_of(kid).await {
             Ok(Some(period)) => Ok(period.key.into_key()),
-            Ok(None) => Err(format!(
-                "{kid} is no key of the recorded stream, or destroyed"
-            )),
-            Err(error) => Err(error.to_string()),
+            Ok(None) => Err(NoKey::Gone(kid)),
+            Err(error) => Err(NoKey::Unanswered(error.to_string())),
         }
     }
+}
+
+/// Why a recording's key is not to be had.
+#[derive(Debug, thiserror::Error)]
+enum NoKey {
+    #[error("its URI is none of this server's")]
+    Foreign,
+    #[error("{0} is no key of the recorded stream, or destroyed")]
+    Gone(Kid),
+    /// The server is away or refuses the credential: it would say the same of every key.
+    #[error("{0}")]
+    Unanswered(String),
 }
 
 fn refusal(detail: String) -> Stall {

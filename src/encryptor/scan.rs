@@ -128,8 +128,12 @@ impl Engine {
         list: MediaPlaylist,
         context: &Context<'_>,
     ) -> Result<(), Stall> {
-        let list = self.defined(at, list)?;
-        let opened = self.opened(at, &list)?;
+        let definitions = self.definitions(at);
+        let list = match list.imports() && !definitions.is_empty() {
+            true => defined(&list, &definitions)?,
+            false => list,
+        };
+        let opened = self.opened(at, &list, &definitions)?;
         let list = opened.as_ref().unwrap_or(&list);
         if list.is_iframes() && context.containers.iframes == IFrames::Drop {
             if self.iframes.insert(at.clone()) {
@@ -156,9 +160,9 @@ impl Engine {
         self.accept(at, list, context)
     }
 
-    /// The playlist with the variables that multivariant playlists define for it. What two of them
+    /// The variables that multivariant playlists define for the playlist at `at`. What two of them
     /// define differently is not defined.
-    fn defined(&self, at: &Beneath, list: MediaPlaylist) -> Result<MediaPlaylist, Stall> {
+    fn definitions(&self, at: &Beneath) -> Definitions {
         let naming = self.multivariants.values();
         let naming = naming.filter(|multivariant| multivariant.children.contains(at));
         let mut all: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
@@ -169,15 +173,7 @@ impl Engine {
             let value = values.first().filter(|_| values.len() == 1)?;
             Some((name.clone(), (*value).clone()))
         });
-        let definitions: Definitions = agreed.collect();
-        if definitions.is_empty() {
-            return Ok(list);
-        }
-        match Playlist::parse_with(&list.to_string(), &definitions) {
-            Ok(Playlist::Media(defined)) => Ok(defined),
-            Ok(Playlist::Multivariant(_)) => Ok(list),
-            Err(error) => Err(unreadable(&error.to_string())),
-        }
+        agreed.collect()
     }
 
     fn accept(
@@ -316,6 +312,15 @@ impl Engine {
 
 /// The subject of stalls of the source as a whole.
 const SOURCE: &str = "source";
+
+/// The playlist with what it imports.
+fn defined(list: &MediaPlaylist, definitions: &Definitions) -> Result<MediaPlaylist, Stall> {
+    match Playlist::parse_with(&list.to_string(), definitions) {
+        Ok(Playlist::Media(defined)) => Ok(defined),
+        Ok(Playlist::Multivariant(_)) => Err(unreadable("it is a multivariant playlist")),
+        Err(error) => Err(unreadable(&error.to_string())),
+    }
+}
 
 fn unreadable(why: &str) -> Stall {
     stall(StallReason::Unreadable, format!("cannot be read: {why}"))

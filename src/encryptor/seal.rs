@@ -11,7 +11,6 @@ use crate::playlist::ByteRange;
 
 /// Bytes that may be published. Only [`seal`] makes them, from a segment that it encrypted and
 /// checked.
-#[derive(Default)]
 pub(super) struct Ciphertext(Vec<u8>);
 
 /// A clear segment on its way to the cipher.

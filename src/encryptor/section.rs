@@ -2,7 +2,7 @@
 //! before any playlist lists them.
 //!
 //! A source may write a section again under its name, and several renditions may share one. So a
-//! published name holds a digest, and the bytes behind it never change. Must not know: playlists.
+//! published name holds a digest, and the bytes behind it never change. Must not know: playlists' texts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::contact::Tell;
 use super::event::Event;
+use super::options::Options;
 use super::sink::SinkState;
 use crate::api::Text;
 use crate::domain::{Clock, Kid, Rendition, StreamId, Timestamp};
@@ -118,14 +120,18 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Where a channel says how it is doing.
 #[derive(Clone)]
-pub struct Board(watch::Sender<Status>);
+pub struct Board {
+    status: watch::Sender<Status>,
+    /// The state folder.
+    folder: PathBuf,
+}
 
 impl Board {
     /// One for a channel that starts at `now`.
-    pub(super) fn new(stream: StreamId, instance: String, now: Timestamp) -> Self {
-        Self(watch::Sender::new(Status {
-            stream: Text(stream),
-            instance,
+    pub(super) fn new(options: &Options, instance: &str, now: Timestamp) -> Self {
+        let status = Status {
+            stream: Text(options.stream.clone()),
+            instance: instance.to_owned(),
             pid: std::process::id(),
             started: Text(now),
             updated: Text(now),
@@ -138,12 +144,23 @@ impl Board {
             segments: 0,
             bytes: 0,
             last_error: None,
-        }))
+        };
+        Self {
+            status: watch::Sender::new(status),
+            folder: options.state.clone(),
+        }
     }
 
-    /// Changes what is said.
+    /// Changes what is said. That the lease has less time left is no news.
     pub(super) fn update(&self, change: impl FnOnce(&mut Status)) {
-        self.0.send_modify(change);
+        self.status.send_if_modified(|status| {
+            let before = status.clone();
+            change(status);
+            let left = std::mem::replace(&mut status.lease_left_ms, before.lease_left_ms);
+            let differs = *status != before;
+            status.lease_left_ms = left;
+            differs
+        });
     }
 
     /// Passes events on, and remembers the last one that says that something went wrong.
@@ -161,34 +178,35 @@ impl Board {
 
     /// How the channel is doing now.
     pub fn status(&self) -> Status {
-        self.0.borrow().clone()
+        self.status.borrow().clone()
     }
 
-    /// Keeps the file in `folder` until it is dropped. One that cannot be written is tried again.
-    pub(super) async fn keep(self, folder: PathBuf, clock: Arc<dyn Clock>) {
-        let mut changes = self.0.subscribe();
+    /// Keeps the file until it is dropped. One that cannot be written is tried again.
+    pub(super) async fn keep(self, clock: Arc<dyn Clock>) {
+        let mut changes = self.status.subscribe();
         loop {
-            let status = changes.borrow_and_update().clone();
-            let _ = write(&folder, &status, clock.now());
+            changes.mark_unchanged();
+            let (board, now) = (self.clone(), clock.now());
+            let _ = spawn_blocking(move || board.leave(now)).await;
             sleep(APART).await;
             let _ = timeout(HEARTBEAT - APART, changes.changed()).await;
         }
     }
 
-    /// Writes the file a last time.
-    pub(super) fn leave(&self, folder: &Path, now: Timestamp) {
-        let _ = write(folder, &self.status(), now);
+    /// Writes the file.
+    pub(super) fn leave(&self, now: Timestamp) {
+        let status = Status {
+            updated: Text(now),
+            ..self.status()
+        };
+        let _ = write(&self.folder, &status);
     }
 }
 
 /// Swaps the file. It need not be durable: whoever reads it after a crash finds nobody running.
-fn write(folder: &Path, status: &Status, now: Timestamp) -> io::Result<()> {
-    let status = Status {
-        updated: Text(now),
-        ..status.clone()
-    };
+fn write(folder: &Path, status: &Status) -> io::Result<()> {
     let temporary = folder.join(format!("{FILE}.new"));
-    fs::write(&temporary, serde_json::to_vec(&status)?)?;
+    fs::write(&temporary, serde_json::to_vec(status)?)?;
     fs::rename(&temporary, folder.join(FILE))
 }
 
@@ -209,22 +227,19 @@ pub fn look(folder: &Path) -> io::Result<Option<Found>> {
 mod tests {
     use super::*;
 
-    fn board() -> Board {
-        Board::new(
-            "live/a".parse().unwrap(),
-            "w-1".to_owned(),
-            Timestamp::from_millis(0),
-        )
+    fn board(state: &Path) -> Board {
+        let options = crate::encryptor::options::plain(state);
+        Board::new(&options, "w-1", Timestamp::from_millis(0))
     }
 
     #[test]
     fn a_folder_tells_of_the_channel_that_has_it() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(look(dir.path()).unwrap(), None);
-        let board = board();
+        let board = board(dir.path());
         board.update(|status| status.segments = 7);
         let now = Timestamp::from_millis(5000);
-        board.leave(dir.path(), now);
+        board.leave(now);
         let found = look(dir.path()).unwrap().unwrap();
         assert_eq!((found.running, found.status.segments), (false, 7));
         assert_eq!(found.status.updated, Text(now));
@@ -238,7 +253,10 @@ mod tests {
 
     #[test]
     fn the_last_trouble_is_remembered_and_good_news_are_not() {
-        let (board, clock) = (board(), Arc::new(crate::domain::SystemClock));
+        let (board, clock) = (
+            board(Path::new("/state")),
+            Arc::new(crate::domain::SystemClock),
+        );
         let tell = board.listening(Arc::new(drop), clock);
         tell(Event::SinkRecovered);
         assert_eq!(board.status().last_error, None);

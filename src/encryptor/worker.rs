@@ -6,7 +6,6 @@ mod noted;
 mod pass;
 
 use std::future::ready;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +70,7 @@ pub async fn run(
     };
     let client = Client::new(&options, &instance)?;
     let opener = Opener::of(&options, &instance).transpose()?;
-    let board = Board::new(options.stream.clone(), instance.clone(), clock.now());
+    let board = Board::new(&options, &instance, clock.now());
     boards(board.clone());
     let tell = board.listening(Arc::new(events), clock.clone());
     let shared = Shared {
@@ -82,19 +81,18 @@ pub async fn run(
         entropy: entropy.clone(),
         tell: tell.clone(),
     };
-    let replicas = Replicas::open(places.others(), &options, &shared).await?;
+    let replicas = Replicas::open(places.others(), &options, shared).await?;
     let follower = follower(&options, &tell, entropy)?;
     tell(Event::Started {
         stream: Text(options.stream.clone()),
         instance: instance.clone(),
     });
     let outside = (Arc::new(client), Arc::new(ledger), instance);
-    let state = options.state.clone();
     let mut worker = Worker::new(options, outside, clock, tell, engine);
     worker.open_files = open_files;
     worker.opener = opener;
     worker.crew = crew;
-    worker.board = Some((board, state));
+    worker.board = Some(board);
     worker.replicas = replicas;
     worker.follower = follower.map(Arc::new);
     worker.watch();
@@ -137,8 +135,8 @@ struct Worker {
     open_files: OpenFiles,
     opener: Option<Opener>,
     crew: Crew,
-    /// Where it says how it is doing, and the folder that this is kept in.
-    board: Option<(Board, PathBuf)>,
+    /// Where it says how it is doing.
+    board: Option<Board>,
     /// Fills the spool, if the source is pulled.
     follower: Option<Arc<Follower>>,
     /// Nothing more is to come from elsewhere that the last pass had not seen.
@@ -302,8 +300,8 @@ impl Worker {
         tasks.spawn(keeper.clone().hold());
         tasks.spawn(keeper.clone().check());
         tasks.spawn(reporter.clone().take_times());
-        if let Some((board, folder)) = &self.board {
-            tasks.spawn(board.clone().keep(folder.clone(), self.clock.clone()));
+        if let Some(board) = &self.board {
+            tasks.spawn(board.clone().keep(self.clock.clone()));
         }
         let ledger = self.ledger.clone();
         tasks.spawn(ledger.keep(self.watched(), self.tell.clone()));

@@ -98,14 +98,18 @@ impl Keys {
     ) -> Result<Lease, KeysError> {
         let row = self.registered(permit.stream()).await?;
         let found = self.store.period(&row, kid).await?;
-        let slots = found.iter().map(|PeriodRow { period, .. }| Slot {
-            index: period.index,
-            boundary: period.boundary,
+        let period = found.map(|found| {
+            let slot = Slot {
+                index: found.period.index,
+                boundary: found.period.boundary,
+            };
+            self.opened(&row.stream, slot, found)
         });
-        let slots: Vec<Slot> = slots.collect();
-        let found = found.map(|found| (found.period.boundary, found));
-        let nobody = Holding { ends: None };
-        self.leased(row.stream, &slots, found.into_iter().collect(), nobody)
+        Ok(Lease {
+            periods: period.transpose()?.flatten().into_iter().collect(),
+            stream: row.stream,
+            ends: None,
+        })
     }
 
     /// What `EXT-X-KEY` says for a key.
@@ -218,7 +222,6 @@ impl Keys {
             .collect()
     }
 
-    /// A destroyed key leaves its period out: nothing can be encrypted under it.
     fn leased(
         &self,
         stream: Stream,
@@ -228,19 +231,8 @@ impl Keys {
     ) -> Result<Lease, KeysError> {
         let mut periods = Vec::with_capacity(slots.len());
         for slot in slots {
-            let Some(PeriodRow { period, sealed_key }) = found.remove(&slot.boundary) else {
-                continue;
-            };
-            if let Some(sealed) = sealed_key {
-                periods.push(LeasedPeriod {
-                    end: stream.schedule.end_of(*slot),
-                    key: self.unseal(period.kid, Some(&sealed))?,
-                    uri: self.uri(period.kid),
-                    period: Period {
-                        index: slot.index,
-                        ..period
-                    },
-                });
+            if let Some(row) = found.remove(&slot.boundary) {
+                periods.extend(self.opened(&stream, *slot, row)?);
             }
         }
         Ok(Lease {
@@ -248,6 +240,27 @@ impl Keys {
             periods,
             ends: holding.ends,
         })
+    }
+
+    /// A destroyed key leaves its period out: nothing can be encrypted under it.
+    fn opened(
+        &self,
+        stream: &Stream,
+        slot: Slot,
+        PeriodRow { period, sealed_key }: PeriodRow,
+    ) -> Result<Option<LeasedPeriod>, KeysError> {
+        let Some(sealed) = sealed_key else {
+            return Ok(None);
+        };
+        Ok(Some(LeasedPeriod {
+            end: stream.schedule.end_of(slot),
+            key: self.unseal(period.kid, Some(&sealed))?,
+            uri: self.uri(period.kid),
+            period: Period {
+                index: slot.index,
+                ..period
+            },
+        }))
     }
 }
 

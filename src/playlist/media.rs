@@ -25,6 +25,8 @@ pub struct MediaPlaylist {
     /// Where each segment stands, in the order of `segments`.
     pub(super) blocks: Vec<Block>,
     pub(super) unsupported: Option<Unsupported>,
+    /// It names a variable of its multivariant playlist.
+    pub(super) imports: bool,
     /// By what its segments are numbered.
     pub(super) run: Run,
 }
@@ -143,6 +145,11 @@ impl MediaPlaylist {
     /// Whether each segment is one I-frame: EXT-X-I-FRAMES-ONLY (§4.4.3.6).
     pub fn is_iframes(&self) -> bool {
         self.header.is_iframes
+    }
+
+    /// Whether it says that it imports variables of a multivariant playlist.
+    pub fn imports(&self) -> bool {
+        self.imports
     }
 
     /// Why this list cannot be encrypted, if it cannot: the first reason in it.

@@ -40,7 +40,6 @@ pub use listing::{Earlier, Encrypted, Entry, Listing, RewriteError, Section};
 pub use media::{MediaPlaylist, Segment};
 pub use multivariant::{Child, ChildKind, MultivariantPlaylist};
 pub use range::ByteRange;
-pub use recording::Recording;
 pub use section::Map;
 pub use unsupported::Unsupported;
 pub use uris::UriKind;

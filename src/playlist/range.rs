@@ -35,11 +35,6 @@ impl ByteRange {
     pub fn end(self) -> u64 {
         self.offset + self.len
     }
-
-    /// Whether all of `other` is in it.
-    pub fn holds(self, other: Self) -> bool {
-        self.offset <= other.offset && other.end() <= self.end()
-    }
 }
 
 impl fmt::Display for ByteRange {
@@ -71,9 +66,5 @@ mod tests {
         assert_eq!(ByteRange::new(u64::MAX, 1), None);
         let range = ByteRange::new(10, 20).unwrap();
         assert_eq!((range.to_string().as_str(), range.end()), ("20@10", 30));
-        for (offset, len, is_in) in [(10, 20, true), (9, 5, false), (29, 1, true), (29, 2, false)] {
-            let other = ByteRange::new(offset, len).unwrap();
-            assert_eq!(range.holds(other), is_in, "{other}");
-        }
     }
 }

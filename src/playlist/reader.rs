@@ -29,8 +29,10 @@ pub(super) fn read(text: Text, definitions: &Definitions) -> Result<MediaPlaylis
         mut segments,
         blocks,
         unsupported,
+        variables,
         ..
     } = reader;
+    let imports = variables.has_imports();
     timing::carry(&mut segments);
     Ok(MediaPlaylist {
         text,
@@ -38,6 +40,7 @@ pub(super) fn read(text: Text, definitions: &Definitions) -> Result<MediaPlaylis
         segments,
         blocks,
         unsupported,
+        imports,
         run: Run::INITIAL,
     })
 }

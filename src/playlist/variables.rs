@@ -19,6 +19,7 @@ pub(super) struct Variables<'a> {
     /// What EXT-X-DEFINE with IMPORT may name.
     imports: &'a Definitions,
     known: HashMap<String, Value>,
+    has_imports: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,7 @@ impl<'a> Variables<'a> {
         Self {
             imports,
             known: HashMap::new(),
+            has_imports: false,
         }
     }
 
@@ -61,6 +63,7 @@ impl<'a> Variables<'a> {
                 (name, Value::Said(value.to_owned()))
             }
             (None, Some(name), None) => {
+                self.has_imports = true;
                 let value = self.imports.get(name).cloned();
                 (name, value.map_or(Value::Unknown, Value::Imported))
             }
@@ -71,6 +74,11 @@ impl<'a> Variables<'a> {
         (is_new && is_name(name))
             .then_some(())
             .ok_or_else(malformed)
+    }
+
+    /// Whether an EXT-X-DEFINE with IMPORT was met.
+    pub(super) fn has_imports(&self) -> bool {
+        self.has_imports
     }
 
     /// `text` with the values of its variables, each put in once, and where they come from.

@@ -11,7 +11,6 @@ use std::time::Duration;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::uri::Authority;
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -25,7 +24,7 @@ use super::cors::Origins;
 use super::entitlements::VIEWERS;
 use super::error::{Code, Failure};
 use super::files::has_encoded_separator;
-use super::ops::is_loopback;
+use super::ops::is_for_loopback;
 use super::proxy::client_address;
 use super::routes::Listener;
 use super::tls::{Certificates, Shown};
@@ -100,16 +99,6 @@ async fn call(
     next.call(request).instrument(span).await
 }
 
-/// Whether every name that a request calls us by is loopback's.
-fn is_for_loopback(request: &ServiceRequest) -> bool {
-    let host = request.headers().get(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok());
-    // A target with a host of its own wins over the header (RFC 9112 §3.2.2).
-    let target = request.uri().authority().map(Authority::as_str);
-    let names = [host, target.or(host)];
-    names.iter().all(|name| name.is_some_and(is_loopback))
-}
-
 /// The template of a request that matched none.
 fn no_route(request: &HttpRequest) -> &'static str {
     match *request.method() {
@@ -166,7 +155,7 @@ impl Surroundings {
 
     /// Refusals that need no route.
     fn refuse(&self, request: &ServiceRequest) -> Option<Failure> {
-        if self.listener == Listener::Ops && !is_for_loopback(request) {
+        if self.listener == Listener::Ops && !is_for_loopback(request.uri(), request.headers()) {
             return Some(Failure::new(Code::Misdirected));
         }
         let fields = request.headers().iter();

@@ -6,20 +6,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::http::header;
 use actix_web::web::{Data, get};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
-use super::ops::{health, is_loopback};
+use super::error::{Code, Failure};
+use super::ops::{health, is_for_loopback, open_metrics};
 
 /// Gives what is shown.
-pub type Shown = dyn Fn() -> String + Send + Sync;
+pub type Measured = dyn Fn() -> String + Send + Sync;
 
 /// Answers `/healthz`, and `/metrics` with what `metrics` gives, until it is stopped. Only `at`
 /// loopback: nobody is asked who they are.
 pub fn expose(
     at: SocketAddr,
-    metrics: Arc<Shown>,
+    metrics: Arc<Measured>,
 ) -> io::Result<impl Future<Output = io::Result<()>>> {
     if !at.ip().is_loopback() {
         let why = "metrics are shown on a loopback address only";
@@ -36,13 +36,9 @@ pub fn expose(
 }
 
 /// A web page that was made to resolve to this address does not get it (DNS rebinding).
-async fn show(request: HttpRequest, metrics: Data<Shown>) -> HttpResponse {
-    let host = request.headers().get(header::HOST);
-    if !host.is_some_and(|host| host.to_str().is_ok_and(is_loopback)) {
-        return HttpResponse::MisdirectedRequest().finish();
+async fn show(request: HttpRequest, metrics: Data<Measured>) -> Result<HttpResponse, Failure> {
+    match is_for_loopback(request.uri(), request.headers()) {
+        true => Ok(open_metrics(metrics())),
+        false => Err(Failure::new(Code::Misdirected)),
     }
-    HttpResponse::Ok()
-        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(metrics())
 }

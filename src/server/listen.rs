@@ -25,7 +25,7 @@ use super::files::Root;
 use super::pages::{self, Page};
 use super::proxy::TrustedProxies;
 use super::routes::{self, Listener};
-use super::serve::{Hall, serve_plain, serve_tls};
+use super::serve::{Hall, Workers, serve_plain, serve_tls};
 use super::tls::{Certificates, Files, TlsError, hangups, renew};
 use crate::access::Gate;
 use crate::access::audit::Trail;
@@ -215,8 +215,10 @@ impl Build<'_> {
             } else {
                 Listener::Public
             },
-            workers,
-            most: bounds.players,
+            workers: Workers {
+                count: workers,
+                most: bounds.players,
+            },
         };
         let files = self.config.tls.files();
         self.entrance("players", self.config.listen, files, hall)
@@ -229,8 +231,10 @@ impl Build<'_> {
         };
         let hall = Hall {
             listener: Listener::Packagers,
-            workers: 1,
-            most: bounds.packagers,
+            workers: Workers {
+                count: 1,
+                most: bounds.packagers,
+            },
         };
         let files = packagers.files(&self.config.tls);
         let entrance = self.entrance("packagers", packagers.listen, files, hall);
@@ -245,7 +249,7 @@ impl Build<'_> {
         hall: Hall,
     ) -> Result<Entrance, ServerError> {
         let measures = self.metrics.of_listener(name);
-        let most = i64::try_from(hall.most * hall.workers).unwrap_or(i64::MAX);
+        let most = i64::try_from(hall.workers.most * hall.workers.count).unwrap_or(i64::MAX);
         measures.most.set(most);
         let certificates = Certificates::load(files, Arc::clone(self.clock), measures.clone())?;
         let (socket, address) = bind(listen)?;

@@ -40,7 +40,7 @@ mod viewer;
 
 pub use config::{Config, Ops, Packagers, ServerConfigError, Tls};
 pub use cors::OriginError;
-pub use exposed::{Shown, expose};
+pub use exposed::{Measured, expose};
 pub use ingest::{Channel, Incoming, Ingest, IngestConfig, Placed, Shelf, ShelfError};
 pub use listen::{Deps, Server, ServerError};
 pub use pages::Page;

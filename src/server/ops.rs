@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 
 use actix_web::HttpResponse;
-use actix_web::http::header;
-use actix_web::http::uri::Authority;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::uri::{Authority, Uri};
 use actix_web::web::Data;
 
 use super::envelope::Surroundings;
@@ -38,10 +38,25 @@ pub(super) async fn metrics(metrics: Data<Metrics>, keys: Data<Keys>) -> HttpRes
         .news_age()
         .map_or(f64::INFINITY, |age| age.as_secs_f64());
     metrics.news_age.set(age);
+    open_metrics(metrics.render())
+}
+
+/// What is counted.
+pub(super) fn open_metrics(text: String) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(metrics.render())
+        .body(text)
+}
+
+/// Whether every name that a request calls us by is loopback's.
+pub(super) fn is_for_loopback(target: &Uri, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    // A target with a host of its own wins over the header (RFC 9112 §3.2.2).
+    let target = target.authority().map(Authority::as_str);
+    let names = [host, target.or(host)];
+    names.iter().all(|name| name.is_some_and(is_loopback))
 }
 
 fn plain(text: &'static str) -> HttpResponse {
@@ -53,7 +68,7 @@ fn plain(text: &'static str) -> HttpResponse {
 
 /// Whether a `Host` header names loopback. A page whose name was made to resolve to 127.0.0.1 (DNS
 /// rebinding) sends its own name.
-pub(super) fn is_loopback(host: &str) -> bool {
+fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;
     };

@@ -28,9 +28,7 @@ use super::routes::Listener;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hall {
     pub(super) listener: Listener,
-    pub(super) workers: usize,
-    /// Connections of each worker. The next ones wait to be accepted.
-    pub(super) most: usize,
+    pub(super) workers: Workers,
 }
 
 /// How many threads serve a listener.
@@ -39,6 +37,29 @@ pub(super) struct Workers {
     pub(super) count: usize,
     /// Connections of each. The next ones wait to be accepted.
     pub(super) most: usize,
+}
+
+/// What an app of ours answers by.
+pub(super) trait Routes:
+    ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    > + 'static
+{
+}
+
+impl<F> Routes for F where
+    F: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<BoxBody>,
+            Error = Error,
+            InitError = (),
+        > + 'static
+{
 }
 
 /// Longer than the idle time of common balancers, so that they close first.
@@ -77,12 +98,8 @@ pub(super) fn serve_tls(
     hall: Hall,
     wiring: Wiring,
 ) -> io::Result<Server> {
-    let workers = Workers {
-        count: hall.workers,
-        most: hall.most,
-    };
     let app = move || app(hall.listener, wiring.clone());
-    serve_door(socket, door, workers, app, anybody)
+    serve_door(socket, door, hall.workers, app, anybody)
 }
 
 /// Nobody is refused before a body is sent.
@@ -104,13 +121,7 @@ pub(super) fn serve_door<A>(
     refuse: impl Fn(&Request) -> Option<Response<BoxBody>> + Send + Clone + 'static,
 ) -> io::Result<Server>
 where
-    A: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<BoxBody>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
+    A: Routes,
 {
     let door = Arc::new(door);
     let server = Server::build()
@@ -155,13 +166,7 @@ fn http<S, F, A>(
 where
     S: AsyncBufRead + AsyncWrite + Unpin + 'static,
     F: Future<Output = ()> + 'static,
-    A: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<BoxBody>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
+    A: Routes,
 {
     let app = app.into_factory();
     let app = app.map_err(|error: Error| error.error_response());
@@ -203,18 +208,7 @@ fn answer<S: Service<Request>>(
 }
 
 /// Every route of `listener` in its envelope.
-fn app(
-    listener: Listener,
-    wiring: Wiring,
-) -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = Error,
-        InitError = (),
-    >,
-> {
+fn app(listener: Listener, wiring: Wiring) -> App<impl Routes> {
     App::new()
         .configure(move |app| wiring.connect(listener, app))
         .wrap(from_fn(envelope))

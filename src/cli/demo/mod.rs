@@ -185,6 +185,6 @@ fn stream() -> anyhow::Result<StreamId> {
     reason = "the encryptor hands its events over"
 )]
 fn log_event(event: Event) {
-    log(&event);
+    log(None, &event);
     tracing::debug!(%event, "encryptor");
 }

@@ -2,6 +2,7 @@
 //!
 //! Must not know: what a channel does.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::bar::Bar;
-use super::print::{log, log_of, print};
+use super::print::{log, print};
 use crate::domain::{StreamId, SystemClock, SystemEntropy};
 use crate::encryptor::{self, Board, Crew, EncryptorError, Event, Options, Source, Status};
 use crate::server::{self, Ingest};
@@ -46,9 +47,8 @@ impl Channels {
     ) -> anyhow::Result<()> {
         let boards = Boards::default();
         let server = self.expose(&boards)?;
-        // What is on its way when the worker ends was never said to be kept.
         let listeners = std::mem::take(&mut self.listeners).into_iter();
-        let taken = try_join_all(listeners.map(|listener| listener.run(pending())));
+        let taken = try_join_all(listeners.map(Ingest::run));
         let stopping = watch::Sender::new(false);
         let mut running = self.start(jobs, &boards, &stopping);
         let ended = async {
@@ -62,17 +62,17 @@ impl Channels {
             stop.await;
             service_stopping();
             stopping.send_replace(true);
-            std::future::pending::<()>().await;
+            pending::<Infallible>().await
         };
         let shown = async {
             match server {
                 Some(server) => server.await.context("the metrics listener"),
-                None => std::future::pending().await,
+                None => pending().await,
             }
         };
         tokio::select! {
             ended = ended => ended,
-            () = stop => Ok(()),
+            never = stop => match never {},
             shown = shown => shown,
             Err(error) = taken => Err(error).context("packagers' listener"),
         }
@@ -160,10 +160,7 @@ impl One {
             false => Bar::default(),
         };
         let events = move |event: Event| {
-            match &name {
-                None => log(&event),
-                Some(name) => log_of(name, &event),
-            }
+            log(name.as_ref(), &event);
             if !bar.shows(&event) {
                 bar.suspend(|| print(name.as_ref(), &event, json));
             }

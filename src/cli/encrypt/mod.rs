@@ -71,10 +71,10 @@ pub(super) struct EncryptArgs {
     /// Show how the channels of this machine are doing, and stop.
     #[arg(long, conflicts_with_all = ["once", "stream"])]
     status: bool,
-    /// Show metrics at `http://ADDR/metrics`, for Prometheus; a loopback address.
+    /// Show metrics at `http://ADDR/metrics`, for Prometheus, and `/healthz`; a loopback address.
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
-    /// Print events as JSON lines on standard output.
+    /// Print events as JSON lines on standard output; with --status, a list of objects.
     #[arg(long)]
     json: bool,
 }

@@ -5,24 +5,18 @@
 use std::io::Write as _;
 
 use serde::Serialize;
+use tracing::field::display;
 
 use crate::domain::StreamId;
 use crate::encryptor::{Event, Severity};
 
-/// What matters to an operator stands in the log as well, where alerts are made of it.
-pub(crate) fn log(event: &Event) {
+/// What matters to an operator stands in the log as well, where alerts are made of it; `channel`
+/// tells one of several.
+pub(crate) fn log(channel: Option<&StreamId>, event: &Event) {
+    let channel = channel.map(display);
     match event.severity() {
-        Severity::Alarm => tracing::error!("{event}"),
-        Severity::Warning => tracing::warn!("{event}"),
-        Severity::Normal => {}
-    }
-}
-
-/// The same for one of several channels.
-pub(super) fn log_of(channel: &StreamId, event: &Event) {
-    match event.severity() {
-        Severity::Alarm => tracing::error!(%channel, "{event}"),
-        Severity::Warning => tracing::warn!(%channel, "{event}"),
+        Severity::Alarm => tracing::error!(channel, "{event}"),
+        Severity::Warning => tracing::warn!(channel, "{event}"),
         Severity::Normal => {}
     }
 }

@@ -6,34 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::crypto::SecretText;
 use crate::domain::{Position, SystemEntropy, Timestamp};
 use crate::encryptor::lease::{KeyFault, Lease};
+use crate::encryptor::options::plain;
 use crate::encryptor::place::Claims;
 use crate::encryptor::term::Noted;
 use crate::encryptor::tests::{BY_THREE, lease, served, unserved, view};
-use crate::encryptor::{Containers, OnLeaseEnd};
-
-fn options(state: &Path) -> Options {
-    Options {
-        sink_credentials: Vec::new(),
-        stream: "live/a".parse().unwrap(),
-        source: "dir:/in".parse().unwrap(),
-        recorded: None,
-        sinks: vec!["dir:/out".parse().unwrap()],
-        server: "https://keys.test".to_owned(),
-        ca: None,
-        credential: Some(SecretText::new("obviously-a-fake".to_owned())),
-        client_certificate: None,
-        once: false,
-        instance: None,
-        state: state.to_owned(),
-        on_lease_end: OnLeaseEnd::Stall,
-        containers: Containers::default(),
-        spool: None,
-        pull_allow: Vec::new(),
-    }
-}
 
 fn open(options: &Options) -> Result<Ledger, StateError> {
     Ledger::open(options, Arc::new(SystemEntropy))
@@ -66,7 +44,7 @@ fn key(lease: &Lease, segment: u64) -> Result<[u8; 16], KeyFault> {
 #[test]
 fn another_run_finds_what_was_noted() {
     let dir = tempfile::tempdir().unwrap();
-    let options = options(&dir.path().join("state"));
+    let options = plain(&dir.path().join("state"));
     let before = lease(BY_THREE, 0..5);
     let at = Timestamp::from_millis;
     let (claims, taken) = (
@@ -103,7 +81,7 @@ fn another_run_finds_what_was_noted() {
 #[test]
 fn a_key_that_was_not_seen_served_is_not_good_in_another_run_either() {
     let dir = tempfile::tempdir().unwrap();
-    let ledger = open(&options(dir.path())).unwrap();
+    let ledger = open(&plain(dir.path())).unwrap();
     note(&ledger, &unserved(BY_THREE, 0..2));
     let notes = ledger.read().unwrap().unwrap();
     assert_eq!(key(&notes.lease, 0), Err(KeyFault::NotServed));
@@ -116,7 +94,7 @@ fn a_key_that_was_not_seen_served_is_not_good_in_another_run_either() {
 #[test]
 fn what_is_torn_or_tampered_with_is_refused_and_set_aside() {
     let dir = tempfile::tempdir().unwrap();
-    let ledger = open(&options(dir.path())).unwrap();
+    let ledger = open(&plain(dir.path())).unwrap();
     note(&ledger, &lease(BY_THREE, 0..2));
     let (path, aside) = (dir.path().join(LEDGER), dir.path().join(ASIDE));
     let whole = fs::read(&path).unwrap();
@@ -139,7 +117,7 @@ fn what_is_torn_or_tampered_with_is_refused_and_set_aside() {
 #[test]
 fn another_streams_and_another_servers_ledger_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let own = options(dir.path());
+    let own = plain(dir.path());
     let (mut stream, mut server) = (own.clone(), own.clone());
     stream.stream = "live/b".parse().unwrap();
     server.server = "https://other.test/".to_owned();
@@ -160,7 +138,7 @@ fn another_streams_and_another_servers_ledger_are_refused() {
 #[test]
 fn without_its_own_key_a_ledger_does_not_open() {
     let dir = tempfile::tempdir().unwrap();
-    let options = options(dir.path());
+    let options = plain(dir.path());
     note(&open(&options).unwrap(), &lease(BY_THREE, 0..2));
     for text in ["", "torn"] {
         let kept = fs::read(dir.path().join(LEDGER)).unwrap();
@@ -175,7 +153,7 @@ fn without_its_own_key_a_ledger_does_not_open() {
 fn what_others_can_read_or_write_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
-    let options = options(&state);
+    let options = plain(&state);
     drop(open(&options).unwrap());
     let mode = |path: &Path, bits| fs::set_permissions(path, Permissions::from_mode(bits)).unwrap();
     let key = state.join("ledger.key");
@@ -203,7 +181,7 @@ fn what_others_can_read_or_write_is_refused() {
 #[test]
 fn a_lease_that_was_given_up_is_gone_on_from_only_if_the_server_was_not_told() {
     let dir = tempfile::tempdir().unwrap();
-    let options = options(dir.path());
+    let options = plain(dir.path());
     let ledger = open(&options).unwrap();
     note(&ledger, &lease(BY_THREE, 0..2));
     ledger.give_up().unwrap();
@@ -229,7 +207,7 @@ fn a_lease_that_was_given_up_is_gone_on_from_only_if_the_server_was_not_told() {
 #[test]
 fn a_version_is_acknowledged_once_no_other_run_would_go_on_from_an_older_one() {
     let dir = tempfile::tempdir().unwrap();
-    let options = options(dir.path());
+    let options = plain(dir.path());
     let ledger = open(&options).unwrap();
     assert_eq!(ledger.acknowledgeable(None), None);
     assert_eq!(ledger.acknowledgeable(Some(7)), Some(7), "nothing is noted");
@@ -272,7 +250,7 @@ fn a_version_is_acknowledged_once_no_other_run_would_go_on_from_an_older_one() {
 #[test]
 fn a_name_is_made_up_once() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let name = |dir: &Path| open(&options(dir)).unwrap().instance("host").unwrap();
+    let name = |dir: &Path| open(&plain(dir)).unwrap().instance("host").unwrap();
     let first = name(one.path());
     assert!(first.starts_with("host-") && first.len() == 13, "{first}");
     assert_eq!(name(one.path()), first);

@@ -10,7 +10,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::mirror::Mirror;
-use super::published::{ListedFile, Mark, Published, PublishedList, others_in, segments_in};
+use super::published::{
+    ListedFile, Mark, Published, PublishedList, media, sections_in, segments_in,
+};
 use super::remote::Fault;
 use crate::api::{RenditionProgress, Text};
 use crate::encryptor::path::Beneath;
@@ -47,11 +49,13 @@ impl Shown {
     }
 
     fn found(at: &Beneath, text: &str) -> Self {
-        let segments = segments_in(at, text).into_iter();
-        let others = others_in(at, text).into_iter().map(|path| (path, ANY));
+        let list = media(text);
+        let segments = list.iter().flat_map(|list| segments_in(at, list));
+        let sections = list.iter().flat_map(|list| sections_in(at, list));
+        let sections = sections.map(|path| (path, ANY));
         Self {
             text: text.into(),
-            files: others
+            files: sections
                 .chain(segments.map(|file| (file.path, file.mark)))
                 .collect(),
         }

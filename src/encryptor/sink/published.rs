@@ -2,7 +2,7 @@
 //!
 //! Nothing else can be sent: a [`Parcel`] is made of these alone. Must not know: where it goes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::api::RenditionProgress;
 use crate::crypto::sha256;
 use crate::encryptor::path::Beneath;
 use crate::encryptor::root::{Root, Stamp};
-use crate::playlist::{MediaPlaylist, Playlist, Segment, UriKind};
+use crate::playlist::{MediaPlaylist, Playlist, Segment};
 
 /// What tells a segment from another of the same name: a digest of its number, key and IV.
 pub(in crate::encryptor) type Mark = [u8; 8];
@@ -84,7 +84,10 @@ impl PublishedList {
         let known = before.map_or(&[][..], |before| &before.files);
         let known: HashMap<&Beneath, &ListedFile> =
             known.iter().map(|file| (&file.path, file)).collect();
-        let mut files = segments_in(at, text);
+        let list = media(text);
+        let mut files = list
+            .as_ref()
+            .map_or_else(Vec::new, |list| segments_in(at, list));
         for file in &mut files {
             let same = known.get(&file.path).filter(|old| old.mark == file.mark);
             file.stamp = match same {
@@ -92,7 +95,7 @@ impl PublishedList {
                 None => stamp(&file.path),
             };
         }
-        files.extend(other_files(at, text, stamp));
+        files.extend(list.iter().flat_map(|list| section_files(at, list, stamp)));
         Self {
             at: at.clone(),
             text: text.into(),
@@ -151,10 +154,7 @@ impl Outgoing {
 
 /// The segments' files that the media playlist at `at` lists, gaps left out; a file of several
 /// ranges is one.
-pub(in crate::encryptor) fn segments_in(at: &Beneath, text: &str) -> Vec<ListedFile> {
-    let Some(list) = media(text) else {
-        return Vec::new();
-    };
+pub(in crate::encryptor) fn segments_in(at: &Beneath, list: &MediaPlaylist) -> Vec<ListedFile> {
     let shown = list.segments().iter().filter(|segment| !segment.gap);
     let file = |segment: &Segment| {
         Some(ListedFile {
@@ -177,31 +177,22 @@ pub(in crate::encryptor) fn segments_in(at: &Beneath, text: &str) -> Vec<ListedF
     files
 }
 
-/// What it names besides: initialisation sections and parts, hinted ones too.
-pub(in crate::encryptor) fn others_in(at: &Beneath, text: &str) -> BTreeSet<Beneath> {
-    let is_plain = !text.contains("#EXT-X-MAP") && !text.contains("#EXT-X-PART");
-    let list = (!is_plain).then(|| media(text)).flatten();
-    let Some(list) = list else {
-        return BTreeSet::new();
-    };
-    let segments = list.segments().iter().map(|segment| segment.uri.clone());
-    let segments: HashSet<String> = segments.collect();
-    let mut found = BTreeSet::new();
-    Playlist::Media(list).map_uris(&mut |kind, uri| {
-        if matches!(kind, UriKind::Map | UriKind::Segment) && !segments.contains(uri) {
-            found.extend(at.resolve_segment(uri).ok());
-        }
-        uri.to_owned()
-    });
-    found
+/// Their initialisation sections' files.
+pub(in crate::encryptor) fn sections_in(at: &Beneath, list: &MediaPlaylist) -> BTreeSet<Beneath> {
+    let maps = list
+        .segments()
+        .iter()
+        .filter_map(|segment| segment.map.as_deref());
+    maps.filter_map(|map| at.resolve_segment(&map.uri).ok())
+        .collect()
 }
 
-/// The same as files: their names have a digest of their contents. A hinted part is not there yet.
-fn other_files(
+/// The same as files: their names have a digest of their contents.
+fn section_files(
     at: &Beneath,
-    text: &str,
+    list: &MediaPlaylist,
     stamp: &dyn Fn(&Beneath) -> Option<Stamp>,
-) -> impl Iterator<Item = ListedFile> {
+) -> Vec<ListedFile> {
     let file = |path: Beneath| {
         let stamp = stamp(&path)?;
         Some(ListedFile {
@@ -211,10 +202,11 @@ fn other_files(
             stamp: Some(stamp),
         })
     };
-    others_in(at, text).into_iter().filter_map(file)
+    sections_in(at, list).into_iter().filter_map(file).collect()
 }
 
-fn media(text: &str) -> Option<MediaPlaylist> {
+/// A published playlist, read.
+pub(in crate::encryptor) fn media(text: &str) -> Option<MediaPlaylist> {
     match Playlist::parse(text) {
         Ok(Playlist::Media(list)) => Some(list),
         _ => None,

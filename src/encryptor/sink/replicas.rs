@@ -64,11 +64,16 @@ const LOOK: Duration = Duration::from_millis(100);
 const HOPELESS: Duration = Duration::from_secs(60);
 
 impl Replicas {
+    /// Whether there are none.
+    pub(in crate::encryptor) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Opens `sinks`. One that another encryptor writes to is an error.
     pub(in crate::encryptor) async fn open(
         sinks: &[Sink],
         options: &Options,
-        shared: &Shared,
+        shared: Shared,
     ) -> Result<Self, EncryptorError> {
         let mut credentials = options.sink_credentials.iter();
         let mut members = Vec::new();
@@ -78,7 +83,7 @@ impl Replicas {
                 _ => None,
             };
             let remote = remote(sink, options.ca.as_deref(), credential)?;
-            members.push(member(sink, remote, &options.state, shared)?);
+            members.push(member(sink, remote, &options.state, &shared)?);
         }
         if credentials.next().is_some() {
             let reason = "more credentials than https sinks are given".to_owned();

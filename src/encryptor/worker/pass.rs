@@ -10,6 +10,7 @@ use crate::encryptor::choose::Context;
 use crate::encryptor::engine::Outcome;
 use crate::encryptor::error::EncryptorError;
 use crate::encryptor::periods::union;
+use crate::encryptor::report::Progress;
 
 impl Worker {
     /// One pass on a thread of its own, and what follows from it.
@@ -58,7 +59,7 @@ impl Worker {
     }
 
     fn tell_condition(&self, outcome: &Outcome) {
-        let (Some((board, _)), Some(engine)) = (&self.board, &self.engine) else {
+        let (Some(board), Some(engine)) = (&self.board, &self.engine) else {
             return;
         };
         let ends = self.term.ends();
@@ -75,21 +76,26 @@ impl Worker {
 
     /// Says how it is doing a last time.
     pub(super) fn tell_last(&self) {
-        if let Some((board, folder)) = &self.board {
-            board.leave(folder, self.clock.now());
+        if let Some(board) = &self.board {
+            board.leave(self.clock.now());
         }
     }
 
     fn pass_on(&self, outcome: &Outcome) {
-        // A sink that is behind still lists what the directory does not.
-        let listed = union(&self.listed, &self.replicas.listings());
+        let next = Progress {
+            acknowledged: self.ledger.acknowledgeable(outcome.acknowledged),
+            claims: outcome.wants.claims.clone(),
+            source: outcome.source.clone(),
+            // A sink that is behind still lists what the directory does not.
+            renditions: match self.replicas.is_empty() {
+                true => self.listed.clone(),
+                false => union(&self.listed, &self.replicas.listings()),
+            },
+        };
         self.progress.send_if_modified(|progress| {
-            let before = progress.clone();
-            progress.acknowledged = self.ledger.acknowledgeable(outcome.acknowledged);
-            progress.claims.clone_from(&outcome.wants.claims);
-            progress.source.clone_from(&outcome.source);
-            progress.renditions = listed;
-            *progress != before
+            let differs = *progress != next;
+            *progress = next;
+            differs
         });
         self.wants.send_if_modified(|wants| {
             let differs = *wants != outcome.wants;

@@ -167,7 +167,8 @@ impl<S: AsyncBufRead + Unpin> Connection<S> {
         Pin::new(&mut self.stream).consume(count);
         if count > 0 {
             self.intake.took(count, self.patience.is_stalled());
-            match self.intake.reads_body() {
+            // Elsewhere a body is short, and an answer is owed from its question's first byte.
+            match self.hearing != Hearing::WhileItListens && self.intake.reads_body() {
                 true => self.patience.fed(),
                 false => self.patience.asked(),
             }

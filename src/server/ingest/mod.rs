@@ -12,12 +12,9 @@ mod wrapping;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 
 use actix_web::App;
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use tokio::signal::unix::Signal;
@@ -25,7 +22,7 @@ use tokio::signal::unix::Signal;
 use super::connect::{Addresses, Bounds, Door, Hearing, Told, raise_open_files};
 use super::listen::{ServerError, bind};
 use super::proxy::TrustedProxies;
-use super::serve::{Workers, serve_door};
+use super::serve::{Routes, Workers, serve_door};
 use super::tls::{Certificates, Files, hangups, renew};
 use crate::domain::{Clock, Entropy};
 use crate::telemetry::Metrics;
@@ -99,8 +96,8 @@ impl Ingest {
         self.address
     }
 
-    /// Takes what is sent until `shutdown`, then lets open requests end, five seconds at most.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    /// Takes what is sent until it is dropped. What is on its way then was never said to be kept.
+    pub async fn run(self) -> io::Result<()> {
         let certificates = vec![Arc::clone(&self.door.certificates)];
         let (channels, asked) = (self.channels.clone(), self.channels);
         let server = serve_door(
@@ -110,35 +107,15 @@ impl Ingest {
             move || app(channels.clone()),
             move |request| channels::refuse_early(&asked, request),
         )?;
-        let handle = server.handle();
-        let mut serving = pin!(async {
-            tokio::select! {
-                ended = server => ended,
-                () = renew(certificates, self.hangups) => Ok(()),
-            }
-        });
         tokio::select! {
-            ended = &mut serving => return ended,
-            () = shutdown => {}
+            ended = server => ended,
+            () = renew(certificates, self.hangups) => Ok(()),
         }
-        // A listener stops only while it is polled.
-        let (ended, ()) = tokio::join!(serving, handle.stop(true));
-        ended
     }
 }
 
 /// One handler for every path.
-fn app(
-    channels: Data<Channels>,
-) -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
+fn app(channels: Data<Channels>) -> App<impl Routes> {
     App::new()
         .app_data(channels)
         .default_service(web::to(taking::take))
