@@ -48,14 +48,7 @@ bind_ip = "exact"
 /// The path of the first key of `stream`, and a playlist at the origin that names it.
 async fn key(serve: &Serve, stream: &str) -> String {
     let uri = serve.key(stream).await;
-    let folder = serve.origin().join(stream);
-    std::fs::create_dir_all(&folder).unwrap();
-    let list = format!(
-        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n\
-         #EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\",IV=0x{:032x}\n#EXTINF:6.0,\n0.ts\n#EXT-X-ENDLIST\n",
-        1
-    );
-    std::fs::write(folder.join("index.m3u8"), list).unwrap();
+    serve.publish(&format!("{stream}/index.m3u8"), &uri);
     uri.replace(&serve.url(), "")
 }
 

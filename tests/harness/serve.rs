@@ -233,6 +233,18 @@ source = "allow"
         let uri = self.key(stream).await;
         uri.split_at(uri.find("/v1/").unwrap()).1.to_owned()
     }
+
+    /// Puts a playlist of one segment under this key at the origin.
+    pub(crate) fn publish(&self, file: &str, key: &str) {
+        let path = self.origin().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let iv = format!("0x{:032x}", 1);
+        let list = format!(
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n\
+             #EXT-X-KEY:METHOD=AES-128,URI=\"{key}\",IV={iv}\n#EXTINF:6.0,\n0.ts\n#EXT-X-ENDLIST\n"
+        );
+        std::fs::write(path, list).unwrap();
+    }
 }
 
 /// A port that nothing listens on now, and that the system gives to no connection later.

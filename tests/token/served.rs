@@ -10,7 +10,7 @@ use super::edgeauth::sealed_over;
 use crate::harness::binary::{printed, run};
 use crate::harness::serve::Serve;
 
-/// Two teams, each with an instance of its own for each kind.
+/// An instance of each kind.
 const SCHEMES: &str = r#"
 [schemes.securetoken]
 streams = ["test/*"]
@@ -83,23 +83,11 @@ async fn a_word_opens_the_streams_of_its_instance() {
         .expect(401);
 }
 
-/// Puts a playlist of `test/own` into the origin.
-fn publish(serve: &Serve, file: &str, key: &str) {
-    let path = serve.origin().join("test/own").join(file);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let iv = format!("0x{:032x}", 1);
-    let list = format!(
-        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n\
-         #EXT-X-KEY:METHOD=AES-128,URI=\"{key}\",IV={iv}\n#EXTINF:6.0,\n0.ts\n#EXT-X-ENDLIST\n"
-    );
-    std::fs::write(path, list).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_playlist_carries_the_viewer_on_to_its_keys() {
     let serve = Serve::start("\"never\"", SCHEMES).await;
     let uri = serve.key("test/own").await;
-    publish(&serve, "index.m3u8", &uri);
+    serve.publish("test/own/index.m3u8", &uri);
     let token = signed(&serve, "securetoken", "test/own", "1h");
     let nobody = serve.stranger();
     let play = |query: &str| format!("/v1/play/test/own/index.m3u8?{query}");
@@ -127,7 +115,7 @@ async fn a_token_for_one_playlist_opens_that_and_no_other() {
     let uri = serve.key("test/own").await;
     let (nobody, play) = (serve.stranger(), "/v1/play/test/own");
     for file in ["index.m3u8", "v0/index.m3u8"] {
-        publish(&serve, file, &uri);
+        serve.publish(&format!("test/own/{file}"), &uri);
     }
     let fields = "exp=4000000000";
     let hashed = format!("{fields}~url=/test/own/v0/index.m3u8");
@@ -160,7 +148,7 @@ async fn a_token_in_a_chunklists_name_opens_that_chunklist() {
     for (stream, status) in [("test/own", 200), ("test/other", 401)] {
         let token = STANDARD_NO_PAD.encode(signed(&serve, "securetoken", stream, "1h"));
         let file = format!("chunklist_w1_tk{}.m3u8", token.replace('/', "_"));
-        publish(&serve, &file, &uri);
+        serve.publish(&format!("test/own/{file}"), &uri);
         let path = format!("/v1/play/test/own/{file}");
         nobody.get(&path).await.expect(status);
     }
@@ -179,7 +167,7 @@ fn verdict(serve: &Serve, command: &str, scheme: &str, url: &str) -> Value {
 async fn of_a_renditions_playlist_the_command_line_says_what_the_server_does() {
     let serve = Serve::start("\"never\"", SCHEMES).await;
     let uri = serve.key("test/own").await;
-    publish(&serve, "v0/index.m3u8", &uri);
+    serve.publish("test/own/v0/index.m3u8", &uri);
     let (nobody, play) = (serve.stranger(), "/v1/play/test/own/v0/index.m3u8");
     let urls = [
         format!("https://h{play}"),
