@@ -6,6 +6,7 @@ mod answers;
 mod life;
 mod player;
 mod terms;
+mod tokens;
 
 use serde_json::{Value, json};
 

@@ -108,7 +108,7 @@ impl Hdnts {
         }
         let start = token.field("st").map(time).transpose()?;
         let end = time(token.field("exp").ok_or(Fault::Expiry)?)?;
-        let vouched = Vouched::for_content(request.stream(), name_of(text));
+        let vouched = Vouched::for_content(request.stream(), name_of(&token.text()));
         let is_bound = token.field("ip").is_some();
         Ok(vouched
             .bound_to(request.ip.filter(|_| is_bound))

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::Fault;
 use super::request::decoded;
+use crate::crypto::hex_of;
 
 /// The longest token, in bytes.
 const MOST: usize = 2048;
@@ -72,6 +73,11 @@ impl<'a> Token<'a> {
             hmac: hex(hmac).ok_or(TokenFault::Form)?,
             fields,
         })
+    }
+
+    /// The token as signers write it: hexadecimal digits have two spellings.
+    pub(super) fn text(&self) -> String {
+        format!("{}~hmac={}", self.signed, hex_of(&self.hmac))
     }
 
     pub(super) fn field(&self, name: &str) -> Option<&'a str> {

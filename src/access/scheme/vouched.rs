@@ -116,7 +116,9 @@ impl Vouched {
     }
 }
 
-/// A name for the session of a token: a digest, since the token is a secret.
+/// A name for the session of a token: a digest, since the token is a secret. `token` is its text as signers
+/// write it, whatever was received: who could spell one token in two ways would be two viewers, of whom a
+/// revocation meets one.
 pub(super) fn name_of(token: &str) -> String {
     digest_name(token.as_bytes())
 }

@@ -103,7 +103,7 @@ impl EdgeAuth {
         let short = token
             .field("data")
             .and_then(|data| data.strip_prefix(EXCHANGED));
-        let name = short.map_or_else(|| name_of(text), str::to_owned);
+        let name = short.map_or_else(|| name_of(&token.text()), str::to_owned);
         let vouched = Vouched::for_content(request.stream(), name);
         Ok(vouched
             .speaking_for(id.as_deref())

@@ -252,10 +252,12 @@ fn kind(actions: &[Action]) -> PrincipalKind {
     }
 }
 
-/// The token's own id, else a digest of it.
+/// The token's own id, else a digest of what is signed: one text has more than one good signature
+/// (of ECDSA, whoever holds one can reckon another), and would be as many tokens.
 fn token_name(token: &str, claims: &Claims) -> String {
     let named = claims.get("jti").and_then(name);
-    named.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(&sha256(token.as_bytes())[..12]))
+    let signed = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
+    named.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(&sha256(signed.as_bytes())[..12]))
 }
 
 /// A printable name of some length; a number counts as its digits, as some issuers write ids.

@@ -43,6 +43,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// A hash as it stands in a URL: never wrapped, the `=` kept.
+pub(super) fn written(hash: &[u8]) -> String {
+    BASE64.encode(hash)
+}
+
 impl HashAlgorithm {
     pub(super) fn digest(self, text: &str) -> Vec<u8> {
         let bytes = text.as_bytes();
@@ -84,8 +89,8 @@ impl HashAlgorithm {
         self.digest(text).ct_eq(hash).into()
     }
 
-    /// As it stands in a URL: never wrapped, the `=` kept.
+    /// As it stands in a URL.
     pub(super) fn write(self, text: &str) -> String {
-        BASE64.encode(self.digest(text))
+        written(&self.digest(text))
     }
 }

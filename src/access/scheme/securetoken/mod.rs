@@ -92,7 +92,8 @@ impl SecureToken {
             return Err(Fault::Path);
         }
         let span = self.span(token)?;
-        let signed = self.signed_name(request, token)?;
+        let hash = self.hash_of(token)?;
+        let signed = self.signed_name(request, token, &hash)?;
         let named = self.subject_parameter.as_deref();
         let subject = named.map(|name| token.value(&self.prefix, name).unwrap_or_default());
         if subject == Some("") {
@@ -100,7 +101,7 @@ impl SecureToken {
         }
         Ok(self
             .groups
-            .vouch(signed, name_of(token.hash))
+            .vouch(signed, name_of(&hash::written(&hash)))
             .speaking_for(subject)
             .bound_to(request.ip.filter(|_| self.include_ip))
             .between(span.start, span.end))
@@ -150,18 +151,22 @@ impl SecureToken {
         is_time && own != plain
     }
 
+    fn hash_of(&self, token: &Token<'_>) -> Result<Vec<u8>, Fault> {
+        self.hash.read(token.hash).map_err(|fault| match fault {
+            HashFault::Hex => Fault::HashHex,
+            HashFault::HexInside => Fault::HashNotRaw,
+            HashFault::Alphabet => Fault::HashAlphabet,
+            HashFault::Length => Fault::HashLength,
+        })
+    }
+
     /// What the token is for: the stream asked for, or a group that it is in.
     fn signed_name<'a>(
         &'a self,
         request: &Request<'a>,
         token: &Token<'_>,
+        hash: &[u8],
     ) -> Result<&'a str, Fault> {
-        let hash = self.hash.read(token.hash).map_err(|fault| match fault {
-            HashFault::Hex => Fault::HashHex,
-            HashFault::HexInside => Fault::HashNotRaw,
-            HashFault::Alphabet => Fault::HashAlphabet,
-            HashFault::Length => Fault::HashLength,
-        })?;
         let address = request.ip.map(|ip| ip.to_canonical().to_string());
         let address = match (self.include_ip, address.as_deref()) {
             (true, None) => return Err(Fault::Address),
@@ -170,7 +175,7 @@ impl SecureToken {
         };
         let signed = self
             .names(request)
-            .find(|name| self.is_signed(name, token, &hash, address));
+            .find(|name| self.is_signed(name, token, hash, address));
         signed.ok_or(Fault::Hash)
     }
 

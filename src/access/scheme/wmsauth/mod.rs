@@ -75,7 +75,7 @@ impl WmsAuth {
         };
         let signed = paths.into_iter().find(|path| is_signed(path));
         let signed = signed.ok_or(Fault::Hash)?;
-        Ok(self.vouched(request, &token, issued, signed, name_of(received)))
+        Ok(self.vouched(request, &token, issued, signed))
     }
 
     /// What the token may name: so much of the path, or a group of that length that the stream is
@@ -103,8 +103,8 @@ impl WmsAuth {
         token: &Token,
         issued: Timestamp,
         signed: &str,
-        session: String,
     ) -> Vouched {
+        let session = name_of(&token.text());
         let vouched = match signed.strip_suffix('/') {
             Some(folder) => Vouched::for_streams(below(folder), session),
             None if signed.is_empty() => self.groups.vouch(request.stream(), session),

@@ -70,6 +70,21 @@ impl Token {
         })
     }
 
+    /// The token as the samples write it: its fields have no order, and base64 has several spellings.
+    pub(super) fn text(&self) -> String {
+        let (time, minutes) = (&self.server_time, &self.minutes);
+        let hash = BASE64.encode(&self.hash);
+        let mut inner = format!("server_time={time}&hash_value={hash}&validminutes={minutes}");
+        if self.signed_length > 0 {
+            inner.push_str(&format!("&strm_len={}", self.signed_length));
+        }
+        if let Some(viewer) = &self.viewer {
+            let bound = if viewer.check_ip { "&checkip=true" } else { "" };
+            inner.push_str(&format!("&id={}{bound}", viewer.id));
+        }
+        BASE64.encode(inner)
+    }
+
     /// How long it lasts.
     pub(super) fn life(&self) -> std::time::Duration {
         std::time::Duration::from_secs(60 * u64::from(number(&self.minutes).unwrap_or(0)))
