@@ -125,13 +125,13 @@ pub(super) fn decoded(text: &str) -> Option<Cow<'_, str>> {
     percent_decode_str(text).decode_utf8().ok()
 }
 
-/// A path that means the same to everybody who reads it: no way up, no empty part, no separator
 /// Whether a path goes on below a stream.
 pub(in crate::access) fn is_below(path: &str, stream: &str) -> bool {
     let rest = path.strip_prefix(stream);
     rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// A path that means the same to everybody who reads it: no way up, no empty part, no separator
 /// or control byte in disguise.
 pub(super) fn is_plain_path(path: &str) -> bool {
     let Some(decoded) = decoded(path) else {
