@@ -173,11 +173,10 @@ impl Instance {
 
     /// What the scheme says, whatever the time and the content.
     fn outcome(&self, asked: Asked<'_>, now: Timestamp) -> Outcome {
-        let outcome = match self {
+        match self {
             Self::Token(instance) => instance.verify(asked, now),
             Self::Request(instance) => instance.verify(asked),
-        };
-        outcome.unwrap_or(Err(Fault::None))
+        }
     }
 }
 
@@ -245,25 +244,25 @@ impl Instance {
 }
 
 impl TokenInstance {
-    fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Option<Result<Verified, Fault>> {
-        let mut deepest = None;
+    fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Outcome {
+        let mut deepest = Fault::None;
         for token in asked.tokens() {
             match self.0.verify_at_hand(token.expose(), now) {
-                Some(Ok(verified)) if asked.is_allowed(&verified) => return Some(Ok(verified)),
-                Some(Ok(_)) => deepest = deepest.max(Some(Fault::Action)),
-                Some(Err(fault)) => deepest = deepest.max(Some(fault)),
-                None => deepest = deepest.max(Some(Fault::Form)),
+                Some(Ok(verified)) if asked.is_allowed(&verified) => return Ok(verified),
+                Some(Ok(_)) => deepest = deepest.max(Fault::Action),
+                Some(Err(fault)) => deepest = deepest.max(fault),
+                None => deepest = deepest.max(Fault::Form),
             }
         }
-        deepest.map(Err)
+        Err(deepest)
     }
 }
 
 impl RequestInstance {
-    fn verify(&self, asked: Asked<'_>) -> Option<Result<Verified, Fault>> {
+    fn verify(&self, asked: Asked<'_>) -> Outcome {
         let request = asked.request();
-        let outcome = self.0.verify(&request)?;
-        Some(outcome.map_err(|fault| self.0.told_apart(fault, &request)))
+        let outcome = self.0.verify(&request).unwrap_or(Err(Fault::None));
+        outcome.map_err(|fault| self.0.told_apart(fault, &request))
     }
 }
 

@@ -62,7 +62,7 @@ fn what_would_be_refused_is_not_printed() {
             secrets,
             ["--subject", "alice"],
             ["--subject", "05"],
-            "another address",
+            "the end of another field",
         ),
         (
             "wmsauth",

@@ -2,6 +2,7 @@
 //!
 //! Must not know: the server.
 
+mod attacks;
 mod cat;
 mod documented;
 mod edgeauth;

@@ -40,8 +40,10 @@ fn where_nothing_is_configured_nobody_is_let_in() {
 #[test]
 fn a_parameter_is_never_a_path() {
     let judge = judge("publish = [\"123.doPublish\"]", "publish");
-    judge.denies(&url("xml=..%2F..%2F..%2F..%2Fconf%2FServer"), "no_token");
-    judge.denies(&url("toml=..%2Fhlskey"), "no_token");
+    judge.denies(&url("toml=..%2Fhlskey"), "file_path");
+    judge.denies(&url("..%5Chlskey=toml"), "file_path");
+    judge.denies(&url("doPublish=..%2Fhlskey"), "signature");
+    judge.denies(&url("toml=a..b%2Fhlskey"), "no_token");
 }
 
 #[test]

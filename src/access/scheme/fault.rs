@@ -12,6 +12,8 @@ pub(in crate::access) enum Fault {
     Certificate,
     /// The request shows nothing that the scheme looks at.
     None,
+    /// The same, and a parameter's value is a path, as if a file were looked up by it.
+    FilePath,
     /// No scheme knows the form.
     Form,
     /// An API key in a URL.
@@ -60,6 +62,8 @@ pub(in crate::access) enum Fault {
     NoStream,
     /// The fields can be read in two ways.
     Ambiguous,
+    /// A parameter holds what separates parameters, in disguise.
+    Separator,
     /// No key of the instance made it.
     Signature,
     /// None of the secrets, with what is known of the request, gives the hash.
@@ -128,6 +132,7 @@ impl Fault {
         match self {
             Self::Certificate => "no entry of client_certificates is for the client's certificate",
             Self::None => "the request has no token of this scheme",
+            Self::FilePath => "a parameter's value is a path: none is looked up as a file",
             Self::Action => "it may do something else",
             Self::Stream => "it is for other streams",
             Self::Form => "it has the form of no configured scheme",
@@ -153,7 +158,8 @@ impl Fault {
             Self::HashAlphabet => "the hash has + or / where - and _ are wanted",
             Self::HashLength => "the hash has another length",
             Self::NoStream => "the token names no stream",
-            Self::Ambiguous => "the id could be the end of another address",
+            Self::Ambiguous => "the id or the path could be the end of another field",
+            Self::Separator => "a parameter hides a separator: it would pass for two",
             Self::Signature => "the signature or secret is wrong",
             Self::Hash => "the hash is another",
             Self::Address => "the client's address is not the token's",
@@ -192,6 +198,7 @@ impl Fault {
         match self {
             Self::Certificate => "certificate",
             Self::None => "no_token",
+            Self::FilePath => "file_path",
             Self::Action => "action",
             Self::Stream => "stream",
             Self::Form => "unknown_form",
@@ -215,6 +222,7 @@ impl Fault {
             Self::HashAlphabet => "hash_alphabet",
             Self::NoStream => "no_stream",
             Self::Ambiguous => "ambiguous",
+            Self::Separator => "separator",
             Self::Signature => "signature",
             Self::Hash => "hash_mismatch",
             Self::Address => "ip",

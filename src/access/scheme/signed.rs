@@ -125,6 +125,9 @@ impl SignedRequests {
             {
                 Fault::Address
             }
+            Scheme::UrlParams(_) if fault == Fault::None && urlparams::is_path(request) => {
+                Fault::FilePath
+            }
             _ => fault,
         }
     }

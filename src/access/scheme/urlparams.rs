@@ -160,6 +160,14 @@ impl UrlParams {
     }
 }
 
+/// Whether some parameter would lead out of a folder. The module looks `VALUE.NAME` up as a file in one
+/// of its modes, so that any file that is there opens; here it is a word like another.
+pub(super) fn is_path(request: &Request<'_>) -> bool {
+    let climbs = |text: &str| text.split(['/', '\\']).any(|part| part == "..");
+    let mut texts = pairs(request.query).flat_map(|(name, value)| [form(name), form(value)]);
+    texts.any(|text| text.is_some_and(|text| climbs(&text)))
+}
+
 /// Decoded as forms are.
 fn form(text: &str) -> Option<String> {
     decoded(&text.replace('+', " ")).map(std::borrow::Cow::into_owned)

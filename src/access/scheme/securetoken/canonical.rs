@@ -137,8 +137,19 @@ fn readings<'a>(parameters: &[Parameter<'a>]) -> Vec<Vec<(&'a str, Cow<'a, str>)
 
 fn harmless(value: &str) -> Option<String> {
     let plain = decoded(value)?;
-    let is_harmful = |c: char| c.is_control() || matches!(c, '&' | '?' | '#');
-    (!plain.contains(is_harmful)).then(|| plain.into_owned())
+    (!plain.contains(separates)).then(|| plain.into_owned())
+}
+
+/// Whether a name or a value holds, percent-encoded, what would make two parameters of it.
+pub(super) fn hides_separator(parameters: &[Parameter<'_>]) -> bool {
+    let in_value = |text: &str| decoded(text).is_some_and(|plain| plain.contains(separates));
+    let in_name = |text: &str| decoded(text).is_some_and(|plain| plain.contains('='));
+    let mut all = parameters.iter();
+    all.any(|(name, value)| in_value(value) || in_value(name) || in_name(name))
+}
+
+fn separates(c: char) -> bool {
+    c.is_control() || matches!(c, '&' | '?' | '#')
 }
 
 /// Whole items in the order of their bytes, as the Perl, Python and Ruby examples have it.

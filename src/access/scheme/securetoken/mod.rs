@@ -176,7 +176,10 @@ impl SecureToken {
         let signed = self
             .names(request)
             .find(|name| self.is_signed(name, token, hash, address));
-        signed.ok_or(Fault::Hash)
+        signed.ok_or_else(|| match canonical::hides_separator(&token.parameters) {
+            true => Fault::Separator,
+            false => Fault::Hash,
+        })
     }
 
     /// Every name under which the content may be signed.

@@ -90,9 +90,13 @@ impl WmsAuth {
         let own = whole_parts(request.content, token.signed_length);
         let groups = self.groups.of(request.stream());
         let groups = groups.filter(|name| name.len() == token.signed_length);
-        let named = own.into_iter().chain(groups);
-        let paths: Vec<_> = named.filter(|path| ambiguity::is_apart(path)).collect();
-        (!paths.is_empty()).then_some(paths).ok_or(Fault::Path)
+        let named: Vec<_> = own.into_iter().chain(groups).collect();
+        if named.is_empty() {
+            return Err(Fault::Path);
+        }
+        let apart = named.into_iter().filter(|path| ambiguity::is_apart(path));
+        let apart: Vec<_> = apart.collect();
+        (!apart.is_empty()).then_some(apart).ok_or(Fault::Ambiguous)
     }
 
     /// Good from the time of the issuer's clock on, which may be `tolerance` ahead of ours, and
