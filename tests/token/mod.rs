@@ -17,6 +17,7 @@ mod peers;
 mod pyjwt;
 mod securetoken;
 mod served;
+mod spans;
 mod urlparams;
 mod verdict;
 mod wmsauth;

@@ -61,32 +61,14 @@ fn every_generated_token_and_every_spelling_of_its_date_verifies() {
         let stranger = judge("").at(at).ip("198.51.100.7").verdict(&url);
         let is_bound = !vector["name"].as_str().unwrap().eq("ppv");
         assert_eq!(stranger.allow, !is_bound, "{vector}");
-        let other = Judge::new("wmsauth", "secrets = [\"another\"]")
-            .at(at)
-            .ip(ip);
-        other.denies(&url, "hash_mismatch");
+        // Any of several secrets verifies, so that one can be changed for another.
+        let with = |secrets: &str| {
+            let settings = format!("secrets = {secrets}");
+            Judge::new("wmsauth", &settings).at(at).ip(ip)
+        };
+        with(r#"["another", "defaultpassword"]"#).allows(&url);
+        with(r#"["another", "a-third"]"#).denies(&url, "hash_mismatch");
     }
-}
-
-#[test]
-fn the_issuers_clock_may_be_ahead_and_the_last_minute_counts_whole() {
-    let basic = url(&sign_of("basic"));
-    let cases = [
-        (1_704_067_200, None),
-        (1_704_067_110, None),
-        (1_704_067_109, Some("not_yet")),
-        (1_704_068_400, None),
-        (1_704_068_401, Some("expired")),
-    ];
-    for (at, reason) in cases {
-        match reason {
-            None => drop(judge("tolerance = 90").at(at).allows(&basic)),
-            Some(reason) => judge("tolerance = 90").at(at).denies(&basic, reason),
-        }
-    }
-    judge("tolerance = 0")
-        .at(1_704_067_199)
-        .denies(&basic, "not_yet");
 }
 
 #[test]
