@@ -18,6 +18,7 @@ mod pyjwt;
 mod securetoken;
 mod served;
 mod spans;
+mod teams;
 mod urlparams;
 mod verdict;
 mod wmsauth;
