@@ -3,8 +3,10 @@
 //! Must not know: how the server hashes.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use md5::{Digest as _, Md5};
 use serde_json::Value;
 
 use super::{NO_KEY, written};
@@ -43,6 +45,10 @@ const SECRETS: [&str; 7] = [
     "obviously-a-fake-secret",
 ];
 
+/// What a signer should have hashed for Wowza, and what it did.
+const RIGHT: &str = "test/news?obviouslyFakeWowza&wowzatokenendtime=4000000000";
+const MISTAKEN: &str = "test/news/index.m3u8?obviouslyFakeWowza&wowzatokenendtime=4000000000";
+
 /// A server with an instance of every scheme, and an operator of everything.
 async fn stage() -> (Serve, Actor) {
     let serve = Serve::start("\"never\"", SCHEMES).await;
@@ -77,69 +83,144 @@ fn tried<'a>(told: &'a Value, scheme: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("{told}"))
 }
 
+/// A query that one scheme refuses, why, and what is found out: hints, the right text, and where the
+/// signer's parts from it.
+struct Case {
+    query: String,
+    scheme: &'static str,
+    reason: &'static str,
+    hints: &'static [&'static str],
+    canonical: Option<&'static str>,
+    difference: Option<(usize, &'static str, &'static str)>,
+}
+
+fn case(query: String, scheme: &'static str, reason: &'static str) -> Case {
+    Case {
+        query,
+        scheme,
+        reason,
+        hints: &[],
+        canonical: None,
+        difference: None,
+    }
+}
+
+fn signed(secret: &[u8], text: &str) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes());
+    tag.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Each scheme's signer makes a mistake that people make.
+fn mistaken() -> Vec<Case> {
+    let hash = digest(&SHA256, MISTAKEN.as_bytes());
+    let wowza = format!(
+        "wowzatokenendtime=4000000000&wowzatokenhash={}",
+        URL_SAFE.encode(hash)
+    );
+    let today = "1/1/2024 12:00:00 AM";
+    let hash = STANDARD.encode(Md5::digest(format!("IDobviouslyFakePanel{today}20news")));
+    let fields = format!("server_time={today}&hash_value={hash}&validminutes=20&id=ID&strm_len=9");
+    let panel = format!("wmsAuthSign={}", STANDARD.encode(fields));
+    let mac = signed(b"obviouslyFakeFastly", "exp=4000000000~stream_id=test");
+    let fastly = format!("hdnts=exp=4000000000~hmac={mac}");
+    let key: Vec<u8> = [0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 0x00, 0x11].repeat(2);
+    let mac = signed(&key, "exp=4000000000~url=test/news/index.m3u8");
+    let akamai = format!("__token__=exp=4000000000~hmac={mac}");
+    vec![
+        Case {
+            hints: &["path_file"],
+            canonical: Some("test/news?<secret>&wowzatokenendtime=4000000000"),
+            difference: Some((
+                9,
+                "?<secret>&wowzatokenendtime=4000000000",
+                "/index.m3u8?<secret>&wowzatokenendtime=4",
+            )),
+            ..case(wowza, "wowza", "hash_mismatch")
+        },
+        Case {
+            hints: &["path_name"],
+            canonical: Some("ID<secret>1/1/2024 12:00:00 AM20test/news"),
+            difference: Some((32, "test/news", "news")),
+            ..case(panel, "panel", "hash_mismatch")
+        },
+        Case {
+            hints: &["stream_id"],
+            canonical: Some("exp=4000000000~stream_id=news"),
+            difference: Some((25, "news", "test")),
+            ..case(fastly, "fastly", "hash_mismatch")
+        },
+        Case {
+            hints: &["url_slash"],
+            canonical: Some("exp=4000000000~url=/test/news/index.m3u8"),
+            difference: Some((19, "/test/news/index.m3u8", "test/news/index.m3u8")),
+            ..case(akamai, "akamai", "hash_mismatch")
+        },
+    ]
+}
+
+/// What a request shows that is no token, or a good one's ruin.
+fn ruined() -> Vec<Case> {
+    let elsewhere = "__token__=exp=4000000000~acl=/other/*~hmac=00";
+    vec![
+        Case {
+            hints: &["field_missing"; 3],
+            ..case("wmsAuthSign=AAAA".to_owned(), "panel", "malformed")
+        },
+        Case {
+            canonical: Some("exp=4000000000~stream_id=news"),
+            ..case(
+                "hdnts=exp=4000000000~hmac=00".to_owned(),
+                "fastly",
+                "hash_mismatch",
+            )
+        },
+        Case {
+            hints: &["acl"],
+            canonical: Some("exp=4000000000~acl=/other/*"),
+            ..case(elsewhere.to_owned(), "akamai", "hash_mismatch")
+        },
+        Case {
+            hints: &["value"],
+            ..case("doPlay=another".to_owned(), "words", "signature")
+        },
+        Case {
+            hints: &["header", "claims"],
+            ..case("token=e30.e30.c2ln".to_owned(), "viewers", "header")
+        },
+        case("cat=AAAA".to_owned(), "cta", "malformed"),
+    ]
+}
+
 #[tokio::test]
 async fn a_refused_request_is_explained_for_each_scheme() {
     let (serve, operator) = stage().await;
     let stranger = serve.stranger();
-    let play = |query: &str| format!("/v1/play/test/news/index.m3u8?{query}");
-    let text = "test/news/index.m3u8?obviouslyFakeWowza&wowzatokenendtime=4000000000";
-    let hash = URL_SAFE.encode(digest(&SHA256, text.as_bytes()));
-    for (query, scheme, reason, hint) in [
-        (
-            format!("wowzatokenendtime=4000000000&wowzatokenhash={hash}"),
-            "wowza",
-            "hash_mismatch",
-            "path_file",
-        ),
-        (
-            "wmsAuthSign=AAAA".to_owned(),
-            "panel",
-            "malformed",
-            "not_text",
-        ),
-        (
-            "hdnts=exp=4000000000~hmac=00".to_owned(),
-            "fastly",
-            "hash_mismatch",
-            "",
-        ),
-        (
-            "__token__=exp=4000000000~acl=/other/*~hmac=00".to_owned(),
-            "akamai",
-            "hash_mismatch",
-            "acl",
-        ),
-        ("doPlay=another".to_owned(), "words", "signature", "value"),
-        (
-            "token=e30.e30.c2ln".to_owned(),
-            "viewers",
-            "header",
-            "header",
-        ),
-        ("cat=AAAA".to_owned(), "cta", "malformed", ""),
-    ] {
-        let told = explained(&stranger, &operator, &play(&query)).await;
-        let tried = tried(&told, scheme);
+    for case in mistaken().into_iter().chain(ruined()) {
+        let path = format!("/v1/play/test/news/index.m3u8?{}", case.query);
+        let told = explained(&stranger, &operator, &path).await;
+        let tried = tried(&told, case.scheme);
         assert_eq!(
             (&told["kind"], &told["action"]),
             (&"refused".into(), &"play".into())
         );
-        assert_eq!(tried["reason"], reason, "{told}");
-        let hints = tried["hints"].to_string();
-        assert!(hints.contains(hint) || hint == "not_text", "{told}");
-        assert!(!told.to_string().contains(&hash), "{told}");
+        assert_eq!(tried["reason"], case.reason, "{told}");
+        let hints = tried["hints"].as_array().unwrap().iter();
+        let hints: Vec<_> = hints.map(|hint| hint["code"].as_str().unwrap()).collect();
+        assert_eq!(hints, case.hints, "{told}");
+        assert_eq!(tried["canonical"].as_str(), case.canonical, "{told}");
+        let difference = &tried["difference"];
+        let difference = difference["at"].as_u64().map(|at| {
+            let text = |name: &str| difference[name].as_str().unwrap();
+            (usize::try_from(at).unwrap(), text("right"), text("hashed"))
+        });
+        assert_eq!(difference, case.difference, "{told}");
+        // The right hash is not told either: whoever reads this could sign.
+        let right = URL_SAFE.encode(digest(&SHA256, RIGHT.as_bytes()));
+        assert!(!told.to_string().contains(&right), "{told}");
     }
-    let told = explained(
-        &stranger,
-        &operator,
-        &play("wowzatokenendtime=4000000000&wowzatokenhash=AA"),
-    )
-    .await;
-    let canonical = tried(&told, "wowza")["canonical"].to_string();
-    assert!(
-        canonical.contains("test/news?<secret>&wowzatokenendtime=4000000000"),
-        "{told}"
-    );
 }
 
 #[tokio::test]

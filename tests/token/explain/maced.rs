@@ -4,7 +4,7 @@
 
 use aws_lc_rs::hmac;
 
-use super::{Judge, hex, told};
+use super::{Judge, hex, parts_from, told};
 
 const HEX_SECRET: &str = "aabbccddeeff00112233445566778899";
 const FIELDS: &str = "st=1704067200~exp=1704070800";
@@ -35,26 +35,28 @@ fn mistakes_of_hdnts_are_told() {
     };
     let text = format!("{FIELDS}~stream_id=news");
     judge().allows(&url(FIELDS, &raw(&text)));
+    let sha1 = hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
     for (mac, expected) in [
         (decoded(&text), "secret_hex"),
-        (
-            mac(
-                hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-                HEX_SECRET.as_bytes(),
-                &text,
-            ),
-            "algorithm",
-        ),
-        (raw(FIELDS), "stream_id_missing"),
-        (raw(&format!("{FIELDS}~stream_id=live")), "stream_id"),
-        (raw(&format!("{FIELDS}~stream_id=live/news")), "stream_id"),
-        (
-            raw("exp=1704070800~st=1704067200~stream_id=news"),
-            "field_order",
-        ),
+        (mac(sha1, HEX_SECRET.as_bytes(), &text), "algorithm"),
     ] {
         let told = told(&judge(), &url(FIELDS, &mac), &[HEX_SECRET], &[expected]);
         assert_eq!(told["canonical"], text);
+        parts_from(&told, &text);
+    }
+    for (hashed, expected) in [
+        (FIELDS.to_owned(), "stream_id_missing"),
+        (format!("{FIELDS}~stream_id=live"), "stream_id"),
+        (format!("{FIELDS}~stream_id=live/news"), "stream_id"),
+        (
+            "exp=1704070800~st=1704067200~stream_id=news".to_owned(),
+            "field_order",
+        ),
+    ] {
+        let url = url(FIELDS, &raw(&hashed));
+        let told = told(&judge(), &url, &[HEX_SECRET], &[expected]);
+        assert_eq!(told["canonical"], text);
+        parts_from(&told, &hashed);
     }
 }
 
@@ -76,49 +78,44 @@ fn mistakes_of_edgeauth_are_told() {
         &fields.replace('%', "%25"),
         &decoded(&format!("{fields}~salt=obviouslySalt")),
     ));
-    let cases = [
-        ("", raw(&fields), "secret_text"),
-        (
-            "",
-            mac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &bytes(), &fields),
-            "algorithm",
-        ),
-        (salted, decoded(&fields), "salt_missing"),
-        (
-            "",
-            decoded(&format!("{fields}~url=/live/news/playlist.m3u8")),
-            "url_and_acl",
-        ),
-        ("", decoded(&fields.replace("a%20b", "a+b")), "escape"),
-    ];
-    for (settings, mac, expected) in cases {
-        let url = url(&fields.replace('%', "%25"), &mac);
-        let told = told(
-            &judge(settings),
-            &url,
-            &[HEX_SECRET, "obviouslySalt"],
-            &[expected],
-        );
-        let canonical = told["canonical"].as_str().unwrap();
-        assert_eq!(
-            canonical.ends_with("~salt=<secret>"),
-            !settings.is_empty(),
-            "{told}"
-        );
+    let secrets = [HEX_SECRET, "obviouslySalt"];
+    let told_of = |settings: &str, mac: &str, expected: &str| {
+        let url = url(&fields.replace('%', "%25"), mac);
+        told(&judge(settings), &url, &secrets, &[expected])
+    };
+    let sha1 = hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
+    parts_from(&told_of("", &raw(&fields), "secret_text"), &fields);
+    parts_from(
+        &told_of("", &mac(sha1, &bytes(), &fields), "algorithm"),
+        &fields,
+    );
+    let with_url = format!("{fields}~url=/live/news/playlist.m3u8");
+    for (settings, hashed, expected) in [
+        (salted, &fields, "salt_missing"),
+        ("", &with_url, "url_and_acl"),
+        ("", &fields.replace("a%20b", "a+b"), "escape"),
+    ] {
+        let told = told_of(settings, &decoded(hashed), expected);
+        let salt = if settings.is_empty() {
+            ""
+        } else {
+            "~salt=<secret>"
+        };
+        assert_eq!(told["canonical"], format!("{fields}{salt}"));
+        parts_from(&told, hashed);
     }
     let elsewhere = format!("{FIELDS}~acl=/live/sports/*");
-    told(
-        &judge(""),
-        &url(&elsewhere, &decoded(&elsewhere)),
-        &[HEX_SECRET],
-        &["acl"],
-    );
+    let acl = url(&elsewhere, &decoded(&elsewhere));
+    let acl = told(&judge(""), &acl, &[HEX_SECRET], &["acl"]);
+    parts_from(&acl, &elsewhere);
     for (hashed, expected) in [
         ("~url=live/news/playlist.m3u8", "url_slash"),
         ("~url=https://h/live/news/playlist.m3u8", "url"),
         ("", "url_missing"),
     ] {
-        let mac = decoded(&format!("{FIELDS}{hashed}"));
-        told(&judge(""), &url(FIELDS, &mac), &[HEX_SECRET], &[expected]);
+        let hashed = format!("{FIELDS}{hashed}");
+        let url = url(FIELDS, &decoded(&hashed));
+        let told = told(&judge(""), &url, &[HEX_SECRET], &[expected]);
+        parts_from(&told, &hashed);
     }
 }

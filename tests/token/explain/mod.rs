@@ -27,6 +27,21 @@ fn told(judge: &Judge, url: &str, secrets: &[&str], expected: &[&str]) -> Value 
     told
 }
 
+/// A text that was hashed where `canonical` is right, both with their secrets masked: the answer says where
+/// the two part, or nothing if they do not.
+#[track_caller]
+fn parts_from(told: &Value, hashed: &str) {
+    let right = told["canonical"].as_str().unwrap();
+    let pairs = right.chars().zip(hashed.chars());
+    let at = pairs.take_while(|(one, other)| one == other).count();
+    let rest = |text: &str| text.chars().skip(at).take(40).collect::<String>();
+    let expected = match right == hashed {
+        true => Value::Null,
+        false => serde_json::json!({"at": at, "right": rest(right), "hashed": rest(hashed)}),
+    };
+    assert_eq!(told["difference"], expected, "{told}");
+}
+
 /// As hexadecimal digits.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
 
-use super::{Judge, hex, told};
+use super::{Judge, hex, parts_from, told};
 
 const SECRET: &str = "obviouslyFake";
 const TODAY: &str = "1/1/2024 12:00:00 AM";
@@ -73,6 +73,7 @@ fn what_is_hashed_otherwise_is_told() {
             canonical.contains("<secret>1/1/2024 12:00:00 AM20"),
             "{told}"
         );
+        parts_from(&told, &hashed.replace(SECRET, "<secret>"));
     }
     judge().allows(&url(&format!("192.0.2.7{key}"), ""));
 }
@@ -81,7 +82,8 @@ fn what_is_hashed_otherwise_is_told() {
 fn a_hash_or_a_form_that_is_none_is_told() {
     let digest = Md5::digest(format!("192.0.2.7{SECRET}{TODAY}20"));
     let not_raw = with_hash(&STANDARD.encode(hex(&digest)), "");
-    told(&judge(), &not_raw, &[SECRET], &["hash_not_raw"]);
+    let not_raw = told(&judge(), &not_raw, &[SECRET], &["hash_not_raw"]);
+    parts_from(&not_raw, &format!("192.0.2.7<secret>{TODAY}20"));
     let bare = with_hash(&hex(&digest), "");
     told(&judge(), &bare, &[SECRET], &["hash_not_raw"]);
     let inner = STANDARD.encode(format!("server_time={TODAY}&hash_value=AA=="));
