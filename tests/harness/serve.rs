@@ -207,6 +207,14 @@ source = "allow"
             .with(&binary::mint(&self.config(), stream, "3h"))
     }
 
+    /// What `token mint` prints for an instance: a query, or a token that stands for itself.
+    pub(crate) fn minted(&self, scheme: &str, stream: &str, ttl: &str) -> String {
+        let config = self.config();
+        let fixed = ["token", "mint", "--config", config.to_str().unwrap()];
+        let more = ["--scheme", scheme, "--stream", stream, "--ttl", ttl];
+        binary::printed(&[&fixed[..], &more].concat())
+    }
+
     /// A new credential in a file.
     pub(crate) fn credential(&self, name: &str, streams: &str, actions: &[&str]) -> PathBuf {
         let out = self.dir.path().join(format!("{name}.credential"));

@@ -2,7 +2,7 @@
 //!
 //! Must not know: how a policy chooses.
 
-use super::{POLICIES, Sent, key, minted};
+use super::{POLICIES, Sent, key};
 use crate::harness::serve::Serve;
 
 const ORDERS: &str = r#"
@@ -28,8 +28,8 @@ async fn the_first_accepted_scheme_decides_wherever_its_token_stands() {
         for (of_first, of_second, expected) in
             [("1m", "1h", 200), ("1h", "1m", 403), ("1m", "1m", 200)]
         {
-            let one = minted(&serve, first, stream, of_first);
-            let other = minted(&serve, second, stream, of_second);
+            let one = serve.minted(first, stream, of_first);
+            let other = serve.minted(second, stream, of_second);
             for (bearer, query) in [(&one, &other), (&other, &one)] {
                 let sent = Sent {
                     bearers: vec![bearer.clone()],
