@@ -50,6 +50,48 @@ fn each_example_signs_what_it_takes() {
     }
 }
 
+/// The kinds whose cryptography is weak or missing; of one it is so where it is told to be.
+const LEGACY: [(&str, &str); 4] = [
+    ("edgeauth", "legacy with `sha1` and `md5`"),
+    ("securetoken", "legacy"),
+    ("urlparams", "legacy"),
+    ("wmsauth", "legacy"),
+];
+
+#[test]
+fn every_kind_is_listed_and_those_that_are_legacy_are_marked() {
+    let text = std::fs::read_to_string(root().join("docs/TOKENS.md")).unwrap();
+    let (_, table) = text
+        .split_once("| kind | what it is | |\n|---|---|---|\n")
+        .unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with("| `"));
+    let mut marks: Vec<(&str, &str)> = rows
+        .map(|row| {
+            let mut cells = row.split('|').map(str::trim);
+            let (kind, mark) = (cells.nth(1).unwrap(), cells.nth(1).unwrap());
+            (kind.trim_matches('`'), mark)
+        })
+        .collect();
+    marks.sort_unstable();
+    let marked: Vec<_> = marks
+        .iter()
+        .copied()
+        .filter(|(_, mark)| !mark.is_empty())
+        .collect();
+    assert_eq!(marked, LEGACY);
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(b"[schemes.none]\n").unwrap();
+    let config = file.path().to_str().unwrap();
+    let args = ["token", "verify", "--config", config, "--scheme", "none"];
+    let told = run(&[&args[..], &["--url", "https://h/live/news"]].concat());
+    let told = String::from_utf8(told.stderr).unwrap();
+    let (_, kinds) = told.split_once("kind = one of ").unwrap();
+    let mut kinds: Vec<_> = kinds.lines().next().unwrap().split(", ").collect();
+    kinds.sort_unstable();
+    let listed: Vec<_> = marks.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(listed, kinds);
+}
+
 fn mint(config: &str, scheme: &str, stream: &str) -> String {
     printed(&[
         "token",
