@@ -149,3 +149,48 @@ impl Inquiry {
         self.clock.steady().as_secs() + 1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::{Always, Line, Script};
+    use super::*;
+    use crate::domain::SystemClock;
+
+    fn inquiry(script: &Arc<Script>, chance: u8) -> Inquiry {
+        let source = Source::Script(Arc::clone(script));
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(Always(chance)));
+        let bounds = BoundsConfig::default();
+        let measures = EntitlementMeasures::default();
+        Inquiry::new(source, &bounds, clock, entropy, measures)
+    }
+
+    #[tokio::test]
+    async fn a_second_try_waits_as_chance_has_it_up_to_four_times_as_long() {
+        let yes = Answer {
+            allow: true,
+            ..Answer::NO
+        };
+        let (scheme, stream) = (Arc::from("viewers"), "live/news".parse().unwrap());
+        let question = Question {
+            viewer: "alice",
+            scheme: &scheme,
+            stream: &stream,
+            session: "",
+            ip: None,
+        };
+        for (chance, pause) in [(0, 25), (51, 40), (255, 100)] {
+            let script = Arc::new(Script::new(Line::Stumble(yes)));
+            let inquiry = inquiry(&script, chance);
+            let pause = Duration::from_millis(pause);
+            assert_eq!(inquiry.pause(), pause);
+            let begun = Instant::now();
+            assert_eq!(inquiry.ask(question).await, Ok(yes));
+            assert!(begun.elapsed() >= pause, "{chance}: at once");
+            assert_eq!(script.asked(), 2);
+            // What no second try can mend is not tried again.
+            script.set(Line::Fail);
+            assert_eq!(inquiry.ask(question).await, Err(Failure::Broken));
+            assert_eq!(script.asked(), 3);
+        }
+    }
+}

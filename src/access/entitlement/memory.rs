@@ -237,8 +237,8 @@ impl Memory {
     fn between(&self, least: u32, most: u32) -> f64 {
         let mut bytes = [0; 4];
         self.entropy.fill(&mut bytes);
-        let share = least + u32::from_le_bytes(bytes) % (most - least + 1);
-        f64::from(share) / 1000.0
+        let part = f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX);
+        (f64::from(least) + f64::from(most - least) * part) / 1000.0
     }
 }
 

@@ -9,12 +9,15 @@ use tokio::sync::Notify;
 
 use super::answer::{Answer, Question};
 use super::source::SourceError;
+use crate::domain::Entropy;
 
 /// What it does next.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Line {
     Say(Answer),
     Fail,
+    /// Says so each second time, as if it were restarted in between.
+    Stumble(Answer),
     /// Says so only once it is let go on.
     Hold(Answer),
 }
@@ -51,10 +54,11 @@ impl Script {
     }
 
     pub(super) async fn ask(&self, _: &Question<'_>) -> Result<Answer, SourceError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        let before = self.asked.fetch_add(1, Ordering::SeqCst);
         let line = *self.line();
         match line {
-            Line::Say(answer) => Ok(answer),
+            Line::Stumble(_) if before.is_multiple_of(2) => Err(SourceError::Status(503)),
+            Line::Say(answer) | Line::Stumble(answer) => Ok(answer),
             Line::Fail => Err(SourceError::Rubbish),
             Line::Hold(answer) => {
                 self.go_on.notified().await;
@@ -65,5 +69,14 @@ impl Script {
 
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap()
+    }
+}
+
+/// Chance that falls the same way each time.
+pub(super) struct Always(pub(super) u8);
+
+impl Entropy for Always {
+    fn fill(&self, out: &mut [u8]) {
+        out.fill(self.0);
     }
 }
