@@ -42,6 +42,7 @@ pub use worst_case::{WorstCase, worst_case, worst_case_of_key};
 use crate::crypto::{ContentKey, KeyRing, Place, RingError};
 use crate::domain::{Boundary, Clock, Entropy, Kid, Schedule, StreamId, Timestamp};
 use crate::store::{Reach, Store, StoreError, StreamRow};
+use crate::telemetry::StoreMeasures;
 use allowance::Allowance;
 use masters::Masters;
 use owner::Owners;
@@ -99,6 +100,11 @@ impl Keys {
             allowance: Allowance::new(config.issued_per_hour),
             is_damaged: AtomicBool::new(false),
         }
+    }
+
+    /// How often the store was turned to, by these keys and by whoever else has a clone of it.
+    pub fn store_measures(&self) -> &StoreMeasures {
+        self.store.measures()
     }
 
     /// Whether keys can be issued and revealed: the store answers, its news are fresh, and the

@@ -109,7 +109,8 @@ impl Server {
         let bounds = Bounds::within(open_files, workers, config.origin.is_some());
         let metrics = Metrics::with(deps.gate.entitlement_measures());
         let metrics = metrics.with_audit(&deps.trail.measures());
-        let metrics = Arc::new(metrics.with_live(&deps.gate.live().measures()));
+        let metrics = metrics.with_live(&deps.gate.live().measures());
+        let metrics = Arc::new(metrics.with_store(deps.keys.store_measures()));
         let build = Build {
             config,
             clock: &deps.clock,

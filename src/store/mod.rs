@@ -78,12 +78,14 @@ use config::Target;
 use link::{Lent, Tx};
 
 use crate::domain::StreamId;
+use crate::telemetry::StoreMeasures;
 
 /// The database. Cheap to clone; all clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Store {
     backend: Backend,
     freshness: Arc<Freshness>,
+    measures: StoreMeasures,
 }
 
 /// Which database it is. Query texts are shared: the macros of `link` expand each for all.
@@ -122,6 +124,11 @@ impl Store {
         &self.freshness
     }
 
+    /// How often it was turned to.
+    pub fn measures(&self) -> &StoreMeasures {
+        &self.measures
+    }
+
     /// Opens the database as it is: makes nothing, migrates nothing. `None` if there is no such
     /// file.
     pub async fn look(config: &Config) -> Result<Option<Self>, StoreError> {
@@ -141,11 +148,16 @@ impl Store {
 
     fn new(backend: Backend, config: &Config) -> Self {
         let freshness = Arc::new(Freshness::new(config.stale_after.0.into()));
-        Self { backend, freshness }
+        Self {
+            backend,
+            freshness,
+            measures: StoreMeasures::default(),
+        }
     }
 
     /// A connection for reading.
     async fn read(&self) -> Result<Lent, StoreError> {
+        self.measures.reads.inc();
         match &self.backend {
             Backend::Sqlite(database) => Ok(Lent::Sqlite(database.read().await?)),
             Backend::Postgres(database) => Ok(Lent::Postgres(database.read().await?)),
@@ -155,6 +167,7 @@ impl Store {
     /// A transaction for writing, alone with what `lock` names; it is rolled back unless
     /// committed.
     async fn write(&self, lock: Lock<'_>) -> Result<Tx, StoreError> {
+        self.measures.writes.inc();
         match &self.backend {
             Backend::Sqlite(database) => Ok(Tx::Sqlite(database.write().await?)),
             Backend::Postgres(database) => Ok(Tx::Postgres(database.write(lock).await?)),

@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::audit::AuditMeasures;
 use super::listener::{ListenerFamilies, ListenerMeasures};
-use super::{EntitlementMeasures, Latency, LiveMeasures};
+use super::{EntitlementMeasures, Latency, LiveMeasures, StoreMeasures};
 
 /// A request's route template and answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -132,6 +132,13 @@ impl Metrics {
     #[must_use]
     pub fn with_live(mut self, live: &LiveMeasures) -> Self {
         live.register(&mut self.registry);
+        self
+    }
+
+    /// With how often the store is turned to.
+    #[must_use]
+    pub fn with_store(mut self, measures: &StoreMeasures) -> Self {
+        measures.register(&mut self.registry);
         self
     }
 

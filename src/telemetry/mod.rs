@@ -12,6 +12,7 @@ mod logging;
 mod metrics;
 mod service;
 mod shutdown;
+mod store;
 
 pub use audit::AuditMeasures;
 pub use channels::{ChannelSample, render_channels};
@@ -23,3 +24,4 @@ pub use logging::{LogConfig, LogFormat, init_logging};
 pub use metrics::{DenialLabels, Metrics, RequestLabels, RouteLabels, RouteMeasures};
 pub use service::{service_ready, service_stopping};
 pub use shutdown::shutdown_signal;
+pub use store::StoreMeasures;
