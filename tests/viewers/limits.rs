@@ -96,6 +96,31 @@ async fn a_pause_of_any_length_costs_no_more_than_the_slot() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_fetching_keys_keeps_the_slot() {
+    let rules = "max_sessions = 1\nlimit = \"hard\"";
+    let mut serve = Serve::prepare("\"never\"", &policy(rules));
+    serve.amend("[grants]", "[sessions]\nlease = \"15s\"\n[grants]");
+    serve.resume().await;
+    let key = serve.key_path("test/a").await;
+    let at = serve.stranger();
+    assert_eq!(status(&at, &key, "one").await, 200);
+    // The lease of the first fetch ends meanwhile, and what was seen is written down each five seconds.
+    throughout("each fetch renews its lease", seconds(20), async || {
+        let one = status(&at, &key, "one").await;
+        (one, status(&at, &key, "two").await) == (200, 403)
+    })
+    .await;
+    // A server that begins anew has the store alone, which knows of a fetch a moment ago.
+    serve.kill();
+    serve.resume().await;
+    assert_eq!(status(&at, &key, "two").await, 403);
+    until("it has gone", seconds(30), async || {
+        (status(&at, &key, "two").await == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_logs_out_frees_the_slot_at_once() {
     let rules = "max_sessions = 1\nlimit = \"hard\"";
     let serve = Serve::start("\"never\"", &policy(rules)).await;

@@ -2,6 +2,7 @@
 //!
 //! Must not know: the statements behind a claim.
 
+mod behind;
 mod ends;
 
 use crate::access::policy::{BindIp, LimitKind, SessionLimit};
