@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::ALLOCATOR;
-use crate::served::{Served, served};
+use crate::served::{Kind, Served, served};
 
 /// Requests of a connection without, and with those that count; what the two have in common
 /// (handshake, buffers, the client's process) cancels out.
@@ -23,34 +23,72 @@ const MANY: u64 = FEW + 500;
 /// The bounds were measured, and have room for a timer and a cache at their own work. Whoever raises
 /// one says in the commit what the new allocation is for.
 #[test]
-fn a_warm_key_request_allocates_little() {
-    let folder = tempfile::tempdir().unwrap();
-    let served = served(folder.path());
-    let Served {
-        path, token, grant, ..
-    } = &served;
-    let bearer = format!("authorization: Bearer {token}\r\n");
-    let granted = format!("{path}?token={grant}");
-    for (what, target, field, most) in [
-        ("token", path, bearer, 28.0),
-        ("grant", &granted, String::new(), 39.0),
-    ] {
-        let ask = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n{field}\r\n");
-        let least = least(&served, &ask);
-        println!("{least} allocations for a warm key request with a {what}");
-        assert!(least <= most, "{what}: {least} allocations, at most {most}");
-    }
+fn a_warm_key_request_allocates_little_and_asks_nobody() {
+    let folders = [0; 4].map(|_| tempfile::tempdir().unwrap());
+    let at = |folder: usize, kind| served(folders[folder].path(), kind);
+
+    let plain = at(0, Kind::Plain);
+    let granted = format!("{}?token={}", plain.path(0), plain.grant);
+    let limited = "token whose sessions a policy limits";
+    bounded(&plain, "token", &plain.path(0), &plain.bearer(), 28.0);
+    bounded(&plain, "grant", &granted, "", 39.0);
+    bounded(&plain, limited, &plain.path(1), &plain.bearer(), 28.0);
+
+    let signed = at(1, Kind::Signed);
+    let query =
+        |scheme, stream| format!("{}?{}", signed.path(stream), signed.signed(scheme, stream));
+    let (legacy, cat) = (query("securetoken", 2), query("cat", 3));
+    bounded(&signed, "legacy token (`securetoken`)", &legacy, "", 114.0);
+    bounded(&signed, "Common Access Token (`cat`)", &cat, "", 57.0);
+
+    let (http, table) = (at(2, Kind::Http), at(3, Kind::Table));
+    let asked = "token that a service said yes to";
+    bounded(&http, asked, &http.path(0), &http.bearer(), 28.0);
+    assert_eq!(http.asked().1, 1, "the service is asked while it is new");
+    let row = "token that a row of the table says yes to";
+    bounded(&table, row, &table.path(0), &table.bearer(), 28.0);
 }
 
-/// Allocations for one request: the least of some runs, since timers and caches count too.
-fn least(served: &Served, ask: &str) -> f64 {
+/// Holds a kind of request to its bound, and to asking neither the store nor anybody else.
+fn bounded(served: &Served, what: &str, target: &str, field: &str, most: f64) {
+    let ask = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n{field}\r\n");
+    let Cost { allocations, asked } = least(served, &ask);
+    println!("{allocations} allocations for a warm key request with a {what}");
+    assert!(
+        allocations <= most,
+        "{what}: {allocations} allocations, at most {most}"
+    );
+    assert_eq!(asked, 0, "{what}: the store or somebody else was asked");
+}
+
+/// What requests cost: allocations for each, and how often all of them together asked the store or the
+/// service.
+struct Cost {
+    allocations: f64,
+    asked: u64,
+}
+
+/// The least of some runs, since timers, caches and what is written behind count too.
+fn least(served: &Served, ask: &str) -> Cost {
     let one = || {
         let few = allocations(served, ask, FEW);
+        let before = served.asked();
         let many = allocations(served, ask, MANY);
-        (many as f64 - few as f64) / (MANY - FEW) as f64
+        let after = served.asked();
+        Cost {
+            allocations: (many as f64 - few as f64) / (MANY - FEW) as f64,
+            asked: (after.0 - before.0) + (after.1 - before.1),
+        }
     };
     one();
-    (0..3).map(|_| one()).fold(f64::INFINITY, f64::min)
+    let runs = [0; 3].map(|_| one());
+    Cost {
+        allocations: runs
+            .iter()
+            .map(|run| run.allocations)
+            .fold(f64::INFINITY, f64::min),
+        asked: runs.iter().map(|run| run.asked).min().unwrap(),
+    }
 }
 
 /// Allocations while a client asks so often.

@@ -7,34 +7,97 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hlskey::access::audit::Trail;
+use hlskey::access::check::{Instance, Order, Purpose};
 use hlskey::access::{ApiKey, Credential, Gate, Lease, Permit, Target, mint};
 use hlskey::config::Config;
 use hlskey::crypto::KeyRing;
-use hlskey::domain::{Action, Clock as _, Kid, StreamId, SystemClock, SystemEntropy};
+use hlskey::domain::{Action, Clock as _, Kid, SystemClock, SystemEntropy, Timestamp};
 use hlskey::keys::{Keys, LeaseRequest};
 use hlskey::server::{Deps, Server};
-use hlskey::store::{CredentialRow, Store};
+use hlskey::store::{CredentialRow, EntitlementRow, Store};
+use hlskey::telemetry::StoreMeasures;
 
-const STREAM: &str = "live/counted";
+use crate::service::Service;
+
+/// The streams, by what they ask of a viewer: nothing more, a limit of sessions, a token of these
+/// schemes.
+pub(crate) const STREAMS: [&str; 4] = ["live/counted", "live/limited", "live/legacy", "live/cat"];
+const SECRET: &str = "obviously-a-fake-secret-of-40-characters";
+
+/// How a server is configured: what else verifies tokens, or who says that the viewer may watch.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// Viewers' JWTs, and the configuration says who may watch.
+    Plain,
+    /// With schemes beside it that sign URLs.
+    Signed,
+    /// A row of the table says it.
+    Table,
+    /// A service says it.
+    Http,
+}
 
 /// A server that answers.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) ca: PathBuf,
-    /// A key's.
-    pub(crate) path: String,
-    /// A viewer's token, and the grant that stands in the key's URI in its playlist.
-    pub(crate) token: String,
+    config: Config,
+    /// The key of each of [`STREAMS`].
+    kids: Vec<Kid>,
+    /// A viewer's, and the grant that stands in the first key's URI in its playlist.
+    token: String,
     pub(crate) grant: String,
+    store: StoreMeasures,
+    service: Service,
+}
+
+impl Served {
+    /// The path of a stream's key.
+    pub(crate) fn path(&self, stream: usize) -> String {
+        format!("/v1/keys/{}", self.kids[stream])
+    }
+
+    /// The header that shows the viewer's token.
+    pub(crate) fn bearer(&self) -> String {
+        format!("authorization: Bearer {}\r\n", self.token)
+    }
+
+    /// The query that an instance signs for a stream.
+    pub(crate) fn signed(&self, scheme: &str, stream: usize) -> String {
+        let access = &self.config.access;
+        let instance = Instance::load(&access.schemes, &access.outbound, scheme);
+        let (start, end) = an_hour();
+        let order = Order {
+            stream: STREAMS[stream],
+            file: None,
+            purpose: Purpose::Play,
+            subject: "viewer",
+            ip: None,
+            start,
+            end,
+            id: [7; 16],
+        };
+        let query = instance.unwrap().sign(order).unwrap();
+        query.expose().to_owned()
+    }
+
+    /// How often its store was turned to so far, and how often its service was asked.
+    pub(crate) fn asked(&self) -> (u64, u64) {
+        (self.store.turns(), self.service.asked())
+    }
 }
 
 /// A server with one worker on a thread of this process, for as long as that lives.
-pub(crate) fn served(folder: &Path) -> Served {
-    let config = configured(folder);
+pub(crate) fn served(folder: &Path, kind: Kind) -> Served {
+    let service = Service::start();
+    let config = configured(folder, kind, &service);
     let (ready, started) = std::sync::mpsc::channel();
     let ca = folder.join("server.pem");
+    let (own, token) = (config.clone(), viewer(&config));
+    let bearer = token.clone();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -52,10 +115,13 @@ pub(crate) fn served(folder: &Path) -> Served {
             let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
             let keys = Keys::new(&config.keys, store.clone(), ring, clock, entropy);
             let keys = Arc::new(keys);
+            entitle(&store).await;
             keys.follow(vec![gate.clone()]).await.unwrap();
-            let kid = issued(&store, &gate, &keys).await;
-            let token = viewer(&config);
-            let grant = grant(&gate, &token, kid).await;
+            let mut kids = Vec::new();
+            for stream in STREAMS {
+                kids.push(issued(&store, &gate, &keys, stream).await);
+            }
+            let grant = grant(&gate, &bearer, kids[0]).await;
             let ring = KeyRing::load(&config.keys.master_keys).unwrap();
             let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
             let (trail, writer) = Trail::open(&config.audit, store.clone(), ring, clock, entropy);
@@ -68,38 +134,58 @@ pub(crate) fn served(folder: &Path) -> Served {
                 pages: Vec::new(),
             };
             let server = Server::bind(&config.server, deps).unwrap();
-            ready.send((server.address(), kid, token, grant)).unwrap();
+            let measures = store.measures().clone();
+            ready
+                .send((server.address(), kids, grant, measures))
+                .unwrap();
             tokio::select! {
                 ended = server.run(std::future::pending()) => ended.unwrap(),
                 () = writer.run(std::future::pending()) => {}
             }
         });
     });
-    let (address, kid, token, grant) = started.recv().unwrap();
+    let (address, kids, grant, store) = started.recv().unwrap();
     Served {
         address,
         ca,
-        path: format!("/v1/keys/{kid}"),
+        config: own,
+        kids,
         token,
         grant,
+        store,
+        service,
     }
 }
 
-/// A key of the stream, leased by a packager.
-async fn issued(store: &Store, gate: &Gate, keys: &Keys) -> Kid {
+/// A row for the source that reads such.
+async fn entitle(store: &Store) {
+    let row = EntitlementRow {
+        viewer: "viewer".to_owned(),
+        stream: "live/*".parse().unwrap(),
+        from: None,
+        until: None,
+        max_sessions: None,
+        note: String::new(),
+        changed: SystemClock.now(),
+    };
+    store.put_entitlements("viewer", &[row]).await.unwrap();
+}
+
+/// A key of a stream, leased by a packager of its own.
+async fn issued(store: &Store, gate: &Gate, keys: &Keys, stream: &str) -> Kid {
     let (token, id, digest) = ApiKey::generate(&SystemEntropy);
     let row = CredentialRow {
         id,
-        name: "packager".to_owned(),
+        name: format!("packager of {stream}"),
         digest,
-        streams: vec![STREAM.parse().unwrap()],
+        streams: vec![stream.parse().unwrap()],
         actions: vec![Action::Lease],
         created: SystemClock.now(),
         expires: None,
     };
     store.add_credential(&row).await.unwrap();
     let who = gate.admit_bearer(&token).await.unwrap();
-    let permit: Permit<Lease> = gate.manage(&who, &stream()).unwrap();
+    let permit: Permit<Lease> = gate.manage(&who, &stream.parse().unwrap()).unwrap();
     let ask = LeaseRequest::default();
     let holding = keys.hold(&permit, &ask).await.unwrap();
     let lease = keys.lease(&permit, &ask, holding).await.unwrap();
@@ -118,32 +204,42 @@ async fn grant(gate: &Gate, token: &str, kid: Kid) -> String {
         certificate: None,
     };
     let who = gate.hear(&shown).await.unwrap();
-    let permit = gate.play(&who, &shown, &stream()).await.unwrap();
+    let stream = STREAMS[0].parse().unwrap();
+    let permit = gate.play(&who, &shown, &stream).await.unwrap();
     gate.grants().for_key(&permit, kid).expose().to_owned()
 }
 
-fn stream() -> StreamId {
-    STREAM.parse().unwrap()
+fn an_hour() -> (Timestamp, Timestamp) {
+    let now = SystemClock.now();
+    (now, now.plus(Duration::from_secs(3600)))
 }
 
 fn viewer(config: &Config) -> String {
-    let now = SystemClock.now();
-    let expires = now.plus(std::time::Duration::from_secs(3600));
-    let streams = [STREAM.parse().unwrap()];
+    let (now, expires) = an_hour();
+    let streams = ["live/*".parse().unwrap()];
     let token = mint::viewer_token(&config.access.schemes, &streams, "viewer", now, expires);
     token.unwrap().expose().to_owned()
 }
 
-fn configured(folder: &Path) -> Config {
+fn configured(folder: &Path, kind: Kind, service: &Service) -> Config {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let secret = "obviously-a-fake-secret-of-40-characters";
+    let source = match kind {
+        Kind::Plain => STATIC.to_owned(),
+        Kind::Signed => format!("{STATIC}{SIGNED}"),
+        Kind::Table => "source = \"table\"\n".to_owned(),
+        Kind::Http => format!(
+            "source = \"http\"\n[entitlement.http]\nurl = \"http://localhost:{}/\"\n\
+             secrets = [\"{SECRET}\"]\n",
+            service.port
+        ),
+    };
     for (name, text) in [
         ("server.pem", made.cert.pem()),
         ("server.key", made.signing_key.serialize_pem()),
         ("master.key", "ab".repeat(32)),
         ("grant.key", "cd".repeat(32)),
-        ("viewers.secret", secret.to_owned()),
-        ("hlskey.toml", CONFIG.to_owned()),
+        ("viewers.secret", SECRET.to_owned()),
+        ("hlskey.toml", format!("{CONFIG}{source}")),
     ] {
         let path = folder.join(name);
         std::fs::write(&path, text).unwrap();
@@ -171,11 +267,30 @@ streams = "live/*"
 rotation = "never"
 [schemes.jwt]
 secret_file = "viewers.secret"
+[[policies]]
+streams = ["live/limited"]
+accept = ["jwt"]
+max_sessions = 2
+limit = "hard"
 [grants]
 key_files = ["grant.key"]
 [entitlement]
+cache = { ttl = "1h" }
+"#;
+
+const STATIC: &str = r#"
 source = "static"
 [[entitlement.viewers]]
 subject = "viewer"
 streams = ["live/*"]
+"#;
+
+const SIGNED: &str = r#"
+[schemes.securetoken]
+streams = ["live/legacy"]
+secrets = ["obviously-a-fake-secret"]
+subject_parameter = "viewer"
+[schemes.cat]
+streams = ["live/cat"]
+keys = [{ kid = "obviously-fake", alg = "HS256", secret_hex = "abababababababababababababababababababababababababababababababab" }]
 "#;
