@@ -5,7 +5,9 @@
 mod documented;
 mod http;
 mod push;
+mod question;
 mod scene;
+mod sessions;
 mod sql;
 mod storm;
 mod table;

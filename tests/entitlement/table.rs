@@ -10,9 +10,9 @@ use crate::harness::binary::{printed, run};
 use crate::harness::serve::Serve;
 use crate::harness::wait::{seconds, until};
 
-/// A server whose rows decide, and its stream's key.
-async fn scene() -> (Serve, String) {
-    let mut serve = Serve::prepare("\"never\"", "");
+/// A server whose rows decide, and its stream's key; its configuration ends in `more`.
+pub(super) async fn scene(more: &str) -> (Serve, String) {
+    let mut serve = Serve::prepare("\"never\"", more);
     serve.amend("source = \"allow\"", "source = \"table\"");
     serve.resume().await;
     let key = serve.key(STREAM).await;
@@ -24,7 +24,7 @@ fn operator(serve: &Serve, name: &str, streams: &str) -> Actor {
     serve.ops().with(text.trim())
 }
 
-async fn put(operator: &Actor, name: &str, body: &Value, status: u16) -> Value {
+pub(super) async fn put(operator: &Actor, name: &str, body: &Value, status: u16) -> Value {
     let path = format!("/v1/entitlements/{name}");
     let answer = operator.ask("PUT", &path, Some(&body.to_string())).await;
     answer.expect(status).json()
@@ -32,7 +32,7 @@ async fn put(operator: &Actor, name: &str, body: &Value, status: u16) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_decide_at_once() {
-    let (serve, key) = scene().await;
+    let (serve, key) = scene("").await;
     let operator = operator(&serve, "operator", "**");
     let status = async |viewer: &str| fetch(&serve, &key, viewer).await.status;
     assert_eq!(status("alice").await, 403);
@@ -64,7 +64,7 @@ async fn rows_decide_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_sees_and_changes_only_its_own() {
-    let (serve, key) = scene().await;
+    let (serve, key) = scene("").await;
     let (all, narrow) = (
         operator(&serve, "all", "**"),
         operator(&serve, "narrow", "vod/**"),
@@ -118,7 +118,7 @@ async fn an_operator_sees_and_changes_only_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_may_have_any_name() {
-    let (serve, key) = scene().await;
+    let (serve, key) = scene("").await;
     let operator = operator(&serve, "operator", "**");
     let names = [
         ("team/alice", "team%2Falice"),
@@ -168,7 +168,7 @@ async fn a_viewer_may_have_any_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_makes_no_sense_is_refused() {
-    let (serve, _) = scene().await;
+    let (serve, _) = scene("").await;
     let operator = operator(&serve, "operator", "**");
     let many: Vec<_> = (0..65).map(|number| format!("test/{number}")).collect();
     for body in [
@@ -193,7 +193,7 @@ async fn what_makes_no_sense_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_manages_the_same_rows() {
-    let (serve, key) = scene().await;
+    let (serve, key) = scene("").await;
     let config = serve.config();
     let config = config.to_str().unwrap();
     let entitlement = |args: &[&str]| -> Vec<String> {

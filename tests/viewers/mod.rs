@@ -26,14 +26,14 @@ fn token(session: &str) -> String {
     token_of("alice", session, "test/**")
 }
 
-fn token_of(viewer: &str, session: &str, streams: &str) -> String {
+pub(crate) fn token_of(viewer: &str, session: &str, streams: &str) -> String {
     let claims =
         json!({"sub": viewer, "sid": session, "streams": streams, "exp": 4_000_000_000_u64});
     Issuer::Hs256(SECRET.into()).token(&claims)
 }
 
 /// Asks from a device of that name.
-async fn watch(at: &Actor, path: &str, token: &str, device: &str) -> Answer {
+pub(crate) async fn watch(at: &Actor, path: &str, token: &str, device: &str) -> Answer {
     let asked = at.with(token);
     let headers = [("user-agent", device)];
     let answer = asked.try_ask("GET", path, &headers, None).await.unwrap();
@@ -49,7 +49,7 @@ async fn status(at: &Actor, path: &str, session: &str) -> u16 {
 }
 
 /// An operator of the streams.
-fn operator(serve: &Serve, streams: &str) -> Actor {
+pub(crate) fn operator(serve: &Serve, streams: &str) -> Actor {
     let name = format!("operator-{}", streams.replace(['/', '*'], "-"));
     let file = serve.credential(&name, streams, &["operate"]);
     let credential = std::fs::read_to_string(file).unwrap();
