@@ -94,10 +94,15 @@ impl Oidc {
 
     /// How often it was asked for its keys.
     pub(crate) async fn asked(&self) -> u64 {
+        self.asked_for("keys").await
+    }
+
+    /// How often it was asked for its `keys`, or for its `configuration`.
+    pub(crate) async fn asked_for(&self, what: &str) -> u64 {
         let answer = self.client().get(format!("{}/asked", self.url())).send();
         let text = answer.await.unwrap().text().await.unwrap();
         let counts: Value = serde_json::from_str(&text).unwrap();
-        counts["keys"].as_u64().unwrap()
+        counts[what].as_u64().unwrap()
     }
 
     /// What it calls itself.

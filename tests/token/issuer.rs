@@ -76,6 +76,62 @@ async fn a_server_starts_before_its_issuer_and_outlives_it() {
     ask(&serve, &key, &early).await.expect(200);
 }
 
+/// The issuer's document says where its keys are, and is away when the server starts, and later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_discovers_an_issuer_that_starts_after_it_and_outlives_it() {
+    let mut issuer = Oidc::prepare();
+    let own = issuer.url();
+    let scheme = format!("[schemes.oidc]\nkind = \"jwt\"\nissuers = [{own:?}]\ndiscovery = true\n");
+    let serve = Serve::start("\"never\"", &scheme).await;
+    let key = serve.key(STREAM).await;
+    let (one, two) = ("ec-1", "rsa-2");
+    let of = |who: &str, issuer: &str| {
+        let mut claims = claims(who);
+        claims["iss"] = json!(issuer);
+        claims
+    };
+    issuer.resume(&[]).await;
+    let early = issuer.sign(one, &of("early", &own)).await;
+    let foreign = issuer.sign(one, &of("early", ISSUER)).await;
+    issuer.kill();
+    let answer = ask(&serve, &key, &early).await.expect(503);
+    assert!(!answer.header("retry-after").is_empty());
+
+    // Keys behind somebody else's document are nobody's; behind its own they are the issuer's.
+    issuer.resume(&[one]).await;
+    issuer.tell(&json!({ "issuer": ISSUER })).await;
+    until("the document is read", seconds(40), async || {
+        ask(&serve, &key, &early).await.expect(503);
+        (issuer.asked_for("configuration").await > 0).then_some(())
+    })
+    .await;
+    assert_eq!(issuer.asked().await, 0, "its keys are not even fetched");
+    issuer.tell(&json!({ "issuer": own })).await;
+    until("the keys are found", seconds(40), async || {
+        let status = ask(&serve, &key, &early).await.status;
+        assert!([200, 503].contains(&status), "{status}");
+        (status == 200).then_some(())
+    })
+    .await;
+    ask(&serve, &key, &foreign).await.expect(401);
+
+    // Away again: what is known goes on, what is new is not decided.
+    let known = issuer.sign(one, &of("known", &own)).await;
+    let new = issuer.sign(two, &of("new", &own)).await;
+    issuer.kill();
+    ask(&serve, &key, &known).await.expect(200);
+    until("the issuer is missed", seconds(5), async || {
+        (ask(&serve, &key, &new).await.status == 503).then_some(())
+    })
+    .await;
+    ask(&serve, &key, &early).await.expect(200);
+    issuer.resume(&[one, two]).await;
+    until("the new key is found", seconds(40), async || {
+        (ask(&serve, &key, &new).await.status == 200).then_some(())
+    })
+    .await;
+}
+
 /// A token that was verified a moment ago is not, once its key is withdrawn.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawn_key_opens_nothing_more() {
