@@ -138,10 +138,8 @@ impl Memory {
     pub(super) async fn refresh(&self, kept: Arc<Kept>, source: &Inquiry) {
         let now = self.clock.steady();
         let question = kept.question();
-        let is_due = |slot: &Arc<Slot>| {
-            let stands = |known: Known| self.stands(known.epoch, &question);
-            slot.due.is_some_and(|due| due <= now) && slot.known.is_some_and(stands)
-        };
+        // What was called off too: the next key must not be the first to ask.
+        let is_due = |slot: &Arc<Slot>| slot.due.is_some_and(|due| due <= now);
         let Some(slot) = self.slots.get(&question).await.filter(is_due) else {
             return;
         };

@@ -51,3 +51,18 @@ async fn a_no_is_not_asked_for_again() {
     bench.tick().await;
     assert_eq!(bench.script.asked(), 1);
 }
+
+#[tokio::test]
+async fn what_was_called_off_is_asked_for_again_when_it_is_due_and_does_not_count_before() {
+    let bench = Bench::with(Line::Say(YES), "", Arc::new(Always(255)));
+    bench.check("alice").await.unwrap();
+    bench
+        .consulted
+        .forget(None, Some(&"live/news".parse().unwrap()));
+    is_asked_after(&bench, 48_000).await;
+    bench.script.set(Line::Fail);
+    assert!(bench.is_let_in("alice").await, "the source said so anew");
+    bench.consulted.forget(Some("alice"), None);
+    is_asked_after(&bench, 48_000).await;
+    assert!(is_undecided(&bench.check("alice").await), "nobody said so");
+}
