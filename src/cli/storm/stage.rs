@@ -91,6 +91,7 @@ impl Stage {
                 );
             }
             self.show(period, wave);
+            eprintln!("rotation {wave} of {} has begun", self.rotations);
         }
         let over = Instant::now() + self.target_duration;
         self.scene.send_modify(|scene| scene.over = Some(over));
