@@ -105,8 +105,9 @@ pub struct Channel {
     /// With `push` or `pull:`: how much clear media may wait to be encrypted, in MiB; 4096 by default.
     #[arg(long, value_name = "MIB")]
     pub spool_limit: Option<u64>,
-    /// With `pull:`: a host that the source's playlists may lead to, besides its own. May be repeated.
-    #[arg(long, value_name = "HOST")]
+    /// With `pull:`: a server that the source's playlists may lead to, besides its own: a host with
+    /// its port, if that is not its scheme's. May be repeated.
+    #[arg(long, value_name = "HOST[:PORT]")]
     pub pull_allow: Vec<String>,
     /// With `push`: where packagers send to, `https://ADDR/STREAM/…`; 127.0.0.1:8936 by default.
     #[arg(long, value_name = "ADDR")]

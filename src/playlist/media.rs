@@ -117,6 +117,16 @@ impl MediaPlaylist {
         Some(self)
     }
 
+    /// The text as far as it tells of its `count` first segments: as it was before another one came.
+    pub fn text_through(&self, count: usize) -> &str {
+        let lines = match self.blocks.get(count) {
+            None => self.text.lines().len(),
+            Some(next) => next.first_tag,
+        };
+        let last = lines.checked_sub(1).map(|last| &self.text.lines()[last]);
+        &self.text.as_str()[..last.map_or(0, |line| line.next)]
+    }
+
     /// How many discontinuities there are up to its segment with this index, its own counted.
     pub fn discontinuities(&self, through: usize) -> u64 {
         let own = self.blocks.iter().take(through.saturating_add(1));

@@ -109,6 +109,28 @@ async fn half_a_segment_is_none_and_the_list_waits_for_it() {
     assert_eq!(kept, packets(4));
 }
 
+/// A window of hours is not held back until all of it was fetched.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_live_window_is_listed_as_it_is_fetched() {
+    let server = Scripted::start();
+    let names: Vec<String> = (0..40).map(|n| format!("s{n}.ts")).collect();
+    let uris: Vec<&str> = names.iter().map(String::as_str).collect();
+    server.has("/live.m3u8", &list(&uris));
+    for name in &names {
+        server.has(&format!("/{name}"), &packets(3));
+    }
+    let torn = whole("", &packets(4));
+    server.says("/s33.ts", &torn[..torn.len() - 188]);
+    let mut scene = Scene::set("window", server, &[]).await;
+    until("what was fetched is published", seconds(20), async || {
+        let text = std::fs::read_to_string(scene.published()).unwrap_or_default();
+        (text.contains("s29.ts") && !text.contains("s33.ts")).then_some(())
+    })
+    .await;
+    scene.server.has("/s33.ts", &packets(3));
+    scene.publishes("s39.ts").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segment_that_is_gone_is_a_gap_and_the_stream_goes_on() {
     let server = Scripted::start();
@@ -171,7 +193,12 @@ async fn segments_elsewhere_are_had_where_the_operator_says_so() {
     scene.said("without --pull-allow").await;
     assert!(other.asked().is_empty(), "{:?}", other.asked());
     drop(scene);
-    let mut scene = Scene::set("allowed", server, &["--pull-allow", "localhost"]).await;
+    let mut scene = Scene::set("other-port", server.clone(), &["--pull-allow", "localhost"]).await;
+    scene.said("without --pull-allow").await;
+    assert!(other.asked().is_empty(), "{:?}", other.asked());
+    drop(scene);
+    let place = format!("localhost:{}", other.port);
+    let mut scene = Scene::set("allowed", server, &["--pull-allow", &place]).await;
     scene.publishes("#EXTINF").await;
 }
 

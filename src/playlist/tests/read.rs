@@ -290,3 +290,26 @@ fn the_size_is_bounded() {
     let bytes = head(&format!("#{}\n", "x".repeat(8 * 1024 * 1024)));
     assert_eq!(error(&bytes), PlaylistError::TooLong);
 }
+
+#[test]
+fn a_list_can_be_told_as_it_was_before_it_grew() {
+    let head = "#EXTM3U\r\n#EXT-X-TARGETDURATION:4\r\n#EXT-X-MEDIA-SEQUENCE:9\r\n";
+    let (one, two) = (
+        "#EXTINF:4,\r\na.ts\r\n",
+        "# note\r\n#EXT-X-DISCONTINUITY\r\n#EXTINF:4,\r\nb.ts\r\n",
+    );
+    let text = format!("{head}{one}{two}#EXT-X-ENDLIST\r\n");
+    let Ok(Playlist::Media(list)) = Playlist::parse(&text) else {
+        panic!("no media playlist");
+    };
+    assert_eq!(list.text_through(0), head);
+    let grown = list.text_through(1);
+    assert!(grown.starts_with(&format!("{head}{one}")), "{grown}");
+    let Ok(Playlist::Media(grown)) = Playlist::parse(grown) else {
+        panic!("no media playlist");
+    };
+    assert_eq!(grown.segments(), &list.segments()[..1]);
+    assert!(!grown.is_ended() && list.is_ended());
+    assert_eq!(list.text_through(2), text);
+    assert_eq!(list.text_through(usize::MAX), text);
+}

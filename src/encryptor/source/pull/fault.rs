@@ -18,7 +18,10 @@ pub(in crate::encryptor) enum PullError {
     /// An answer that is not 200.
     #[error("the source answered {0}")]
     Status(u16),
-    /// Another host, which the operator did not name.
+    /// What the operator allows is no server's name.
+    #[error("{0:?} is no host that playlists may be allowed to lead to: HOST or HOST:PORT")]
+    Place(String),
+    /// Another server, which the operator did not name.
     #[error("it lies at {0}, where nothing is pulled from without --pull-allow")]
     Elsewhere(String),
     /// From `https` to `http`.

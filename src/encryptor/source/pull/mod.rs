@@ -3,7 +3,9 @@
 //! Whatever fails is tried again, with longer and longer pauses, for as long as the worker runs. Must
 //! not know: keys, or what becomes of the spool.
 
+mod allowed;
 mod fault;
+mod local;
 mod names;
 mod origin;
 mod rendition;

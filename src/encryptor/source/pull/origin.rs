@@ -1,6 +1,6 @@
 //! The server that is followed: its lists as text, its files into the spool.
 //!
-//! A request goes to the host of the operator's own URL, or to one that he allowed; redirects are
+//! A request goes to the server of the operator's own URL, or to one that he allowed; redirects are
 //! followed by hand and held to the same. Must not know: what a list says.
 
 use std::path::Path;
@@ -12,6 +12,7 @@ use reqwest::header::{
     ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
 };
 
+use super::allowed::Allowed;
 use super::fault::PullError;
 use crate::encryptor::path::Beneath;
 use crate::encryptor::spool::Spool;
@@ -21,8 +22,7 @@ use crate::outbound::{Client, Opened, Terms};
 pub(super) struct Origin {
     client: Client,
     top: Url,
-    /// Hosts that may be asked, in lower case.
-    hosts: Vec<String>,
+    allowed: Allowed,
 }
 
 /// A list as it was just read.
@@ -50,21 +50,21 @@ const BATCH: usize = 256 * 1024;
 
 impl Origin {
     pub(super) fn new(top: Url, allowed: &[String], ca: Option<&Path>) -> Result<Self, PullError> {
-        let own = top.host_str().ok_or(PullError::NoUrl)?.to_owned();
-        let hosts: Vec<String> = std::iter::once(own)
-            .chain(allowed.iter().cloned())
-            .collect();
-        let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let allowed = Allowed::of(&top, allowed)?;
         let authorities: Vec<&Path> = ca.into_iter().collect();
         let client = Client::new(&Terms {
-            hosts: &names,
+            hosts: &allowed.hosts(),
             authorities: &authorities,
             connect: CONNECT,
             total: WHOLE,
             cookies: true,
             ..Terms::default()
         })?;
-        Ok(Self { client, top, hosts })
+        Ok(Self {
+            client,
+            top,
+            allowed,
+        })
     }
 
     /// The URL that the operator gave.
@@ -77,7 +77,7 @@ impl Origin {
     pub(super) fn resolve(&self, base: &Url, uri: &str) -> Result<Url, PullError> {
         let mut url = base.join(uri).map_err(|_| PullError::NoUrl)?;
         self.check(base, &url)?;
-        if url.host() != self.top.host() {
+        if !self.allowed.is_own(&url) {
             return Ok(url);
         }
         if url.query().is_none() {
@@ -93,11 +93,10 @@ impl Origin {
     }
 
     fn check(&self, base: &Url, url: &Url) -> Result<(), PullError> {
-        let host = url.host_str().unwrap_or_default();
         match (base.scheme(), url.scheme()) {
             ("https", "http") => Err(PullError::Downgrade),
-            (_, "http" | "https") if self.hosts.iter().any(|it| it == host) => Ok(()),
-            (_, "http" | "https") => Err(PullError::Elsewhere(host.to_owned())),
+            (_, "http" | "https") if self.allowed.has(url) => Ok(()),
+            (_, "http" | "https") => Err(PullError::Elsewhere(server_of(url))),
             _ => Err(PullError::NoUrl),
         }
     }
@@ -200,6 +199,13 @@ impl Seen {
     }
 }
 
+/// Its host, and its port where it says one.
+fn server_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}"));
+    format!("{host}{}", port.unwrap_or_default())
+}
+
 /// Something for the disk, on a thread that may wait for it.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, PullError> + Send + 'static,
@@ -213,7 +219,7 @@ mod tests {
     use super::*;
 
     fn origin(top: &str) -> Origin {
-        let allowed = ["cdn.example".to_owned()];
+        let allowed = ["cdn.example", "CDN.example:8443", "[::1]:81"].map(str::to_owned);
         Origin::new(top.parse().unwrap(), &allowed, None).unwrap()
     }
 
@@ -226,8 +232,20 @@ mod tests {
         assert_eq!(to("s.ts?own=1"), "https://u:p@o.example/live/s.ts?own=1");
         assert_eq!(to("/s.ts"), "https://u:p@o.example/s.ts?token=t");
         assert_eq!(to("https://cdn.example/s.ts"), "https://cdn.example/s.ts");
+        let elsewhere = "https://cdn.example:8443/s.ts";
+        assert_eq!(to(elsewhere), elsewhere);
+        assert_eq!(to("https://[::1]:81/s.ts"), "https://[::1]:81/s.ts");
         let absolute = "https://o.example/s.ts";
         assert_eq!(to(absolute), "https://u:p@o.example/s.ts?token=t");
+    }
+
+    #[test]
+    fn a_server_is_allowed_by_a_host_and_perhaps_a_port() {
+        let top: Url = "https://o.example/a.m3u8".parse().unwrap();
+        for bad in ["", "a b", "host:99999", ":80"] {
+            let made = Origin::new(top.clone(), &[bad.to_owned()], None);
+            assert!(matches!(made, Err(PullError::Place(_))), "{bad:?}");
+        }
     }
 
     #[test]
@@ -239,9 +257,14 @@ mod tests {
             "https://evil.example/",
             "//169.254.169.254/latest",
             "https://127.0.0.1/",
+            "https://o.example:8443/",
+            "https://cdn.example:81/",
+            "https://[::1]/",
         ] {
             assert!(matches!(refused(uri), PullError::Elsewhere(_)), "{uri}");
         }
+        let other_port = refused("https://o.example:8443/").to_string();
+        assert!(other_port.contains("o.example:8443"), "{other_port}");
         assert!(matches!(refused("http://o.example/"), PullError::Downgrade));
         for uri in ["file:///etc/passwd", "data:,x", "https://["] {
             assert!(matches!(refused(uri), PullError::NoUrl), "{uri}");

@@ -10,6 +10,7 @@ use futures_util::{StreamExt as _, stream};
 use reqwest::Url;
 
 use super::fault::PullError;
+use super::local::{last, listed_in, localized, media, taken_in};
 use super::names::Names;
 use super::origin::{Origin, Page, Seen, blocking};
 use crate::encryptor::path::Beneath;
@@ -81,10 +82,11 @@ struct Missed {
 
 /// Files that are fetched at once.
 const AT_ONCE: usize = 3;
+/// Segments of a live list that are fetched before those are listed: a window of hours may be more
+/// than the spool holds, and what no list names is cleared after a while.
+const BATCH: usize = 6;
 /// Looks at which a file must be missing before the list goes without it. It is tried on.
 const PATIENCE: u32 = 4;
-/// The engine clears the spool of published segments, but for this many of the newest.
-const NEWEST: usize = 16;
 /// A finished list of more segments than this is spooled first, for all of them may be more than the
 /// spool holds.
 const MANY: usize = 64;
@@ -117,24 +119,32 @@ impl Rendition {
 
     /// Fetches what is new, then spools the list. The second is what is still missing of it.
     pub(super) async fn look(&mut self) -> Result<(Look, Option<PullError>), PullError> {
-        let Some(page) = self.origin.list(&self.url, &self.seen).await? else {
+        let page = self.origin.list(&self.url, &self.seen).await;
+        if page.is_err() {
+            self.is_checked = false; // it may be started anew while nobody sees it
+        }
+        let Some(page) = page? else {
             (self.last.has_changed, self.last.went_back) = (false, false);
             return Ok((self.last, None));
         };
         let list = media(&page.text).ok_or(PullError::NoPlaylist("media"))?;
         self.check(&page, &list).await?;
-        let went_back = last(&list) < self.newest;
+        let (before, newest) = (self.newest, last(&list));
+        let went_back = newest < before;
         if went_back {
             // It began anew, perhaps with names that it had; or it is an old one, of which no file
             // has changed.
             self.taken.clear();
         }
-        self.newest = last(&list);
+        self.newest = newest;
         let wanted = self.wanted(&page, &list);
-        if list.is_ended() && wanted.len() > MANY {
-            self.spool_list(&page, &list).await?;
-        }
-        let missed = self.fetch(wanted, &list).await?;
+        let missed = match list.is_ended() {
+            true => self.take_finished(&page, &list, wanted).await?,
+            false => {
+                let shown = before.filter(|_| !went_back);
+                self.take_live(&page, &list, (wanted, shown)).await?
+            }
+        };
         let has_changed = self.spool_list(&page, &list).await?;
         if missed.is_none() {
             self.seen = page.seen;
@@ -148,10 +158,49 @@ impl Rendition {
         Ok((self.last, missed))
     }
 
+    /// All of a finished list.
+    async fn take_finished(
+        &mut self,
+        page: &Page,
+        list: &MediaPlaylist,
+        wanted: Vec<Wanted>,
+    ) -> Result<Option<PullError>, PullError> {
+        if wanted.len() > MANY {
+            self.spool_list(page, list).await?;
+        }
+        self.fetch(wanted, list).await
+    }
+
+    /// What is new of a live list, which grows by batches; it was `shown` up to a number before, and
+    /// never shrinks.
+    async fn take_live(
+        &mut self,
+        page: &Page,
+        list: &MediaPlaylist,
+        (mut wanted, shown): (Vec<Wanted>, Option<u64>),
+    ) -> Result<Option<PullError>, PullError> {
+        let mut missed = None;
+        while wanted.len() > BATCH {
+            let rest = wanted.split_off(BATCH);
+            missed = self.fetch(wanted, list).await?.or(missed);
+            wanted = rest;
+            let next = wanted.first().and_then(|it| it.msn);
+            let grown = next.and_then(|next| {
+                let count = list.segments().iter().position(|it| it.msn == next)?;
+                media(list.text_through(count))
+            });
+            if let Some(grown) = grown.filter(|grown| last(grown) > shown) {
+                self.spool_list(page, &grown).await?;
+            }
+        }
+        Ok(self.fetch(wanted, list).await?.or(missed))
+    }
+
     /// After a start: the newest segment that is spooled and listed must be the one that the source has.
-    /// A source that was started anew may use its names and numbers again.
+    /// A source that was started anew may use its names and numbers again. What it does not have any
+    /// more is another's, too.
     async fn check(&mut self, page: &Page, list: &MediaPlaylist) -> Result<(), PullError> {
-        if std::mem::replace(&mut self.is_checked, true) {
+        if self.is_checked {
             return Ok(());
         }
         let names = Names::of(&self.at, &page.url, list);
@@ -160,15 +209,18 @@ impl Rendition {
             let is_known = self.taken.contains(&(segment.msn, path.clone()));
             (is_known && self.spool.stamp(&path).is_some()).then_some((segment, path))
         });
-        let Some((segment, path)) = known else {
-            return Ok(());
-        };
-        let url = self.origin.resolve(&page.url, &segment.uri)?;
-        let theirs = self.origin.bytes(&url, COMPARED).await;
-        let is_other = theirs.is_ok_and(|bytes| !self.spool.has(&path, &bytes));
-        if is_other {
-            self.taken.clear();
+        if let Some((segment, path)) = known {
+            let url = self.origin.resolve(&page.url, &segment.uri)?;
+            let is_same = match self.origin.bytes(&url, COMPARED).await {
+                Ok(bytes) => self.spool.has(&path, &bytes),
+                Err(PullError::Status(400..500) | PullError::TooLong) => false,
+                Err(error) => return Err(error),
+            };
+            if !is_same {
+                self.taken.clear();
+            }
         }
+        self.is_checked = true;
         Ok(())
     }
 
@@ -329,52 +381,4 @@ pub(super) async fn write(spool: &Arc<Spool>, at: &Beneath, text: String) -> Res
         Ok(())
     })
     .await
-}
-
-/// The list as it is spooled. What leads to viewers' own places stays.
-fn localized(list: &MediaPlaylist, names: &Names<'_>) -> String {
-    let segments = list.segments().iter();
-    let numbers: HashMap<&str, u64> = segments.map(|it| (it.uri.as_str(), it.msn)).collect();
-    Playlist::Media(list.clone()).map_uris(&mut |kind, uri| {
-        let local = match kind {
-            UriKind::Other => return uri.to_owned(),
-            UriKind::Child => names.list(uri),
-            _ => names.file(uri, numbers.get(uri).copied()),
-        };
-        local.map_or_else(|| "unknown".to_owned(), |local| local.uri)
-    })
-}
-
-fn listed_in(list: &MediaPlaylist, names: &Names<'_>) -> HashSet<(u64, Beneath)> {
-    let segments = list.segments().iter();
-    let keys = segments.filter_map(|it| Some((it.msn, names.file(&it.uri, Some(it.msn))?.path)));
-    keys.collect()
-}
-
-/// What an earlier run had fetched of the list that it spooled: what is there, and of a live list
-/// what is so old that it is not there because it was published. A finished one is published whole.
-fn taken_in(list: &MediaPlaylist, at: &Beneath, spool: &Spool) -> HashSet<(u64, Beneath)> {
-    let old = match list.is_ended() {
-        true => 0,
-        false => list.segments().len().saturating_sub(NEWEST),
-    };
-    let segments = list.segments().iter().enumerate();
-    let taken = segments.filter_map(|(index, segment)| {
-        let path = at.resolve(&segment.uri).ok()?;
-        let is_taken = index < old || spool.stamp(&path).is_some();
-        is_taken.then_some((segment.msn, path))
-    });
-    taken.collect()
-}
-
-fn media(text: &str) -> Option<MediaPlaylist> {
-    match Playlist::parse(text) {
-        Ok(Playlist::Media(list)) => Some(list),
-        _ => None,
-    }
-}
-
-/// The number of its last segment.
-fn last(list: &MediaPlaylist) -> Option<u64> {
-    list.segments().last().map(|segment| segment.msn)
 }
