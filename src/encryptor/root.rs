@@ -203,6 +203,22 @@ impl Root {
         }
     }
 
+    /// Deletes the folders above `path` that are empty, the deepest first. What is in use stays.
+    pub(super) fn prune(&self, path: &Beneath) {
+        let mut above = Vec::new();
+        let mut dir = self.dir.try_clone().ok();
+        for part in path.folders() {
+            let Some(outer) = dir else { break };
+            dir = rustix::fs::openat(&outer, part, FOLDER, Mode::empty()).ok();
+            above.push((outer, part));
+        }
+        for (outer, part) in above.iter().rev() {
+            if rustix::fs::unlinkat(outer, *part, AtFlags::REMOVEDIR).is_err() {
+                return;
+            }
+        }
+    }
+
     /// Every regular file at most 8 folders deep whose name `wanted` takes, in no order.
     pub(super) fn files(&self, wanted: &dyn Fn(&str) -> bool) -> io::Result<Vec<Beneath>> {
         let mut found = Found {

@@ -135,6 +135,7 @@ impl Spool {
         let mut usage = self.usage();
         let there = self.stamp(path);
         self.root.remove(path)?;
+        self.root.prune(path); // folders would pile up, and are not counted
         if let Some(stamp) = there {
             usage.subtract(stamp.len);
         }

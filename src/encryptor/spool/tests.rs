@@ -130,3 +130,19 @@ fn what_a_killed_run_left_is_removed_and_the_rest_counted() {
         Err(SpoolError::Full(_))
     ));
 }
+
+#[test]
+fn a_folder_goes_with_the_last_file_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = spool(&dir);
+    put(&spool, "a/b/one.ts", &[1; 10]).unwrap();
+    put(&spool, "a/two.ts", &[1; 10]).unwrap();
+    spool.remove("a/b/one.ts").unwrap();
+    let folder = dir.path().join("spool");
+    assert!(!folder.join("a/b").exists());
+    assert!(folder.join("a/two.ts").exists());
+    spool.remove("a/two.ts").unwrap();
+    assert!(!folder.join("a").exists());
+    assert!(folder.exists());
+    put(&spool, "a/b/one.ts", &[1; 10]).unwrap();
+}

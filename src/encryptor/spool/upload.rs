@@ -107,7 +107,9 @@ impl Upload {
     fn settle(&mut self) -> io::Result<Kept> {
         let mut usage = self.spool.usage();
         let before = self.spool.stamp(&self.path);
-        self.spool.root.settle(&self.temporary, &self.path)?;
+        let root = &self.spool.root;
+        let settled = root.settle(&self.temporary, &self.path);
+        settled.inspect_err(|_| root.prune(&self.path))?;
         self.is_kept = true;
         match before {
             None => Ok(Kept::Created),
