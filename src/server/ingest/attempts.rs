@@ -1,8 +1,9 @@
 //! How often somebody may be wrong.
 //!
-//! Who guesses is slowed down: once an address was wrong too often, its further tries are refused
-//! unseen for the rest of a minute. What is right is never refused: a packager may share its address
-//! with whoever guesses. Must not know: credentials.
+//! Once an address was wrong too often, it is told so for the rest of a minute (429), which stops
+//! packagers that are set up wrong, and shows in the log. What is right is never refused: a packager
+//! may share its address with whoever guesses. An IPv6 address counts as its network of 64 bits, for
+//! whoever has one has all of it. Must not know: credentials.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -35,12 +36,19 @@ impl Attempts {
         if tries.len() >= MANY {
             tries.clear();
         }
-        let (since, count) = tries.entry(address).or_insert((now, 0));
+        let (since, count) = tries.entry(network(address)).or_insert((now, 0));
         if now.duration_since(*since) >= WINDOW {
             (*since, *count) = (now, 0);
         }
         *count = count.saturating_add(1);
         *count > MOST
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (!0 << 64)).into()),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -58,6 +66,18 @@ mod tests {
         assert!(attempts.wrong_at(one, now));
         assert!(!attempts.wrong_at(other, now));
         assert!(!attempts.wrong_at(one, now + WINDOW));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let (attempts, now) = (Attempts::default(), Instant::now());
+        let own = |n: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, n]);
+        let wrong: Vec<bool> = (0..=MOST as u16)
+            .map(|n| attempts.wrong_at(own(n), now))
+            .collect();
+        assert_eq!(wrong.iter().filter(|it| **it).count(), 1);
+        let other = IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1]);
+        assert!(!attempts.wrong_at(other, now));
     }
 
     #[test]

@@ -59,10 +59,12 @@ impl Channels {
     pub(super) fn admit(&self, request: &HttpRequest) -> Result<(&Channel, String), Failure> {
         self.check(request.headers(), request.peer_addr().map(|it| it.ip()))?;
         let path = decoded(request.uri())?;
-        let found = self.channels.iter().find_map(|channel| {
+        let found = self.channels.iter().filter_map(|channel| {
             let below = path.strip_prefix(channel.stream.as_str())?;
             Some((channel, below.strip_prefix('/')?.to_owned()))
         });
+        // A stream may lie below another one's name: the longest is meant.
+        let found = found.max_by_key(|(channel, _)| channel.stream.as_str().len());
         let known = "the path is /{stream}/{file}, with a stream that is encrypted here";
         let (channel, below) = found.ok_or_else(|| Failure::new(Code::NotFound).detail(&known))?;
         match shows(request.headers(), &channel.credential) {
