@@ -18,7 +18,7 @@ use super::routes::action_of;
 use crate::access::audit::{Affected, AuditEntry, Overflow, Remembered, Ruling, Trail};
 use crate::access::{Admitted, Deliver, Gate, Lease, Permit, Play};
 use crate::crypto::SecretText;
-use crate::domain::{Action, Clock, Principal, RequestId, StreamId};
+use crate::domain::{Action, Clock, Kid, Principal, RequestId, StreamId};
 use crate::telemetry::RouteMeasures;
 
 /// Who asks for a packager's or operator's work, as the guard found.
@@ -68,14 +68,22 @@ pub(super) fn delivered(
     around.trail.delivered(permit.kid(), &ruling)
 }
 
-/// A lease of coming keys is about to be handed out.
-pub(super) fn leased(request: &HttpRequest, permit: &Permit<Lease>) -> Result<(), Overflow> {
-    let about = (permit.principal(), Some(permit.stream()));
+/// A lease of coming keys, or of the one key `kid`, is about to be handed out.
+pub(super) fn leased(
+    request: &HttpRequest,
+    permit: &Permit<Lease>,
+    kid: Option<Kid>,
+) -> Result<(), Overflow> {
     granted(
         request,
-        Action::Lease.as_str(),
-        about,
-        client_address(request),
+        &Ruling {
+            action: Action::Lease.as_str(),
+            who: Some(permit.principal()),
+            stream: Some(permit.stream()),
+            kid,
+            ip: client_address(request),
+            ..Ruling::default()
+        },
     )
 }
 
@@ -85,8 +93,16 @@ pub(super) fn played(
     permit: &Permit<Play>,
     ip: Option<IpAddr>,
 ) -> Result<(), Overflow> {
-    let about = (permit.principal(), Some(permit.stream()));
-    granted(request, Action::Play.as_str(), about, ip)
+    granted(
+        request,
+        &Ruling {
+            action: Action::Play.as_str(),
+            who: Some(permit.principal()),
+            stream: Some(permit.stream()),
+            ip,
+            ..Ruling::default()
+        },
+    )
 }
 
 /// A session that was begun or renewed is about to be handed out.
@@ -95,25 +111,24 @@ pub(super) fn began(
     session: &Principal,
     ip: Option<IpAddr>,
 ) -> Result<(), Overflow> {
-    granted(request, "begin_session", (session, None), ip)
+    granted(
+        request,
+        &Ruling {
+            action: "begin_session",
+            who: Some(session),
+            ip,
+            ..Ruling::default()
+        },
+    )
 }
 
-fn granted(
-    request: &HttpRequest,
-    action: &str,
-    (who, stream): (&Principal, Option<&StreamId>),
-    ip: Option<IpAddr>,
-) -> Result<(), Overflow> {
+fn granted(request: &HttpRequest, ruling: &Ruling<'_>) -> Result<(), Overflow> {
     let Some(around) = request.app_data::<Data<Surroundings>>() else {
         return Ok(());
     };
     around.trail.granted(&Ruling {
-        action,
         reason: "ok",
-        who: Some(who),
-        stream,
-        ip,
-        ..Ruling::default()
+        ..*ruling
     })
 }
 

@@ -29,7 +29,8 @@ pub(super) async fn lease(
     let ask = Ask::parse(request.query_string())?;
     if let Some(kid) = ask.kid {
         let leased = keys.lease_of(&permit, kid).await?;
-        return answer(&request, &leased, &permit, (&gate, clock.now()));
+        audit::leased(&request, &permit, Some(kid))?;
+        return Ok(answer(&leased, &permit, (&gate, clock.now())));
     }
     // Before the wait: what it says it knows may be what a cut waits for.
     let holding = keys.hold(&permit, &ask.lease).await?;
@@ -40,18 +41,17 @@ pub(super) async fn lease(
         gate.recheck(&permit)?;
     }
     let leased = keys.lease(&permit, &ask.lease, holding).await?;
-    answer(&request, &leased, &permit, (&gate, clock.now()))
+    audit::leased(&request, &permit, None)?;
+    Ok(answer(&leased, &permit, (&gate, clock.now())))
 }
 
 fn answer(
-    request: &HttpRequest,
     leased: &Leased,
     permit: &Permit<Lease>,
     (gate, now): (&Gate, Timestamp),
-) -> Result<HttpResponse, Failure> {
-    audit::leased(request, permit)?;
+) -> HttpResponse {
     let view = view(leased, gate.grants(), permit, now);
-    Ok(unstored(&mut HttpResponse::Ok(), &view))
+    unstored(&mut HttpResponse::Ok(), &view)
 }
 
 /// The query's meaning.
