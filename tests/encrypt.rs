@@ -29,7 +29,14 @@ pub(crate) async fn audit(
     finish(serve, job, &mut collector, segments, keys).await;
 }
 
-async fn finish(serve: &Serve, job: &Encrypt, seen: &mut Collector, segments: usize, keys: usize) {
+/// Judges what was seen, with the keys as a viewer has them.
+pub(crate) async fn finish(
+    serve: &Serve,
+    job: &Encrypt,
+    seen: &mut Collector,
+    segments: usize,
+    keys: usize,
+) {
     seen.nothing_changed().await;
     seen.fetch_keys(&serve.viewer(&job.stream)).await;
     let credential = std::fs::read_to_string(&job.credential).unwrap();

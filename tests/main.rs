@@ -97,3 +97,5 @@ mod token;
 mod viewers;
 #[cfg(test)]
 mod vod;
+#[cfg(test)]
+mod windows;

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use super::{Scene, command, level};
 use crate::harness::bucket::ObjectStore;
 use crate::harness::dav::Dav;
+use crate::harness::encrypt::Encrypt;
 use crate::harness::on_air::told;
 use crate::harness::packager::Packager;
 use crate::harness::process::Process;
@@ -89,6 +90,29 @@ async fn the_second_of_two_writers_refuses_until_the_first_is_gone() {
     publishes(&mut scene, &mut last).await;
     level(&scene, &mut seen).await;
     last.stop(Signal::TERM).await;
+}
+
+/// A folder is locked: who was killed holds it no longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_has_one_writer_whatever_state_each_keeps() {
+    let mut scene = Scene::live("test/one-folder", Packager::single).await;
+    let mut first = scene.worker(None, None, &[]);
+    publishes(&mut scene, &mut first).await;
+    let states = tempfile::tempdir().unwrap();
+    let other = Encrypt {
+        states: states.path().to_owned(),
+        ..scene.job.clone()
+    };
+    let mut second = Process::start(command(&other, None, None, &[]));
+    assert_eq!(second.end(seconds(30)).await.code(), Some(1));
+    let said = second.stderr.text();
+    assert!(said.contains("another encryptor writes to"), "{said}");
+    assert_eq!(told(&second, "published"), 0);
+    publishes(&mut scene, &mut first).await;
+    first.kill();
+    let mut next = Process::start(command(&other, None, None, &[]));
+    publishes(&mut scene, &mut next).await;
+    next.kill();
 }
 
 #[tokio::test(flavor = "multi_thread")]
