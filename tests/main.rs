@@ -86,6 +86,8 @@ mod shipping;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod storm;
 #[cfg(test)]
 mod tidy;

@@ -17,10 +17,10 @@ use crate::live::packager;
 
 /// A stream under way: its packager, its encryptor, and who looks at what they do.
 pub(crate) struct Show {
-    serve: Serve,
+    pub(crate) serve: Serve,
     pub(crate) job: Encrypt,
     pub(crate) packager: Packager,
-    seen: Collector,
+    pub(crate) seen: Collector,
     _folders: [tempfile::TempDir; 2],
 }
 
@@ -49,8 +49,13 @@ impl Show {
     pub(crate) async fn follow(&mut self, count: u64) {
         for _ in 0..count {
             self.packager.run(1).await;
-            self.seen.look(&self.packager.renditions).await;
+            self.look().await;
         }
+    }
+
+    /// Looks once.
+    pub(crate) async fn look(&mut self) {
+        self.seen.look(&self.packager.renditions).await;
     }
 
     /// Waits until what the packager wrote last is published in every rendition.
@@ -79,7 +84,7 @@ impl Show {
     /// Looks for a while.
     pub(crate) async fn follow_on(&mut self, span: std::time::Duration) {
         throughout("somebody looks", span, async || {
-            self.seen.look(&self.packager.renditions).await;
+            self.look().await;
             true
         })
         .await;
@@ -110,7 +115,7 @@ fn number(run: &Value, name: &str) -> u64 {
     run[name].as_u64().unwrap()
 }
 
-fn newest_of(seen: &Collector, rendition: &str) -> Option<u64> {
+pub(crate) fn newest_of(seen: &Collector, rendition: &str) -> Option<u64> {
     let mut lists = seen.evidence.published.iter().rev();
     let (_, list) = lists.find(|(name, _)| name == rendition)?;
     Some(list.segments.last()?.msn)

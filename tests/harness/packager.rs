@@ -89,6 +89,13 @@ impl Packager {
         )
     }
 
+    /// Six pictures and two sounds.
+    pub(crate) fn eight(root: &Path) -> Self {
+        let names = ["v0", "v1", "v2", "v3", "v4", "v5", "audio/de", "audio/en"];
+        let lists = names.map(|name| format!("{name}/index.m3u8"));
+        Self::of(root, &lists.each_ref().map(String::as_str))
+    }
+
     /// A single picture, in one folder with nothing above it.
     pub(crate) fn single(root: &Path) -> Self {
         Self::of(root, &["index.m3u8"])
