@@ -186,8 +186,8 @@ async fn point_24_each_iframe_is_a_small_file_under_its_segments_key_or_all_are_
 async fn point_26_a_section_that_is_written_again_never_changes_what_is_published() {
     let scene = Scene::new("p26", "\"never\"").await;
     scene.list(0..3, &plain, "");
-    let worker = scene.job.start();
-    scene.published(&worker, "s2.m4s").await;
+    let mut worker = scene.job.start();
+    scene.published(&mut worker, "s2.m4s").await;
     let before = tree(&scene);
     let again = |msn: u64| {
         let (mut before, uri) = plain(msn);
@@ -203,7 +203,7 @@ async fn point_26_a_section_that_is_written_again_never_changes_what_is_publishe
     }
     let text = listing(0..5, "", &again, "");
     crate::harness::packager::replace(&scene.source.path().join("i.m3u8"), &text);
-    scene.published(&worker, "s4.m4s").await;
+    scene.published(&mut worker, "s4.m4s").await;
     for (path, bytes) in before
         .iter()
         .filter(|(path, _)| path.extension().unwrap() != "m3u8")
@@ -233,7 +233,7 @@ async fn stalled(worker: &Process, what: &str) {
     .await;
 }
 
-async fn goes_on(scene: &Scene, worker: &Process) {
+async fn goes_on(scene: &Scene, worker: &mut Process) {
     scene.published(worker, "s2.m4s").await;
     let opened = scene.viewing().await.open("i.m3u8");
     let plains: Vec<_> = opened.into_iter().map(|opened| opened.plain).collect();
@@ -246,11 +246,11 @@ async fn point_35_a_section_with_media_is_not_published() {
     scene.list(0..3, &plain, "");
     let media = boxed("mdat", b"obviously clear");
     scene.write("init.mp4", [section("init"), media].concat());
-    let worker = scene.job.start();
+    let mut worker = scene.job.start();
     stalled(&worker, "mdat").await;
     assert!(files(scene.sink.path()).is_empty());
     scene.write("init.mp4", section("init"));
-    goes_on(&scene, &worker).await;
+    goes_on(&scene, &mut worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,9 +259,9 @@ async fn point_35_a_torn_fragment_is_not_published() {
     scene.list(0..3, &plain, "#EXT-X-ENDLIST\n");
     let whole = fragment("i", 1);
     scene.write("s1.m4s", &whole[..whole.len() - 1]);
-    let worker = scene.job.start();
+    let mut worker = scene.job.start();
     stalled(&worker, "truncated").await;
     assert!(!scene.sink.path().join("i.m3u8").exists());
     scene.write("s1.m4s", &whole);
-    goes_on(&scene, &worker).await;
+    goes_on(&scene, &mut worker).await;
 }

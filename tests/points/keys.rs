@@ -9,9 +9,13 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::scene::Scene;
-use crate::harness::packager::{Packager, payload, replace};
-use crate::harness::wait::{seconds, until};
+use crate::harness::packager::{Packager, payload};
+use crate::harness::serve::Serve;
+use crate::harness::wait::{seconds, throughout, until};
 use crate::independent::playlist::{Listed, read_media};
+
+/// A key is served for a few seconds after the last playlist that listed it.
+const RETENTION: &str = "[keys.retention]\ngrace = \"5s\"\nwindow = \"1s\"\nsweep = \"1s\"\n";
 
 /// What a published playlist lists now.
 fn listed(sink: &Path, rendition: &str) -> Vec<Listed> {
@@ -71,9 +75,13 @@ async fn point_15_what_is_listed_is_there_with_its_key() {
     assert!(looks > 40, "{looks}");
 }
 
+/// Retention is so short that the key would be gone with its segment if only the window counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn point_16_a_key_outlives_the_segments_that_left_the_window() {
-    let scene = Scene::new("p16", "{ segments = 2 }").await;
+    let mut serve = Serve::prepare("{ segments = 2 }", RETENTION);
+    serve.amend("[keys]", "[keys]\nlease = \"10s\"");
+    serve.resume().await;
+    let scene = Scene::at("p16", serve);
     let mut packager = Packager::single(scene.source.path());
     (packager.span, packager.window) = (200, 3);
     let worker = scene.job.start();
@@ -94,7 +102,16 @@ async fn point_16_a_key_outlives_the_segments_that_left_the_window() {
     })
     .await;
     let viewer = scene.serve.viewer(&scene.job.stream);
-    viewer.get(&first).await.expect(200);
+    throughout("who has an old playlist gets it", seconds(3), async || {
+        viewer.get(&first).await.status == 200
+    })
+    .await;
+    until("it goes after that", seconds(40), async || {
+        (viewer.get(&first).await.status == 410).then_some(())
+    })
+    .await;
+    let now = key_of(listed(sink, "index.m3u8").last().unwrap());
+    viewer.get(&now).await.expect(200);
     drop(worker);
 }
 
@@ -219,7 +236,7 @@ async fn point_35_a_torn_transport_stream_is_not_published() {
         "{said}"
     );
     assert!(!scene.sink.path().join("index.m3u8").exists());
-    replace(&torn, ""); // and whole again
+    // And whole again.
     std::fs::write(&torn, whole).unwrap();
     scene.job.once_well();
     assert_eq!(listed(scene.sink.path(), "index.m3u8").len(), 3);

@@ -22,7 +22,11 @@ pub(super) struct Scene {
 impl Scene {
     /// With keys that rotate by the rule `rotation`.
     pub(super) async fn new(name: &str, rotation: &str) -> Self {
-        let serve = Serve::start(rotation, "").await;
+        Self::at(name, Serve::start(rotation, "").await)
+    }
+
+    /// At a server of the test's own.
+    pub(super) fn at(name: &str, serve: Serve) -> Self {
         let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let stream = format!("test/{name}");
         let job = Encrypt::at(&serve, &stream, source.path(), sink.path());
@@ -61,10 +65,11 @@ impl Scene {
         Viewing::of(&self.serve, &self.job).await
     }
 
-    /// Waits until the published playlist holds `what`; gives it.
-    pub(super) async fn published(&self, _worker: &Process, what: &str) -> String {
+    /// Waits until the published playlist holds `what`; gives it. The worker runs all the while.
+    pub(super) async fn published(&self, worker: &mut Process, what: &str) -> String {
         let path: PathBuf = self.sink.path().join("i.m3u8");
         until(&format!("{what} is listed"), seconds(20), async || {
+            assert!(worker.ended().is_none(), "{}", worker.stderr.text());
             let text = std::fs::read_to_string(&path).ok()?;
             text.contains(what).then_some(text)
         })

@@ -51,7 +51,7 @@ async fn point_05_discontinuity_key_map_key_stand_in_this_order() {
 async fn point_06_the_first_listed_segment_has_its_key_and_section_after_every_slide() {
     for (map, name) in [("clear", "p06"), ("encrypted", "p06e")] {
         let scene = Scene::new(name, "{ segments = 2 }").await;
-        let worker = scene.job.start_with(&["--map", map]);
+        let mut worker = scene.job.start_with(&["--map", map]);
         for first in 0..5 {
             let lines = |msn: u64| {
                 let map = if msn == first { MAP } else { "" };
@@ -59,7 +59,7 @@ async fn point_06_the_first_listed_segment_has_its_key_and_section_after_every_s
             };
             scene.list(first..first + 3, &lines, "");
             let last = format!("s{}.m4s", first + 2);
-            let text = scene.published(&worker, &last).await;
+            let text = scene.published(&mut worker, &last).await;
             let lines = short(&text);
             let shown = kinds(&lines);
             let at = shown.iter().position(|kind| *kind == "INF").unwrap();
@@ -177,8 +177,8 @@ async fn point_18_a_session_key_is_for_one_finished_asset_under_one_key() {
     let live = Scene::new("p18d", NEVER).await;
     live.write("master.m3u8", master);
     live.list(0..4, &plain, "");
-    let worker = live.job.start_with(&["--session-key"]);
-    live.published(&worker, "s3.m4s").await;
+    let mut worker = live.job.start_with(&["--session-key"]);
+    live.published(&mut worker, "s3.m4s").await;
     let path = live.sink.path().join("master.m3u8");
     let there = crate::harness::wait::until(
         "it is published",
