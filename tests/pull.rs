@@ -84,8 +84,22 @@ async fn a_finished_asset_is_pulled_once() {
     job.from = Some(format!("pull:{}", nginx.url("master.m3u8")));
     job.once_well();
     crate::encrypt::audit(&serve, &job, &packager, 3 * 90, 5).await;
-    // Nothing is fetched or made twice.
+    // Nothing is fetched or made twice, but that a new run looks whether the newest is still the same.
+    let segments = || {
+        let mut gave = nginx.gave();
+        gave.retain(|path, _| !path.ends_with(".m3u8"));
+        gave
+    };
+    let once = segments();
+    assert_eq!(once.len(), 3 * 90);
+    assert!(once.values().all(|count| *count == 1), "{once:?}");
     let again = job.once_well();
+    let mut twice = segments();
+    twice.retain(|_, count| *count > 1);
+    assert_eq!(twice.len(), 3, "{twice:?}");
+    let is_newest = |path: &String| path.contains("/seg-89.");
+    assert!(twice.keys().all(is_newest), "{twice:?}");
+    assert!(twice.values().all(|count| *count == 2), "{twice:?}");
     let told = String::from_utf8(again.stdout).unwrap();
     assert!(!told.contains("\"encrypted\""), "{told}");
 }

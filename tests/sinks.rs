@@ -299,10 +299,13 @@ async fn a_killed_worker_sends_only_what_is_missing_and_no_other_bytes() {
         all.map(|(_, count)| count).sum::<usize>()
     };
     let (first, all) = (segments(&before), segments(&dav.puts()));
+    // What may lack in the worker's note, or was on its way: 32 files and an eighth, and six.
+    let unnoted = 32 + first / 8 + 6;
     assert!(
-        first < 400 && all < 400 + first,
+        first < 400 && (400..=400 + unnoted).contains(&all),
         "{first} before, {all} in all"
     );
+    assert!(dav.puts().values().all(|count| *count <= 2));
     let mut seen = scene.seen_at(&dav);
     level(&scene, &mut seen).await;
     scene.judge(&mut seen, 400, 10).await;

@@ -2,6 +2,7 @@
 //!
 //! Must not know: who asks.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -28,7 +29,8 @@ impl Nginx {
             port,
             "",
             &format!(
-                "http {{ access_log off; types {{ }} default_type application/octet-stream;
+                "http {{ log_format one '$request_method $status $uri';
+               access_log access.log one; types {{ }} default_type application/octet-stream;
                client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
                uwsgi_temp_path uwsgi; scgi_temp_path scgi;
                server {{ listen 127.0.0.1:{port}; root {root}; location / {{ {more} }} }} }}"
@@ -84,6 +86,16 @@ impl Nginx {
         let mut process = self.process.take().unwrap();
         process.signal(Signal::TERM);
         process.end(seconds(10)).await;
+    }
+
+    /// How often each path was given with 200, in the order of the paths.
+    pub(crate) fn gave(&self) -> BTreeMap<String, usize> {
+        let log = std::fs::read_to_string(self.dir.path().join("access.log")).unwrap();
+        let mut gave = BTreeMap::new();
+        for path in log.lines().filter_map(|line| line.strip_prefix("GET 200 ")) {
+            *gave.entry(path.to_owned()).or_default() += 1;
+        }
+        gave
     }
 
     /// The URL of one of its files.

@@ -231,20 +231,37 @@ async fn an_unchanged_list_is_asked_for_by_its_tag() {
     server.has("/a.ts", &packets(3));
     let mut scene = Scene::set("tagged", server, &[]).await;
     scene.publishes("a.ts").await;
-    until("it is asked for again", seconds(10), async || {
-        let asked = scene.server.asked();
-        let mut lists = asked
-            .iter()
-            .filter(|head| head.starts_with("GET /live.m3u8"));
-        lists
-            .any(|head| head.contains("if-none-match: \"one\""))
-            .then_some(())
-    })
-    .await;
+    asked_by(&scene, "\"one\"", 1).await;
+    // From now on it says that nothing has changed: so it stays, and nothing is fetched anew.
+    let unchanged = "HTTP/1.1 304 Not Modified\r\nconnection: close\r\n\r\n";
+    scene.server.says("/live.m3u8", unchanged);
+    let before = scene.server.asked().len();
+    asked_by(&scene, "\"one\"", 5).await;
+    let since = scene.server.asked().split_off(before);
+    assert!(since.iter().all(|head| head.starts_with("GET /live.m3u8")));
+    let changed = whole("etag: \"two\"\r\n", &list(&["a.ts", "b.ts"]));
+    scene.server.says("/live.m3u8", changed);
+    scene.server.has("/b.ts", &packets(3));
+    scene.publishes("b.ts").await;
+    asked_by(&scene, "\"two\"", 1).await;
     let asked = scene.server.asked();
     let segment = asked.iter().find(|head| head.starts_with("GET /a.ts"));
     assert!(
         segment.unwrap().contains("cookie: pass=obviously-fake"),
         "{asked:?}"
     );
+}
+
+/// Waits until the list was asked for so often with that tag.
+async fn asked_by(scene: &Scene, tag: &str, times: usize) {
+    let line = format!("if-none-match: {tag}");
+    until("it is asked for again", seconds(20), async || {
+        let asked = scene.server.asked();
+        let lists = asked
+            .iter()
+            .filter(|head| head.starts_with("GET /live.m3u8"));
+        let tagged = lists.filter(|head| head.contains(&line));
+        (tagged.count() >= times).then_some(())
+    })
+    .await;
 }
