@@ -3,12 +3,13 @@
 //! Must not know: the command line, sessions, or entitlement.
 
 mod explain;
+mod ours;
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use super::config::AccessConfigError;
-use super::credential::{Credential, Place, Token};
+use super::credential::{Credential, Token};
 use super::scheme::jwt::Jwt;
 use super::scheme::request::{Request, streams};
 use super::scheme::signed::SignedRequests;
@@ -22,6 +23,7 @@ pub use super::scheme::order::{Order, SignFault};
 pub use super::scheme::request::{Headers, Purpose, Target};
 pub use explain::explain;
 pub(super) use explain::explain_one;
+pub use ours::{OurFault, OurInstance, OurOrder};
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -66,6 +68,8 @@ pub enum Instance {
     Token(Box<TokenInstance>),
     /// It signs parts of the request.
     Request(Box<RequestInstance>),
+    /// What we sign ourselves.
+    Ours(Box<OurInstance>),
 }
 
 /// What a scheme says, whatever the time and the content.
@@ -82,6 +86,9 @@ pub enum InstanceError {
     /// None has this name or is of this kind.
     #[error("the configuration has no [schemes.{0}], and none of that kind")]
     None(String),
+    /// Nothing of ours can be signed or verified.
+    #[error("the configuration has no [grants]: its key_files sign grants and sessions")]
+    NoGrants,
     /// It is misconfigured.
     #[error(transparent)]
     Config(#[from] AccessConfigError),
@@ -164,7 +171,7 @@ impl Instance {
         };
         let group = match self {
             Self::Request(instance) => instance.0.group(&asked.request()),
-            Self::Token(_) => None,
+            Self::Token(_) | Self::Ours(_) => None,
         };
         let mut members = group.unwrap_or_default().iter();
         let opens = named.any(covers) || members.any(|stream| covers(stream.as_str()));
@@ -176,6 +183,7 @@ impl Instance {
         match self {
             Self::Token(instance) => instance.verify(asked, now),
             Self::Request(instance) => instance.verify(asked),
+            Self::Ours(instance) => instance.verify(asked),
         }
     }
 }
@@ -306,7 +314,13 @@ impl<'a> Asked<'a> {
     /// What may be a token that stands for itself: not what is in our own cookie, which holds
     /// sessions.
     fn tokens(&self) -> impl Iterator<Item = Token<'a>> {
-        let shown = Credential {
+        let presented = self.shown().presented();
+        let sent = presented.filter(|presented| !presented.is_in_cookie());
+        sent.map(|presented| presented.text)
+    }
+
+    fn shown(&self) -> Credential<'a> {
+        Credential {
             headers: self.headers,
             query: self.query,
             method: self.method,
@@ -314,10 +328,7 @@ impl<'a> Asked<'a> {
             alpn: self.alpn,
             ip: self.ip,
             certificate: None,
-        };
-        let presented = shown.presented();
-        let sent = presented.filter(|presented| presented.place != Place::Cookie);
-        sent.map(|presented| presented.text)
+        }
     }
 }
 

@@ -77,6 +77,13 @@ pub(super) enum Place {
     Query,
 }
 
+impl Presented<'_> {
+    /// Whether it stood in our own cookie, where nothing but a session belongs.
+    pub(super) fn is_in_cookie(&self) -> bool {
+        self.place == Place::Cookie
+    }
+}
+
 impl<'a> Credential<'a> {
     /// The first header of that name, in lower case.
     pub(super) fn header(&self, name: &'a str) -> Option<&'a str> {

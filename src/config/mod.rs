@@ -88,13 +88,18 @@ pub struct TokenSections {
     /// `[outbound]`.
     #[serde(default)]
     pub outbound: outbound::Config,
+    /// `[grants]`.
+    pub grants: Option<access::GrantsConfig>,
+    /// `[sessions]`.
+    #[serde(default)]
+    pub sessions: access::SessionsConfig,
 }
 
 /// These sections of `path` under the environment, paths resolved.
 pub fn token_sections(path: &Path) -> Result<TokenSections, ConfigError> {
     let source = Source::load(path)?;
     let mut settings = environment::settings(std::env::vars());
-    let is_one = |section: &str| ["schemes", "outbound"].contains(&section);
+    let is_one = |section: &str| ["schemes", "outbound", "grants", "sessions"].contains(&section);
     settings.retain(|(_, path, _)| path.first().is_some_and(|first| is_one(first)));
     let sections = match settings.is_empty() {
         true => toml::from_str(&source.text),
@@ -102,7 +107,8 @@ pub fn token_sections(path: &Path) -> Result<TokenSections, ConfigError> {
     };
     let mut sections: TokenSections = sections.map_err(|fault| source.fault(&fault))?;
     let paths = sections.schemes.paths_mut();
-    for path in paths.chain(sections.outbound.paths_mut()) {
+    let keys = sections.grants.iter_mut().flat_map(|it| &mut it.key_files);
+    for path in paths.chain(sections.outbound.paths_mut()).chain(keys) {
         *path = source.folder().join(&*path);
     }
     Ok(sections)

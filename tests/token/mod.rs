@@ -13,6 +13,7 @@ mod issuer;
 mod jwks;
 mod jwt;
 mod mint;
+mod ours;
 mod peers;
 mod pyjwt;
 mod securetoken;

@@ -123,7 +123,7 @@ impl SchemesConfig {
     }
 
     /// Whether there is an instance `name`.
-    pub(in crate::access) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 

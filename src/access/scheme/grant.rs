@@ -11,7 +11,7 @@ use crate::access::grant::{Grant, GrantKind, Grants};
 use crate::access::ring::Unsigned;
 use crate::domain::{Action, Principal, PrincipalKind, StreamPattern};
 
-pub(super) fn verify(
+pub(in crate::access) fn verify(
     grants: &Grants,
     presented: &Presented<'_>,
 ) -> Option<Result<Verified, Fault>> {

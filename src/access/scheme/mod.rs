@@ -12,7 +12,7 @@ mod config;
 pub(super) mod edgeauth;
 pub(super) mod explain;
 mod fault;
-mod grant;
+pub(super) mod grant;
 mod groups;
 pub(super) mod hdnts;
 pub(super) mod jwt;
@@ -22,7 +22,7 @@ mod scope;
 mod seconds;
 mod secrets;
 pub(super) mod securetoken;
-mod session;
+pub(super) mod session;
 pub(super) mod signed;
 mod tilde;
 pub(super) mod urlparams;
@@ -71,7 +71,7 @@ use verified::VerifiedTokens;
 pub(super) const GRANT: &str = "grant";
 const API_KEY: &str = "api_key";
 const CERTIFICATE: &str = "certificate";
-const SESSION: &str = "session";
+pub(super) const SESSION: &str = "session";
 
 /// Every configured instance, and the tokens that lately verified.
 pub(super) struct Schemes {
@@ -140,7 +140,7 @@ impl Schemes {
     ) -> Result<Arc<Principal>, Denied> {
         let mut deepest = None;
         // No cookie speaks for a packager or an operator, nor hides who does.
-        let is_sent = |presented: &Presented<'_>| presented.place != Place::Cookie;
+        let is_sent = |presented: &Presented<'_>| !presented.is_in_cookie();
         for presented in credential.presented().filter(is_sent) {
             match self.verify_one(&presented, now).await {
                 Ok(principal) => return Ok(principal),
@@ -243,7 +243,7 @@ impl Schemes {
         now: Timestamp,
     ) -> Result<Arc<Principal>, Fault> {
         // What verified in a header speaks for nobody in our cookie.
-        let is_ours = presented.place == Place::Cookie;
+        let is_ours = presented.is_in_cookie();
         let cached = (!is_ours).then(|| self.cache.find(presented.text.expose()));
         let cached = cached.flatten();
         if let Some(verified) = cached.filter(|verified| verified.check_time(now).is_ok()) {
@@ -278,7 +278,7 @@ impl Scheme {
         match self {
             Self::Session(sessions) => session::verify(sessions, presented),
             // Our cookie holds a session: nothing else in it speaks for anybody.
-            _ if presented.place == Place::Cookie => None,
+            _ if presented.is_in_cookie() => None,
             Self::Grant(grants) => grant::verify(grants, presented),
             Self::ApiKey(keys) => keys.verify(presented, now).await,
             Self::Jwt(jwt) => jwt.verify(presented.text.expose(), now).await,

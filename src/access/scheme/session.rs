@@ -10,7 +10,7 @@ use crate::access::credential::Presented;
 use crate::access::ring::Unsigned;
 use crate::access::session::Sessions;
 
-pub(super) fn verify(
+pub(in crate::access) fn verify(
     sessions: &Sessions,
     presented: &Presented<'_>,
 ) -> Option<Result<Verified, Fault>> {

@@ -7,13 +7,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::access::check::{Asked, Purpose, Target};
+use crate::access::check::{Asked, Instance, InstanceError, Purpose, Target};
+use crate::config::TokenSections;
 use crate::domain::{Clock as _, SystemClock, Timestamp};
 
 /// The request.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AskedArgs {
-    /// The instance, `[schemes.NAME]`, or a kind.
+    /// The instance, `[schemes.NAME]`, or a kind; `grant` and `session` are of `[grants]`.
     #[arg(long, value_name = "NAME")]
     pub(super) scheme: String,
     /// The configuration; a file with that section alone is enough.
@@ -70,6 +71,11 @@ impl TokenAction {
 }
 
 impl AskedArgs {
+    /// The one named.
+    pub(super) fn instance(&self, sections: &TokenSections) -> Result<Instance, InstanceError> {
+        instance(sections, &self.scheme)
+    }
+
     /// Every header, cookies too.
     pub(super) fn headers(&self) -> Vec<(String, String)> {
         let cookies = self.cookies.iter();
@@ -99,6 +105,15 @@ impl AskedArgs {
             .map(|at| Timestamp::from_millis(at.saturating_mul(1000)));
         at.unwrap_or_else(|| SystemClock.now())
     }
+}
+
+/// The instance of that name or kind, or the scheme of ours.
+pub(super) fn instance(sections: &TokenSections, name: &str) -> Result<Instance, InstanceError> {
+    let ours = Instance::ours(name, sections.grants.as_ref(), &sections.sessions)?;
+    ours.map_or_else(
+        || Instance::load(&sections.schemes, &sections.outbound, name),
+        Ok,
+    )
 }
 
 /// The URL's parts and its query; one may come without its host.

@@ -27,8 +27,9 @@ pub(super) async fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let file = || asked.config.display().to_string();
     let headers = asked.headers();
     let configured = (&sections.schemes, &sections.outbound);
-    let found = explain(configured, &asked.scheme, asked.asked(&headers), asked.at());
-    let (verdict, finding) = found.await.with_context(file)?;
+    let instance = asked.instance(&sections).with_context(file)?;
+    let named = (asked.scheme.as_str(), &instance);
+    let (verdict, finding) = explain(configured, named, asked.asked(&headers), asked.at()).await;
     let code = exit_code(&verdict);
     match asked.json {
         true => println!("{}", json_of(verdict, &finding)?),

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::asked::AskedArgs;
-use crate::access::check::{Instance, Verdict};
+use crate::access::check::Verdict;
 use crate::config;
 use crate::telemetry::{LogConfig, init_logging};
 
@@ -37,8 +37,8 @@ pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let asked = &args.asked;
     let sections = config::token_sections(&asked.config)?;
     let file = || asked.config.display().to_string();
-    let instance = Instance::load(&sections.schemes, &sections.outbound, &asked.scheme);
-    let (instance, headers, at) = (instance.with_context(file)?, asked.headers(), asked.at());
+    let instance = asked.instance(&sections).with_context(file)?;
+    let (headers, at) = (asked.headers(), asked.at());
     instance.fetch_keys(at).await;
     let verdict = instance.verify(asked.asked(&headers), at);
     let code = exit_code(&verdict);
