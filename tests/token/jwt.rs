@@ -2,8 +2,12 @@
 //!
 //! Must not know: how a token is signed.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, SignatureAlgorithm};
+
 use super::verdict::Judge;
-use crate::harness::binary::command;
+use crate::harness::binary::{command, run};
 
 const SECRET: &str = "obviously-a-fake-secret-of-40-characters";
 const OTHER: &str = "obviously-another-fake-secret-of-40-char";
@@ -43,4 +47,39 @@ fn the_environment_wins_over_the_file() {
     let url = |token: &str| format!("https://h/live/news/playlist.m3u8?token={token}");
     judge().allows(&url(&minted(&judge(), Some(SECRET))));
     judge().denies(&url(&minted(&judge(), Some(OTHER))), "signature");
+}
+
+/// The one algorithm of RFC 7518 that is not there.
+#[test]
+fn es512_is_refused_in_words_and_es384_is_not() {
+    let entry = |algorithm: &str, sort: &'static SignatureAlgorithm| {
+        let public = KeyPair::generate_for(sort).unwrap().public_key_pem();
+        format!("keys = [{{ alg = {algorithm:?}, public_key_pem = {public:?} }}]")
+    };
+    let good = entry("ES384", &PKCS_ECDSA_P384_SHA384);
+    let accepted = |name: &str| format!("{good}\nalgorithms = [{name:?}]");
+    let (p384, p521) = (&PKCS_ECDSA_P384_SHA384, &PKCS_ECDSA_P521_SHA512);
+    let instead = "sign with ES256 or ES384";
+    for (settings, told) in [
+        (entry("ES512", p521), instead),
+        (entry("ES512", p384), instead),
+        (entry("ES384", p521), "P-256, P-384"),
+        (accepted("ES512"), "`ES512`"),
+    ] {
+        let judge = Judge::new("jwt", &settings);
+        let args = ["token", "verify", "--scheme", "jwt", "--config"];
+        let output = run(&[&args[..], &[judge.file(), "--url", "/live/news/i.m3u8"]].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && output.stdout.is_empty());
+        assert!(said.contains(told), "{settings}: {said}");
+    }
+    for settings in [good.clone(), accepted("ES384")] {
+        for (algorithm, reason) in [("ES512", "algorithm"), ("ES384", "signature")] {
+            let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":{algorithm:?}}}"#));
+            let claims = URL_SAFE_NO_PAD.encode(r#"{"sub":"alice","exp":1704070800}"#);
+            let seal = URL_SAFE_NO_PAD.encode([1; 96]);
+            let url = format!("https://h/live/news/i.m3u8?token={header}.{claims}.{seal}");
+            Judge::new("jwt", &settings).denies(&url, reason);
+        }
+    }
 }

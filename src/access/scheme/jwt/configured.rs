@@ -85,6 +85,7 @@ fn alternate(config: &JwtConfig) -> Place<'_> {
 
 /// The key number `n` of `keys`.
 fn one(n: usize, config: &KeyConfig) -> Result<ConfiguredKey, JwtFault> {
+    let algorithm = algorithm(n, &config.alg)?;
     let place = Place {
         prefix: format!("keys[{n}]."),
         secret: config.secret.as_ref(),
@@ -93,7 +94,6 @@ fn one(n: usize, config: &KeyConfig) -> Result<ConfiguredKey, JwtFault> {
         public_key_file: config.public_key_file.as_deref(),
     };
     let found = place.load()?.ok_or(JwtFault::NoListedKey(n))?;
-    let algorithm = Algorithm::from_str(&config.alg).map_err(|_| JwtFault::UnknownAlgorithm(n))?;
     if !is_for(&found.key, found.usual, algorithm) {
         return Err(JwtFault::ForeignAlgorithm(n, algorithm));
     }
@@ -103,6 +103,13 @@ fn one(n: usize, config: &KeyConfig) -> Result<ConfiguredKey, JwtFault> {
     let mut key = found.with_algorithms(&[algorithm])?;
     key.key.kid.clone_from(&config.kid);
     Ok(key)
+}
+
+fn algorithm(n: usize, name: &str) -> Result<Algorithm, JwtFault> {
+    Algorithm::from_str(name).map_err(|_| match name {
+        "ES512" => JwtFault::Es512(n),
+        _ => JwtFault::UnknownAlgorithm(n),
+    })
 }
 
 /// Whether each algorithm has a key, and each key of `keys` one that is accepted.

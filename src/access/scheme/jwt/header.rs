@@ -115,6 +115,7 @@ mod tests {
             (r#"{"alg":"NoNe"}"#, Fault::Unsigned),
             (r#"{"alg":"hs256"}"#, Fault::Algorithm),
             (r#"{"alg":"ES256K"}"#, Fault::Algorithm),
+            (r#"{"alg":"ES512"}"#, Fault::Algorithm),
             (r#"{"alg":""}"#, Fault::Algorithm),
             (r#"{"alg":["HS256"]}"#, Fault::Header),
             (r#"{"typ":"JWT"}"#, Fault::Header),

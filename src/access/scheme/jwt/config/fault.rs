@@ -53,10 +53,13 @@ pub enum JwtFault {
     IdleAlgorithm(Algorithm),
     /// A name that no algorithm has.
     #[error(
-        "keys[{0}].alg is none of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, \\
+        "keys[{0}].alg is none of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, \
          ES256, ES384 and EdDSA"
     )]
     UnknownAlgorithm(usize),
+    /// A name that RFC 7518 has, and the library that verifies has not.
+    #[error("keys[{0}].alg is ES512: nothing here verifies by P-521; sign with ES256 or ES384")]
+    Es512(usize),
     /// An algorithm of another sort of key.
     #[error("keys[{0}].alg is {1:?}, which its key is not for")]
     ForeignAlgorithm(usize, Algorithm),

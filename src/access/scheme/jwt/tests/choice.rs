@@ -2,6 +2,8 @@
 //!
 //! Must not know: what claims mean.
 
+use rcgen::PKCS_ECDSA_P521_SHA512;
+
 use super::*;
 
 /// A token by a secret, under the name of a key.
@@ -121,6 +123,8 @@ fn public_keys_stand_in_the_list_as_text_or_file() {
 fn a_list_that_cannot_be_meant_is_told_precisely() {
     let pem = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let (public, private) = (pem.public_key_pem(), pem.serialize_pem());
+    let wide = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).unwrap();
+    let wide = wide.public_key_pem();
     let secret = fake_secret('a');
     for (toml, told) in [
         ("keys = []".to_owned(), "one of secret"),
@@ -139,6 +143,14 @@ fn a_list_that_cannot_be_meant_is_told_precisely() {
         (
             format!("keys = [{{ alg = 'none', secret = '{secret}' }}]"),
             "keys[0].alg is none",
+        ),
+        (
+            format!("keys = [{{ alg = 'ES512', public_key_pem = {wide:?} }}]"),
+            "keys[0].alg is ES512: nothing here verifies by P-521",
+        ),
+        (
+            format!("keys = [{{ alg = 'ES384', public_key_pem = {wide:?} }}]"),
+            "P-256, P-384, Ed25519",
         ),
         (
             format!("keys = [{{ alg = 'RS256', secret = '{secret}' }}]"),
@@ -183,6 +195,7 @@ fn a_list_that_cannot_be_meant_is_told_precisely() {
             fault.as_ref().is_some_and(|it| it.contains(told)),
             "{toml}: {fault:?}"
         );
-        assert!(!fault.unwrap().contains(&secret));
+        let fault = fault.unwrap();
+        assert!(!fault.contains(&secret) && !fault.contains(['\\', '\n']));
     }
 }
