@@ -246,8 +246,22 @@ fn a_renewal_says_how_and_by_how_long() {
         map(&[(0, int(1)), (1, int(60)), (5, text("x"))]),
         int(1),
     ] {
-        judge("").denies(&with(KEY, &lasting(&[(323, claim)])), "catr");
+        let url = with(KEY, &lasting(&[(323, claim)]));
+        judge("").denies(&url, "catr");
+        // It is known: nobody can call it harmless.
+        judge("harmless_claims = [323]").denies(&url, "catr");
     }
+}
+
+/// What is not known in it adds to an answer that is not given; what has no number is no parameter.
+#[test]
+fn a_renewal_may_have_parameters_that_are_not_known() {
+    let renewal =
+        |more: Vec<u8>| [&[0xa3][..], &int(0), &int(1), &int(1), &int(60), &more].concat();
+    let later = renewal([int(99), text("x")].concat());
+    judge("").allows(&with(KEY, &lasting(&[(323, later)])));
+    let named = renewal([text("x"), int(1)].concat());
+    judge("").denies(&with(KEY, &lasting(&[(323, named)])), "catr");
 }
 
 /// Each may keep somebody out, and none is enforced here.
