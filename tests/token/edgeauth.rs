@@ -54,12 +54,18 @@ fn every_generated_token_verifies_and_nothing_near_it() {
         };
         let (key, ip) = (text("key").unwrap(), text("ip").unwrap_or("192.0.2.200"));
         let judge = |key: &str| Judge::new("edgeauth", &settings(key)).ip(ip);
-        // Either library's token, where they escape apart.
-        for library in ["token", "node_token"] {
-            let token = vector[library].as_str().unwrap();
+        // Either library's token, where they escape apart; some are of the first alone.
+        let node = vector["node_token"].as_str();
+        for token in vector["token"].as_str().into_iter().chain(node) {
             let url = format!("https://h{}?hdnts={token}", path(&vector));
             judge(key).allows(&url);
             judge("0011").denies(&url, "hash_mismatch");
+            for (other, length) in [("sha256", 64), ("sha1", 40), ("md5", 32)] {
+                let is_own = token.rsplit('=').next().unwrap().len() == length;
+                let settings = settings(key).replace(text("algorithm").unwrap_or("sha256"), other);
+                let verdict = Judge::new("edgeauth", &settings).ip(ip).verdict(&url);
+                assert_eq!(verdict.allow, is_own, "{other}: {verdict:?}");
+            }
             judge(key)
                 .at(params["end_time"].as_i64().unwrap() + 1)
                 .denies(&url, "expired");
