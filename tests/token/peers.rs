@@ -8,6 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::verdict::Judge;
+use crate::harness::issuer::now;
 use crate::harness::python;
 use crate::harness::rust_source::root;
 
@@ -61,11 +62,23 @@ fn akamais_tokens_are_taken_as_its_settings_are() {
         (
             "/live/news/*",
             false,
+            "hash = \"md5\"",
+            json!({"algorithm": "md5", "ip": IP}),
+        ),
+        (
+            "/live/news/*",
+            false,
             "",
             json!({"escape_early": true, "session_id": "a@b&c"}),
         ),
         (own, true, "", json!({})),
         (own, true, "", json!({"escape_early": true, "ip": IP})),
+        (
+            own,
+            true,
+            "hash = \"md5\"\nsalt = \"fake\"",
+            json!({"algorithm": "md5", "salt": "fake"}),
+        ),
         (
             own,
             true,
@@ -117,6 +130,18 @@ fn akamais_library_makes_our_tokens_again() {
             "/live/news/v0/a_b.m3u8",
             json!({"escape_early": true}),
         ),
+        (
+            "hash = \"sha1\"",
+            vec!["--subject", "alice"],
+            "/live/news/*",
+            json!({"algorithm": "sha1", "session_id": "alice"}),
+        ),
+        (
+            "hash = \"md5\"\nsalt = \"fake\"",
+            vec!["--subject", "", "--file", "index.m3u8"],
+            "/live/news/index.m3u8",
+            json!({"algorithm": "md5", "salt": "fake"}),
+        ),
     ] {
         let judge = edgeauth(settings);
         let query = judge.mint("edgeauth", &args).unwrap();
@@ -132,10 +157,11 @@ fn akamais_library_makes_our_tokens_again() {
     }
 }
 
-/// What PHP signs by a published formula.
-fn php(scheme: &str, order: &Value) -> String {
+/// What PHP signs by a published formula (`sign`), or says of what is signed (`verify`).
+fn php(work: &str, scheme: &str, order: &Value) -> String {
     let mut command = Command::new("php");
-    command.arg("-n").arg(root().join("tests/php/sign.php"));
+    let script = root().join(format!("tests/php/{work}.php"));
+    command.arg("-n").arg(script);
     let output = command.args([scheme, &order.to_string()]).output();
     let output = output.expect("php-cli is missing: `tools/need.sh php=php-cli`");
     assert!(
@@ -173,7 +199,7 @@ fn the_php_formula_of_securetoken_is_ours() {
                 format!("secrets = [{secret:?}]\nhash = {hash:?}\ninclude_ip = {with_ip}");
             Judge::new("securetoken", &settings).ip(ip.unwrap_or(IP))
         };
-        let theirs = url(&php("securetoken", &order));
+        let theirs = url(&php("sign", "securetoken", &order));
         judge("obviouslyFake").allows(&theirs);
         judge("obviouslyFake")
             .at(END + 1)
@@ -195,12 +221,81 @@ fn the_php_formula_of_wmsauth_is_ours() {
             "minutes": 60,
         });
         let judge = |secret: &str| Judge::new("wmsauth", &format!("secrets = [{secret:?}]")).ip(IP);
-        let theirs = url(&php("wmsauth", &order));
+        let theirs = url(&php("sign", "wmsauth", &order));
         let subject = judge("obviouslyFake").allows(&theirs).subject;
         assert!(id.is_none() || subject.as_deref() == id);
         judge("obviouslyFake")
             .at(END + 1)
             .denies(&theirs, "expired");
         judge("obviouslyOther").denies(&theirs, "hash_mismatch");
+    }
+}
+
+/// What is minted for `live/news` now verifies there by the formula, and nothing near it does.
+fn is_verified_by_php(scheme: &str, judge: &Judge, args: &[&str], more: &Value) {
+    let query = judge.mint(scheme, &[args, &["--ttl", "10m"]].concat());
+    let now = now();
+    let query = query.unwrap();
+    judge.allows(&url(&query));
+    let mut order = json!({
+        "query": query, "path": "live/news", "secret": "obviouslyFake", "ip": null, "now": now,
+    });
+    for (name, value) in more.as_object().unwrap() {
+        order[name] = value.clone();
+    }
+    let said = |name: &str, value: Value| {
+        let mut order = order.clone();
+        order[name] = value;
+        php("verify", scheme, &order)
+    };
+    assert_eq!(said("now", json!(now + 1)), "ok", "{query}");
+    assert_eq!(said("now", json!(now + 540)), "ok", "{query}");
+    // Minutes are whole ones.
+    assert_eq!(said("now", json!(now + 662)), "time", "{query}");
+    assert_eq!(said("now", json!(now - 60)), "time", "{query}");
+    assert_eq!(said("secret", json!("obviouslyOther")), "hash", "{query}");
+    assert_eq!(said("path", json!("live/sport")), "hash", "{query}");
+    if !order["ip"].is_null() {
+        let is_bound = args.contains(&"--ip");
+        let elsewhere = if is_bound { "hash" } else { "ok" };
+        assert_eq!(said("ip", json!("198.51.100.7")), elsewhere, "{query}");
+    }
+}
+
+#[test]
+fn the_php_formula_of_securetoken_verifies_what_is_minted() {
+    for (hash, ip, more) in [
+        ("sha256", None, ""),
+        ("sha384", Some(IP), ""),
+        (
+            "sha512",
+            Some("2001:db8::7"),
+            "subject_parameter = \"wowzatokenViewer\"",
+        ),
+    ] {
+        let with_ip = ip.is_some();
+        let settings = format!(
+            "secrets = [\"obviouslyFake\"]\nhash = {hash:?}\ninclude_ip = {with_ip}\n{more}"
+        );
+        let judge = Judge::new("securetoken", &settings)
+            .ip(ip.unwrap_or(IP))
+            .now();
+        let args = ip.map(|ip| vec!["--ip", ip]).unwrap_or_default();
+        let order = json!({"hash": hash, "ip": ip});
+        is_verified_by_php("securetoken", &judge, &args, &order);
+    }
+}
+
+#[test]
+fn the_php_formula_of_wmsauth_verifies_what_is_minted() {
+    let judge = Judge::new("wmsauth", "secrets = [\"obviouslyFake\"]")
+        .ip(IP)
+        .now();
+    for args in [
+        vec!["--subject", "", "--ip", IP],
+        vec!["--subject", "alice"],
+        vec!["--subject", "alice", "--ip", IP],
+    ] {
+        is_verified_by_php("wmsauth", &judge, &args, &json!({"ip": IP}));
     }
 }
