@@ -10,7 +10,7 @@ mod config;
 mod credential;
 mod entitlement;
 mod fields;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod gate;
 mod grant;

@@ -2,20 +2,51 @@
 //!
 //! Must not know: what a token looks like.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::{TARGETS, judge};
+use crate::access::scheme::{GRANT, KINDS, SESSION};
 
 /// How often the corpus of a target is changed in one run; `make fuzz` goes on for longer.
 const CHANGES: u32 = 4_000;
 
+fn fuzz(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz")
+        .join(path)
+}
+
+/// A scheme without a target would be tried by nobody, and nobody would notice.
+#[test]
+fn every_scheme_has_a_target_that_is_fuzzed_and_replayed() {
+    let kinds = KINDS.into_iter().chain([GRANT, SESSION]);
+    let kinds: BTreeSet<String> = kinds.map(str::to_owned).collect();
+    let replayed: BTreeSet<String> = TARGETS.iter().map(|it| (*it).to_owned()).collect();
+    assert_eq!(replayed, kinds);
+    assert_eq!(replayed.len(), TARGETS.len());
+
+    let manifest = std::fs::read_to_string(fuzz("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let targets = manifest["bin"].as_array().unwrap();
+    let text = |bin: &toml::Value, name: &str| bin[name].as_str().unwrap().to_owned();
+    let fuzzed: BTreeSet<String> = targets.iter().map(|bin| text(bin, "name")).collect();
+    assert_eq!(fuzzed, kinds);
+    assert_eq!(fuzzed.len(), targets.len());
+    for bin in targets {
+        assert_eq!(text(bin, "path"), "fuzz_targets/scheme.rs");
+    }
+
+    let folders = std::fs::read_dir(fuzz("corpus")).unwrap();
+    let names = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.collect::<BTreeSet<_>>(), kinds);
+}
+
 fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fuzz/corpus")
-        .join(target);
+    let folder = fuzz("corpus").join(target);
     let files = std::fs::read_dir(&folder).unwrap_or_else(|_| panic!("{folder:?}"));
     let files = files.map(|file| file.unwrap().path());
     files

@@ -44,8 +44,16 @@ pub enum SchemeConfig {
     Cat(CatConfig),
 }
 
-/// The kinds, as the configuration spells them.
-const KINDS: &str = "jwt, securetoken, wmsauth, hdnts, edgeauth, urlparams, cat";
+/// The kinds, as the configuration spells them; no other is read.
+pub(in crate::access) const KINDS: [&str; 7] = [
+    "jwt",
+    "securetoken",
+    "wmsauth",
+    "hdnts",
+    "edgeauth",
+    "urlparams",
+    "cat",
+];
 
 /// What the names of settings have in them whose values may not be quoted.
 const SECRET: [&str; 5] = ["secret", "salt", "play", "publish", "keys"];
@@ -77,7 +85,7 @@ pub enum SchemeFault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SectionError {
     /// Its name is not a kind, and it names none, or one that does not exist.
-    #[error("schemes.{0}: the name is no kind of scheme: add kind = one of {KINDS}")]
+    #[error("schemes.{0}: the name is no kind of scheme: add kind = one of {kinds}", kinds = KINDS.join(", "))]
     Kind(String),
     /// A name that means a scheme of ours in policies and the audit trail.
     #[error("schemes.{0}: the name is one of our own schemes': take another")]
@@ -140,7 +148,7 @@ impl SchemeConfig {
     /// The section `name`.
     pub(in crate::access) fn read(name: &str, table: &Table) -> Result<Self, SectionError> {
         let kind = table.get("kind").map_or(Some(name), toml::Value::as_str);
-        match kind {
+        match kind.filter(|kind| KINDS.contains(kind)) {
             Some("jwt") => section(name, table).map(|it| Self::Jwt(Box::new(it))),
             Some("securetoken") => section(name, table).map(Self::SecureToken),
             Some("wmsauth") => section(name, table).map(Self::WmsAuth),

@@ -37,6 +37,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 pub use cat::{CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey};
+#[cfg(test)]
+pub(super) use config::KINDS;
 pub use config::{SchemeConfig, SchemeFault, SchemesConfig, SectionError};
 pub use edgeauth::{EdgeAuthConfig, EdgeAuthFault, LongLived, MacAlgorithm};
 pub(super) use fault::Fault;
