@@ -10,6 +10,7 @@ use crate::harness::actor::Answer;
 use crate::harness::authority::private;
 use crate::harness::binary::{printed, run};
 use crate::harness::serve::Serve;
+use crate::harness::wait::{seconds, until};
 
 /// A stream of many keys, and policies that ask for more.
 const POLICIES: &str = r#"
@@ -266,6 +267,38 @@ async fn policies_ask_the_same_of_what_was_minted() {
             .get(&key)
             .await
             .expect(status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_minted_falls_with_its_viewer() {
+    let serve = serve().await;
+    let [key, _] = keys(&serve, "test/own").await;
+    let kid = key.rsplit('/').next().unwrap();
+    let minted = |viewer: &'static str| {
+        [("grant", &["--kid", kid][..]), ("session", &[])].map(|(scheme, narrow)| {
+            let more = ["--stream", "test/own", "--subject", viewer];
+            let token = minted(&serve, scheme, &[&more, narrow].concat());
+            (scheme, serve.stranger().with(&token))
+        })
+    };
+    let (alices, bobs) = (minted("alice"), minted("bob"));
+    for (_, viewer) in alices.iter().chain(&bobs) {
+        viewer.get(&key).await.expect(200);
+    }
+    let config = serve.config();
+    let revoke = ["revoke", "--viewer", "alice", "--config"];
+    printed(&[&revoke[..], &[config.to_str().unwrap()]].concat());
+    for (scheme, viewer) in &alices {
+        until(
+            &format!("her {scheme} is refused"),
+            seconds(10),
+            async || (viewer.get(&key).await.status == 403).then_some(()),
+        )
+        .await;
+    }
+    for (_, viewer) in &bobs {
+        viewer.get(&key).await.expect(200);
     }
 }
 
