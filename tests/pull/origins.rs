@@ -244,6 +244,8 @@ async fn an_unchanged_list_is_asked_for_by_its_tag() {
     scene.server.has("/b.ts", &packets(3));
     scene.publishes("b.ts").await;
     asked_by(&scene, "\"two\"", 1).await;
+    let told = scene.worker.stdout.text();
+    assert!(!told.contains("source_failed"), "{told}");
     let asked = scene.server.asked();
     let segment = asked.iter().find(|head| head.starts_with("GET /a.ts"));
     assert!(
