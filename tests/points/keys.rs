@@ -75,7 +75,7 @@ async fn point_15_what_is_listed_is_there_with_its_key() {
     assert!(looks > 40, "{looks}");
 }
 
-/// Retention is so short that the key would be gone with its segment if only the window counted.
+/// Retention is so short that the key would be gone if only its period counted, or the window.
 #[tokio::test(flavor = "multi_thread")]
 async fn point_16_a_key_outlives_the_segments_that_left_the_window() {
     let mut serve = Serve::prepare("{ segments = 2 }", RETENTION);
@@ -83,16 +83,23 @@ async fn point_16_a_key_outlives_the_segments_that_left_the_window() {
     serve.resume().await;
     let scene = Scene::at("p16", serve);
     let mut packager = Packager::single(scene.source.path());
-    (packager.span, packager.window) = (200, 3);
+    (packager.span, packager.window) = (200, 6);
     let worker = scene.job.start();
-    packager.run(3).await;
+    packager.run(6).await;
     let sink = scene.sink.path();
-    until("it is published", seconds(20), async || {
-        sink.join("index.m3u8").exists().then_some(())
+    until("all of it is published", seconds(20), async || {
+        let text = std::fs::read_to_string(sink.join("index.m3u8")).ok()?;
+        (read_media(&text).ok()?.segments.len() == 6).then_some(())
     })
     .await;
     let first = key_of(&listed(sink, "index.m3u8")[0]);
-    packager.run(12).await;
+    // The source stands still, and the first period of three is long over.
+    let viewer = scene.serve.viewer(&scene.job.stream);
+    throughout("what is listed has its key", seconds(25), async || {
+        viewer.get(&first).await.status == 200
+    })
+    .await;
+    packager.run(3).await;
     until("the window moves on", seconds(20), async || {
         let keys = listed(sink, "index.m3u8")
             .iter()
@@ -101,7 +108,6 @@ async fn point_16_a_key_outlives_the_segments_that_left_the_window() {
         (!keys.contains(&first)).then_some(())
     })
     .await;
-    let viewer = scene.serve.viewer(&scene.job.stream);
     throughout("who has an old playlist gets it", seconds(3), async || {
         viewer.get(&first).await.status == 200
     })
