@@ -2,10 +2,9 @@
 //!
 //! Must not know: any scheme's form.
 
-use std::io::Write as _;
+use std::path::Path;
 
-use tempfile::NamedTempFile;
-
+use crate::harness::authority::private;
 use crate::harness::binary::{printed, run};
 use crate::harness::rust_source::root;
 
@@ -16,38 +15,41 @@ fn each_example_signs_what_it_takes() {
     let examples: Vec<&str> = blocks
         .filter_map(|block| block.split("```").next())
         .collect();
-    assert_eq!(examples.len(), 7);
+    assert_eq!(examples.len(), 8);
     for example in examples {
-        let scheme = example
-            .trim_start_matches("[schemes.")
-            .split(']')
-            .next()
-            .unwrap();
-        let mut file = NamedTempFile::new().unwrap();
-        file.write_all(example.as_bytes()).unwrap();
-        let config = file.path().to_str().unwrap();
-        let mut query = mint(config, scheme, "live/news");
-        if scheme == "jwt" {
-            query.insert_str(0, "token=");
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("tokens.toml");
+        std::fs::write(&config, example).unwrap();
+        for scheme in schemes(example, dir.path()) {
+            check(config.to_str().unwrap(), scheme);
         }
-        assert!(
-            is_allowed(config, scheme, "live/news", &query),
-            "{scheme}: {query}"
-        );
-        // A word opens everything: nothing in it names a stream.
-        let is_word = scheme == "urlparams";
-        assert_eq!(
-            is_allowed(config, scheme, "live/sport", &query),
-            is_word,
-            "{scheme}"
-        );
-        assert!(!is_allowed(
-            config,
-            scheme,
-            "live/news",
-            &query.replace(['a', 'b', 'c'], "d")
-        ));
     }
+}
+
+/// What the example configures; the key file that ours is under lies there as a server would have it.
+fn schemes<'a>(example: &'a str, dir: &Path) -> Vec<&'a str> {
+    let section = example.trim_start_matches('[').split(']').next().unwrap();
+    let Some(kind) = section.strip_prefix("schemes.") else {
+        assert_eq!(section, "grants");
+        std::fs::create_dir(dir.join("keystore")).unwrap();
+        private(&dir.join("keystore/grant.key"), &"5a".repeat(32));
+        return vec!["grant", "session"];
+    };
+    vec![kind]
+}
+
+fn check(config: &str, scheme: &str) {
+    let mut query = mint(config, scheme, "live/news");
+    if ["jwt", "grant", "session"].contains(&scheme) {
+        query.insert_str(0, "token=");
+    }
+    let is_taken = |stream, query: &str| is_allowed(config, scheme, stream, query);
+    assert!(is_taken("live/news", &query), "{scheme}: {query}");
+    // A word opens everything: nothing in it names a stream.
+    let is_word = scheme == "urlparams";
+    assert_eq!(is_taken("live/sport", &query), is_word, "{scheme}");
+    let changed = query.replace(['a', 'b', 'c'], "d");
+    assert!(!is_taken("live/news", &changed), "{scheme}: {changed}");
 }
 
 /// The kinds whose cryptography is weak or missing; of one it is so where it is told to be.
@@ -79,9 +81,10 @@ fn every_kind_is_listed_and_those_that_are_legacy_are_marked() {
         .filter(|(_, mark)| !mark.is_empty())
         .collect();
     assert_eq!(marked, LEGACY);
-    let mut file = NamedTempFile::new().unwrap();
-    file.write_all(b"[schemes.none]\n").unwrap();
-    let config = file.path().to_str().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("tokens.toml");
+    std::fs::write(&config, "[schemes.none]\n").unwrap();
+    let config = config.to_str().unwrap();
     let args = ["token", "verify", "--config", config, "--scheme", "none"];
     let told = run(&[&args[..], &["--url", "https://h/live/news"]].concat());
     let told = String::from_utf8(told.stderr).unwrap();
