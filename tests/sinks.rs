@@ -58,6 +58,17 @@ impl Scene {
         Process::start(self.command(dav, store, more))
     }
 
+    /// Goes on air until `done`.
+    async fn on_air(&mut self, what: &str, mut done: impl AsyncFnMut() -> bool) {
+        for _ in 0..120 {
+            self.packager.run(1).await;
+            if done().await {
+                return;
+            }
+        }
+        panic!("{what}: not in time");
+    }
+
     fn command(&self, dav: Option<&Dav>, store: Option<&ObjectStore>, more: &[&str]) -> Command {
         command(&self.job, dav, store, more)
     }

@@ -23,11 +23,11 @@ impl Folder {
     }
 
     pub(super) async fn put(&self, parcel: Parcel) -> Result<(), Fault> {
-        self.with(move |sink| {
-            sink.follow()?;
-            sink.write_parcel(&parcel)
-        })
-        .await
+        let put = self.with(move |sink| match sink.follow()? {
+            true => Ok(false), // what was put before is not in this one
+            false => sink.write_parcel(&parcel).map(|()| true),
+        });
+        put.await?.then_some(()).ok_or(Fault::Replaced)
     }
 
     pub(super) async fn delete(&self, path: &Beneath) -> Result<(), Fault> {
@@ -36,10 +36,9 @@ impl Folder {
     }
 
     pub(super) async fn text(&self, path: &Beneath) -> Result<Option<String>, Fault> {
-        let path = path.clone();
-        // what cannot be read as text is no playlist of ours
-        self.with(move |sink| Ok(sink.playlist(&path).unwrap_or_default()))
-            .await
+        let at = path.clone();
+        let read = self.with(move |sink| Ok(sink.playlist(&at))).await?;
+        read.map_err(|error| Fault::Unreachable(format!("{path} cannot be read: {error}")))
     }
 
     pub(super) async fn length(&self, path: &Beneath) -> Result<Option<u64>, Fault> {

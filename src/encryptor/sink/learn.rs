@@ -17,7 +17,7 @@ use super::remote::Fault;
 use crate::api::{RenditionProgress, Text};
 use crate::encryptor::path::Beneath;
 use crate::encryptor::periods::periods_of;
-use crate::encryptor::restore::restore;
+use crate::encryptor::restore::{Foreign, restore};
 
 /// A media playlist as it lies there.
 pub(super) struct Shown {
@@ -85,7 +85,7 @@ impl Mirror {
 
     async fn look(&mut self, at: &Beneath) -> Result<(), Fault> {
         match self.remote.text(at).await? {
-            Some(text) => self.found(at, text),
+            Some(text) => self.found(at, text)?,
             None => {
                 self.shown.remove(at);
                 self.listed.remove(at.as_str());
@@ -94,15 +94,22 @@ impl Mirror {
         Ok(())
     }
 
-    fn found(&mut self, at: &Beneath, text: String) {
+    /// One that this program did not write is nobody's to replace, nor are the files that it lists to
+    /// be deleted.
+    fn found(&mut self, at: &Beneath, text: String) -> Result<(), Fault> {
         let shown = Shown::found(at, &text);
+        let listing = listing_of(at, text).map_err(|foreign| Fault::Foreign {
+            path: at.to_string(),
+            why: foreign.to_string(),
+        })?;
         let told = shown.files.iter().filter(|(_, mark)| **mark != ANY);
         self.known
             .extend(told.map(|(path, mark)| (path.clone(), *mark)));
         self.shown.insert(at.clone(), shown);
-        if let Some(listing) = listing_of(at, text) {
+        if let Some(listing) = listing {
             self.listed.insert(at.as_str().to_owned(), listing);
         }
+        Ok(())
     }
 
     /// Wants every file of the list that is said to be there to have its length.
@@ -132,15 +139,16 @@ impl Mirror {
 }
 
 /// What a playlist of ours lists, for the server.
-fn listing_of(at: &Beneath, text: String) -> Option<RenditionProgress> {
+fn listing_of(at: &Beneath, text: String) -> Result<Option<RenditionProgress>, Foreign> {
     let is_pinned = text.contains("#EXT-X-PLAYLIST-TYPE:");
-    let restored = restore(at, text).ok()?;
+    let restored = restore(at, text)?;
     let last = restored.done.values().next_back();
-    Some(RenditionProgress {
-        rendition: Text(at.as_str().parse().ok()?),
+    let listing = |rendition| RenditionProgress {
+        rendition: Text(rendition),
         last_time: last.and_then(|done| done.time).map(Text),
         duration_ms: u64::try_from(restored.listed.longest.as_millis()).unwrap_or(u64::MAX),
         kept: restored.listed.ended || is_pinned,
         periods: periods_of(restored.done.iter()),
-    })
+    };
+    Ok(at.as_str().parse().ok().map(listing))
 }

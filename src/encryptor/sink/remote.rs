@@ -46,6 +46,17 @@ pub(in crate::encryptor) enum Fault {
     /// Another encryptor writes there.
     #[error("another encryptor writes there: {0}")]
     Taken(String),
+    /// The folder is another one than before.
+    #[error("the folder was made anew")]
+    Replaced,
+    /// A playlist there is somebody else's.
+    #[error("{path} there is not replaced: {why}; move it, or name another place")]
+    Foreign {
+        /// The playlist.
+        path: String,
+        /// What tells.
+        why: String,
+    },
 }
 
 /// What tells a version of the writer's note from the next.
@@ -96,7 +107,7 @@ impl Remote {
                 Self::Object(bucket) => bucket.get(path.as_str()).await,
             };
             let text = read?.map(|(bytes, _)| String::from_utf8(bytes));
-            Ok(text.transpose().unwrap_or_default()) // what is no text is no playlist of ours
+            Ok(text.map(Result::unwrap_or_default)) // what is no text is no playlist of ours
         };
         in_time(SHORT * 3, path.as_str(), read).await
     }

@@ -140,7 +140,7 @@ impl Replica {
             state.failing.get_or_insert(now);
         });
         let since = self.state.borrow().failing.unwrap_or(now);
-        if now.saturating_sub(since) >= OUTAGE {
+        if now.saturating_sub(since) >= OUTAGE || matches!(fault, Fault::Replaced) {
             self.mirror.doubt();
         }
         let is_due = self
