@@ -33,21 +33,37 @@ pub struct Channel {
 
 /// All that are taken.
 pub(super) struct Channels {
-    channels: Vec<Channel>,
+    channels: Vec<Taken>,
     attempts: Attempts,
     uploads: Arc<Semaphore>,
     pub(super) entropy: Arc<dyn Entropy>,
 }
 
-/// Files on their way at once. A ladder has a few for each rendition.
+/// One of them, and what of it is on its way.
+pub(super) struct Taken {
+    pub(super) channel: Channel,
+    uploads: Arc<Semaphore>,
+}
+
+/// Room for one file on its way: the channel's, and that of all.
+pub(super) type Room = [OwnedSemaphorePermit; 2];
+
+/// Files on their way at once.
 const MOST_UPLOADS: usize = 256;
+/// The same of one channel, so that one that is slow keeps no other out. A ladder has a few for each
+/// rendition.
+const MOST_OF_ONE: usize = 64;
 /// RFC 7617 beside RFC 6750: ffmpeg, for one, shows the user in its URL only when basic is asked for.
 pub(super) const CHALLENGE: &str = "Basic realm=\"hlskey\", Bearer realm=\"hlskey\"";
 
 impl Channels {
     pub(super) fn new(channels: Vec<Channel>, entropy: Arc<dyn Entropy>) -> Self {
+        let channels = channels.into_iter().map(|channel| Taken {
+            channel,
+            uploads: Arc::new(Semaphore::new(MOST_OF_ONE)),
+        });
         Self {
-            channels,
+            channels: channels.collect(),
             attempts: Attempts::default(),
             uploads: Arc::new(Semaphore::new(MOST_UPLOADS)),
             entropy,
@@ -56,19 +72,19 @@ impl Channels {
 
     /// The stream that a request is for, and the path below it, if its credential is that stream's.
     /// Without one that is good for any, nothing shows of which streams there are.
-    pub(super) fn admit(&self, request: &HttpRequest) -> Result<(&Channel, String), Failure> {
+    pub(super) fn admit(&self, request: &HttpRequest) -> Result<(&Taken, String), Failure> {
         self.check(request.headers(), request.peer_addr().map(|it| it.ip()))?;
         let path = decoded(request.uri())?;
-        let found = self.channels.iter().filter_map(|channel| {
-            let below = path.strip_prefix(channel.stream.as_str())?;
-            Some((channel, below.strip_prefix('/')?.to_owned()))
+        let found = self.channels.iter().filter_map(|taken| {
+            let below = path.strip_prefix(taken.channel.stream.as_str())?;
+            Some((taken, below.strip_prefix('/')?.to_owned()))
         });
         // A stream may lie below another one's name: the longest is meant.
-        let found = found.max_by_key(|(channel, _)| channel.stream.as_str().len());
+        let found = found.max_by_key(|(taken, _)| taken.channel.stream.as_str().len());
         let known = "the path is /{stream}/{file}, with a stream that is encrypted here";
-        let (channel, below) = found.ok_or_else(|| Failure::new(Code::NotFound).detail(&known))?;
-        match shows(request.headers(), &channel.credential) {
-            true => Ok((channel, below)),
+        let (taken, below) = found.ok_or_else(|| Failure::new(Code::NotFound).detail(&known))?;
+        match shows(request.headers(), &taken.channel.credential) {
+            true => Ok((taken, below)),
             false => Err(Failure::new(Code::Forbidden)),
         }
     }
@@ -77,7 +93,7 @@ impl Channels {
     fn check(&self, headers: &HeaderMap, from: Option<IpAddr>) -> Result<(), Failure> {
         // All are compared, whichever it is.
         let shown = self.channels.iter();
-        let shown = shown.filter(|channel| shows(headers, &channel.credential));
+        let shown = shown.filter(|taken| shows(headers, &taken.channel.credential));
         if shown.count() > 0 {
             return Ok(());
         }
@@ -93,8 +109,9 @@ impl Channels {
     }
 
     /// Room for one file on its way.
-    pub(super) fn room(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        let room = Arc::clone(&self.uploads).try_acquire_owned();
+    pub(super) fn room(&self, taken: &Taken) -> Result<Room, Failure> {
+        let one = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned();
+        let room = one(&taken.uploads).and_then(|own| Ok([own, one(&self.uploads)?]));
         room.map_err(|_| Failure::new(Code::Unavailable).reason(&"too many files on their way"))
     }
 }

@@ -33,11 +33,11 @@ const MOST: u64 = 512 << 20;
 pub(super) async fn take(request: HttpRequest, body: Payload) -> Result<HttpResponse, Failure> {
     let channels = request.app_data::<Data<Channels>>().cloned();
     let channels = channels.ok_or_else(|| Failure::new(Code::Internal))?;
-    let (channel, path) = channels.admit(&request)?;
+    let (taken, path) = channels.admit(&request)?;
     match *request.method() {
         Method::PUT | Method::POST => {
-            let room = channels.room()?;
-            let shelf = channel.shelf.clone();
+            let room = channels.room(taken)?;
+            let shelf = taken.channel.shelf.clone();
             // Some packagers close their last connection as soon as all is sent, upon which an
             // answer is no longer wanted; the file is.
             let stored = spawn(async move {
@@ -47,7 +47,7 @@ pub(super) async fn take(request: HttpRequest, body: Payload) -> Result<HttpResp
             let lost = |error| Failure::new(Code::Internal).reason(&error);
             stored.await.map_err(lost)?
         }
-        Method::DELETE => remove(channel, path).await,
+        Method::DELETE => remove(&taken.channel, path).await,
         _ => Err(Failure::method_not_allowed(METHODS.to_owned())),
     }
 }
