@@ -81,6 +81,9 @@ impl Ask {
             wait: asked.value("wait")?,
             kid: asked.value("kid")?,
         };
+        if ask.kid.is_some() {
+            asked.only(&["kid"])?; // whoever asks for one key and a lease meant one of them
+        }
         match (ask.lease.count, ask.wait) {
             (Some(0 | 1001..), _) => Err(out_of_bounds("count", 1, MOST_PERIODS)),
             (_, Some(11..)) => Err(out_of_bounds("wait", 0, LONGEST_WAIT)),
