@@ -95,12 +95,11 @@ impl Upload {
             _ if self.spool.is_taken(&self.path) => SpoolError::Conflict,
             _ => SpoolError::Disk(error),
         })?;
-        let spool = &self.spool;
-        spool
-            .root
-            .sync_folder(&self.path)
-            .map_err(SpoolError::Disk)?;
-        Ok(kept)
+        match self.spool.root.sync_folder(&self.path) {
+            // It was deleted meanwhile, and its folder with it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(kept),
+            synced => synced.map(|()| kept).map_err(SpoolError::Disk),
+        }
     }
 
     /// Names change under the count's lock, so that it is right.

@@ -11,7 +11,6 @@ use super::fault::PullError;
 pub(super) struct Allowed(Vec<Place>);
 
 /// One server.
-#[derive(Debug, PartialEq, Eq)]
 struct Place {
     /// In lower case, as an URL has it.
     host: String,
@@ -23,8 +22,7 @@ impl Allowed {
     /// The one of the operator's own URL, and others that he named: `HOST` or `HOST:PORT`.
     pub(super) fn of(top: &Url, others: &[String]) -> Result<Self, PullError> {
         let others = others.iter().map(|text| {
-            let url = Url::parse(&format!("https://{text}"));
-            let place = url.ok().and_then(|url| Place::of(&url));
+            let place = Place::written(text);
             place.ok_or_else(|| PullError::Place(text.clone()))
         });
         let own = Place::of(top).ok_or(PullError::NoUrl);
@@ -39,13 +37,12 @@ impl Allowed {
 
     /// Whether `url` is on the operator's own server.
     pub(super) fn is_own(&self, url: &Url) -> bool {
-        let place = Place::of(url);
-        place.is_some() && self.0.first() == place.as_ref()
+        self.0.first().is_some_and(|own| own.has(url))
     }
 
     /// Whether `url` may be asked for.
     pub(super) fn has(&self, url: &Url) -> bool {
-        Place::of(url).is_some_and(|place| self.0.contains(&place))
+        self.0.iter().any(|place| place.has(url))
     }
 }
 
@@ -54,5 +51,24 @@ impl Place {
         let host = url.host_str()?.to_owned();
         let port = url.port();
         Some(Self { host, port })
+    }
+
+    /// `HOST` or `HOST:PORT`. An URL forgets a port that is its scheme's, so it is read as two.
+    fn written(text: &str) -> Option<Self> {
+        let read = |scheme: &str| Url::parse(&format!("{scheme}://{text}")).ok();
+        let (one, other) = (read("https")?, read("http")?);
+        let port = one.port().or(other.port());
+        Some(Self {
+            port,
+            ..Self::of(&one)?
+        })
+    }
+
+    fn has(&self, url: &Url) -> bool {
+        let is_port = match self.port {
+            None => url.port().is_none(),
+            Some(port) => url.port_or_known_default() == Some(port),
+        };
+        is_port && url.host_str() == Some(&self.host)
     }
 }

@@ -56,6 +56,15 @@ pub(in crate::encryptor) enum PullError {
 }
 
 impl PullError {
+    /// Whether the source answered, and not with the file: it would answer for others.
+    pub(super) fn is_answer(&self) -> bool {
+        match self {
+            Self::Status(_) => true,
+            Self::File { why, .. } => why.is_answer(),
+            _ => false,
+        }
+    }
+
     /// Whether it is our own disk that does not take it now. That passes as what is spooled is
     /// published, and is nothing that a list should go on without.
     pub(super) fn is_ours(&self) -> bool {

@@ -5,6 +5,7 @@
 
 mod allowed;
 mod fault;
+mod fetch;
 mod local;
 mod names;
 mod origin;
@@ -170,7 +171,7 @@ impl Follower {
             local.map_or_else(|| "unknown".to_owned(), |local| local.uri)
         });
         if self.spool.text(at).as_deref() != Some(&text) {
-            rendition::write(&self.spool, at, text).await?;
+            fetch::write(&self.spool, at, text).await?;
         }
         all.seen = page.seen.clone();
         Ok(())

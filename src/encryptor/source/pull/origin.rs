@@ -249,6 +249,25 @@ mod tests {
     }
 
     #[test]
+    fn a_port_that_is_a_schemes_own_is_that_port() {
+        let top: Url = "http://o.example/a.m3u8".parse().unwrap();
+        let allowed = ["a.example:80", "b.example:443", "c.example"].map(str::to_owned);
+        let origin = Origin::new(top.clone(), &allowed, None).unwrap();
+        for (uri, is_allowed) in [
+            ("http://a.example/", true),
+            ("http://a.example:80/", true),
+            ("https://a.example/", false),
+            ("http://b.example/", false),
+            ("https://b.example/", true),
+            ("http://c.example/", true),
+            ("https://c.example/", true),
+            ("https://c.example:80/", false),
+        ] {
+            assert_eq!(origin.resolve(&top, uri).is_ok(), is_allowed, "{uri}");
+        }
+    }
+
+    #[test]
     fn no_list_leads_to_where_the_operator_did_not_say() {
         let origin = origin("https://o.example/a.m3u8");
         let base = origin.top().clone();

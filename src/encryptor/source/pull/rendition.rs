@@ -10,9 +10,10 @@ use futures_util::{StreamExt as _, stream};
 use reqwest::Url;
 
 use super::fault::PullError;
+use super::fetch::{Missed, There, Wanted, fetch_one, write};
 use super::local::{last, listed_in, localized, media, taken_in};
 use super::names::Names;
-use super::origin::{Origin, Page, Seen, blocking};
+use super::origin::{Origin, Page, Seen};
 use crate::encryptor::path::Beneath;
 use crate::encryptor::spool::Spool;
 use crate::playlist::{MediaPlaylist, Playlist, Unsupported, UriKind};
@@ -26,6 +27,8 @@ pub(super) struct Rendition {
     seen: Seen,
     /// Segments of the last list that were fetched, here or before, by number and file.
     taken: HashSet<(u64, Beneath)>,
+    /// Those of them that no spooled list names yet.
+    unlisted: HashSet<(u64, Beneath)>,
     /// What tells whether they have changed.
     fetched: HashMap<Beneath, Seen>,
     /// The number of the last that was listed.
@@ -38,6 +41,8 @@ pub(super) struct Rendition {
     listed: Option<String>,
     /// Whether what is spooled is still what the source has.
     is_checked: bool,
+    /// It went back, and what is spooled is from before.
+    is_anew: bool,
     last: Look,
     /// How many files were fetched.
     pub(super) count: u64,
@@ -54,30 +59,6 @@ pub(super) struct Look {
     pub(super) target: Duration,
     /// Whether there is no more to come.
     pub(super) has_ended: bool,
-}
-
-/// A file to be fetched.
-struct Wanted {
-    path: Beneath,
-    url: Result<Url, PullError>,
-    /// As it was fetched before.
-    seen: Seen,
-    /// Of a segment.
-    msn: Option<u64>,
-}
-
-/// A file that is there.
-struct There {
-    path: Beneath,
-    /// `None` if it is as it was.
-    seen: Option<Seen>,
-    msn: Option<u64>,
-}
-
-/// A file that was not to be had.
-struct Missed {
-    path: Beneath,
-    why: PullError,
 }
 
 /// Files that are fetched at once.
@@ -106,12 +87,14 @@ impl Rendition {
             url,
             seen: Seen::default(),
             taken: taken.unwrap_or_default(),
+            unlisted: HashSet::new(),
             fetched: HashMap::new(),
             newest: known.as_ref().and_then(last),
             sections: HashSet::new(),
             failures: HashMap::new(),
             listed,
             is_checked: false,
+            is_anew: false,
             last: Look::default(),
             count: 0,
         }
@@ -129,21 +112,20 @@ impl Rendition {
         };
         let list = media(&page.text).ok_or(PullError::NoPlaylist("media"))?;
         self.check(&page, &list).await?;
-        let (before, newest) = (self.newest, last(&list));
-        let went_back = newest < before;
+        let newest = last(&list);
+        let went_back = newest < self.newest;
         if went_back {
             // It began anew, perhaps with names that it had; or it is an old one, of which no file
             // has changed.
             self.taken.clear();
+            self.is_anew = true;
         }
         self.newest = newest;
+        self.forget_cleared();
         let wanted = self.wanted(&page, &list);
         let missed = match list.is_ended() {
             true => self.take_finished(&page, &list, wanted).await?,
-            false => {
-                let shown = before.filter(|_| !went_back);
-                self.take_live(&page, &list, (wanted, shown)).await?
-            }
+            false => self.take_live(&page, &list, wanted).await?,
         };
         let has_changed = self.spool_list(&page, &list).await?;
         if missed.is_none() {
@@ -171,34 +153,63 @@ impl Rendition {
         self.fetch(wanted, list).await
     }
 
-    /// What is new of a live list, which grows by batches; it was `shown` up to a number before, and
-    /// never shrinks.
+    /// What is new of a live list, which grows by batches and never shrinks. What is missing of one
+    /// batch keeps none of the later ones from being fetched.
     async fn take_live(
         &mut self,
         page: &Page,
         list: &MediaPlaylist,
-        (mut wanted, shown): (Vec<Wanted>, Option<u64>),
+        mut wanted: Vec<Wanted>,
     ) -> Result<Option<PullError>, PullError> {
-        let mut missed = None;
-        while wanted.len() > BATCH {
-            let rest = wanted.split_off(BATCH);
-            missed = self.fetch(wanted, list).await?.or(missed);
+        let shown = self.listed.as_deref().and_then(media);
+        let shown = shown.as_ref().and_then(last).filter(|_| !self.is_anew);
+        let (mut missed, mut waits) = (None, None);
+        while !wanted.is_empty() {
+            let rest = wanted.split_off(BATCH.min(wanted.len()));
+            match self.fetch(wanted, list).await {
+                Ok(gone) => missed = gone.or(missed),
+                Err(why) if why.is_answer() => waits = waits.or(Some(why)),
+                Err(why) => return Err(why),
+            }
             wanted = rest;
             let next = wanted.first().and_then(|it| it.msn);
-            let grown = next.and_then(|next| {
-                let count = list.segments().iter().position(|it| it.msn == next)?;
-                media(list.text_through(count))
-            });
-            if let Some(grown) = grown.filter(|grown| last(grown) > shown) {
-                self.spool_list(page, &grown).await?;
+            if let (Some(next), None) = (next, &waits) {
+                self.grow(page, list, (shown, next)).await?;
             }
         }
-        Ok(self.fetch(wanted, list).await?.or(missed))
+        waits.map_or(Ok(missed), Err)
+    }
+
+    /// Spools the list up to number `next`, if that is more than was `shown`.
+    async fn grow(
+        &mut self,
+        page: &Page,
+        list: &MediaPlaylist,
+        (shown, next): (Option<u64>, u64),
+    ) -> Result<(), PullError> {
+        let count = list.segments().iter().position(|it| it.msn == next);
+        let grown = count.and_then(|count| media(list.text_through(count)));
+        if let Some(grown) = grown.filter(|grown| last(grown) > shown) {
+            self.spool_list(page, &grown).await?;
+        }
+        Ok(())
+    }
+
+    /// What no list names is cleared after a while: it is fetched again.
+    fn forget_cleared(&mut self) {
+        let spool = &self.spool;
+        let cleared = self
+            .unlisted
+            .extract_if(|(_, path)| spool.stamp(path).is_none());
+        for key in cleared {
+            self.taken.remove(&key);
+            self.fetched.remove(&key.1);
+        }
     }
 
     /// After a start: the newest segment that is spooled and listed must be the one that the source has.
-    /// A source that was started anew may use its names and numbers again. What it does not have any
-    /// more is another's, too.
+    /// A source that was started anew may use its names and numbers again. What it lists and does not
+    /// have is another's, too; where it does not tell, nothing is taken for another.
     async fn check(&mut self, page: &Page, list: &MediaPlaylist) -> Result<(), PullError> {
         if self.is_checked {
             return Ok(());
@@ -213,7 +224,8 @@ impl Rendition {
             let url = self.origin.resolve(&page.url, &segment.uri)?;
             let is_same = match self.origin.bytes(&url, COMPARED).await {
                 Ok(bytes) => self.spool.has(&path, &bytes),
-                Err(PullError::Status(400..500) | PullError::TooLong) => false,
+                Err(PullError::Status(404 | 410)) => false,
+                Err(PullError::Status(400..500) | PullError::TooLong) => true,
                 Err(error) => return Err(error),
             };
             if !is_same {
@@ -314,7 +326,10 @@ impl Rendition {
             let first = segments.iter().find(|it| it.msn == msn);
             let is_same = |uri: &str| first.is_some_and(|first| first.uri == uri);
             let same = segments.iter().filter(|it| is_same(&it.uri));
-            self.taken.extend(same.map(|it| (it.msn, path.clone())));
+            let keys = same.map(|it| (it.msn, path.clone()));
+            let new: Vec<_> = keys.filter(|key| !self.taken.contains(key)).collect();
+            self.unlisted.extend(new.iter().cloned());
+            self.taken.extend(new);
         }
     }
 
@@ -334,51 +349,13 @@ impl Rendition {
     /// Spools the list with local names, if it is another than before; says whether it was.
     async fn spool_list(&mut self, page: &Page, list: &MediaPlaylist) -> Result<bool, PullError> {
         let text = localized(list, &Names::of(&self.at, &page.url, list));
+        self.unlisted.clear();
         if self.listed.as_deref() == Some(&text) {
             return Ok(false);
         }
         write(&self.spool, &self.at, text.clone()).await?;
         self.listed = Some(text);
+        self.is_anew = false;
         Ok(true)
     }
-}
-
-async fn fetch_one(
-    origin: Arc<Origin>,
-    spool: Arc<Spool>,
-    wanted: Wanted,
-) -> Result<There, Missed> {
-    let Wanted {
-        path,
-        url,
-        seen,
-        msn,
-    } = wanted;
-    let fetched = match url {
-        Ok(url) => origin.file(&url, &spool, (&path, &seen)).await,
-        Err(error) => Err(error),
-    };
-    match fetched {
-        Ok(seen) => Ok(There { path, seen, msn }),
-        Err(why) if why.is_ours() => Err(Missed { path, why }),
-        Err(why) => {
-            let file = path.as_str().to_owned();
-            let why = PullError::File {
-                file,
-                why: Box::new(why),
-            };
-            Err(Missed { path, why })
-        }
-    }
-}
-
-/// Puts a list into the spool.
-pub(super) async fn write(spool: &Arc<Spool>, at: &Beneath, text: String) -> Result<(), PullError> {
-    let mut upload = spool.begin_at(at.clone())?;
-    blocking(move || {
-        upload.write(text.as_bytes())?;
-        upload.keep()?;
-        Ok(())
-    })
-    .await
 }
