@@ -279,7 +279,7 @@ mod tests {
         let other = Store::open(&scratch.config()).await.unwrap();
         let mut follower = other.follow();
         follower.read().await.unwrap();
-        let names: Vec<String> = (0..60).map(|at| format!("live/{at}")).collect();
+        let names: Vec<String> = (0..30).map(|at| format!("live/{at}")).collect();
         join_all(names.iter().map(|name| add(&store, name))).await;
         follower.read().await.unwrap();
         let removals = names.iter().enumerate().map(|(at, name)| {

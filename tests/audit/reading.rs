@@ -147,6 +147,30 @@ async fn what_packagers_lease_is_counted_for_each_of_them_and_stream() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_leased_alone_is_named() {
+    let mut serve = Serve::start("\"never\"", "").await;
+    let file = serve.credential("archivist", "test/**", &[]);
+    let key = std::fs::read_to_string(file).unwrap();
+    let who = serve.stranger().with(key.trim());
+    let path = "/v1/streams/test/a/schedule";
+    let lease = who.get(path).await.expect(200).json();
+    let kid = lease["periods"][0]["kid"].as_str().unwrap().to_owned();
+    let one = who.get(&format!("{path}?kid={kid}")).await.expect(200);
+    assert_eq!(one.json()["periods"][0]["kid"], kid.as_str());
+    // Who asks for a key and a lease meant one of them.
+    who.get(&format!("{path}?kid={kid}&count=2"))
+        .await
+        .expect(400);
+    serve.pause().await;
+    whole(&serve);
+    let (listed, _) = audit(&serve.config(), &["ls", "--kind", "delivered"]);
+    let rows = listed.as_array().unwrap().iter();
+    let mut kids: Vec<_> = rows.map(|row| &row["kid"]).collect();
+    kids.sort_by_key(|kid| kid.is_string());
+    assert_eq!(kids, [&Value::Null, &Value::from(kid)], "{listed}");
+}
+
+#[tokio::test]
 async fn what_viewers_are_given_besides_keys_is_counted_too() {
     let mut stage = Stage::set().await;
     let stranger = stage.serve.stranger();
