@@ -33,10 +33,16 @@ impl Engine {
     /// Encrypts a batch of what is ready. Says whether it helps to go on at once.
     pub(super) fn encrypt(&mut self, context: &Context<'_>, wants: &mut Wants) -> bool {
         let mut stalls = Stalls::new();
-        let mut queues = Vec::new();
+        let (mut queues, mut more) = (Vec::new(), false);
         for (at, track) in &mut self.tracks {
             let choice = choose(track, &mut self.source, &mut self.names, wants, context);
-            let Choice { ready, gaps, stall } = choice;
+            let Choice {
+                ready,
+                gaps,
+                stall,
+                is_cut,
+            } = choice;
+            more |= is_cut;
             for gap in gaps {
                 self.events.extend(note_gap(track, &gap));
             }
@@ -44,7 +50,8 @@ impl Engine {
             stalls.extend(stall.map(|stall| (at.clone(), stall)));
             queues.push((at.clone(), ready.into()));
         }
-        let (batch, more) = gather(queues);
+        let (batch, is_full) = gather(queues);
+        more |= is_full;
         let (batch, taken_up) = self.take_up(batch, context.now);
         let batch = self.read_batch(batch, &mut stalls);
         let before = self.tally.segments;

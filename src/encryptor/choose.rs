@@ -96,6 +96,8 @@ pub(super) struct Choice {
     pub(super) gaps: Vec<Missing>,
     /// What comes after those waits for this.
     pub(super) stall: Option<Stall>,
+    /// There is more, which was not looked at.
+    pub(super) is_cut: bool,
 }
 
 /// A segment without media.
@@ -185,6 +187,7 @@ impl Chooser<'_, '_> {
             }
             looked += 1;
             if looked > lookahead {
+                choice.is_cut = true;
                 break;
             }
             let position = positions.get(index).copied().flatten();
