@@ -2,6 +2,7 @@
 //!
 //! Must not know: what a session's text says.
 
+mod exchanged;
 mod forged;
 
 use serde_json::{Value, json};

@@ -9,6 +9,7 @@ use super::{EXCHANGED, EdgeAuth, FIELDS, LONG_LIVED, MOST};
 use crate::access::scheme::Fault;
 use crate::access::scheme::request::{Request, is_plain_path, only};
 use crate::access::scheme::tilde::{Token, judged};
+use crate::access::scheme::vouched::LAST_SECOND;
 use crate::crypto::SecretText;
 use crate::domain::Timestamp;
 
@@ -63,7 +64,8 @@ impl EdgeAuth {
         if !is_it || is_long {
             return Err(Fault::Expired);
         }
-        let end = now.plus(life).seconds();
+        // Its last second counts whole, and is within what a policy allows.
+        let end = now.plus(life).minus(LAST_SECOND).seconds();
         let list = token.field("acl").ok_or(Fault::Path)?;
         let fields = [
             token.field("ip").map(|ip| format!("ip={ip}~")),
