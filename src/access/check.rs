@@ -182,8 +182,8 @@ impl Instance {
     fn outcome(&self, asked: Asked<'_>, now: Timestamp) -> Outcome {
         match self {
             Self::Token(instance) => instance.verify(asked, now),
-            Self::Request(instance) => instance.verify(asked),
-            Self::Ours(instance) => instance.verify(asked),
+            Self::Request(instance) => instance.verify(asked, now),
+            Self::Ours(instance) => instance.verify(asked, now),
         }
     }
 }
@@ -253,25 +253,34 @@ impl Instance {
 
 impl TokenInstance {
     fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Outcome {
-        let mut deepest = Fault::None;
-        for token in asked.tokens() {
-            match self.0.verify_at_hand(token.expose(), now) {
-                Some(Ok(verified)) if asked.is_allowed(&verified) => return Ok(verified),
-                Some(Ok(_)) => deepest = deepest.max(Fault::Action),
-                Some(Err(fault)) => deepest = deepest.max(fault),
-                None => deepest = deepest.max(Fault::Form),
-            }
-        }
-        Err(deepest)
+        let judge = |token: Token<'_>| {
+            let outcome = self.0.verify_at_hand(token.expose(), now);
+            let verified = outcome.unwrap_or(Err(Fault::Form))?;
+            asked.check_action(&verified).map(|()| verified)
+        };
+        furthest(asked.tokens().map(judge), now)
     }
 }
 
 impl RequestInstance {
-    fn verify(&self, asked: Asked<'_>) -> Outcome {
+    fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Outcome {
         let request = asked.request();
-        let outcome = self.0.verify(&request).unwrap_or(Err(Fault::None));
+        let mut outcomes = Vec::new();
+        self.0
+            .verify_each(&request, &mut |outcome| outcomes.push(outcome));
+        let outcome = furthest(outcomes.into_iter(), now);
         outcome.map_err(|fault| self.0.told_apart(fault, &request))
     }
+}
+
+/// What is said of several tokens: of the first whose time it is, else of the one that came furthest.
+fn furthest(outcomes: impl Iterator<Item = Outcome>, now: Timestamp) -> Outcome {
+    let best = outcomes.min_by_key(|outcome| {
+        let checked = outcome.as_ref().map_err(|fault| *fault);
+        let fault = checked.and_then(|it| it.check_time(now)).err();
+        Reverse((fault.is_none(), fault))
+    });
+    best.unwrap_or(Err(Fault::None))
 }
 
 impl<'a> Asked<'a> {
@@ -301,14 +310,16 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Whether a token's actions are what this asks for: an encryptor publishes.
-    fn is_allowed(&self, verified: &Verified) -> bool {
+    /// A token's actions are what this asks for: an encryptor publishes.
+    fn check_action(&self, verified: &Verified) -> Result<(), Fault> {
         let wanted = match self.purpose {
             Purpose::Play => Action::Play,
             Purpose::Publish => Action::Lease,
         };
         let is_for_one_key = verified.principal.kid.is_some();
-        verified.principal.may(wanted) || (is_for_one_key && self.purpose == Purpose::Play)
+        let is_for_it = is_for_one_key && self.purpose == Purpose::Play;
+        let is_allowed = is_for_it || verified.principal.may(wanted);
+        is_allowed.then_some(()).ok_or(Fault::Action)
     }
 
     /// What may be a token that stands for itself: not what is in our own cookie, which holds

@@ -2,10 +2,14 @@
 //!
 //! Must not know: how a token is signed.
 
-use super::{SESSIONS, cookie, with_cookie};
+use serde_json::{Value, json};
+
+use super::{SESSIONS, cookie, text, with_cookie};
 use crate::harness::actor::{Actor, Answer};
 use crate::harness::binary::printed;
+use crate::harness::clock::SetClock;
 use crate::harness::serve::Serve;
+use crate::viewers::operator;
 
 const EDGE: &str =
     "[schemes.edgeauth]\nsecrets_hex = [\"0123456789abcdef\"]\nstreams = [\"test/**\"]\n";
@@ -125,6 +129,45 @@ async fn none_is_made_where_it_would_not_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_player_goes_on_by_it_at_the_same_urls_when_its_short_token_is_over() {
+    let clock = SetClock::right();
+    let mut serve = Serve::prepare("\"never\"", EDGE);
+    serve.resume_as(clock.given_to(serve.command())).await;
+    let scene = Scene::of(serve).await;
+    let other = scene.serve.key_path("test/other").await;
+    let short = scene.short(&[]);
+    let urls = [LIST, &scene.key].map(|path| format!("{path}?{short}"));
+    let longs = scene.exchanged(&short, &[]).await;
+    let longs = longs.map(|answer| cookie(&answer, "hdntl"));
+    for url in &urls {
+        scene.player.get(url).await.expect(200);
+    }
+    clock.set(10 * MINUTE);
+    for url in &urls {
+        scene.player.get(url).await.expect(401);
+        for long in &longs {
+            let answer = with_cookie(&scene.player, "GET", url, long).await;
+            let answer = answer.expect(200);
+            assert_eq!(set_cookie(&answer), None, "it is not exchanged again");
+        }
+    }
+    for long in &longs {
+        let list = with_cookie(&scene.player, "GET", LIST, long).await;
+        let list = list.expect(200).text();
+        let granted = list.split("URI=\"").nth(1).unwrap();
+        let granted = granted.split('"').next().unwrap();
+        scene.player.get(granted).await.expect(200);
+        let in_url = format!("{}?{long}", scene.key);
+        scene.player.get(&in_url).await.expect(200);
+        assert_eq!(scene.status(&other, long).await, 401);
+    }
+    clock.set(13 * HOUR);
+    for (url, long) in urls.iter().zip(&longs) {
+        assert_eq!(scene.status(url, long).await, 401);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_is_for_the_same_list_viewer_and_address() {
     let mut serve = Serve::prepare("\"never\"", EDGE);
     let proxied = "trusted_proxies = [\"127.0.0.1\"]\n[server.tls]";
@@ -151,4 +194,50 @@ async fn it_is_for_the_same_list_viewer_and_address() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_falls_with_its_short_token_and_with_its_viewer() {
+    let scene = Scene::set("").await;
+    let operator = operator(&scene.serve, "**");
+    let mut viewers = Vec::new();
+    for name in ["alice", "bob", "carol"] {
+        let short = scene.short(&["--subject", name]);
+        let [session, list] = scene.exchanged(&short, &[]).await;
+        let longs = [cookie(&session, "hdntl"), cookie(&list, "hdntl")];
+        viewers.push((longs, text(&session.json(), "grant").to_owned(), short));
+    }
+    let name = |at: usize| {
+        let data = field(&viewers[at].0[0], "data").unwrap();
+        data.strip_prefix("hdntl,").unwrap().to_owned()
+    };
+    let mut fallen = [false; 3];
+    let revocations: [(usize, Value); 2] = [
+        (0, json!({"token": name(0)})),
+        (1, json!({"viewer": "bob"})),
+    ];
+    for revocation in [None].into_iter().chain(revocations.map(Some)) {
+        if let Some((at, body)) = revocation {
+            let body = body.to_string();
+            let path = "/v1/revocations";
+            let answer = operator.ask("POST", path, Some(&body)).await;
+            answer.expect(200);
+            fallen[at] = true;
+        }
+        for ((longs, grant, short), fallen) in viewers.iter().zip(fallen) {
+            let status = if fallen { 403 } else { 200 };
+            for path in [LIST, &scene.key] {
+                for long in longs {
+                    assert_eq!(scene.status(path, long).await, status, "{long}");
+                }
+                let shown = format!("{path}?{short}");
+                scene.player.get(&shown).await.expect(status);
+            }
+            let granted = scene.player.with(grant).get(&scene.key).await;
+            granted.expect(status);
+        }
+    }
+    // One that was revoked hides no other.
+    let both = format!("{}?{}", scene.key, viewers[0].2);
+    assert_eq!(scene.status(&both, &viewers[2].0[0]).await, 200);
 }

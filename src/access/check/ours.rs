@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Asked, Instance, InstanceError, Outcome};
+use super::{Asked, Instance, InstanceError, Outcome, furthest};
 use crate::access::config::{AccessConfigError, GrantsConfig};
 use crate::access::credential::Presented;
 use crate::access::grant::{Grant, GrantKind, Grants};
@@ -132,17 +132,13 @@ impl OurInstance {
         is_whole.then_some(()).ok_or(OurFault::Refused(why))
     }
 
-    pub(super) fn verify(&self, asked: Asked<'_>) -> Outcome {
-        let mut deepest = Fault::None;
-        for presented in asked.shown().presented() {
-            match self.verify_one(&presented) {
-                Some(Ok(verified)) if asked.is_allowed(&verified) => return Ok(verified),
-                Some(Ok(_)) => deepest = deepest.max(Fault::Action),
-                Some(Err(fault)) => deepest = deepest.max(fault),
-                None => deepest = deepest.max(Fault::Form),
-            }
-        }
-        Err(deepest)
+    pub(super) fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Outcome {
+        let judge = |presented: Presented<'_>| {
+            let outcome = self.verify_one(&presented);
+            let verified = outcome.unwrap_or(Err(Fault::Form))?;
+            asked.check_action(&verified).map(|()| verified)
+        };
+        furthest(asked.shown().presented().map(judge), now)
     }
 
     fn verify_one(&self, presented: &Presented<'_>) -> Option<Result<Verified, Fault>> {

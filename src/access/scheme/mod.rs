@@ -198,12 +198,12 @@ impl Schemes {
     ) -> (Vec<Arc<Principal>>, Option<Fault>) {
         let (mut good, mut deepest) = (Vec::new(), None);
         for instance in &self.signed {
-            let outcome = instance.verify(request);
-            match outcome.map(|it| it.and_then(|it| it.check_time(now).map(|()| it))) {
-                Some(Ok(verified)) => good.push(verified.principal),
-                Some(Err(fault)) => deepest = deepest.max(Some(fault)),
-                None => {}
-            }
+            instance.verify_each(request, &mut |outcome| match outcome
+                .and_then(|it| it.check_time(now).map(|()| it))
+            {
+                Ok(verified) => good.push(verified.principal),
+                Err(fault) => deepest = deepest.max(Some(fault)),
+            });
         }
         (good, deepest)
     }

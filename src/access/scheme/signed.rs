@@ -16,6 +16,7 @@ use super::scope::Scope;
 use super::securetoken::{self, SecureToken};
 use super::urlparams::{self, UrlParams};
 use super::verified::Verified;
+use super::vouched::Vouched;
 use super::wmsauth::{self, WmsAuth};
 use crate::access::config::AccessConfigError;
 use crate::domain::{Principal, StreamPattern, Timestamp};
@@ -67,21 +68,26 @@ impl SignedRequests {
         Ok(Some(Self { scheme, scope }))
     }
 
-    /// `None` if the request shows nothing of this scheme.
-    pub(in crate::access) fn verify(
+    /// Gives what is said of every token of this scheme in the request, in their order: one that is over
+    /// or revoked masks no other. Nothing, if the request shows nothing of this scheme.
+    pub(in crate::access) fn verify_each(
         &self,
         request: &Request<'_>,
-    ) -> Option<Result<Verified, Fault>> {
-        let outcome = match &self.scheme {
+        take: &mut dyn FnMut(Result<Verified, Fault>),
+    ) {
+        let mut admit = |outcome: Result<Vouched, Fault>| {
+            take(outcome.map(|vouched| self.scope.admit(vouched)));
+        };
+        let one = match &self.scheme {
             Scheme::UrlParams(scheme) => scheme.verify(request),
             _ if request.purpose == Purpose::Publish => None,
             Scheme::SecureToken(scheme) => scheme.verify(request),
             Scheme::WmsAuth(scheme) => scheme.verify(request),
             Scheme::Hdnts(scheme) => scheme.verify(request),
-            Scheme::EdgeAuth(scheme) => scheme.verify(request),
-            Scheme::Cat(scheme) => scheme.verify(request),
+            Scheme::EdgeAuth(scheme) => return scheme.verify_each(request, &mut admit),
+            Scheme::Cat(scheme) => return scheme.verify_each(request, &mut admit),
         };
-        outcome.map(|outcome| outcome.map(|vouched| self.scope.admit(vouched)))
+        one.into_iter().for_each(admit);
     }
 
     /// Whether the request shows something that this scheme reads, good or not: cheap.

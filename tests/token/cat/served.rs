@@ -8,6 +8,7 @@ use super::SECRET;
 use super::forge::{array, bytes, int, lasting, map, text};
 use crate::harness::issuer::{Issuer, now};
 use crate::harness::serve::Serve;
+use crate::viewers::operator;
 
 fn schemes() -> String {
     format!(
@@ -48,6 +49,37 @@ async fn a_token_that_may_not_be_replayed_opens_one_key_once() {
         for _ in 0..3 {
             ask(&often).await.expect(200);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_opens_nothing_more_hides_no_other() {
+    let serve = Serve::start("\"never\"", &schemes()).await;
+    let key = serve.key("test/own").await;
+    let nobody = serve.stranger();
+    let ask = async |header: &str, query: &str| {
+        let headers = [("cta-common-access-token", header)];
+        let url = format!("{key}?cat={query}");
+        let answer = nobody.try_ask("GET", &url, &headers, None).await;
+        answer.unwrap().status
+    };
+    let (spent, revoked, coming) = (
+        token(1, &[(308, int(1))]),
+        token(2, &[]),
+        token(3, &[(5, int(now() + 3600))]),
+    );
+    let good = token(4, &[]);
+    for first in [&spent, &revoked] {
+        assert_eq!(ask(first, first).await, 200);
+    }
+    let operator = operator(&serve, "**");
+    let body = json!({"token": "02"}).to_string();
+    let path = "/v1/revocations";
+    operator.ask("POST", path, Some(&body)).await.expect(200);
+    for (bad, status) in [(&spent, 401), (&revoked, 403), (&coming, 401)] {
+        assert_eq!(ask(bad, bad).await, status);
+        assert_eq!(ask(bad, &good).await, 200);
+        assert_eq!(ask(&good, bad).await, 200);
     }
 }
 

@@ -99,16 +99,15 @@ impl Cat {
         }
     }
 
-    /// `None` if the request has no such token.
-    pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
-        let mut deepest = None;
+    /// Gives what is said of every such token in the request.
+    pub(super) fn verify_each(
+        &self,
+        request: &Request<'_>,
+        take: &mut dyn FnMut(Result<Vouched, Fault>),
+    ) {
         for text in presented(request).take(MOST) {
-            match self.judge(request, text) {
-                Ok(vouched) => return Some(Ok(vouched)),
-                Err(fault) => deepest = deepest.max(Some(fault)),
-            }
+            take(self.judge(request, text));
         }
-        deepest.map(Err)
     }
 
     fn judge(&self, request: &Request<'_>, text: &str) -> Result<Vouched, Fault> {

@@ -60,23 +60,23 @@ impl EdgeAuth {
         self.names.iter().map(String::as_str).chain([LONG_LIVED])
     }
 
-    /// `None` if the request has no such parameter and no such cookie.
-    pub(super) fn verify(&self, request: &Request<'_>) -> Option<Result<Vouched, Fault>> {
-        let mut deepest = None;
+    /// Gives what is said of every such parameter and cookie. A player that asks by a URL with its short
+    /// token goes on by the long-lived one when that is over.
+    pub(super) fn verify_each(
+        &self,
+        request: &Request<'_>,
+        take: &mut dyn FnMut(Result<Vouched, Fault>),
+    ) {
         for name in self.read_names() {
             let in_query = only(request.query, name).unwrap_or_else(|Repeated| {
-                deepest = deepest.max(Some(Fault::Twice));
+                take(Err(Fault::Twice));
                 None
             });
             let cookies = request.cookies(name).take(MOST);
             for received in in_query.into_iter().chain(cookies) {
-                match self.judge(request, received) {
-                    Ok(vouched) => return Some(Ok(vouched)),
-                    Err(fault) => deepest = deepest.max(Some(fault)),
-                }
+                take(self.judge(request, received));
             }
         }
-        deepest.map(Err)
     }
 
     fn judge(&self, request: &Request<'_>, received: &str) -> Result<Vouched, Fault> {
