@@ -44,17 +44,22 @@ fn minted(serve: &Serve, scheme: &str, more: &[&str]) -> String {
     printed(&args(&serve.config(), scheme, more))
 }
 
-/// The reason that `token verify` gives, and whom it names.
+/// The reason that `token verify` gives, and whom it names; `token explain` gives the same.
 fn judged(serve: &Serve, scheme: &str, stream: &str, shown: &[&str]) -> (String, Value) {
     let (config, url) = (serve.config(), format!("https://h/{stream}/index.m3u8"));
-    let fixed = ["token", "verify", "--json", "--config"];
-    let asked = [config.to_str().unwrap(), "--scheme", scheme, "--url", &url];
-    let output = run(&[&fixed[..], &asked, shown].concat());
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let view: Value = serde_json::from_slice(&output.stdout).expect(&errors);
-    let is_allowed = view["verdict"] == "allow";
-    assert_eq!(output.status.success(), is_allowed, "{view}");
-    (view["reason"].as_str().unwrap().to_owned(), view)
+    let said = ["verify", "explain"].map(|command| {
+        let fixed = ["token", command, "--json", "--config"];
+        let asked = [config.to_str().unwrap(), "--scheme", scheme, "--url", &url];
+        let output = run(&[&fixed[..], &asked, shown].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let view: Value = serde_json::from_slice(&output.stdout).expect(&errors);
+        let is_allowed = view["verdict"] == "allow";
+        assert_eq!(output.status.success(), is_allowed, "{view}");
+        (view["reason"].as_str().unwrap().to_owned(), view)
+    });
+    let [verified, explained] = said;
+    assert_eq!(verified.0, explained.0);
+    verified
 }
 
 /// The paths of the first two keys of `stream`.
@@ -192,21 +197,16 @@ async fn what_is_over_bound_or_of_another_ring_is_refused() {
                 &[&["--stream", "test/own"], narrow, more].concat(),
             )
         };
+        let [away, home] = ["192.0.2.9", "127.0.0.1"].map(|ip| mint(&serve, &["--ip", ip]));
         for (token, status, code, ip) in [
             (mint(&serve, &["--ttl=-1m"]), 401, "expired", None),
             (mint(&stranger, &[]), 401, "signature", None),
-            (
-                mint(&serve, &["--ip", "192.0.2.9"]),
-                403,
-                "ok",
-                Some("192.0.2.9"),
-            ),
-            (
-                mint(&serve, &["--ip", "127.0.0.1"]),
-                200,
-                "ok",
-                Some("127.0.0.1"),
-            ),
+            (away.clone(), 403, "ok", Some("192.0.2.9")),
+            (away.clone(), 403, "ip", Some("192.0.2.8")),
+            (away, 403, "ip", None),
+            (home.clone(), 200, "ok", Some("127.0.0.1")),
+            (home.clone(), 200, "ok", Some("::ffff:127.0.0.1")),
+            (home, 200, "ip", Some("::1")),
             (mint(&serve, &[]), 200, "ok", None),
         ] {
             let answer = serve.stranger().with(&token).get(&own).await;

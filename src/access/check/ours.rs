@@ -10,6 +10,7 @@ use super::{Asked, Instance, InstanceError, Outcome, furthest};
 use crate::access::config::{AccessConfigError, GrantsConfig};
 use crate::access::credential::Presented;
 use crate::access::grant::{Grant, GrantKind, Grants};
+use crate::access::policy::BindIp;
 use crate::access::ring::Ring;
 use crate::access::scheme::{Fault, GRANT, SESSION, Verified, grant, session};
 use crate::access::session::{Sessions, SessionsConfig};
@@ -134,9 +135,9 @@ impl OurInstance {
 
     pub(super) fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Outcome {
         let judge = |presented: Presented<'_>| {
-            let outcome = self.verify_one(&presented);
-            let verified = outcome.unwrap_or(Err(Fault::Form))?;
-            asked.check_action(&verified).map(|()| verified)
+            let verified = self.verify_one(&presented).unwrap_or(Err(Fault::Form))?;
+            asked.check_action(&verified)?;
+            check_address(&verified, asked.ip).map(|()| verified)
         };
         furthest(asked.shown().presented().map(judge), now)
     }
@@ -149,6 +150,13 @@ impl OurInstance {
             Ours::Session(sessions) => session::verify(sessions, presented),
         }
     }
+}
+
+/// The gate does this by the stream's policy, which may count near addresses as the same.
+fn check_address(verified: &Verified, ip: Option<IpAddr>) -> Result<(), Fault> {
+    let is_its = |bound| ip.is_some_and(|ip| BindIp::Exact.is_near(bound, ip));
+    let is_good = verified.principal.address.is_none_or(is_its);
+    is_good.then_some(()).ok_or(Fault::Address)
 }
 
 impl OurOrder<'_> {
