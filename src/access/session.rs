@@ -12,6 +12,7 @@ mod cookie;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::fields::{Reader, Writer};
 use super::ring::{Form, Ring, Unsigned};
@@ -102,6 +103,11 @@ impl Sessions {
     /// How far the session of this text may be renewed: no text of it is good for longer.
     pub(super) fn until(&self, text: &str) -> Option<Timestamp> {
         self.open(text).ok().map(|session| session.until)
+    }
+
+    /// How long after it began one may be renewed at most.
+    pub(super) fn longest(&self) -> Duration {
+        self.lives.longest()
     }
 
     /// The attributes of its cookie.

@@ -93,6 +93,9 @@ pub struct TokenSections {
     /// `[sessions]`.
     #[serde(default)]
     pub sessions: access::SessionsConfig,
+    /// `[[policies]]`.
+    #[serde(default)]
+    pub policies: Vec<access::PolicyConfig>,
 }
 
 /// These sections of `path` under the environment, paths resolved.

@@ -12,6 +12,7 @@ mod hdnts;
 mod issuer;
 mod jwks;
 mod jwt;
+mod lives;
 mod mint;
 mod ours;
 mod peers;

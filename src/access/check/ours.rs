@@ -5,12 +5,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Asked, Instance, InstanceError, Outcome, furthest};
 use crate::access::config::{AccessConfigError, GrantsConfig};
 use crate::access::credential::Presented;
 use crate::access::grant::{Grant, GrantKind, Grants};
-use crate::access::policy::BindIp;
+use crate::access::policy::{BindIp, PolicyConfig};
 use crate::access::ring::Ring;
 use crate::access::scheme::{Fault, GRANT, SESSION, Verified, grant, session};
 use crate::access::session::{Sessions, SessionsConfig};
@@ -45,6 +46,8 @@ pub struct OurOrder<'a> {
     pub issued: Timestamp,
     /// Its end. A session may be renewed up to here, and lasts `life` of `[sessions]` until it is.
     pub expires: Timestamp,
+    /// What streams ask: one for one of them lives no longer than a token may there.
+    pub policies: &'a [PolicyConfig],
 }
 
 /// Why there is none.
@@ -65,6 +68,18 @@ pub enum OurFault {
     /// A session's cookie holds so much and no more.
     #[error("so many streams do not fit into a cookie")]
     TooLong,
+    /// No server would renew it so far.
+    #[error(
+        "no session is renewed for longer than longest = \"{}\" of [sessions]: --ttl is at most that",
+        humantime::format_duration(*.0)
+    )]
+    Longest(Duration),
+    /// The stream's policy takes no token that lives so long.
+    #[error(
+        "the stream's policy has max_life = \"{}\": --ttl is at most that",
+        humantime::format_duration(*.0)
+    )]
+    MaxLife(Duration),
     /// It would not be read again.
     #[error("the server would refuse it: {0}")]
     Refused(&'static str),
@@ -111,6 +126,7 @@ impl OurInstance {
         if order.subject.is_empty() {
             return Err(OurFault::Nobody);
         }
+        order.check_life()?;
         let text = match &self.0 {
             Ours::Grant(grants) => grants.sign(&order.grant(entropy)?),
             Ours::Session(sessions) => order.session(sessions, entropy)?,
@@ -160,6 +176,24 @@ fn check_address(verified: &Verified, ip: Option<IpAddr>) -> Result<(), Fault> {
 }
 
 impl OurOrder<'_> {
+    /// What stands for a token of one stream lives no longer than that might: the gate does not look
+    /// at the life of what was made here a second time.
+    fn check_life(&self) -> Result<(), OurFault> {
+        let stream = match self.streams {
+            [one] => one.as_str().parse::<StreamId>().ok(),
+            _ => None,
+        };
+        let most = stream.and_then(|stream| PolicyConfig::longest_life(self.policies, &stream));
+        match most.filter(|most| self.life() > *most) {
+            Some(most) => Err(OurFault::MaxLife(most)),
+            None => Ok(()),
+        }
+    }
+
+    fn life(&self) -> Duration {
+        self.expires.since(self.issued)
+    }
+
     fn grant(&self, entropy: &dyn Entropy) -> Result<Grant, OurFault> {
         let [stream] = self.streams else {
             return Err(OurFault::Wide);
@@ -188,6 +222,10 @@ impl OurOrder<'_> {
     fn session(&self, sessions: &Sessions, entropy: &dyn Entropy) -> Result<SecretText, OurFault> {
         if self.kid.is_some() {
             return Err(OurFault::Kid);
+        }
+        let longest = sessions.longest();
+        if self.life() > longest {
+            return Err(OurFault::Longest(longest));
         }
         let first = self.vouched_by.first().cloned();
         let who = Principal {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::page::{Page, PageError};
 use crate::api::Text;
-use crate::domain::StreamPattern;
+use crate::domain::{StreamId, StreamPattern};
 
 /// One policy. The first whose streams match decides; without one, any scheme will do and nothing
 /// else is asked.
@@ -97,6 +97,15 @@ pub enum PolicyFault {
     /// An entry of `origins` has a path.
     #[error(transparent)]
     Page(#[from] PageError),
+}
+
+impl PolicyConfig {
+    /// The longest life of a token for `stream`, by the first of these that is for it.
+    pub(in crate::access) fn longest_life(all: &[Self], stream: &StreamId) -> Option<Duration> {
+        let is_for = |policy: &&Self| policy.streams.iter().any(|one| one.0.matches(stream));
+        let policy = all.iter().find(is_for)?;
+        policy.max_life.as_ref().map(|life| *life.0)
+    }
 }
 
 fn yes() -> bool {

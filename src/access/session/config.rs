@@ -104,6 +104,10 @@ impl Lives {
         })
     }
 
+    pub(super) fn longest(&self) -> Duration {
+        self.longest
+    }
+
     /// How far a session that begins now may be renewed.
     pub(super) fn until(&self, token: Option<Timestamp>, now: Timestamp) -> Timestamp {
         let longest = now.plus(self.longest);

@@ -117,6 +117,7 @@ impl MintArgs {
             ip: self.ip,
             issued,
             expires,
+            policies: &sections.policies,
         };
         Ok(instance.issue(order, &SystemEntropy)?)
     }
