@@ -3,6 +3,7 @@
 //! Must not know: how the product remembers an answer.
 
 mod documented;
+mod free;
 mod http;
 mod push;
 mod question;
