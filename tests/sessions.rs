@@ -4,6 +4,7 @@
 
 mod exchanged;
 mod forged;
+mod pause;
 
 use serde_json::{Value, json};
 
