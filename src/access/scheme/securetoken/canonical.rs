@@ -13,6 +13,11 @@ use crate::access::scheme::request::{decoded, is_plain_path, pairs};
 /// One parameter of the token: the whole name, the value as received.
 pub(super) type Parameter<'a> = (&'a str, &'a str);
 
+/// The parameters as a signer may have hashed them. What a token says is what stands in the reading whose
+/// hash it has: a URL has many spellings of one value, the hashed text has one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reading<'a>(Vec<(&'a str, Cow<'a, str>)>);
+
 /// The parameters whose names begin with `prefix`, and the value of `{prefix}hash`.
 #[derive(Debug, PartialEq)]
 pub(super) struct Token<'a> {
@@ -52,6 +57,23 @@ impl<'a> Token<'a> {
     }
 }
 
+impl<'a> Reading<'a> {
+    /// The values as received, which is the usual one.
+    pub(super) fn received(parameters: &[Parameter<'a>]) -> Self {
+        let each = parameters.iter();
+        Self(
+            each.map(|(name, value)| (*name, Cow::Borrowed(*value)))
+                .collect(),
+        )
+    }
+
+    /// The value of `{prefix}{name}`.
+    pub(super) fn value(&self, prefix: &str, name: &str) -> Option<&str> {
+        let is_it = |(found, _): &&(&str, Cow<'_, str>)| found.strip_prefix(prefix) == Some(name);
+        self.0.iter().find(is_it).map(|(_, value)| &**value)
+    }
+}
+
 /// A text to be hashed, in its parts: the shared secret is one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text {
@@ -72,28 +94,26 @@ impl Text {
 pub(super) fn texts(
     stream: &str,
     bare: &[&str],
-    parameters: &[Parameter<'_>],
+    reading: &Reading<'_>,
 ) -> impl Iterator<Item = Text> + use<> {
-    of_paths(&paths(stream), bare, parameters)
+    of_paths(&paths(stream), bare, reading)
 }
 
 /// The same for these paths, whatever they are.
 pub(super) fn of_paths(
     paths: &[Cow<'_, str>],
     bare: &[&str],
-    parameters: &[Parameter<'_>],
+    reading: &Reading<'_>,
 ) -> impl Iterator<Item = Text> + use<> {
     let mut texts: Vec<Text> = Vec::new();
-    for values in readings(parameters) {
-        for items in [by_item(bare, &values), by_name(bare, &values)] {
-            for path in paths {
-                let text = Text {
-                    path: path.to_string(),
-                    items: items.clone(),
-                };
-                if !texts.contains(&text) {
-                    texts.push(text);
-                }
+    for items in [by_item(bare, reading), by_name(bare, reading)] {
+        for path in paths {
+            let text = Text {
+                path: path.to_string(),
+                items: items.clone(),
+            };
+            if !texts.contains(&text) {
+                texts.push(text);
             }
         }
     }
@@ -116,17 +136,14 @@ pub(super) fn paths(stream: &str) -> Vec<Cow<'_, str>> {
 
 /// The values as received, and decoded once (with a plus as itself, and as the space of a form)
 /// where that neither ends a value nor brings a second one.
-fn readings<'a>(parameters: &[Parameter<'a>]) -> Vec<Vec<(&'a str, Cow<'a, str>)>> {
-    let received = parameters
-        .iter()
-        .map(|(name, value)| (*name, Cow::Borrowed(*value)));
-    let mut readings = vec![received.collect::<Vec<_>>()];
+pub(super) fn readings<'a>(parameters: &[Parameter<'a>]) -> Vec<Reading<'a>> {
+    let mut readings = vec![Reading::received(parameters)];
     for plus in ["+", " "] {
         let reading = parameters.iter().map(|(name, value)| {
             let value = harmless(&value.replace('+', plus))?;
             Some((*name, Cow::Owned(value)))
         });
-        if let Some(reading) = reading.collect::<Option<Vec<_>>>()
+        if let Some(reading) = reading.collect::<Option<Vec<_>>>().map(Reading)
             && !readings.contains(&reading)
         {
             readings.push(reading);
@@ -153,26 +170,27 @@ fn separates(c: char) -> bool {
 }
 
 /// Whole items in the order of their bytes, as the Perl, Python and Ruby examples have it.
-fn by_item(bare: &[&str], values: &[(&str, Cow<'_, str>)]) -> Vec<String> {
-    let mut items = items(bare, values);
+fn by_item(bare: &[&str], reading: &Reading<'_>) -> Vec<String> {
+    let mut items = items(bare, reading);
     items.sort_unstable_by(|(_, a), (_, b)| a.cmp(b));
     items.into_iter().map(|(_, item)| item).collect()
 }
 
 /// In the order of the names, as PHP's `ksort` has it: another one where a name continues another
 /// with a byte that sorts before `=`.
-fn by_name(bare: &[&str], values: &[(&str, Cow<'_, str>)]) -> Vec<String> {
-    let mut items = items(bare, values);
+fn by_name(bare: &[&str], reading: &Reading<'_>) -> Vec<String> {
+    let mut items = items(bare, reading);
     items.sort_unstable();
     items.into_iter().map(|(_, item)| item).collect()
 }
 
 /// Each with what it is sorted by; a bare item is its own name.
-fn items(bare: &[&str], values: &[(&str, Cow<'_, str>)]) -> Vec<(String, String)> {
+fn items(bare: &[&str], reading: &Reading<'_>) -> Vec<(String, String)> {
     let bare = bare
         .iter()
         .map(|item| ((*item).to_owned(), (*item).to_owned()));
-    let named = values
+    let named = reading
+        .0
         .iter()
         .map(|(name, value)| ((*name).to_owned(), format!("{name}={value}")));
     bare.chain(named).collect()

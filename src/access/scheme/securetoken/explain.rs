@@ -136,8 +136,10 @@ fn candidates(
                     let bare: Vec<&str> = bare.into_iter().flatten().collect();
                     let borrowed: Vec<Parameter<'_>> =
                         parameters.iter().map(|(n, v)| (&**n, &**v)).collect();
-                    for text in canonical::of_paths(&paths, &bare, &borrowed) {
-                        found.push(candidate(&text, secret, hints.clone()));
+                    for reading in canonical::readings(&borrowed) {
+                        for text in canonical::of_paths(&paths, &bare, &reading) {
+                            found.push(candidate(&text, secret, hints.clone()));
+                        }
                     }
                     for text in unsorted(&paths, &bare, &borrowed) {
                         let why = "the items are not sorted: sort all of them by their bytes";

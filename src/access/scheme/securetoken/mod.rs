@@ -26,7 +26,7 @@ use super::seconds::{SecondsFault, seconds};
 use super::vouched::{Vouched, name_of};
 use crate::crypto::SecretText;
 use crate::domain::Timestamp;
-use canonical::Token;
+use canonical::{Reading, Token};
 use hash::HashFault;
 
 pub use config::SecureTokenConfig;
@@ -93,9 +93,9 @@ impl SecureToken {
         }
         let span = self.span(token)?;
         let hash = self.hash_of(token)?;
-        let signed = self.signed_name(request, token, &hash)?;
+        let (signed, reading) = self.signed(request, token, &hash)?;
         let named = self.subject_parameter.as_deref();
-        let subject = named.map(|name| token.value(&self.prefix, name).unwrap_or_default());
+        let subject = named.map(|name| reading.value(&self.prefix, name).unwrap_or_default());
         if subject == Some("") {
             return Err(Fault::Subject);
         }
@@ -160,23 +160,29 @@ impl SecureToken {
         })
     }
 
-    /// What the token is for: the stream asked for, or a group that it is in.
-    fn signed_name<'a>(
+    /// What the token is for, the stream asked for or a group that it is in; and what was hashed of its
+    /// parameters. A viewer is called by that and not by what was received, which whoever holds the token
+    /// can spell in many ways, to be as many viewers.
+    fn signed<'a, 't>(
         &'a self,
         request: &Request<'a>,
-        token: &Token<'_>,
+        token: &Token<'t>,
         hash: &[u8],
-    ) -> Result<&'a str, Fault> {
+    ) -> Result<(&'a str, Reading<'t>), Fault> {
         let address = request.ip.map(|ip| ip.to_canonical().to_string());
         let address = match (self.include_ip, address.as_deref()) {
             (true, None) => return Err(Fault::Address),
             (true, known) => known,
             (false, _) => None,
         };
-        let signed = self
-            .names(request)
-            .find(|name| self.is_signed(name, token, hash, address));
-        signed.ok_or_else(|| match canonical::hides_separator(&token.parameters) {
+        let mut readings = canonical::readings(&token.parameters);
+        for name in self.names(request) {
+            let is_signed = |reading: &Reading<'_>| self.is_signed(name, reading, hash, address);
+            if let Some(at) = readings.iter().position(is_signed) {
+                return Ok((name, readings.swap_remove(at)));
+            }
+        }
+        Err(match canonical::hides_separator(&token.parameters) {
             true => Fault::Separator,
             false => Fault::Hash,
         })
@@ -201,19 +207,28 @@ impl SecureToken {
         };
         let address = request.ip.map(|ip| ip.to_canonical().to_string());
         let other = address.as_deref().filter(|_| !self.include_ip);
-        self.names(request)
-            .any(|name| self.is_signed(name, &token, &hash, other))
+        let readings = canonical::readings(&token.parameters);
+        self.names(request).any(|name| {
+            let mut all = readings.iter();
+            all.any(|reading| self.is_signed(name, reading, &hash, other))
+        })
     }
 
-    /// Whether one of the secrets made the hash, in one of the readings. All are tried, whichever
-    /// fits, so that the time tells nothing about the secrets.
-    fn is_signed(&self, name: &str, token: &Token<'_>, hash: &[u8], address: Option<&str>) -> bool {
+    /// Whether one of the secrets made the hash of this reading. All are tried, whichever fits, so
+    /// that the time tells nothing about the secrets.
+    fn is_signed(
+        &self,
+        name: &str,
+        reading: &Reading<'_>,
+        hash: &[u8],
+        address: Option<&str>,
+    ) -> bool {
         let of_secret = |secret: &SecretText| {
             let bare: Vec<&str> = [Some(secret.expose()), address]
                 .into_iter()
                 .flatten()
                 .collect();
-            let texts = canonical::texts(name, &bare, &token.parameters);
+            let texts = canonical::texts(name, &bare, reading);
             texts.fold(false, |found, text| {
                 found | self.hash.is_of(&text.joined(), hash)
             })
@@ -223,3 +238,6 @@ impl SecureToken {
             .fold(false, |found, secret| found | of_secret(secret))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,8 @@
 //!
 //! Must not know: whether the server will take it.
 
-use super::{SecureToken, canonical};
+use super::SecureToken;
+use super::canonical::{self, Reading};
 use crate::access::scheme::order::{Order, SignFault};
 use crate::crypto::SecretText;
 
@@ -39,7 +40,8 @@ pub(in crate::access::scheme) fn sign(
         .into_iter()
         .flatten()
         .collect();
-    let text = canonical::texts(order.stream, &bare, &borrowed).next();
+    let reading = Reading::received(&borrowed);
+    let text = canonical::texts(order.stream, &bare, &reading).next();
     let Some(hash) = text.map(|text| scheme.hash.write(&text.joined())) else {
         return Ok(None);
     };
