@@ -2,6 +2,7 @@
 //!
 //! Must not know: how the server hashes.
 
+use aws_lc_rs::hmac;
 use serde_json::Value;
 
 use super::verdict::Judge;
@@ -66,6 +67,45 @@ fn what_was_published_and_is_wrong_does_not() {
             .at(1_578_421_300)
             .denies(&url(stream, token), "hash_mismatch");
     }
+}
+
+/// A token whose signer writes these fields and names the stream.
+fn signed(stream: &str, fields: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"obviously-a-fake");
+    let hash = hmac::sign(&key, format!("{fields}~stream_id={stream}").as_bytes());
+    let hash: String = hash.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    format!("hdnts={fields}~hmac={hash}")
+}
+
+#[test]
+fn a_token_for_a_video_opens_that_and_no_other() {
+    let judge = || judge("another");
+    let token = signed("shelf", "st=1704067200~vod=film~exp=1704070800");
+    let whole = signed("shelf", "st=1704067200~exp=1704070800");
+    let at = |path: &str, token: &str| format!("https://h/{path}?{token}");
+    // A key is asked for by the path of its stream, without a playlist.
+    for own in [
+        "2/shelf/film/hls/playlist.m3u8",
+        "2/shelf/film/hls",
+        "2/shelf/film",
+    ] {
+        judge().allows(&at(own, &token));
+    }
+    for other in [
+        "2/shelf/other/hls/playlist.m3u8",
+        "2/shelf/film/hls/more/playlist.m3u8",
+        "2/shelf/other/hls",
+        "2/shelf/film/hls/more",
+        "2/shelf/other",
+    ] {
+        judge().denies(&at(other, &token), "path");
+        judge().allows(&at(other, &whole));
+    }
+    let elsewhere = "2/attic/film/hls/playlist.m3u8";
+    judge().denies(&at(elsewhere, &token), "hash_mismatch");
+    let swapped = token.replace("vod=film", "vod=other");
+    let other = at("2/shelf/other/hls/playlist.m3u8", &swapped);
+    judge().denies(&other, "hash_mismatch");
 }
 
 #[test]

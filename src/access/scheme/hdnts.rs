@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::Fault;
 use super::order::Order;
-use super::request::{Repeated, Request, has, is_plain_path, only};
+use super::request::{Repeated, Request, has, is_plain_path, only, stream_path};
 use super::scope::Scope;
 use super::seconds::{SecondsFault, seconds};
 use super::secrets::{SecretsFault, secrets};
@@ -100,10 +100,8 @@ impl Hdnts {
             return Err(Fault::Hash);
         }
         check_address(request, token.field("ip"))?;
-        if token
-            .field("vod")
-            .is_some_and(|vod| Some(vod) != video(request.content))
-        {
+        let video = token.field("vod");
+        if video.is_some_and(|video| !is_of_video(request.content, video)) {
             return Err(Fault::Path);
         }
         let start = token.field("st").map(time).transpose()?;
@@ -133,9 +131,14 @@ fn stream_id(content: &str) -> Option<&str> {
     id.filter(|id| !id.starts_with('_'))
 }
 
-/// The video's id: the third part from the end.
-fn video(content: &str) -> Option<&str> {
-    content.rsplit('/').nth(2)
+/// Whether the content is of the video, whose id is the third part from the end of a playlist's path. A
+/// key is asked for by its stream's path, right below which a playlist lies, or the folder of one.
+fn is_of_video(content: &str, video: &str) -> bool {
+    let mut parts = content.rsplit('/');
+    match stream_path(content) == content {
+        true => parts.take(2).any(|part| part == video),
+        false => parts.nth(2) == Some(video),
+    }
 }
 
 /// The address that the token names, if it names one.
