@@ -13,10 +13,11 @@ use super::credential::presented_from;
 use super::deliver::kid_in;
 use super::envelope::Surroundings;
 use super::error::{Failure, Refusal};
+use super::guard::Viewing;
 use super::proxy::client_address;
 use super::routes::action_of;
 use crate::access::audit::{Affected, AuditEntry, Overflow, Remembered, Ruling, Trail};
-use crate::access::{Admitted, Deliver, Gate, Lease, Permit, Play};
+use crate::access::{Admitted, Deliver, Lease, Permit, Play};
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock, Kid, Principal, RequestId, StreamId};
 use crate::telemetry::RouteMeasures;
@@ -48,11 +49,11 @@ pub(super) fn admit(request: &HttpRequest) -> Result<(), Overflow> {
     around.map_or(Ok(()), |around| around.trail.admit())
 }
 
-/// A key is about to be handed out to a client at this address.
+/// A key is about to be handed out.
 pub(super) fn delivered(
     request: &HttpRequest,
     permit: &Permit<Deliver>,
-    ip: Option<IpAddr>,
+    viewing: &Viewing,
 ) -> Result<(), Overflow> {
     let Some(around) = request.app_data::<Data<Surroundings>>() else {
         return Ok(());
@@ -62,7 +63,8 @@ pub(super) fn delivered(
         reason: "ok",
         who: Some(permit.principal()),
         stream: Some(permit.stream()),
-        ip,
+        ip: viewing.ip(),
+        policy: viewing.policy(permit.stream()),
         ..Ruling::default()
     };
     around.trail.delivered(permit.kid(), &ruling)
@@ -91,7 +93,7 @@ pub(super) fn leased(
 pub(super) fn played(
     request: &HttpRequest,
     permit: &Permit<Play>,
-    ip: Option<IpAddr>,
+    viewing: &Viewing,
 ) -> Result<(), Overflow> {
     granted(
         request,
@@ -99,7 +101,8 @@ pub(super) fn played(
             action: Action::Play.as_str(),
             who: Some(permit.principal()),
             stream: Some(permit.stream()),
-            ip,
+            ip: viewing.ip(),
+            policy: viewing.policy(permit.stream()),
             ..Ruling::default()
         },
     )
@@ -172,7 +175,6 @@ fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusa
         "route": route(request),
         "sentence": refusal.denied.to_string(),
     });
-    let policy = stream.as_ref().and_then(|stream| policy(request, stream));
     let ruling = Ruling {
         request: Some(id),
         action: action(request).map_or("", Action::as_str),
@@ -181,7 +183,7 @@ fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusa
         stream: stream.as_ref(),
         kid: kid_in(request),
         ip: client_address(request),
-        policy: policy.as_deref().unwrap_or_default(),
+        policy: refusal.policy,
         detail: Some(&detail),
         affected: extensions.get(),
         ..Ruling::default()
@@ -190,12 +192,6 @@ fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusa
         let content = refusal.stream.clone().filter(|_| kid_in(request).is_some());
         remembered(request, (id, ruling.ip), content, entry)
     });
-}
-
-/// The name of the policy that a stream has.
-fn policy(request: &HttpRequest, stream: &StreamId) -> Option<String> {
-    let gate = request.app_data::<Data<Gate>>()?;
-    Some(gate.policy_name(stream))
 }
 
 /// The request as it came, for who asks why.

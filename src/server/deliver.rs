@@ -36,7 +36,7 @@ pub(super) async fn deliver(
         .map_err(|denied| who.refused(denied, facts.as_ref().map(|facts| &facts.stream)))?;
     let key = keys.reveal(&permit).await?;
     if request.method() == Method::GET {
-        audit::delivered(&request, &permit, who.ip())?;
+        audit::delivered(&request, &permit, &who)?;
         metrics.deliveries.inc();
     }
     let age = max_age(permit.expires(), clock.now());

@@ -186,6 +186,8 @@ pub(super) struct Refusal {
     pub(super) who: Option<Arc<Principal>>,
     /// What was asked for, as far as it is known.
     pub(super) stream: Option<StreamId>,
+    /// The place of that stream's policy, where a viewer asks.
+    pub(super) policy: Option<usize>,
 }
 
 /// A header, or a member of the document, that depends on what was asked for.
@@ -266,11 +268,16 @@ impl Failure {
         self.reason.as_deref()
     }
 
-    /// Says of a refusal who asked, and for what.
+    /// Says of a refusal who asked, for what, and the place of the policy that it has.
     #[must_use]
-    pub(super) fn about(mut self, who: Option<Arc<Principal>>, stream: Option<StreamId>) -> Self {
+    pub(super) fn about(
+        mut self,
+        who: Option<Arc<Principal>>,
+        stream: Option<StreamId>,
+        policy: Option<usize>,
+    ) -> Self {
         if let Some(refusal) = &mut self.refusal {
-            (refusal.who, refusal.stream) = (who, stream);
+            (refusal.who, refusal.stream, refusal.policy) = (who, stream, policy);
         }
         self
     }

@@ -38,7 +38,13 @@ impl Viewing {
     /// The answer to whom the gate refuses what is asked.
     pub(super) fn refused(&self, denied: Denied, stream: Option<&StreamId>) -> Failure {
         let who = self.caller.principal().map(Arc::clone);
-        Failure::from(denied).about(who, stream.cloned())
+        let policy = stream.and_then(|stream| self.policy(stream));
+        Failure::from(denied).about(who, stream.cloned(), policy)
+    }
+
+    /// The place of the stream's policy, by which the request is decided.
+    pub(super) fn policy(&self, stream: &StreamId) -> Option<usize> {
+        self.caller.policy(stream)
     }
 
     /// What was presented.

@@ -41,7 +41,7 @@ pub(super) async fn play(
     };
     let permit = gate.play(who.caller(), &who.shown(), &asked).await;
     let permit = permit.map_err(refused)?;
-    audit::played(&request, &permit, who.ip())?;
+    audit::played(&request, &permit, &who)?;
     let gzipped = takes_gzip(&request);
     let order = Order {
         file: file_in(&request, &asked).ok_or_else(missing)?,

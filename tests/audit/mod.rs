@@ -5,6 +5,7 @@
 mod explained;
 mod full_disk;
 mod overflow;
+mod policies;
 mod reading;
 mod tampering;
 mod targets;

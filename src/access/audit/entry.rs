@@ -32,8 +32,9 @@ pub struct Ruling<'a> {
     pub kid: Option<Kid>,
     /// The client's address.
     pub ip: Option<IpAddr>,
-    /// The policy.
-    pub policy: &'a str,
+    /// The place in the configuration of the policy that decided, from 0 on; none where no policy is for
+    /// the stream, or none was asked.
+    pub policy: Option<usize>,
     /// More.
     pub detail: Option<&'a serde_json::Value>,
     /// What else it is about, of which the fields above come first.
@@ -92,11 +93,16 @@ impl Ruling<'_> {
                 .ip
                 .map(|ip| ip.to_canonical().to_string())
                 .unwrap_or_default(),
-            policy: bounded(self.policy),
+            policy: self.policy.map(policy_name).unwrap_or_default(),
             count: 1,
             detail: detail.as_ref().map(bounded_detail).unwrap_or_default(),
         }
     }
+}
+
+/// What the policy at that place is called.
+fn policy_name(at: usize) -> String {
+    format!("policies[{at}]")
 }
 
 /// That rows were lost, and how many.

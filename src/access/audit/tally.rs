@@ -1,5 +1,5 @@
 //! What was handed out in the running minute, one count for each session and key, and for each session
-//! or packager, stream and action.
+//! or packager, stream and action; one more where another policy decides after a reload.
 //!
 //! What is counted already allocates nothing and takes one lock of sixteen, which one
 //! session's requests alone share. Must not know: the queue.
@@ -63,6 +63,7 @@ impl Tallies {
                 key.push(0); // no stream's name has it
             }
         }
+        key.extend_from_slice(&ruling.policy.unwrap_or(usize::MAX).to_be_bytes());
         for part in who {
             key.extend_from_slice(&part.len().to_be_bytes());
             key.extend_from_slice(part.as_bytes());
@@ -118,4 +119,27 @@ fn named(who: &Principal) -> [&str; 3] {
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_policy_decides_is_counted_apart() {
+        let (tallies, now) = (Tallies::default(), Timestamp::from_millis(0));
+        for policy in [Some(0), Some(1), Some(0), None] {
+            let ruling = Ruling {
+                action: "deliver",
+                policy,
+                ..Ruling::default()
+            };
+            assert!(tallies.count(&ruling, now, || true));
+        }
+        let rows = tallies.take(now, true);
+        let told = rows.iter().map(|row| (row.policy.as_str(), row.count));
+        let mut told: Vec<_> = told.collect();
+        told.sort_unstable();
+        assert_eq!(told, [("", 1), ("policies[0]", 2), ("policies[1]", 1)]);
+    }
 }

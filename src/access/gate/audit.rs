@@ -7,7 +7,6 @@ use crate::access::audit::{
     AuditCursor, AuditFilter, AuditPage, Explained, Remembered, SearchError, find, search,
 };
 use crate::access::permit::{Admitted, Oversee};
-use crate::domain::StreamId;
 
 impl Gate {
     /// Rows of the operator's streams, the newest first, `limit` at most.
@@ -33,13 +32,5 @@ impl Gate {
         let request = (request, remembered);
         let rules = self.rules.get();
         Ok(find(&self.ours.store, who, &rules.configured, request).await?)
-    }
-
-    /// What the policy of a stream is called now: `policies[0]` is the first; empty if none is for it.
-    pub fn policy_name(&self, stream: &StreamId) -> String {
-        let place = self.rules.get().policies.place(stream);
-        place
-            .map(|at| format!("policies[{at}]"))
-            .unwrap_or_default()
     }
 }

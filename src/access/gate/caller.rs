@@ -29,6 +29,12 @@ impl Caller {
     pub fn principal(&self) -> Option<&Arc<Principal>> {
         self.tokens.first()
     }
+
+    /// The place in the configuration of the stream's policy, of the rules that it was heard under: 0 is
+    /// the first.
+    pub fn policy(&self, stream: &StreamId) -> Option<usize> {
+        self.rules.policies.place(stream)
+    }
 }
 
 /// What vouches for a request for one stream.

@@ -33,6 +33,7 @@ impl From<Denied> for Failure {
             denied,
             who: None,
             stream: None,
+            policy: None,
         }));
         failure
     }
