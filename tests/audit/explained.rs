@@ -113,22 +113,27 @@ fn signed(secret: &[u8], text: &str) -> String {
         .collect()
 }
 
+/// Wowza's signer hashes this.
+fn wowza(hashed: &str) -> String {
+    let hash = URL_SAFE.encode(digest(&SHA256, hashed.as_bytes()));
+    format!("wowzatokenendtime=4000000000&wowzatokenhash={hash}")
+}
+
+/// Akamai's signer hashes this URL.
+fn akamai(url: &str) -> String {
+    let key: Vec<u8> = [0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 0x00, 0x11].repeat(2);
+    let mac = signed(&key, &format!("exp=4000000000~url={url}"));
+    format!("__token__=exp=4000000000~hmac={mac}")
+}
+
 /// Each scheme's signer makes a mistake that people make.
 fn mistaken() -> Vec<Case> {
-    let hash = digest(&SHA256, MISTAKEN.as_bytes());
-    let wowza = format!(
-        "wowzatokenendtime=4000000000&wowzatokenhash={}",
-        URL_SAFE.encode(hash)
-    );
     let today = "1/1/2024 12:00:00 AM";
     let hash = STANDARD.encode(Md5::digest(format!("IDobviouslyFakePanel{today}20news")));
     let fields = format!("server_time={today}&hash_value={hash}&validminutes=20&id=ID&strm_len=9");
     let panel = format!("wmsAuthSign={}", STANDARD.encode(fields));
     let mac = signed(b"obviouslyFakeFastly", "exp=4000000000~stream_id=test");
     let fastly = format!("hdnts=exp=4000000000~hmac={mac}");
-    let key: Vec<u8> = [0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 0x00, 0x11].repeat(2);
-    let mac = signed(&key, "exp=4000000000~url=test/news/index.m3u8");
-    let akamai = format!("__token__=exp=4000000000~hmac={mac}");
     vec![
         Case {
             hints: &["path_file"],
@@ -138,7 +143,7 @@ fn mistaken() -> Vec<Case> {
                 "?<secret>&wowzatokenendtime=4000000000",
                 "/index.m3u8?<secret>&wowzatokenendtime=4",
             )),
-            ..case(wowza, "wowza", "hash_mismatch")
+            ..case(wowza(MISTAKEN), "wowza", "hash_mismatch")
         },
         Case {
             hints: &["path_name"],
@@ -156,9 +161,32 @@ fn mistaken() -> Vec<Case> {
             hints: &["url_slash"],
             canonical: Some("exp=4000000000~url=/test/news/index.m3u8"),
             difference: Some((19, "/test/news/index.m3u8", "test/news/index.m3u8")),
-            ..case(akamai, "akamai", "hash_mismatch")
+            ..case(akamai("test/news/index.m3u8"), "akamai", "hash_mismatch")
         },
     ]
+}
+
+/// The same of tokens that players show for a key: the mistakes with a playlist's name are others, since
+/// what was hashed of a playlist is not known there.
+fn mistaken_of_keys() -> Vec<Case> {
+    let [path, panel, fastly, url]: [Case; 4] = mistaken().try_into().ok().unwrap();
+    let path = Case {
+        query: wowza(&format!("/{RIGHT}")),
+        hints: &["path_slash"],
+        difference: Some((
+            0,
+            "test/news?<secret>&wowzatokenendtime=400",
+            "/test/news?<secret>&wowzatokenendtime=40",
+        )),
+        ..path
+    };
+    let url = Case {
+        query: akamai("test/news"),
+        canonical: Some("exp=4000000000~url=/test/news"),
+        difference: Some((19, "/test/news", "test/news")),
+        ..url
+    };
+    vec![path, panel, fastly, url]
 }
 
 /// What a request shows that is no token, or a good one's ruin.
@@ -194,6 +222,31 @@ fn ruined() -> Vec<Case> {
     ]
 }
 
+impl Case {
+    /// Of a request with this action, that is what is told.
+    fn check(&self, told: &Value, action: &str) {
+        let tried = tried(told, self.scheme);
+        assert_eq!(
+            (&told["kind"], &told["action"]),
+            (&"refused".into(), &action.into())
+        );
+        assert_eq!(tried["reason"], self.reason, "{told}");
+        let hints = tried["hints"].as_array().unwrap().iter();
+        let hints: Vec<_> = hints.map(|hint| hint["code"].as_str().unwrap()).collect();
+        assert_eq!(hints, self.hints, "{told}");
+        assert_eq!(tried["canonical"].as_str(), self.canonical, "{told}");
+        let difference = &tried["difference"];
+        let difference = difference["at"].as_u64().map(|at| {
+            let text = |name: &str| difference[name].as_str().unwrap();
+            (usize::try_from(at).unwrap(), text("right"), text("hashed"))
+        });
+        assert_eq!(difference, self.difference, "{told}");
+        // The right hash is not told either: whoever reads this could sign.
+        let right = URL_SAFE.encode(digest(&SHA256, RIGHT.as_bytes()));
+        assert!(!told.to_string().contains(&right), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn a_refused_request_is_explained_for_each_scheme() {
     let (serve, operator) = stage().await;
@@ -201,25 +254,20 @@ async fn a_refused_request_is_explained_for_each_scheme() {
     for case in mistaken().into_iter().chain(ruined()) {
         let path = format!("/v1/play/test/news/index.m3u8?{}", case.query);
         let told = explained(&stranger, &operator, &path).await;
-        let tried = tried(&told, case.scheme);
-        assert_eq!(
-            (&told["kind"], &told["action"]),
-            (&"refused".into(), &"play".into())
-        );
-        assert_eq!(tried["reason"], case.reason, "{told}");
-        let hints = tried["hints"].as_array().unwrap().iter();
-        let hints: Vec<_> = hints.map(|hint| hint["code"].as_str().unwrap()).collect();
-        assert_eq!(hints, case.hints, "{told}");
-        assert_eq!(tried["canonical"].as_str(), case.canonical, "{told}");
-        let difference = &tried["difference"];
-        let difference = difference["at"].as_u64().map(|at| {
-            let text = |name: &str| difference[name].as_str().unwrap();
-            (usize::try_from(at).unwrap(), text("right"), text("hashed"))
-        });
-        assert_eq!(difference, case.difference, "{told}");
-        // The right hash is not told either: whoever reads this could sign.
-        let right = URL_SAFE.encode(digest(&SHA256, RIGHT.as_bytes()));
-        assert!(!told.to_string().contains(&right), "{told}");
+        case.check(&told, "play");
+    }
+}
+
+/// A key's URL does not say what was signed: that is the path of its stream.
+#[tokio::test]
+async fn a_refused_key_is_explained_by_the_path_of_its_stream() {
+    let (serve, operator) = stage().await;
+    let stranger = serve.stranger();
+    let key = serve.key_path("test/news").await;
+    for case in mistaken_of_keys().into_iter().chain(ruined()) {
+        let told = explained(&stranger, &operator, &format!("{key}?{}", case.query)).await;
+        assert!(key.ends_with(told["kid"].as_str().unwrap()), "{told}");
+        case.check(&told, "deliver");
     }
 }
 
