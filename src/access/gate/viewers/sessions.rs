@@ -45,6 +45,9 @@ impl Gate {
         let covers = |who: &Principal| stream.is_none_or(|stream| who.covers(stream));
         let is_own = |who: &Principal| who.kind == PrincipalKind::Viewer && who.kid.is_none();
         let mut good = self.good::<Play>(caller, &vouchers, covers)?;
+        if good.is_empty() {
+            return Err(Denied::WrongStream);
+        }
         good.retain(|who| is_own(who));
         let Some(&first) = good.first() else {
             return Err(NOT_A_TOKEN);
