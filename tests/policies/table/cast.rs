@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use crate::harness::actor::{Actor, Answer};
 use crate::harness::serve::Serve;
+use crate::harness::wait::{seconds, until};
 
 /// The stream whose key nobody here may have.
 pub(super) const FAR: &str = "test/far/away";
@@ -166,6 +167,19 @@ impl Cast {
         &self.keys[stream]
     }
 
+    /// Why each of these requests was refused, by its id: what the trail has.
+    pub(super) async fn reasons(&self, refused: &[&str]) -> HashMap<String, String> {
+        let file = self.serve.credential("operator", "**", &["operate"]);
+        let key = std::fs::read_to_string(file).unwrap();
+        let operator = self.serve.ops().with(key.trim());
+        until("the trail is written", seconds(60), async || {
+            let told = told(&operator).await;
+            let is_whole = refused.iter().all(|id| told.contains_key(*id));
+            is_whole.then_some(told)
+        })
+        .await
+    }
+
     /// The stream of a policy for who asks, and what they show.
     pub(super) async fn scene(&self, who: &str, policy: &str) -> (String, Shown) {
         let kind = who.rsplit('-').next().unwrap();
@@ -277,5 +291,22 @@ impl Cast {
             cookie: Some(cookie),
             ..Shown::default()
         }
+    }
+}
+
+/// The reason of every refusal in the trail, by the request's id.
+async fn told(operator: &Actor) -> HashMap<String, String> {
+    let (mut reasons, mut after) = (HashMap::new(), String::new());
+    loop {
+        let path = format!("/v1/audit?kind=refused&limit=1000{after}");
+        let page = operator.get(&path).await.expect(200).json();
+        for row in page["rows"].as_array().unwrap() {
+            let [id, reason] = ["request_id", "reason"].map(|name| row[name].as_str());
+            reasons.insert(id.unwrap().to_owned(), reason.unwrap().to_owned());
+        }
+        let Some(next) = page["next"].as_str() else {
+            return reasons;
+        };
+        after = format!("&after={next}");
     }
 }
