@@ -77,6 +77,14 @@ impl Playlist {
         }
     }
 
+    /// A media playlist, if `text` is one.
+    pub fn media(text: &str) -> Option<MediaPlaylist> {
+        match Self::parse(text) {
+            Ok(Self::Media(list)) => Some(list),
+            _ => None,
+        }
+    }
+
     /// Puts every URI through `f`, which gets it as written and gives the new one; everything
     /// else stays byte for byte.
     ///

@@ -10,14 +10,13 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::mirror::Mirror;
-use super::published::{
-    ListedFile, Mark, Published, PublishedList, media, sections_in, segments_in,
-};
+use super::published::{ListedFile, Mark, Published, PublishedList, sections_in, segments_in};
 use super::remote::Fault;
 use crate::api::{RenditionProgress, Text};
 use crate::encryptor::path::Beneath;
 use crate::encryptor::periods::periods_of;
 use crate::encryptor::restore::{Foreign, restore};
+use crate::playlist::Playlist;
 
 /// A media playlist as it lies there.
 pub(super) struct Shown {
@@ -49,7 +48,7 @@ impl Shown {
     }
 
     fn found(at: &Beneath, text: &str) -> Self {
-        let list = media(text);
+        let list = Playlist::media(text);
         let segments = list.iter().flat_map(|list| segments_in(at, list));
         let sections = list.iter().flat_map(|list| sections_in(at, list));
         let sections = sections.map(|path| (path, ANY));

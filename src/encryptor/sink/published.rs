@@ -84,7 +84,7 @@ impl PublishedList {
         let known = before.map_or(&[][..], |before| &before.files);
         let known: HashMap<&Beneath, &ListedFile> =
             known.iter().map(|file| (&file.path, file)).collect();
-        let list = media(text);
+        let list = Playlist::media(text);
         let mut files = list
             .as_ref()
             .map_or_else(Vec::new, |list| segments_in(at, list));
@@ -203,14 +203,6 @@ fn section_files(
         })
     };
     sections_in(at, list).into_iter().filter_map(file).collect()
-}
-
-/// A published playlist, read.
-pub(in crate::encryptor) fn media(text: &str) -> Option<MediaPlaylist> {
-    match Playlist::parse(text) {
-        Ok(Playlist::Media(list)) => Some(list),
-        _ => None,
-    }
 }
 
 fn mark_of(segment: &Segment) -> Mark {

@@ -53,14 +53,6 @@ pub(super) fn taken_in(
     taken.collect()
 }
 
-/// A media playlist, if the text is one.
-pub(super) fn media(text: &str) -> Option<MediaPlaylist> {
-    match Playlist::parse(text) {
-        Ok(Playlist::Media(list)) => Some(list),
-        _ => None,
-    }
-}
-
 /// The number of its last segment.
 pub(super) fn last(list: &MediaPlaylist) -> Option<u64> {
     list.segments().last().map(|segment| segment.msn)

@@ -11,7 +11,7 @@ use reqwest::Url;
 
 use super::fault::PullError;
 use super::fetch::{Missed, There, Wanted, fetch_one, write};
-use super::local::{last, listed_in, localized, media, taken_in};
+use super::local::{last, listed_in, localized, taken_in};
 use super::names::Names;
 use super::origin::{Origin, Page, Seen};
 use crate::encryptor::path::Beneath;
@@ -78,7 +78,7 @@ impl Rendition {
     /// The list at `url`, which is spooled at `at`: what an earlier run left there is known.
     pub(super) fn new(origin: Arc<Origin>, spool: Arc<Spool>, at: Beneath, url: Url) -> Self {
         let listed = spool.text(&at);
-        let known = listed.as_deref().and_then(media);
+        let known = listed.as_deref().and_then(Playlist::media);
         let taken = known.as_ref().map(|list| taken_in(list, &at, &spool));
         Self {
             origin,
@@ -110,7 +110,7 @@ impl Rendition {
             (self.last.has_changed, self.last.went_back) = (false, false);
             return Ok((self.last, None));
         };
-        let list = media(&page.text).ok_or(PullError::NoPlaylist("media"))?;
+        let list = Playlist::media(&page.text).ok_or(PullError::NoPlaylist("media"))?;
         self.check(&page, &list).await?;
         let newest = last(&list);
         let went_back = newest < self.newest;
@@ -161,7 +161,7 @@ impl Rendition {
         list: &MediaPlaylist,
         mut wanted: Vec<Wanted>,
     ) -> Result<Option<PullError>, PullError> {
-        let shown = self.listed.as_deref().and_then(media);
+        let shown = self.listed.as_deref().and_then(Playlist::media);
         let shown = shown.as_ref().and_then(last).filter(|_| !self.is_anew);
         let (mut missed, mut waits) = (None, None);
         while !wanted.is_empty() {
@@ -188,7 +188,7 @@ impl Rendition {
         (shown, next): (Option<u64>, u64),
     ) -> Result<(), PullError> {
         let count = list.segments().iter().position(|it| it.msn == next);
-        let grown = count.and_then(|count| media(list.text_through(count)));
+        let grown = count.and_then(|count| Playlist::media(list.text_through(count)));
         if let Some(grown) = grown.filter(|grown| last(grown) > shown) {
             self.spool_list(page, &grown).await?;
         }
