@@ -3,6 +3,8 @@
 //!
 //! Must not know: how the encryptor notices. The audit is independent of it.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::harness::actor::Actor;
@@ -21,6 +23,8 @@ pub(crate) struct Show {
     pub(crate) job: Encrypt,
     pub(crate) packager: Packager,
     pub(crate) seen: Collector,
+    /// Every run that the server told of, for it tells of the newest few.
+    told: BTreeMap<u64, Value>,
     _folders: [tempfile::TempDir; 2],
 }
 
@@ -42,6 +46,7 @@ impl Show {
             serve,
             job,
             packager,
+            told: BTreeMap::new(),
             _folders: folders,
         }
     }
@@ -65,8 +70,8 @@ impl Show {
         let told = until("the run is numbered", seconds(20), async || {
             assert!(worker.ended().is_none(), "{}", worker.stderr.text());
             self.follow_on(seconds(1)).await;
-            let told = runs(&self.packager_actor(), &self.job.stream).await;
-            (number(&told[0], "run") == run).then(|| told[0].clone())
+            self.ask_runs().await;
+            self.told.get(&run).cloned()
         })
         .await;
         let last = number(&told, "output") + last - number(&told, "first");
@@ -79,6 +84,13 @@ impl Show {
                 .then_some(())
         })
         .await;
+    }
+
+    async fn ask_runs(&mut self) {
+        let told = runs(&self.packager_actor(), &self.job.stream).await;
+        let told = told.as_array().unwrap().iter();
+        self.told
+            .extend(told.map(|told| (number(told, "run"), told.clone())));
     }
 
     /// Looks for a while.
@@ -96,7 +108,8 @@ impl Show {
     }
 
     pub(crate) async fn judge(mut self, segments: usize, keys: usize) {
-        let told = runs(&self.packager_actor(), &self.job.stream).await;
+        self.ask_runs().await;
+        let told = self.told.values().rev().cloned().collect();
         let seen = &mut self.seen;
         finish(seen, &self.serve, &self.job, &self.packager, &told).await;
         seen.judge(segments, keys);
