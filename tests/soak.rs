@@ -162,8 +162,10 @@ impl Channel {
         for name in &packager.renditions {
             let (path, bytes) = (packager.segment(name, msn), payload_of(name, run, msn));
             let written = shown(name, &bytes);
-            if let Some(written) = written {
-                fs::write(&path, written).unwrap();
+            match written {
+                Some(written) => fs::write(&path, written).unwrap(),
+                // What an earlier run left in this name would be its segment to any reader.
+                None => drop(fs::remove_file(&path)),
             }
             if written.is_none_or(|written| written.len() < bytes.len()) {
                 missing.push((path, bytes));
