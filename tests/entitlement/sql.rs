@@ -2,6 +2,8 @@
 //!
 //! Must not know: how the product asks.
 
+use tokio::time::timeout;
+
 use super::scene::{STREAM, counted, fetch};
 use crate::harness::authority::private;
 use crate::harness::binary::run;
@@ -79,6 +81,41 @@ async fn a_postgres_decides_and_is_stood_in_for() {
     cluster.control(&["start"]);
     until("the database is asked again", seconds(20), async || {
         (fetch(&serve, &key, "dave").await.status == 403).then_some(())
+    })
+    .await;
+}
+
+/// A statement that hangs is given up in time, here and there, and keeps nobody else waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_hangs_is_given_up() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "CREATE TABLE slow (customer TEXT, wait FLOAT8);
+         INSERT INTO slow VALUES ('alice', 0), ('bob', 3600)",
+    );
+    let mut serve = Serve::prepare("\"never\"", "");
+    let sql = format!(
+        "source = \"sql\"\n[entitlement.sql]\nurl = \"{}\"\n\
+         query = \"SELECT pg_sleep(wait)::text = '' AS allow FROM slow WHERE customer = :viewer\"\n\
+         [entitlement.bounds]\ntimeout = \"2s\"\n",
+        cluster.url()
+    );
+    serve.amend("source = \"allow\"", &sql);
+    serve.resume().await;
+    let key = serve.key(STREAM).await;
+    let bob = timeout(seconds(20), fetch(&serve, &key, "bob"));
+    let (bob, alice) = tokio::join!(bob, fetch(&serve, &key, "alice"));
+    assert_eq!(alice.status, 200, "she waits for nobody");
+    assert_eq!(bob.expect("given up").status, 503);
+    until("the database stops too", seconds(20), async || {
+        let sleepers = "SELECT count(*) FROM pg_stat_activity
+             WHERE state = 'active' AND wait_event = 'PgSleep'";
+        (cluster.sql(sleepers) == "0").then_some(())
+    })
+    .await;
+    cluster.sql("UPDATE slow SET wait = 0");
+    until("he is let in", seconds(20), async || {
+        (fetch(&serve, &key, "bob").await.status == 200).then_some(())
     })
     .await;
 }

@@ -127,6 +127,22 @@ fn fields_are_read_by_name_and_once() {
     judge("").denies("http://h/live/stream/playlist.m3u8", "no_token");
 }
 
+/// Base64's `+` stands as it is in what signers print; a form's reader would make it a space.
+#[test]
+fn a_plus_is_itself_raw_and_encoded() {
+    let query = judge("").now().mint("wmsauth", &["--subject", "~~~"]);
+    let query = query.unwrap();
+    assert!(query.contains('+'), "{query}");
+    let playlist = |query: &str| format!("http://h/live/news/playlist.m3u8?{query}");
+    judge("").now().allows(&playlist(&query));
+    judge("")
+        .now()
+        .allows(&playlist(&query.replace('+', "%2B")));
+    judge("")
+        .now()
+        .denies(&playlist(&query.replace('+', "%20")), "malformed");
+}
+
 #[test]
 fn a_token_passes_for_no_other() {
     let time = "server_time=1/1/2024 12:00:00 AM";

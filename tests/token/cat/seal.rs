@@ -28,6 +28,32 @@ fn alg() -> (i64, Vec<u8>) {
     (HS256.0, int(HS256.1))
 }
 
+/// An instance with these shared secrets: a name, and the two digits that one is made of.
+fn sharing(keys: &[(&str, &str)]) -> Judge {
+    let key = |(kid, digits): &(&str, &str)| {
+        let secret = digits.repeat(32);
+        format!("{{ kid = {kid:?}, alg = \"HS256\", secret_hex = {secret:?} }}")
+    };
+    let keys: Vec<String> = keys.iter().map(key).collect();
+    Judge::new("cat", &format!("keys = [{}]", keys.join(", "))).now()
+}
+
+#[test]
+fn shared_secrets_are_changed_by_their_names() {
+    let (old, new) = (("2025", "01"), ("2026", "02"));
+    let (before, both, after) = (sharing(&[old]), sharing(&[new, old]), sharing(&[new]));
+    let minted = |judge: &Judge| {
+        let query = judge.mint("cat", &[]).unwrap();
+        format!("https://cdn.example.com/live/news/playlist.m3u8?{query}")
+    };
+    both.allows(&minted(&before));
+    both.allows(&minted(&after));
+    after.allows(&minted(&both));
+    after.denies(&minted(&before), "unknown_key");
+    sharing(&[("2025", "02")]).denies(&minted(&before), "signature");
+    sharing(&[("2025", "02"), ("2026", "01")]).denies(&minted(&before), "signature");
+}
+
 #[test]
 fn a_token_may_stand_in_five_places() {
     let token = lasting(&[]);
