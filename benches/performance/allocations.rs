@@ -20,6 +20,7 @@ pub(crate) fn counted() -> anyhow::Result<Vec<(String, f64)>> {
         "allocations",
         "--",
         "--nocapture",
+        "allocates_little",
     ];
     let output = Command::new(cargo).args(test).output()?;
     ensure!(output.status.success(), "the test of allocations fails");
