@@ -71,7 +71,8 @@ impl Show {
             assert!(worker.ended().is_none(), "{}", worker.stderr.text());
             self.follow_on(seconds(1)).await;
             self.ask_runs().await;
-            self.told.get(&run).cloned()
+            let (newest, told) = self.told.last_key_value().unwrap();
+            (*newest == run).then(|| told.clone())
         })
         .await;
         let last = number(&told, "output") + last - number(&told, "first");
