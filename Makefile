@@ -63,7 +63,7 @@ bench: rust $(PLAYER) ## measure against named peers, interleaved in one run: wr
 fuzz: rust ## try tokens that nobody would think of: make fuzz FUZZ_SECONDS=600, a scheme each
 	@tools/need.sh c++=g++
 	rustc +nightly --version >/dev/null 2>&1 || rustup toolchain install nightly --profile minimal
-	cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	cargo fuzz --version >/dev/null 2>&1 || cargo install --locked --debug cargo-fuzz
 	for target in $$(cargo +nightly fuzz list); do
 	    found="fuzz/target/found/$$target"
 	    mkdir -p "$$found"
