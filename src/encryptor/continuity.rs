@@ -55,12 +55,13 @@ pub(super) fn check(list: &MediaPlaylist, track: &Track) -> Result<(), Break> {
     Ok(())
 }
 
+/// Segments that stand as they stood in the last list that was taken need no second look.
 fn check_segments(list: &MediaPlaylist, track: &Track) -> Result<(), Break> {
-    let both = list
-        .segments()
-        .iter()
-        .filter(|segment| segment.msn >= track.floor())
-        .filter_map(|segment| Some((segment, track.done.get(&segment.msn)?)));
+    let is_known = |index| track.source.is_some() && list.is_taken_over(index);
+    let both = list.segments().iter().enumerate();
+    let both = both
+        .filter(|(index, segment)| segment.msn >= track.floor() && !is_known(*index))
+        .filter_map(|(_, segment)| Some((segment, track.done.get(&segment.msn)?)));
     for (segment, done) in both {
         check_file(list, segment, done, track)?;
         let apart = |a: Timestamp, b: Timestamp| a.since(b).max(b.since(a));

@@ -20,7 +20,9 @@ use super::track::Track;
 use crate::api::Text;
 use crate::crash;
 use crate::domain::{Rendition, Run, Timestamp};
-use crate::playlist::{Definitions, MediaPlaylist, MultivariantPlaylist, Playlist, Unsupported};
+use crate::playlist::{
+    Definitions, MediaPlaylist, MultivariantPlaylist, Playlist, PlaylistError, Unsupported,
+};
 
 /// A list that says it goes on is not begun with while it is younger than this: it may be the
 /// first half of a finished one.
@@ -70,7 +72,7 @@ impl Engine {
         match self.source.text(at, now) {
             SourceText::Unchanged => {}
             SourceText::Failed(why) => self.refuse(at, unreadable(&why), now),
-            SourceText::Read(text) => match Playlist::parse(&text) {
+            SourceText::Read(text) => match self.parsed(at, &text) {
                 Ok(Playlist::Media(list)) => return Some(list),
                 Ok(Playlist::Multivariant(list)) => {
                     let taken = self.read_multivariant(at, &list, context);
@@ -80,6 +82,15 @@ impl Engine {
             },
         }
         None
+    }
+
+    /// What the source's playlist says. A live one is read on from the last that was taken.
+    fn parsed(&self, at: &Beneath, text: &str) -> Result<Playlist, PlaylistError> {
+        let before = self.tracks.get(at).and_then(|track| track.source.as_ref());
+        match before.and_then(|before| before.read_on(text)) {
+            Some(list) => Ok(Playlist::Media(list)),
+            None => Playlist::parse(text),
+        }
     }
 
     fn note_taken(&mut self, at: &Beneath, taken: Result<(), Stall>, now: Timestamp) {

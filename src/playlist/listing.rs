@@ -159,7 +159,7 @@ impl Listing<'_> {
     }
 
     fn check_entries(&self, list: &MediaPlaylist) -> Result<(), RewriteError> {
-        let mut seen = HashSet::with_capacity(self.entries.len());
+        let mut seen = Seen::default();
         let mut sections: HashSet<&Section> = HashSet::new();
         let segments = list.segments[self.first..].iter();
         let blocks = list.blocks[self.first..].iter();
@@ -185,8 +185,13 @@ impl Listing<'_> {
     }
 }
 
-/// The pairs of key and IV that are listed so far.
-type Seen<'a> = HashSet<(&'a str, &'a str)>;
+/// What key tags have said so far.
+#[derive(Default)]
+struct Seen<'a> {
+    /// The last key's URI, which is safe: most segments share theirs with the one before.
+    uri: Option<&'a str>,
+    pairs: HashSet<(&'a str, &'a str)>,
+}
 
 /// Takes note of a key tag, unless a player would misread it or its IV is used up.
 fn check_key<'a>(
@@ -195,16 +200,17 @@ fn check_key<'a>(
     seen: &mut Seen<'a>,
     entry: usize,
 ) -> Result<(), RewriteError> {
-    if !key::is_safe_uri(key_uri) {
+    if seen.uri != Some(key_uri) && !key::is_safe_uri(key_uri) {
         return Err(RewriteError::KeyUri { entry });
     }
+    seen.uri = Some(key_uri);
     let Some(iv) = iv else {
         return Ok(());
     };
     if !key::is_iv(iv) {
         return Err(RewriteError::Iv { entry });
     }
-    match seen.insert((key_uri, iv)) {
+    match seen.pairs.insert((key_uri, iv)) {
         true => Ok(()),
         false => Err(RewriteError::RepeatedIv { entry }),
     }

@@ -3,9 +3,11 @@
 //! Must not know: how it is rewritten.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::again;
 use super::header::Header;
 use super::key::KeyTag;
 use super::range::ByteRange;
@@ -29,7 +31,23 @@ pub struct MediaPlaylist {
     pub(super) imports: bool,
     /// By what its segments are numbered.
     pub(super) run: Run,
+    /// After its first URI there is nothing but segments that are clear, and what stands beside them.
+    pub(super) is_plain: bool,
+    /// Which segments were taken over from the list before.
+    pub(super) taken: Taken,
 }
+
+/// Segments that were not read again. It says how a list was read, and nothing of the list.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Taken(pub(super) Range<usize>);
+
+impl PartialEq for Taken {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Taken {}
 
 /// One media segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +96,8 @@ pub(super) struct Block {
     pub(super) is_fractional: bool,
     /// It has an EXT-X-MAP of its own.
     pub(super) has_map: bool,
+    /// It has an EXT-X-PROGRAM-DATE-TIME of its own.
+    pub(super) is_dated: bool,
     /// Its URI has a variable that the multivariant playlist defines.
     pub(super) imports: bool,
 }
@@ -85,6 +105,20 @@ pub(super) struct Block {
 impl MediaPlaylist {
     pub(super) fn read(text: Text, definitions: &Definitions) -> Result<Self, PlaylistError> {
         reader::read(text, definitions)
+    }
+
+    /// What `text` says, if it goes on from this list: its segments without some of the first, byte
+    /// for byte, then others. Those that both have are not read again, so that the cost is that of
+    /// what is new. `None` where that is not so, or cannot be seen easily: then the text is to be
+    /// parsed. What is given equals what parsing gives.
+    pub fn read_on(&self, text: &str) -> Option<Self> {
+        again::read(self, text)
+    }
+
+    /// Whether the segment with this index was not read again by [`Self::read_on`]: it stands as it
+    /// stood in the list before.
+    pub fn is_taken_over(&self, index: usize) -> bool {
+        self.taken.0.contains(&index)
     }
 
     /// The segments, first to last. One whose URI line may be half written is not there yet.

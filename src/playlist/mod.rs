@@ -6,6 +6,7 @@
 //!
 //! Must not know: files, HTTP, the store; it turns text into text.
 
+mod again;
 mod attribute;
 mod earlier;
 mod encrypt;

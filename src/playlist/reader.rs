@@ -2,11 +2,12 @@
 //!
 //! Must not know: how it will be rewritten.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::attribute;
 use super::header::Header;
-use super::media::{Block, MediaPlaylist, Segment};
+use super::media::{Block, MediaPlaylist, Segment, Taken};
 use super::number;
 use super::pending::Pending;
 use super::range::ByteRange;
@@ -20,32 +21,41 @@ use crate::domain::Run;
 /// Reads `text`, which holds tags of a media playlist and may import `definitions`.
 pub(super) fn read(text: Text, definitions: &Definitions) -> Result<MediaPlaylist, PlaylistError> {
     let mut reader = Reader::new(&text, definitions);
-    for (line, index) in text.whole_lines() {
-        reader.line(line, index)?;
-    }
-    reader.check_end()?;
-    let Reader {
-        header,
-        mut segments,
-        blocks,
-        unsupported,
-        variables,
-        ..
-    } = reader;
-    let imports = variables.has_imports();
-    timing::carry(&mut segments);
-    Ok(MediaPlaylist {
-        text,
-        header,
-        segments,
-        blocks,
-        unsupported,
-        imports,
-        run: Run::INITIAL,
-    })
+    reader.lines(0..text.lines().len())?;
+    let read = reader.finish()?;
+    Ok(read.list(text))
 }
 
-struct Reader<'a> {
+/// What was read of a text.
+pub(super) struct Read {
+    header: Header,
+    segments: Vec<Segment>,
+    blocks: Vec<Block>,
+    unsupported: Option<Unsupported>,
+    imports: bool,
+    is_plain: bool,
+}
+
+impl Read {
+    /// The playlist that it is, once dates are carried on to segments that have none.
+    pub(super) fn list(self, text: Text) -> MediaPlaylist {
+        let mut segments = self.segments;
+        timing::carry(&mut segments);
+        MediaPlaylist {
+            text,
+            header: self.header,
+            segments,
+            blocks: self.blocks,
+            unsupported: self.unsupported,
+            imports: self.imports,
+            run: Run::INITIAL,
+            is_plain: self.is_plain,
+            taken: Taken::default(),
+        }
+    }
+}
+
+pub(super) struct Reader<'a> {
     text: &'a Text,
     met: Met,
     header: Header,
@@ -64,10 +74,13 @@ struct Reader<'a> {
     segments: Vec<Segment>,
     blocks: Vec<Block>,
     unsupported: Option<Unsupported>,
+    /// After the first URI there was no tag of the whole list, and none that changes how later
+    /// segments are read but EXT-X-MAP.
+    is_plain: bool,
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a Text, definitions: &'a Definitions) -> Self {
+    pub(super) fn new(text: &'a Text, definitions: &'a Definitions) -> Self {
         Self {
             text,
             met: Met::default(),
@@ -82,7 +95,51 @@ impl<'a> Reader<'a> {
             segments: Vec::new(),
             blocks: Vec::new(),
             unsupported: None,
+            is_plain: true,
         }
+    }
+
+    /// Reads the lines with these indices; one that may be half written is not there.
+    pub(super) fn lines(&mut self, which: Range<usize>) -> Result<(), PlaylistError> {
+        let text = self.text;
+        let lines = text.whole_lines().take(which.end).skip(which.start);
+        for (line, index) in lines {
+            self.line(line, index)?;
+        }
+        Ok(())
+    }
+
+    /// All lines have been read.
+    pub(super) fn finish(self) -> Result<Read, PlaylistError> {
+        self.check_end()?;
+        Ok(Read {
+            header: self.header,
+            segments: self.segments,
+            blocks: self.blocks,
+            unsupported: self.unsupported,
+            imports: self.variables.has_imports(),
+            is_plain: self.is_plain,
+        })
+    }
+
+    /// Whether nothing so far changes how later segments are read but EXT-X-MAP.
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// The segment that was read last.
+    pub(super) fn last(&self) -> Option<&Segment> {
+        self.segments.last()
+    }
+
+    /// Takes segments over that were read before, in the scopes that hold here.
+    pub(super) fn take_over(&mut self, segments: Vec<Segment>, blocks: Vec<Block>) {
+        self.discontinuous |= blocks.iter().any(|block| block.discontinuities > 0);
+        if let Some(last) = segments.last() {
+            self.map.clone_from(&last.map);
+        }
+        self.segments.extend(segments);
+        self.blocks.extend(blocks);
     }
 
     fn line(&mut self, line: &Line, index: usize) -> Result<(), PlaylistError> {
@@ -109,6 +166,12 @@ impl<'a> Reader<'a> {
         }
         uris::check(self.text, line, tag)?;
         self.refuse(Unsupported::by_tag(tag, number));
+        self.is_plain &= match tag.group() {
+            Group::Segment => tag != Tag::Key,
+            Group::Metadata => tag != Tag::Skip,
+            Group::Either => tag != Tag::Define && self.segments.is_empty(),
+            Group::Basic | Group::Media | Group::Multivariant => self.segments.is_empty(),
+        };
         match tag.group() {
             Group::Basic | Group::Media => self.header.read(self.text, line, tag),
             Group::Segment => self.segment_tag(line, index, tag),
@@ -180,6 +243,7 @@ impl<'a> Reader<'a> {
             discontinuities: pending.discontinuities,
             is_fractional: inf.is_fractional,
             has_map: pending.has_map,
+            is_dated: pending.time.is_some(),
             imports: from.imports,
         });
         self.segments.push(Segment {

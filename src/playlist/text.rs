@@ -51,28 +51,9 @@ pub(super) enum Kind {
 impl Text {
     /// Splits `source`. Blank lines, comments and unknown tags are lines too.
     pub(super) fn parse(source: &str) -> Result<Self, PlaylistError> {
-        if !is_bounded(source) {
-            return Err(PlaylistError::TooLong);
-        }
-        let start = source.len() - source.strip_prefix(BOM).unwrap_or(source).len();
-        check_head(&source[start..])?;
-        let mut lines = Vec::new();
-        let mut at = start;
-        while at < source.len() {
-            let line = Line::at(source, at, lines.len() + 1)?;
-            at = line.next;
-            lines.push(line);
-        }
-        let dangling = lines.last().and_then(|line| {
-            let whole =
-                line.is_ended() || matches!(line.kind, Kind::Blank | Kind::Tag(Tag::EndList));
-            (!whole).then(|| lines.len() - 1)
-        });
-        Ok(Self {
-            source: source.to_owned(),
-            lines,
-            dangling,
-        })
+        let mut lines = Lines::of(source)?;
+        while lines.read()?.is_some() {}
+        Ok(lines.finish())
     }
 
     /// The text as it was parsed.
@@ -136,6 +117,82 @@ impl Text {
     pub(super) fn attributes(&self, line: &Line) -> Result<Vec<Attribute<'_>>, Malformed> {
         let value = self.value(line);
         attribute::list(value, line.end - value.len())
+    }
+}
+
+/// A text that is being split.
+pub(super) struct Lines<'a> {
+    source: &'a str,
+    /// Where the next line begins.
+    at: usize,
+    lines: Vec<Line>,
+}
+
+impl<'a> Lines<'a> {
+    /// At the beginning of `source`, if that can be a playlist at all.
+    pub(super) fn of(source: &'a str) -> Result<Self, PlaylistError> {
+        if !is_bounded(source) {
+            return Err(PlaylistError::TooLong);
+        }
+        let at = source.len() - source.strip_prefix(BOM).unwrap_or(source).len();
+        check_head(&source[at..])?;
+        Ok(Self {
+            source,
+            at,
+            lines: Vec::new(),
+        })
+    }
+
+    /// Splits one more line off; `None` at the end.
+    pub(super) fn read(&mut self) -> Result<Option<&Line>, PlaylistError> {
+        if self.at == self.source.len() {
+            return Ok(None);
+        }
+        let line = Line::at(self.source, self.at, self.lines.len() + 1)?;
+        self.at = line.next;
+        self.lines.push(line);
+        Ok(self.lines.last())
+    }
+
+    /// Takes these lines of `before` over, if the text goes on with them byte for byte.
+    pub(super) fn take_over(&mut self, before: &Text, lines: Range<usize>) -> bool {
+        let taken = &before.lines[lines];
+        let (Some(first), Some(last)) = (taken.first(), taken.last()) else {
+            return false;
+        };
+        let known = &before.source.as_bytes()[first.start..last.next];
+        if !self.source.as_bytes()[self.at..].starts_with(known) {
+            return false;
+        }
+        let (from, number) = (self.at, self.lines.len() + 1);
+        self.lines.extend(taken.iter().map(|line| Line {
+            number: number + (line.number - first.number),
+            start: from + (line.start - first.start),
+            end: from + (line.end - first.start),
+            next: from + (line.next - first.start),
+            kind: line.kind,
+        }));
+        self.at = from + known.len();
+        true
+    }
+
+    /// The lines so far.
+    pub(super) fn so_far(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// The text, all of it having been read.
+    pub(super) fn finish(self) -> Text {
+        let dangling = self.lines.last().and_then(|line| {
+            let whole =
+                line.is_ended() || matches!(line.kind, Kind::Blank | Kind::Tag(Tag::EndList));
+            (!whole).then(|| self.lines.len() - 1)
+        });
+        Text {
+            source: self.source.to_owned(),
+            lines: self.lines,
+            dangling,
+        }
     }
 }
 

@@ -35,6 +35,43 @@ pub(super) fn live_lists() -> impl Strategy<Value = String> {
     })
 }
 
+/// A live list and what it may be a little later: some of its first segments gone, some others come.
+pub(super) fn refreshed() -> impl Strategy<Value = (String, String)> {
+    let head = (any::<bool>(), 0..u64::MAX / 2, vec(unread(), 0..2));
+    let cuts = (0..4_usize, 0..4_usize, 0..2_usize);
+    let blocks = vec(prop_oneof![block(), plain()], 5..14);
+    let tail = vec(select(TAIL), 0..2);
+    (head, cuts, blocks, tail).prop_map(|(head, (gone, come, repeat), blocks, tail)| {
+        let (has_map, msn, unread) = head;
+        let list = |first: usize, end: usize, tail: &[&str]| {
+            let mut lines = vec!["#EXTM3U".to_owned(), "#EXT-X-TARGETDURATION:10".to_owned()];
+            lines.push(format!("#EXT-X-MEDIA-SEQUENCE:{}", msn + first as u64));
+            lines.extend(unread.iter().cloned());
+            let map = "#EXT-X-MAP:URI=\"init.mp4\"".to_owned();
+            lines.extend(has_map.then_some(map));
+            lines.extend(blocks[first..end].iter().flatten().cloned());
+            lines.extend(tail.iter().map(|&line| line.to_owned()));
+            lines.join("\n") + "\n"
+        };
+        let end = blocks.len() - come;
+        let before = list(repeat.min(gone), end, &[]);
+        (before, list(gone, blocks.len(), &tail))
+    })
+}
+
+/// A segment as most are.
+fn plain() -> impl Strategy<Value = Vec<String>> {
+    let date = option::of(0..60_u32);
+    let map = prop_oneof![9 => Just(false), 1 => Just(true)];
+    (date, map, 1000..9999_u32, "[a-z]{1,8}\\.ts").prop_map(|(date, map, millis, uri)| {
+        let date = date.map(|s| format!("#EXT-X-PROGRAM-DATE-TIME:2026-01-02T12:00:{s:02}.000Z"));
+        let map = map.then(|| "#EXT-X-MAP:URI=\"other.mp4\"".to_owned());
+        let lines = date.into_iter().chain(map);
+        let inf = format!("#EXTINF:{}.{:03},", millis / 1000, millis % 1000);
+        lines.chain([inf, uri]).collect()
+    })
+}
+
 /// What may follow the last segment.
 const TAIL: &[&str] = &[
     "",

@@ -1,5 +1,6 @@
 //! Tests of the whole module, a file per topic.
 
+mod again;
 mod differential;
 mod encrypt;
 mod generated;
