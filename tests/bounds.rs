@@ -6,6 +6,7 @@
 mod crowds;
 mod floods;
 mod heads;
+mod refusals;
 mod slow;
 
 use std::time::{Duration, Instant};

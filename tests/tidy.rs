@@ -165,3 +165,90 @@ fn the_rules_can_be_broken() {
     assert!(machine_path(&file("a.md", &home)).is_some());
     assert!(machine_path(&file("a.md", "GET /v1/root/")).is_none());
 }
+
+/// Every file of the server that names a lock, and why no warm key request waits at it for all others: one of
+/// many shards, or nothing that such a request comes to.
+const LOCKS: [(&str, &str); 17] = [
+    (
+        "src/access/audit/recent.rs",
+        "refused requests alone are kept",
+    ),
+    (
+        "src/access/audit/tally.rs",
+        "shards; deliveries are counted there",
+    ),
+    (
+        "src/access/audit/trail.rs",
+        "rows of refusals and changes; deliveries go to the tally",
+    ),
+    (
+        "src/access/entitlement/agenda.rs",
+        "answers that are new, or are asked for again",
+    ),
+    (
+        "src/access/entitlement/breaker.rs",
+        "questions to the source",
+    ),
+    (
+        "src/access/live/memory.rs",
+        "shards; a session that is known is renewed by an atomic store",
+    ),
+    ("src/access/live/mod.rs", "what is written behind"),
+    (
+        "src/access/revocation.rs",
+        "news; requests look at what was swapped in",
+    ),
+    (
+        "src/access/scheme/jwt/issuer_keys.rs",
+        "questions to the issuer",
+    ),
+    ("src/keys/allowance.rs", "keys that are issued"),
+    ("src/keys/signals.rs", "long polls of encryptors"),
+    (
+        "src/server/connect/bounds.rs",
+        "connections as they begin and end",
+    ),
+    (
+        "src/server/connect/mod.rs",
+        "a line in the log of who is turned away",
+    ),
+    ("src/server/ingest/attempts.rs", "packagers that are wrong"),
+    (
+        "src/server/restraint.rs",
+        "shards, and refused requests alone",
+    ),
+    ("src/server/tls/renew.rs", "files of certificates"),
+    ("src/store/postgres.rs", "a database that hangs"),
+];
+
+/// The floors that a key request passes through.
+const SERVED_BY: [&str; 8] = [
+    "src/access",
+    "src/api",
+    "src/crypto",
+    "src/domain",
+    "src/keys",
+    "src/server",
+    "src/store",
+    "src/telemetry",
+];
+
+#[test]
+fn no_lock_stands_where_every_key_request_passes() {
+    let all = SERVED_BY.iter().flat_map(|floor| files(floor, &[".rs"]));
+    let is_test = |file: &File| {
+        ["/tests", "/testing.rs", "/script.rs"]
+            .iter()
+            .any(|part| file.path.contains(part))
+    };
+    let locking = all.filter(|file| !is_test(file) && names_a_lock(&file.text));
+    let found: Vec<String> = locking.map(|file| file.path).collect();
+    let listed: Vec<&str> = LOCKS.iter().map(|(path, _)| *path).collect();
+    assert_eq!(found, listed);
+}
+
+fn names_a_lock(text: &str) -> bool {
+    let code = code(text);
+    let mut words = code.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    words.any(|word| ["Mutex", "RwLock", "ReentrantLock", "parking_lot"].contains(&word))
+}

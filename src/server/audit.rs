@@ -12,7 +12,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use super::credential::presented_from;
 use super::deliver::kid_in;
 use super::envelope::Surroundings;
-use super::error::{Failure, Refusal};
+use super::error::{Code, Failure, Refusal};
 use super::guard::Viewing;
 use super::proxy::client_address;
 use super::routes::action_of;
@@ -158,23 +158,32 @@ pub(super) fn note(
     let request = answer.request();
     let is_done = answer.status().is_success() && !request.method().is_safe();
     let is_made = request.extensions().contains::<Made>();
+    let too_often = failure.is_some_and(|failure| failure.code() == Code::TooManyRefusals);
     match failure.map(Failure::refusal) {
-        Some(Some(refusal)) => refused(trail, id, request, refusal),
+        Some(Some(refusal)) => refused(trail, id, request, (refusal, too_often)),
         None if is_done => changed(trail, id, request),
         _ if is_made => changed(trail, id, request),
         _ => {}
     }
 }
 
-fn refused(trail: &Trail, id: RequestId, request: &HttpRequest, refusal: &Refusal) {
+fn refused(
+    trail: &Trail,
+    id: RequestId,
+    request: &HttpRequest,
+    (refusal, is_too_often): (&Refusal, bool),
+) {
     let extensions = request.extensions();
     let known = extensions.get::<Known>().map(|known| &*known.0);
     let stream = refusal.stream.clone().or_else(|| named_stream(request));
-    let detail = serde_json::json!({
+    let mut detail = serde_json::json!({
         "method": request.method().as_str(),
         "route": route(request),
         "sentence": refusal.denied.to_string(),
     });
+    if is_too_often {
+        detail["too_often"] = true.into();
+    }
     let ruling = Ruling {
         request: Some(id),
         action: action(request).map_or("", Action::as_str),

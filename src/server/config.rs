@@ -38,6 +38,11 @@ pub struct Config {
     /// counted where a trusted proxy does not say whose connection it is. Default 1000.
     #[serde(default = "default_connections_per_address")]
     pub connections_per_address: usize,
+    /// How many refusals (401, 403, 404) viewers of one client address (IPv6: of one /64) get in a minute,
+    /// those of two minutes at once, before further ones are 429; what is allowed is never held up. 0 for any
+    /// number. Default 60.
+    #[serde(default = "default_refusals_per_minute")]
+    pub refusals_per_minute: u32,
     /// The web origins whose pages may ask, such as `https://player.example.org`, compared
     /// exactly; these may send cookies. `"*"` lets any page ask without cookies. Default: none.
     #[serde(default)]
@@ -221,6 +226,10 @@ fn no_drain() -> Text<humantime::Duration> {
 
 fn default_connections_per_address() -> usize {
     1000
+}
+
+fn default_refusals_per_minute() -> u32 {
+    60
 }
 
 fn default_listen() -> SocketAddr {

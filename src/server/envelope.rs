@@ -26,10 +26,11 @@ use super::error::{Code, Failure};
 use super::files::has_encoded_separator;
 use super::ops::is_for_loopback;
 use super::proxy::client_address;
-use super::routes::Listener;
+use super::restraint::{Restraint, Strain};
+use super::routes::{Listener, action_of};
 use super::tls::{Certificates, Shown};
 use crate::access::audit::Trail;
-use crate::domain::{Entropy, RequestId};
+use crate::domain::{Action, Entropy, RequestId};
 use crate::telemetry::{DenialLabels, Metrics, RequestLabels, RouteLabels, RouteMeasures};
 
 /// What the envelope works with; one for each listener.
@@ -39,6 +40,7 @@ pub(super) struct Surroundings {
     pub(super) metrics: Arc<Metrics>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) trail: Arc<Trail>,
+    pub(super) restraint: Arc<Restraint>,
     /// Verifies clients' certificates, where they are asked for.
     pub(super) clients: Option<Arc<Certificates>>,
     /// Turns true when the server begins to stop.
@@ -70,6 +72,7 @@ pub(super) async fn envelope(
         None => call(request, next, id).await?,
     };
     let failure = take_failure(&mut answer);
+    let failure = failure.map(|failure| around.restrain(failure, &mut answer));
     around.stamp(id, origin.as_ref(), answer.headers_mut());
     if around.is_stopping() || !around.knows(answer.request()) {
         answer
@@ -97,6 +100,13 @@ async fn call(
     }
     let span = tracing::info_span!("change", request_id = %id);
     next.call(request).instrument(span).await
+}
+
+/// Whether it is a viewer's request: for a key, a playlist, a session.
+fn is_viewers(request: &HttpRequest) -> bool {
+    let measures = request.app_data::<RouteMeasures>();
+    let action = measures.and_then(|known| action_of(request.method().as_str(), known.route));
+    action.is_some_and(|action| Action::VIEWER.contains(&action))
 }
 
 /// The template of a request that matched none.
@@ -182,6 +192,25 @@ impl Surroundings {
         };
         let shown = request.conn_data::<Shown>();
         shown.is_some_and(|shown| clients.still_accept(shown))
+    }
+
+    /// What a refusal is answered with: itself, or that its address is refused too often.
+    fn restrain(&self, failure: Failure, answer: &mut ServiceResponse) -> Failure {
+        if !(failure.is_refusal() && is_viewers(answer.request())) {
+            return failure;
+        }
+        // Who is behind a proxy that does not say so is everybody.
+        let Some(address) = client_address(answer.request()) else {
+            return failure;
+        };
+        match self.restraint.refused(address) {
+            Strain::Usual => failure,
+            Strain::TooMuch { wait, is_first } => {
+                let failure = failure.once_too_often(wait, is_first);
+                failure.put_headers(answer.headers_mut());
+                failure
+            }
+        }
     }
 
     fn stamp(&self, id: RequestId, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {

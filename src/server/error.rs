@@ -6,9 +6,10 @@ mod causes;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::api::{Problem, Unreachable};
@@ -33,6 +34,7 @@ pub(super) enum Code {
     Unprocessable,
     HeadTooLarge,
     TooMany,
+    TooManyRefusals,
     Internal,
     Unavailable,
     NoRoom,
@@ -40,7 +42,7 @@ pub(super) enum Code {
 
 impl Code {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -57,6 +59,7 @@ impl Code {
         Self::Unprocessable,
         Self::HeadTooLarge,
         Self::TooMany,
+        Self::TooManyRefusals,
         Self::Internal,
         Self::Unavailable,
         Self::NoRoom,
@@ -144,6 +147,11 @@ impl Code {
                 S::TOO_MANY_REQUESTS,
                 "The credential has used up what it may",
             ),
+            Self::TooManyRefusals => (
+                "too_many_refusals",
+                S::TOO_MANY_REQUESTS,
+                "Too many requests of this address were refused",
+            ),
             Self::Internal => (
                 "internal",
                 S::INTERNAL_SERVER_ERROR,
@@ -199,6 +207,8 @@ enum Extra {
     Length(u64),
     /// Whom a change would have had to wait for.
     Unreachable(Vec<Unreachable>),
+    /// In how many seconds one more refusal is nothing unusual.
+    Wait(u64),
 }
 
 impl Failure {
@@ -258,6 +268,19 @@ impl Failure {
         self
     }
 
+    /// The same refusal, of an address that had too many, which is `wait` from having one more. Only the first
+    /// is written down.
+    #[must_use]
+    pub(super) fn once_too_often(mut self, wait: Duration, is_first: bool) -> Self {
+        self.code = Code::TooManyRefusals;
+        self.detail = None;
+        self.extra = Some(Extra::Wait(
+            wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
+        ));
+        self.refusal = self.refusal.filter(|_| is_first);
+        self
+    }
+
     /// Its public code.
     pub(super) fn code(&self) -> Code {
         self.code
@@ -285,6 +308,12 @@ impl Failure {
     /// The decision that it comes from, if it is one.
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         self.refusal.as_deref()
+    }
+
+    /// Whether somebody is refused for what it showed, or did not.
+    pub(super) fn is_refusal(&self) -> bool {
+        use Code as C;
+        matches!(self.code, C::Unauthorized | C::Forbidden | C::NotFound)
     }
 
     /// Whether it is ours and not the caller's.
@@ -319,20 +348,27 @@ impl ResponseError for Failure {
     /// the request id, writes the body.
     fn error_response(&self) -> HttpResponse {
         let mut answer = HttpResponse::new(self.code.status());
-        if let Some((name, value)) = self.own_header() {
-            answer.headers_mut().insert(name, value);
-        }
+        self.put_headers(answer.headers_mut());
         answer.extensions_mut().insert(self.clone());
         answer
     }
 }
 
 impl Failure {
+    /// Puts the header that the status calls for into `headers`, and takes out another status's.
+    pub(super) fn put_headers(&self, headers: &mut HeaderMap) {
+        headers.remove(header::WWW_AUTHENTICATE);
+        if let Some((name, value)) = self.own_header() {
+            headers.insert(name, value);
+        }
+    }
+
     /// The header that the status calls for (RFC 9110 §11.6.1, §10.2.1, §14.4, §10.2.3).
     fn own_header(&self) -> Option<(HeaderName, HeaderValue)> {
         let fixed = HeaderValue::from_static;
         match (self.code, &self.extra) {
             (Code::Unauthorized, _) => Some((header::WWW_AUTHENTICATE, fixed(CHALLENGE))),
+            (_, Some(Extra::Wait(seconds))) => Some((header::RETRY_AFTER, (*seconds).into())),
             (Code::TooMany, _) => Some((header::RETRY_AFTER, fixed(RETRY_LATER))),
             (Code::Unavailable | Code::NoRoom, _) => {
                 Some((header::RETRY_AFTER, fixed(RETRY_AFTER)))

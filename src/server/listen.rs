@@ -24,6 +24,7 @@ use super::envelope::Surroundings;
 use super::files::Root;
 use super::pages::{self, Page};
 use super::proxy::TrustedProxies;
+use super::restraint::Restraint;
 use super::routes::{self, Listener};
 use super::serve::{Hall, Workers, serve_plain, serve_tls};
 use super::tls::{Certificates, Files, TlsError, hangups, renew};
@@ -316,6 +317,8 @@ impl Wiring {
         origins: Origins,
         stopping: &watch::Receiver<bool>,
     ) -> Self {
+        let restraint = Restraint::new(config.refusals_per_minute, deps.clock.clone());
+        let restraint = Arc::new(restraint);
         let around = |listener, origins, clients| {
             Data::new(Surroundings {
                 listener,
@@ -324,6 +327,7 @@ impl Wiring {
                 metrics: metrics.clone(),
                 entropy: deps.entropy.clone(),
                 trail: deps.trail.clone(),
+                restraint: restraint.clone(),
                 stopping: stopping.clone(),
             })
         };

@@ -26,6 +26,7 @@ mod play;
 mod progress;
 mod proxy;
 mod query;
+mod restraint;
 mod revocations;
 mod revoke;
 mod rotate;

@@ -81,6 +81,7 @@ impl Serve {
 listen = "127.0.0.1:{port}"
 origin = "hls"
 allowed_origins = ["https://player.example"]
+refusals_per_minute = 0
 [server.tls]
 certificate = "certs/server.pem"
 private_key = "certs/server.key"

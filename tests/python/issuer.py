@@ -2,8 +2,8 @@
 
 issuer.py PORT KEYS.json [CERTIFICATE KEY]
 
-KEYS.json keeps its keys through a restart. What a key's name begins with says its sort: rsa, ec or
-ed. GET /asked counts; POST /state changes what is served; POST /sign gives a token.
+KEYS.json keeps its keys through a restart. What a key's name begins with says its sort: rsa, ec,
+p521 or ed. GET /asked counts; POST /state changes what is served; POST /sign gives a token.
 """
 
 import json
@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 MAKERS = {
     "rsa": ("PS256", RSAKey, lambda: RSAKey.generate_key(2048)),
     "ec": ("ES256", ECKey, lambda: ECKey.generate_key("P-256")),
+    "p521": ("ES512", ECKey, lambda: ECKey.generate_key("P-521")),
     "ed": ("EdDSA", OKPKey, lambda: OKPKey.generate_key("Ed25519")),
 }
 

@@ -34,7 +34,7 @@ fn from_url(issuer: &Oidc) -> String {
 
 #[tokio::test]
 async fn keys_of_every_sort_are_fetched() {
-    let kids = ["rsa-1", "ec-1", "ed-1"];
+    let kids = ["rsa-1", "ec-1", "p521-1", "ed-1"];
     let issuer = Oidc::start(&kids).await;
     let settings = from_url(&issuer);
     for kid in kids {

@@ -22,5 +22,6 @@ mod served;
 mod spans;
 mod teams;
 mod urlparams;
+mod uses;
 mod verdict;
 mod wmsauth;

@@ -14,9 +14,9 @@ const SECRET: &str = "obviously-a-fake-secret-of-40-characters";
 const OTHER: &str = "obviously-another-fake-secret-of-40-char";
 
 /// Every algorithm, each with a sort of key.
-const ALGORITHMS: [&str; 12] = [
+const ALGORITHMS: [&str; 13] = [
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
-    "ES384", "EdDSA",
+    "ES384", "ES512", "EdDSA",
 ];
 
 /// What signs and what verifies: the same secret, or a pair of PEM texts.
@@ -63,13 +63,14 @@ impl Keys {
     /// One of each sort for all algorithms: what a sort has in common is not made anew.
     fn every(secret: &str) -> Vec<Self> {
         let of = |sort| Self::of(sort, secret);
-        let sorts = ["HS256", "RS256", "ES256", "ES384", "EdDSA"].map(of);
+        let sorts = ["HS256", "RS256", "ES256", "ES384", "ES512", "EdDSA"].map(of);
         let sort_of = |algorithm: &&str| match &algorithm[..2] {
             "HS" => &sorts[0],
             "RS" | "PS" => &sorts[1],
             _ if *algorithm == "ES256" => &sorts[2],
             _ if *algorithm == "ES384" => &sorts[3],
-            _ => &sorts[4],
+            _ if *algorithm == "ES512" => &sorts[4],
+            _ => &sorts[5],
         };
         ALGORITHMS.iter().map(|it| sort_of(it).clone()).collect()
     }

@@ -156,7 +156,7 @@ impl SignedRequests {
             Scheme::Hdnts(scheme) => hdnts::explain(scheme, request),
             Scheme::EdgeAuth(scheme) => edgeauth::explain(scheme, request),
             Scheme::UrlParams(scheme) => urlparams::explain(scheme, request),
-            Scheme::Cat(_) => Finding::default(),
+            Scheme::Cat(scheme) => cat::explain(scheme, request),
         }
     }
 

@@ -3,11 +3,13 @@
 //! Must not know: what a connection is used for.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::server::proxy::network_of;
 
 /// Connections of one worker, per listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +92,7 @@ impl Addresses {
 
     /// A place for one more connection of `address`, if there is one.
     pub(in crate::server) fn enter(&self, address: IpAddr) -> Option<Place> {
-        let of = counted(address);
+        let of = network_of(address);
         let most = self.most.map_or(usize::MAX, NonZeroUsize::get);
         let mut open = self.open();
         let count = open.entry(of).or_default();
@@ -117,13 +119,6 @@ impl Drop for Place {
             0 => open.remove(&self.of),
             left => open.insert(self.of, left),
         };
-    }
-}
-
-fn counted(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !0 << 64).into(),
-        v4 => v4,
     }
 }
 

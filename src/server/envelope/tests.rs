@@ -9,7 +9,7 @@ use actix_web::{App, error, web};
 
 use super::*;
 use crate::api::Problem;
-use crate::domain::{Denied, SystemEntropy};
+use crate::domain::{Denied, SystemClock, SystemEntropy};
 
 const PAGE: &str = "https://player.example.org";
 
@@ -20,6 +20,7 @@ fn around(listener: Listener, stopping: bool) -> Data<Surroundings> {
         metrics: Arc::new(Metrics::default()),
         entropy: Arc::new(SystemEntropy),
         trail: Arc::new(Trail::unwritten()),
+        restraint: Arc::new(Restraint::new(60, Arc::new(SystemClock))),
         clients: None,
         stopping: watch::channel(stopping).1,
     })

@@ -2,8 +2,7 @@
 //!
 //! Once an address was wrong too often, it is told so for the rest of a minute (429), which stops
 //! packagers that are set up wrong, and shows in the log. What is right is never refused: a packager
-//! may share its address with whoever guesses. An IPv6 address counts as its network of 64 bits, for
-//! whoever has one has all of it. Must not know: credentials.
+//! may share its address with whoever guesses. Must not know: credentials.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::server::proxy::network_of;
 
 /// Wrong tries by address since a minute began.
 #[derive(Default)]
@@ -36,19 +37,12 @@ impl Attempts {
         if tries.len() >= MANY {
             tries.clear();
         }
-        let (since, count) = tries.entry(network(address)).or_insert((now, 0));
+        let (since, count) = tries.entry(network_of(address)).or_insert((now, 0));
         if now.duration_since(*since) >= WINDOW {
             (*since, *count) = (now, 0);
         }
         *count = count.saturating_add(1);
         *count > MOST
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (!0 << 64)).into()),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -9,9 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The shared secret of the vectors, which stands in a public repository's tests.
-pub(super) const SECRET: &str = "403697de87af64611c1d32a05dab0fe1fcb715a86ab435f1ec99192d79569388";
+pub(in crate::token) const SECRET: &str =
+    "403697de87af64611c1d32a05dab0fe1fcb715a86ab435f1ec99192d79569388";
 /// 2100-01-01.
-pub(super) const END: i64 = 4_102_444_800;
+pub(in crate::token) const END: i64 = 4_102_444_800;
 
 /// The head of an item: its major type and its number, as short as it can be (RFC 8949 §3).
 fn head(major: u8, number: u64) -> Vec<u8> {
@@ -30,26 +31,26 @@ fn length(of: usize) -> u64 {
     u64::try_from(of).unwrap()
 }
 
-pub(super) fn int(number: i64) -> Vec<u8> {
+pub(in crate::token) fn int(number: i64) -> Vec<u8> {
     match u64::try_from(number) {
         Ok(number) => head(0, number),
         Err(_) => head(1, (-1 - number).unsigned_abs()),
     }
 }
 
-pub(super) fn bytes(bytes: &[u8]) -> Vec<u8> {
+pub(in crate::token) fn bytes(bytes: &[u8]) -> Vec<u8> {
     [head(2, length(bytes.len())), bytes.to_vec()].concat()
 }
 
-pub(super) fn text(text: &str) -> Vec<u8> {
+pub(in crate::token) fn text(text: &str) -> Vec<u8> {
     [head(3, length(text.len())), text.as_bytes().to_vec()].concat()
 }
 
-pub(super) fn array(items: &[Vec<u8>]) -> Vec<u8> {
+pub(in crate::token) fn array(items: &[Vec<u8>]) -> Vec<u8> {
     [head(4, length(items.len())), items.concat()].concat()
 }
 
-pub(super) fn map(entries: &[(i64, Vec<u8>)]) -> Vec<u8> {
+pub(in crate::token) fn map(entries: &[(i64, Vec<u8>)]) -> Vec<u8> {
     let entries: Vec<_> = entries
         .iter()
         .map(|(key, value)| [int(*key), value.clone()].concat())
@@ -58,22 +59,22 @@ pub(super) fn map(entries: &[(i64, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// A map with one text for a key.
-pub(super) fn named(name: &str, value: &[u8]) -> Vec<u8> {
+pub(in crate::token) fn named(name: &str, value: &[u8]) -> Vec<u8> {
     [head(5, 1), text(name), value.to_vec()].concat()
 }
 
-pub(super) fn tag(number: u64, item: &[u8]) -> Vec<u8> {
+pub(in crate::token) fn tag(number: u64, item: &[u8]) -> Vec<u8> {
     [head(6, number), item.to_vec()].concat()
 }
 
-pub(super) fn float(number: f64) -> Vec<u8> {
+pub(in crate::token) fn float(number: f64) -> Vec<u8> {
     [&[0xfb], &number.to_be_bytes()[..]].concat()
 }
 
-pub(super) const NULL: [u8; 1] = [0xf6];
+pub(in crate::token) const NULL: [u8; 1] = [0xf6];
 
 /// What seals a token.
-pub(super) enum Seal<'a> {
+pub(in crate::token) enum Seal<'a> {
     Hs256,
     Es256(&'a EcdsaKeyPair),
     Ps256(&'a RsaKeyPair),
@@ -118,7 +119,7 @@ fn mac(text: &[u8]) -> Vec<u8> {
 }
 
 /// The bytes of [`SECRET`].
-pub(super) fn key() -> Vec<u8> {
+pub(in crate::token) fn key() -> Vec<u8> {
     let pairs = SECRET.as_bytes().chunks(2);
     let pairs = pairs.map(|pair| std::str::from_utf8(pair).unwrap());
     pairs
@@ -127,17 +128,17 @@ pub(super) fn key() -> Vec<u8> {
 }
 
 /// A token taken apart, so that each part can be another.
-pub(super) struct Parts {
-    pub(super) tags: Vec<u64>,
-    pub(super) protected: Vec<u8>,
-    pub(super) loose: Vec<u8>,
-    pub(super) payload: Vec<u8>,
-    pub(super) seal: Vec<u8>,
+pub(in crate::token) struct Parts {
+    pub(in crate::token) tags: Vec<u64>,
+    pub(in crate::token) protected: Vec<u8>,
+    pub(in crate::token) loose: Vec<u8>,
+    pub(in crate::token) payload: Vec<u8>,
+    pub(in crate::token) seal: Vec<u8>,
 }
 
 impl Parts {
     /// Sealed with the algorithm that the header says, in the tags of that.
-    pub(super) fn new(seal: &Seal<'_>, kid: &str, payload: &[u8]) -> Self {
+    pub(in crate::token) fn new(seal: &Seal<'_>, kid: &str, payload: &[u8]) -> Self {
         Self::under(
             map(&[(1, int(seal.number()))]),
             map(&[(4, bytes(kid.as_bytes()))]),
@@ -147,7 +148,7 @@ impl Parts {
     }
 
     /// Sealed under these headers.
-    pub(super) fn under(
+    pub(in crate::token) fn under(
         protected: Vec<u8>,
         loose: Vec<u8>,
         seal: &Seal<'_>,
@@ -163,7 +164,7 @@ impl Parts {
         }
     }
 
-    pub(super) fn raw(&self) -> Vec<u8> {
+    pub(in crate::token) fn raw(&self) -> Vec<u8> {
         let parts = [
             bytes(&self.protected),
             self.loose.clone(),
@@ -177,17 +178,17 @@ impl Parts {
             .fold(message, |item, number| tag(*number, &item))
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(in crate::token) fn text(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.raw())
     }
 }
 
 /// A token that is good but for what `claims` say.
-pub(super) fn token(claims: &[(i64, Vec<u8>)]) -> String {
+pub(in crate::token) fn token(claims: &[(i64, Vec<u8>)]) -> String {
     Parts::new(&Seal::Hs256, "k1", &map(claims)).text()
 }
 
 /// The same with an end.
-pub(super) fn lasting(claims: &[(i64, Vec<u8>)]) -> String {
+pub(in crate::token) fn lasting(claims: &[(i64, Vec<u8>)]) -> String {
     token(&[&[(4, int(END))], claims].concat())
 }

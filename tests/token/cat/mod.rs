@@ -3,7 +3,7 @@
 //! Must not know: how the server reads a token.
 
 mod claims;
-mod forge;
+pub(in crate::token) mod forge;
 mod peers;
 mod seal;
 mod served;

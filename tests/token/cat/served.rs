@@ -8,6 +8,7 @@ use super::SECRET;
 use super::forge::{array, bytes, int, lasting, map, text};
 use crate::harness::issuer::{Issuer, now};
 use crate::harness::serve::Serve;
+use crate::harness::wait::{seconds, until};
 use crate::viewers::operator;
 
 fn schemes() -> String {
@@ -122,6 +123,58 @@ async fn a_key_request_is_matched_as_it_came() {
         let query = format!("cat={}", token(9, &[claim]));
         nobody.get(&format!("{key}?{query}")).await.expect(status);
     }
+}
+
+/// `catreplay` 2: it opens what it opens, and who looks at the log sees that it went about.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_token_that_comes_from_elsewhere_is_told() {
+    let mut serve = Serve::prepare("\"never\"", &schemes());
+    serve.amend(
+        "[server.tls]",
+        "trusted_proxies = [\"127.0.0.1\"]\n[server.tls]",
+    );
+    serve.resume().await;
+    let key = serve.key("test/own").await;
+    let nobody = serve.stranger();
+    let [watched, other, free] =
+        [(0x51, 2), (0x52, 2), (0x53, 0)].map(|(id, mode)| token(id, &[(308, int(mode))]));
+    let log = &serve.process.as_ref().unwrap().stderr;
+    let ask = async |token: &str, address: &str| {
+        let url = format!("{key}?cat={token}");
+        let headers = [("x-forwarded-for", address)];
+        let answer = nobody.try_ask("GET", &url, &headers, None).await.unwrap();
+        assert_eq!(answer.expect(200).body.len(), 16);
+        let lines = log.all().into_iter();
+        let told = lines.filter(|line| line.contains("came from another address"));
+        told.collect::<Vec<_>>()
+    };
+    let (home, away) = ("192.0.2.1", "192.0.2.2");
+    for (token, address) in [
+        (&watched, home),
+        (&watched, home),
+        // Another's address is no change of its own, and one that nobody watches may go about.
+        (&other, away),
+        (&free, home),
+        (&free, away),
+    ] {
+        assert_eq!(ask(token, address).await, Vec::<String>::new());
+    }
+    ask(&watched, away).await;
+    ask(&watched, away).await;
+    let told = until("it is told", seconds(5), async || {
+        let lines = ask(&watched, away).await;
+        (!lines.is_empty()).then_some(lines)
+    })
+    .await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("WARN") && told[0].contains("51"),
+        "{told:?}"
+    );
+    assert!(
+        !log.text().contains(&watched),
+        "the token's text is nowhere"
+    );
 }
 
 /// What a grant or a session could not ask for again is never made into one.

@@ -3,6 +3,7 @@
 //! Every URL here is signed by the test itself, wrongly, as people do. Must not know: how the server
 //! hashes.
 
+mod cat;
 mod maced;
 mod securetoken;
 mod wmsauth;

@@ -2,6 +2,8 @@
 //!
 //! Must not know: keys, or the instance's settings.
 
+mod unmet;
+
 use std::collections::HashSet;
 
 use super::cbor::{Item, read};
@@ -90,6 +92,15 @@ impl Claims {
             claims.take(key, value, passed)?;
         }
         Ok(claims)
+    }
+
+    /// One claim by itself, for whoever asks which is the bad one.
+    pub(super) fn read_one(
+        key: &Item<'_>,
+        value: &Item<'_>,
+        passed: &HashSet<ClaimKey>,
+    ) -> Result<(), Fault> {
+        Self::default().take(key, value, passed)
     }
 
     fn take(

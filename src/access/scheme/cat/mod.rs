@@ -9,6 +9,7 @@ mod cbor;
 mod claims;
 mod config;
 mod cose;
+mod explain;
 mod key;
 mod network;
 mod renewal;
@@ -40,6 +41,7 @@ use watch::Watch;
 pub use claims::ClaimKey;
 pub use config::{CatConfig, CatFault, CatKeyConfig};
 pub use cose::CatAlgorithm;
+pub(super) use explain::explain;
 pub(super) use sign::sign;
 
 /// The header, and the cookie.
@@ -183,19 +185,26 @@ impl Cat {
 
 impl Rules {
     fn check(&self, claims: &Claims) -> Result<(), Fault> {
-        let is_issuer = |issuer: &String| self.issuers.contains(issuer);
-        if !self.issuers.is_empty() && !claims.issuer.as_ref().is_some_and(is_issuer) {
+        if !self.takes_issuer(claims) {
             return Err(Fault::Issuer);
         }
-        let is_for_us = match &claims.audience {
-            None => self.audiences.is_empty(),
-            Some(some) => some.iter().any(|one| self.audiences.contains(one)),
-        };
-        if !is_for_us {
+        if !self.takes_audience(claims) {
             return Err(Fault::Audience);
         }
         let ends = claims.expires.is_some() || !self.require_exp;
         ends.then_some(()).ok_or(Fault::Expiry)
+    }
+
+    fn takes_issuer(&self, claims: &Claims) -> bool {
+        let is_issuer = |issuer: &String| self.issuers.contains(issuer);
+        self.issuers.is_empty() || claims.issuer.as_ref().is_some_and(is_issuer)
+    }
+
+    fn takes_audience(&self, claims: &Claims) -> bool {
+        match &claims.audience {
+            None => self.audiences.is_empty(),
+            Some(some) => some.iter().any(|one| self.audiences.contains(one)),
+        }
     }
 }
 

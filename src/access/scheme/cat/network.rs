@@ -31,6 +31,12 @@ impl Networks {
         Some(Self(networks))
     }
 
+    /// Between commas.
+    pub(super) fn listed(&self) -> String {
+        let texts: Vec<_> = self.0.iter().map(IpNet::to_string).collect();
+        texts.join(", ")
+    }
+
     /// Whether the client's address, if it is known, lies in one of them.
     pub(super) fn hold(&self, ip: Option<IpAddr>) -> bool {
         let ip = ip.map(|ip| ip.to_canonical());

@@ -48,6 +48,21 @@ impl Rule {
         self.0.iter().all(|condition| condition.holds(text))
     }
 
+    /// What the first condition demands that `text` does not meet, without the text that it compares with.
+    pub(super) fn unmet(&self, text: &str) -> Option<&'static str> {
+        let found = self.0.iter().find(|condition| !condition.holds(text));
+        found.map(|condition| condition.demand().0)
+    }
+
+    /// The same with that text.
+    pub(super) fn unmet_in_full(&self, text: &str) -> Option<String> {
+        let found = self.0.iter().find(|condition| !condition.holds(text));
+        found.map(|condition| match condition.demand() {
+            (demand, Some(other)) => format!("{demand} \"{other}\""),
+            (demand, None) => demand.to_owned(),
+        })
+    }
+
     /// About how much memory it takes, in bytes.
     pub(super) fn weight(&self) -> usize {
         let is_pattern = |it: &&Condition| matches!(it, Condition::Matches(_));
@@ -96,6 +111,19 @@ fn pattern(value: &Item<'_>) -> Option<Pattern> {
 }
 
 impl Condition {
+    /// What it demands, and the text that it compares with where that is one.
+    fn demand(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Exact(text) => ("be", Some(text)),
+            Self::Prefix(text) => ("begin with", Some(text)),
+            Self::Suffix(text) => ("end in", Some(text)),
+            Self::Contains(text) => ("contain", Some(text)),
+            Self::Matches(_) => ("match the claim's expression", None),
+            Self::Sha256(_) => ("have the claim's SHA-256", None),
+            Self::Sha512_256(_) => ("have the claim's SHA-512/256", None),
+        }
+    }
+
     fn holds(&self, text: &str) -> bool {
         match self {
             Self::Exact(other) => text == other,

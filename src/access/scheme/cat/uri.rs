@@ -11,8 +11,10 @@
 use std::borrow::Cow;
 
 use super::cbor::Item;
+use super::explain::shown;
 use super::rule::Rule;
 use crate::access::TOKEN_PARAMETER;
+use crate::access::scheme::explain::Hint;
 use crate::access::scheme::request::{Request, Target};
 
 /// The parameter that holds the token, which is no part of what is matched.
@@ -57,6 +59,23 @@ impl Part {
     }
 }
 
+impl Part {
+    /// Its number and name in the claim, and the word for programs where it is not met.
+    fn names(self) -> (u8, &'static str, &'static str) {
+        match self {
+            Self::Scheme => (0, "scheme", "catu_scheme"),
+            Self::Host => (1, "host", "catu_host"),
+            Self::Port => (2, "port", "catu_port"),
+            Self::Path => (3, "path", "catu_path"),
+            Self::Query => (4, "query", "catu_query"),
+            Self::Parent => (5, "parent path", "catu_parent"),
+            Self::FileName => (6, "file name", "catu_filename"),
+            Self::Stem => (7, "stem", "catu_stem"),
+            Self::Extension => (8, "extension", "catu_extension"),
+        }
+    }
+}
+
 impl UriRule {
     /// `None` if a part or a condition is not known, or there is none.
     pub(super) fn read(item: &Item<'_>) -> Option<Self> {
@@ -68,24 +87,47 @@ impl UriRule {
 
     /// Whether the token is for what `request` asks.
     pub(super) fn takes(&self, request: &Request<'_>) -> bool {
-        let query = without_token(request.query);
-        let host = authority(request.target);
-        paths(request).iter().any(|path| {
-            let url = Url {
-                scheme: request.target.scheme,
-                host: &host.0,
-                port: host.1,
-                path,
-                query: &query,
-            };
-            let met = |(part, rule): &(Part, Rule)| url.texts(*part).any(|text| rule.takes(&text));
-            self.0.iter().all(met)
-        })
+        let rest = Rest::of(request);
+        let mut paths = paths(request).into_iter();
+        paths.any(|path| self.unmet_at(&rest.url(request, &path)).next().is_none())
+    }
+
+    /// What is not met, component by component, under the path that meets most.
+    pub(super) fn unmet(&self, request: &Request<'_>) -> Vec<Hint> {
+        let rest = Rest::of(request);
+        let hints = |path: Cow<'_, str>| {
+            let url = rest.url(request, &path);
+            let unmet = self.unmet_at(&url);
+            unmet.map(|(part, rule)| told(*part, rule, &url)).collect()
+        };
+        let all = paths(request).into_iter().map(hints);
+        all.min_by_key(Vec::len).unwrap_or_default()
+    }
+
+    fn unmet_at<'a>(&'a self, url: &'a Url<'a>) -> impl Iterator<Item = &'a (Part, Rule)> {
+        let is_met = |(part, rule): &(Part, Rule)| url.texts(*part).any(|text| rule.takes(&text));
+        self.0.iter().filter(move |it| !is_met(it))
     }
 
     pub(super) fn weight(&self) -> usize {
         self.0.iter().map(|(_, rule)| rule.weight()).sum()
     }
+}
+
+/// A query may hold what is secret: of it only the kind of condition is told.
+fn told(part: Part, rule: &Rule, url: &Url<'_>) -> Hint {
+    let (number, name, code) = part.names();
+    let text = url.texts(part).next().unwrap_or_default();
+    let unmet = match part {
+        Part::Query => rule.unmet(&text).map(str::to_owned),
+        _ => rule.unmet_in_full(&text),
+    };
+    let (demand, asked) = (shown(&unmet.unwrap_or_default()), shown(&text));
+    let mut why = format!("claim 312 (catu): component {number} ({name}) must {demand}");
+    if part != Part::Query {
+        why.push_str(&format!("; it is \"{asked}\""));
+    }
+    Hint::new(code, why)
 }
 
 /// The paths under which the claim may match, each with the slash before it.
@@ -134,6 +176,31 @@ fn without_token(query: &str) -> String {
     };
     let rest: Vec<_> = query.split('&').filter(holds).collect();
     rest.join("&")
+}
+
+/// What of the URL is the same under each path.
+struct Rest<'a> {
+    host: (String, Option<&'a str>),
+    query: String,
+}
+
+impl<'a> Rest<'a> {
+    fn of(request: &Request<'a>) -> Self {
+        Self {
+            host: authority(request.target),
+            query: without_token(request.query),
+        }
+    }
+
+    fn url<'b>(&'b self, request: &Request<'b>, path: &'b str) -> Url<'b> {
+        Url {
+            scheme: request.target.scheme,
+            host: &self.host.0,
+            port: self.host.1,
+            path,
+            query: &self.query,
+        }
+    }
 }
 
 struct Url<'a> {

@@ -9,10 +9,10 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::algorithm::Algorithm;
 use crate::api::Text;
 use crate::crypto::SecretText;
 use crate::domain::{Action, StreamPattern};
@@ -33,7 +33,7 @@ pub struct JwtConfig {
     pub actions: Vec<Text<Action>>,
     /// Algorithms accepted. Default: those of `keys`, those that an issuer's key set has, and for
     /// the keys of the settings below the first one of the key's sort, `HS256`, `RS256`, `ES256`
-    /// (`ES384` for a P-384 key) or `EdDSA`.
+    /// (`ES384` for a P-384 key, `ES512` for a P-521 key) or `EdDSA`.
     pub algorithms: Vec<Algorithm>,
     /// Keys by name. A token that names one (`kid`) is tried with it, and with those that have no
     /// name; a token that names none, with all.

@@ -5,9 +5,10 @@
 use std::path::Path;
 use std::str::FromStr as _;
 
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::DecodingKey;
 use zeroize::Zeroizing;
 
+use super::algorithm::Algorithm;
 use super::config::{JwtConfig, JwtFault, KeyConfig};
 use super::header::MAX_KID;
 use super::key_set::VerifyingKey;
@@ -106,10 +107,7 @@ fn one(n: usize, config: &KeyConfig) -> Result<ConfiguredKey, JwtFault> {
 }
 
 fn algorithm(n: usize, name: &str) -> Result<Algorithm, JwtFault> {
-    Algorithm::from_str(name).map_err(|_| match name {
-        "ES512" => JwtFault::Es512(n),
-        _ => JwtFault::UnknownAlgorithm(n),
-    })
+    Algorithm::from_str(name).map_err(|_| JwtFault::UnknownAlgorithm(n))
 }
 
 /// Whether each algorithm has a key, and each key of `keys` one that is accepted.

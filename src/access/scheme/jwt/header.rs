@@ -6,9 +6,9 @@ use std::str::FromStr as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
+use super::algorithm::Algorithm;
 use super::json::{JsonFault, object};
 use crate::access::scheme::Fault;
 
@@ -115,7 +115,7 @@ mod tests {
             (r#"{"alg":"NoNe"}"#, Fault::Unsigned),
             (r#"{"alg":"hs256"}"#, Fault::Algorithm),
             (r#"{"alg":"ES256K"}"#, Fault::Algorithm),
-            (r#"{"alg":"ES512"}"#, Fault::Algorithm),
+            (r#"{"alg":"es512"}"#, Fault::Algorithm),
             (r#"{"alg":""}"#, Fault::Algorithm),
             (r#"{"alg":["HS256"]}"#, Fault::Header),
             (r#"{"typ":"JWT"}"#, Fault::Header),

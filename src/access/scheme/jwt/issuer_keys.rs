@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use jsonwebtoken::{Algorithm, AlgorithmFamily};
+use jsonwebtoken::AlgorithmFamily;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::Refusal;
+use super::algorithm::Algorithm;
 use super::header::Header;
 use super::key_set::{Signed, VerifyingKey, signer};
 use super::source::{Fetched, Source};

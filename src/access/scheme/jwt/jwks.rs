@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::algorithm::Algorithm;
 use super::header::MAX_KID;
 use super::key_set::VerifyingKey;
+use super::p521;
 use super::public_key::{Sorted, is_for, is_usable};
 
 /// The most keys in one set.
@@ -89,12 +91,13 @@ fn verifying(jwk: &Jwk, usage: Use<'_>) -> Option<VerifyingKey> {
         ("RSA", _) => rsa(jwk),
         ("EC", Some("P-256")) => elliptic(jwk, Algorithm::ES256, 32),
         ("EC", Some("P-384")) => elliptic(jwk, Algorithm::ES384, 48),
+        ("EC", Some("P-521")) => elliptic(jwk, Algorithm::ES512, p521::COORDINATE),
         ("OKP", Some("Ed25519")) => edwards(jwk),
         _ => None,
     }?;
     let mut algorithms = match &jwk.alg {
         Some(name) => vec![Algorithm::from_str(name).ok()?],
-        None => key.family().algorithms().to_vec(),
+        None => Algorithm::of_family(key.family()),
     };
     algorithms.retain(|algorithm| is_for(&key, usual, *algorithm));
     algorithms.retain(|it| usage.accepted.is_empty() || usage.accepted.contains(it));

@@ -6,10 +6,14 @@
 
 use std::sync::Arc;
 
-use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, crypto};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{DecodingKey, DecodingKeyKind, crypto};
 use subtle::ConstantTimeEq as _;
 
+use super::algorithm::Algorithm;
 use super::header::Header;
+use super::p521;
 use crate::access::scheme::Fault;
 
 /// The most keys that are tried for one token: each is work that a stranger can ask for.
@@ -66,7 +70,21 @@ impl VerifyingKey {
     /// Whether this key made the signature by `algorithm`, which is one of its own.
     pub(super) fn verifies(&self, algorithm: Algorithm, signed: Signed<'_>) -> bool {
         let message = signed.message.as_bytes();
-        crypto::verify(signed.signature, message, &self.key, algorithm).unwrap_or(false)
+        match algorithm.of_library() {
+            Some(algorithm) => {
+                crypto::verify(signed.signature, message, &self.key, algorithm).unwrap_or(false)
+            }
+            None => self.verifies_by_p521(message, signed.signature),
+        }
+    }
+
+    fn verifies_by_p521(&self, message: &[u8], signature: &str) -> bool {
+        let signature = URL_SAFE_NO_PAD.decode(signature);
+        let point = self.key.try_get_as_bytes();
+        match (point, signature) {
+            (Ok(point), Ok(signature)) => p521::verifies(point, message, &signature),
+            _ => false,
+        }
     }
 
     /// Whether it is the same key for the same use.

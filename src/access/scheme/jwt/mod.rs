@@ -5,6 +5,7 @@
 //!
 //! Must not know: the other schemes, or the clock; the caller checks the time.
 
+mod algorithm;
 mod claims;
 mod config;
 mod configured;
@@ -15,6 +16,7 @@ mod issuers;
 mod json;
 mod jwks;
 mod key_set;
+mod p521;
 mod public_key;
 mod sign;
 mod source;

@@ -3,7 +3,10 @@
 //! Must not know: where the text comes from.
 
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use jsonwebtoken::{AlgorithmFamily, DecodingKey};
+
+use super::algorithm::Algorithm;
+use super::p521;
 
 /// The shortest RSA modulus, in bytes (RFC 7518 §3.3); parsing alone lets shorter ones pass.
 pub(super) const MIN_MODULUS: usize = 256;
@@ -41,6 +44,7 @@ pub(super) fn is_for(key: &DecodingKey, usual: Algorithm, algorithm: Algorithm) 
 fn ec_algorithm(key: &DecodingKey) -> Algorithm {
     match key.try_get_as_bytes().map(<[u8]>::len) {
         Ok(97) => Algorithm::ES384,
+        Ok(p521::POINT) => Algorithm::ES512,
         _ => Algorithm::ES256,
     }
 }
@@ -50,6 +54,7 @@ pub(super) fn is_usable(key: &DecodingKey, usual: Algorithm) -> bool {
     let algorithm: &'static dyn VerificationAlgorithm = match usual {
         Algorithm::ES256 => &signature::ECDSA_P256_SHA256_FIXED,
         Algorithm::ES384 => &signature::ECDSA_P384_SHA384_FIXED,
+        Algorithm::ES512 => &signature::ECDSA_P521_SHA512_FIXED,
         Algorithm::EdDSA => &signature::ED25519,
         _ => &signature::RSA_PKCS1_2048_8192_SHA256,
     };

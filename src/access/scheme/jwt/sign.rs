@@ -2,12 +2,15 @@
 //!
 //! Must not know: whether the server will take it; `mint` asks.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{AlgorithmFamily, EncodingKey, Header, encode};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::config::{ClaimValue, JwtConfig, JwtFault, RequiredClaim};
 use super::configured::{self, ConfiguredKey};
 use super::key_set::Signed;
+use super::p521;
 use crate::crypto::{SecretText, read_private};
 use crate::domain::{StreamPattern, Timestamp};
 
@@ -49,8 +52,13 @@ fn by_pair(
     pem: &str,
 ) -> Option<SecretText> {
     let algorithm = key.key.algorithms[0];
-    let private = private_key(pem.as_bytes(), algorithm.family())?;
-    let token = encoded(config, order, key, &private)?;
+    let token = match algorithm.of_library() {
+        Some(_) => {
+            let private = private_key(pem.as_bytes(), algorithm.family())?;
+            encoded(config, order, key, &private)?
+        }
+        None => by_p521(config, order, key, pem.as_bytes())?,
+    };
     let (message, signature) = token.expose().rsplit_once('.')?;
     let is_pair = key.key.verifies(algorithm, Signed { message, signature });
     is_pair.then_some(token)
@@ -62,10 +70,28 @@ fn encoded(
     key: &ConfiguredKey,
     with: &EncodingKey,
 ) -> Option<SecretText> {
-    let mut header = Header::new(key.key.algorithms[0]);
+    let mut header = Header::new(key.key.algorithms[0].of_library()?);
     header.kid.clone_from(&key.key.kid);
     let token = encode(&header, &claims(config, order), with).ok()?;
     Some(SecretText::new(token))
+}
+
+/// The same by ES512.
+fn by_p521(
+    config: &JwtConfig,
+    order: Order<'_>,
+    key: &ConfiguredKey,
+    pem: &[u8],
+) -> Option<SecretText> {
+    let mut header = json!({"typ": "JWT", "alg": "ES512"});
+    if let Some(kid) = &key.key.kid {
+        header["kid"] = kid.as_str().into();
+    }
+    let payload = Value::from(claims(config, order));
+    let parts = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let message = parts.join(".");
+    let signature = URL_SAFE_NO_PAD.encode(p521::sign(pem, message.as_bytes())?);
+    Some(SecretText::new(format!("{message}.{signature}")))
 }
 
 fn private_key(pem: &[u8], family: AlgorithmFamily) -> Option<EncodingKey> {

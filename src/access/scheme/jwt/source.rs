@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 
+use super::algorithm::Algorithm;
 use super::jwks::{self, SetFault, Use};
 use super::key_set::VerifyingKey;
 use crate::outbound::{Address, AddressError, Answer, Client, OutboundError};

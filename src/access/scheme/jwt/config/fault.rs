@@ -4,8 +4,7 @@
 
 use std::path::PathBuf;
 
-use jsonwebtoken::Algorithm;
-
+use crate::access::scheme::jwt::algorithm::Algorithm;
 use crate::crypto::PrivateFileError;
 use crate::outbound::{AddressError, ClientError};
 
@@ -40,7 +39,9 @@ pub enum JwtFault {
     #[error("{0} is a PEM key, not a shared secret: use a setting for public keys")]
     PemSecret(String),
     /// Not the PEM of a public key that can be used.
-    #[error("{0} is not the PEM of a public key (RSA of 2048 bits or more, P-256, P-384, Ed25519)")]
+    #[error(
+        "{0} is not the PEM of a public key (RSA of 2048 bits or more, P-256, P-384, P-521, Ed25519)"
+    )]
     PublicKey(String),
     /// Not the PEM of a private key that fits.
     #[error("signing_key_file: not the PEM (PKCS#8) of the private key of a configured public key")]
@@ -54,12 +55,9 @@ pub enum JwtFault {
     /// A name that no algorithm has.
     #[error(
         "keys[{0}].alg is none of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, \
-         ES256, ES384 and EdDSA"
+         ES256, ES384, ES512 and EdDSA"
     )]
     UnknownAlgorithm(usize),
-    /// A name that RFC 7518 has, and the library that verifies has not.
-    #[error("keys[{0}].alg is ES512: nothing here verifies by P-521; sign with ES256 or ES384")]
-    Es512(usize),
     /// An algorithm of another sort of key.
     #[error("keys[{0}].alg is {1:?}, which its key is not for")]
     ForeignAlgorithm(usize, Algorithm),

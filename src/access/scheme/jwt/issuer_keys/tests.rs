@@ -91,7 +91,7 @@ impl Signer {
     ) -> Result<Arc<VerifyingKey>, (Fault, bool)> {
         let pem = self.1.serialize_pem();
         let key = EncodingKey::from_ec_pem(pem.as_bytes()).unwrap();
-        let signature = crypto::sign(b"message", &key, Algorithm::ES256).unwrap();
+        let signature = crypto::sign(b"message", &key, jsonwebtoken::Algorithm::ES256).unwrap();
         let header = Header {
             algorithm: Algorithm::ES256,
             kid: Some(self.0.to_owned()),
@@ -267,7 +267,7 @@ async fn shared_secrets_are_no_issuers_keys() {
     *issuer.body.lock().unwrap() = json!({"keys": [Signer::new("two").jwk(), oct]}).to_string();
     keys.renew(START).await;
     let key = EncodingKey::from_secret(&[7; 64]);
-    let signature = crypto::sign(b"message", &key, Algorithm::HS256).unwrap();
+    let signature = crypto::sign(b"message", &key, jsonwebtoken::Algorithm::HS256).unwrap();
     let header = Header {
         algorithm: Algorithm::HS256,
         kid: Some("one".to_owned()),

@@ -2,7 +2,9 @@
 //!
 //! Must not know: where a set comes from.
 
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256};
+use rcgen::{
+    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256,
+};
 use serde_json::json;
 
 use super::*;
@@ -16,6 +18,12 @@ fn elliptic_jwk() -> Value {
     let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let point = pair.public_key_raw();
     json!({"kty": "EC", "crv": "P-256", "x": b64(&point[1..33]), "y": b64(&point[33..])})
+}
+
+fn wide_jwk() -> Value {
+    let pair = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).unwrap();
+    let point = pair.public_key_raw();
+    json!({"kty": "EC", "crv": "P-521", "x": b64(&point[1..67]), "y": b64(&point[67..])})
 }
 
 fn edwards_jwk() -> Value {
@@ -53,6 +61,10 @@ fn a_key_is_for_its_algorithm_or_those_of_its_sort() {
     let all = vec![RS256, RS384, RS512, PS256, PS384, PS512];
     for (jwk, accepted, expected) in [
         (ec.clone(), &[][..], Some(vec![ES256])),
+        (wide_jwk(), &[], Some(vec![ES512])),
+        (wide_jwk(), &[ES256, ES512], Some(vec![ES512])),
+        (wide_jwk(), &[ES256], None),
+        (with(&wide_jwk(), &json!({"alg": "ES256"})), &[], None),
         (ed.clone(), &[], Some(vec![EdDSA])),
         (rsa.clone(), &[], Some(all)),
         (rsa.clone(), &[PS256, ES256], Some(vec![PS256])),
@@ -88,6 +100,9 @@ fn what_verifies_nothing_is_left_out() {
         with(&ec, &json!({"key_ops": ["sign"]})),
         with(&ec, &json!({"crv": "P-521"})),
         with(&ec, &json!({"crv": "secp256k1"})),
+        with(&wide_jwk(), &json!({"x": b64(&[1; 66])})),
+        with(&wide_jwk(), &json!({"x": b64(&[1; 65])})),
+        with(&wide_jwk(), &json!({"crv": "P-256"})),
         with(&ec, &json!({"x": b64(&[1; 32])})),
         with(&ec, &json!({"x": b64(&[1; 31])})),
         with(&ec, &json!({"x": padded})),

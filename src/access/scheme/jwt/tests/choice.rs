@@ -145,12 +145,12 @@ fn a_list_that_cannot_be_meant_is_told_precisely() {
             "keys[0].alg is none",
         ),
         (
-            format!("keys = [{{ alg = 'ES512', public_key_pem = {wide:?} }}]"),
-            "keys[0].alg is ES512: nothing here verifies by P-521",
+            format!("keys = [{{ alg = 'ES512', public_key_pem = {public:?} }}]"),
+            "alg is ES512",
         ),
         (
             format!("keys = [{{ alg = 'ES384', public_key_pem = {wide:?} }}]"),
-            "P-256, P-384, Ed25519",
+            "alg is ES384",
         ),
         (
             format!("keys = [{{ alg = 'RS256', secret = '{secret}' }}]"),
