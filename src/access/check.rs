@@ -4,6 +4,7 @@
 
 mod explain;
 mod ours;
+mod reading;
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -11,7 +12,6 @@ use std::net::IpAddr;
 use super::config::AccessConfigError;
 use super::credential::{Credential, Token};
 use super::scheme::jwt::Jwt;
-use super::scheme::request::{Request, streams};
 use super::scheme::signed::SignedRequests;
 use super::scheme::{Fault, LAST_SECOND, SchemeConfig, SchemesConfig, Verified};
 use crate::crypto::SecretText;
@@ -24,6 +24,7 @@ pub use super::scheme::request::{Headers, Purpose, Target};
 pub use explain::explain;
 pub(super) use explain::explain_one;
 pub use ours::{OurFault, OurInstance, OurOrder};
+use reading::Reading;
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -126,29 +127,34 @@ impl Instance {
 
     /// The verdict at `now`, by the keys at hand.
     pub fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Verdict {
-        let (asked, outcome) = self.judged(asked, now);
-        self.verdict(outcome, asked, now)
+        let (reading, outcome) = self.judged(asked, now);
+        self.verdict(outcome, reading, now)
     }
 
-    /// The outcome for the content's stream, which a server knows. Where nobody says it, for the longest
+    /// The outcome for the content's stream, which a server knows. Where nobody says it, for the first
     /// that the token is good for, else for the one with which it comes furthest.
-    fn judged<'a>(&self, asked: Asked<'a>, now: Timestamp) -> (Asked<'a>, Outcome) {
-        let each = asked.readings().map(|asked| {
-            let outcome = self.outcome(asked, now);
-            (asked, outcome)
-        });
-        let furthest = each.min_by_key(|(asked, outcome)| {
+    fn judged<'a>(&self, asked: Asked<'a>, now: Timestamp) -> (Reading<'a>, Outcome) {
+        let readings = self.readings(asked).into_iter();
+        let each = readings.map(|reading| (reading, self.outcome(reading, now)));
+        let furthest = each.min_by_key(|(reading, outcome)| {
             Reverse(match outcome {
-                Ok(verified) => (true, self.check_content(verified, *asked).is_ok(), None),
+                Ok(verified) => (true, self.check_content(verified, *reading).is_ok(), None),
                 Err(fault) => (false, false, Some(*fault)),
             })
         });
-        furthest.unwrap_or_else(|| (asked, self.outcome(asked, now)))
+        furthest.unwrap_or_else(|| {
+            let reading = asked.as_it_stands();
+            (reading, self.outcome(reading, now))
+        })
     }
 
-    fn verdict(&self, outcome: Outcome, asked: Asked<'_>, now: Timestamp) -> Verdict {
+    fn readings<'a>(&self, asked: Asked<'a>) -> Vec<Reading<'a>> {
+        asked.readings(matches!(self, Self::Request(instance) if instance.0.is_redirected()))
+    }
+
+    fn verdict(&self, outcome: Outcome, reading: Reading<'_>, now: Timestamp) -> Verdict {
         let outcome = outcome.and_then(|it| it.check_time(now).map(|()| it));
-        match outcome.and_then(|it| self.check_content(&it, asked).map(|()| it)) {
+        match outcome.and_then(|it| self.check_content(&it, reading).map(|()| it)) {
             Ok(verified) => Verdict::Allow {
                 subject: verified.principal.subject.clone(),
                 streams: verified.principal.streams.clone(),
@@ -158,32 +164,28 @@ impl Instance {
         }
     }
 
-    /// Whether the stream of the URL, which is some of its first parts, is one that the token opens,
-    /// or the URL's content a group of such.
-    fn check_content(&self, verified: &Verified, asked: Asked<'_>) -> Result<(), Fault> {
-        let path = content(asked.target);
-        let ends = path.match_indices('/').map(|(at, _)| at);
-        let ends = ends.chain([path.len()]);
-        let mut named = ends.map(|end| &path[..end]);
-        let covers = |text: &str| {
-            let stream = text.parse::<StreamId>();
-            stream.is_ok_and(|stream| verified.principal.covers(&stream))
-        };
+    /// Whether the stream that is read from the URL is one that the token opens, or a group of such.
+    fn check_content(&self, verified: &Verified, reading: Reading<'_>) -> Result<(), Fault> {
+        let who = &verified.principal;
         let group = match self {
-            Self::Request(instance) => instance.0.group(&asked.request()),
+            Self::Request(instance) => instance.0.group(&reading.request()),
             Self::Token(_) | Self::Ours(_) => None,
         };
+        let opens = |member: &StreamPattern| {
+            let stream = member.as_str().parse::<StreamId>();
+            stream.is_ok_and(|stream| who.covers(&stream))
+        };
         let mut members = group.unwrap_or_default().iter();
-        let opens = named.any(covers) || members.any(|stream| covers(stream.as_str()));
-        opens.then_some(()).ok_or(Fault::Stream)
+        let is_opened = reading.is_for(who) || members.any(opens);
+        is_opened.then_some(()).ok_or(Fault::Stream)
     }
 
     /// What the scheme says, whatever the time and the content.
-    fn outcome(&self, asked: Asked<'_>, now: Timestamp) -> Outcome {
+    fn outcome(&self, reading: Reading<'_>, now: Timestamp) -> Outcome {
         match self {
-            Self::Token(instance) => instance.verify(asked, now),
-            Self::Request(instance) => instance.verify(asked, now),
-            Self::Ours(instance) => instance.verify(asked, now),
+            Self::Token(instance) => instance.verify(reading.asked, now),
+            Self::Request(instance) => instance.verify(reading, now),
+            Self::Ours(instance) => instance.verify(reading.asked, now),
         }
     }
 }
@@ -228,8 +230,8 @@ impl Instance {
             method: "GET",
             purpose: wanted.purpose,
         };
-        let outcome = self.outcome(asked, wanted.start);
-        let checked = outcome.and_then(|it| self.check_content(&it, asked).map(|()| it));
+        let (reading, outcome) = self.judged(asked, wanted.start);
+        let checked = outcome.and_then(|it| self.check_content(&it, reading).map(|()| it));
         let verified = checked.map_err(|fault| SignFault::Refused(fault.reason()))?;
         if wanted.ip.is_some() && verified.principal.address.is_none() {
             return Err(SignFault::Unbound);
@@ -263,8 +265,8 @@ impl TokenInstance {
 }
 
 impl RequestInstance {
-    fn verify(&self, asked: Asked<'_>, now: Timestamp) -> Outcome {
-        let request = asked.request();
+    fn verify(&self, reading: Reading<'_>, now: Timestamp) -> Outcome {
+        let request = reading.request();
         let mut outcomes = Vec::new();
         self.0
             .verify_each(&request, &mut |outcome| outcomes.push(outcome));
@@ -284,32 +286,6 @@ fn furthest(outcomes: impl Iterator<Item = Outcome>, now: Timestamp) -> Outcome 
 }
 
 impl<'a> Asked<'a> {
-    /// The same, for each stream that it may be about.
-    fn readings(self) -> impl Iterator<Item = Self> {
-        let guessed = streams(content(self.target)).filter(move |_| self.stream.is_none());
-        let each = self.stream.into_iter().chain(guessed);
-        each.map(move |stream| Self {
-            stream: Some(stream),
-            ..self
-        })
-    }
-
-    /// As a scheme looks at it that signs parts of it.
-    fn request(&self) -> Request<'a> {
-        let asked = self;
-        Request {
-            content: content(asked.target),
-            stream: asked.stream,
-            query: asked.query,
-            headers: asked.headers,
-            method: asked.method,
-            target: asked.target,
-            alpn: asked.alpn,
-            ip: asked.ip,
-            purpose: asked.purpose,
-        }
-    }
-
     /// A token's actions are what this asks for: an encryptor publishes.
     fn check_action(&self, verified: &Verified) -> Result<(), Fault> {
         let wanted = match self.purpose {
@@ -341,10 +317,4 @@ impl<'a> Asked<'a> {
             certificate: None,
         }
     }
-}
-
-/// The content's path, without what our own server puts before it.
-fn content(target: Target<'_>) -> &str {
-    let whole = target.path.strip_prefix('/').unwrap_or(target.path);
-    target.content().unwrap_or(whole)
 }

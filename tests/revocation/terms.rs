@@ -49,6 +49,22 @@ async fn one_team_s_alice_is_not_the_other_s() {
     assert_eq!(scene.statuses(&both).await, [403, 403]);
 }
 
+/// A kind of token that says when it was made: what was made before the moment falls, and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wmsauth_token_of_after_the_moment_goes_on() {
+    let section = "[schemes.wmsauth]\nstreams = [\"test/*\"]\nsecrets = [\"obviously-fake\"]\n";
+    let scene = Scene::of(Serve::start("{ every = \"1h\" }", section).await).await;
+    let token = scene.serve.minted("wmsauth", super::STREAM, "1h");
+    let path = format!("/v1/keys/{}?{token}", scene.kids[0]);
+    let nobody = scene.serve.stranger();
+    nobody.get(&path).await.expect(200);
+    for (moment, status) in [(-3600, 200), (60, 403)] {
+        let terms = json!({"before": at(moment), "scheme": "wmsauth"});
+        scene.revoke(&terms).await;
+        assert_eq!(nobody.get(&path).await.status, status, "{moment}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_with_an_end_ends_then() {
     let scene = Scene::set("{ every = \"4s\" }").await;

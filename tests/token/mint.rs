@@ -60,8 +60,8 @@ fn what_would_be_refused_is_not_printed() {
         (
             "wmsauth",
             secrets,
-            ["--subject", "alice"],
             ["--subject", "05"],
+            ["--subject", "192.0.2.105"],
             "the end of another field",
         ),
         (

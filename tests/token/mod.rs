@@ -17,6 +17,7 @@ mod mint;
 mod ours;
 mod peers;
 mod pyjwt;
+mod readings;
 mod securetoken;
 mod served;
 mod spans;

@@ -25,7 +25,10 @@ fn a_word_opens_its_own_action_alone() {
         judge(settings, "publish").allows(&url(query));
         judge(settings, "play").denies(&url(query), "no_token");
     }
+    // What is compared is the whole of VALUE.NAME.
     judge(settings, "play").allows(&url("doPlay=a.b"));
+    judge(settings, "play").allows(&url("b.doPlay=a"));
+    judge(settings, "play").denies(&url("a.b.doPlay="), "no_token");
     judge(settings, "play").denies(&url("doPlay=a"), "signature");
     judge(settings, "publish").denies(&url("dopublish=123"), "no_token");
     judge(settings, "publish").denies(&url("doPublish=1234"), "signature");
@@ -35,6 +38,31 @@ fn a_word_opens_its_own_action_alone() {
 fn where_nothing_is_configured_nobody_is_let_in() {
     judge("publish = [\"1.a\"]", "play").denies(&url("a=1"), "no_token");
     judge("publish = [\"1.a\"]", "play").denies(&url(""), "no_token");
+}
+
+#[test]
+fn what_is_minted_is_encoded() {
+    let judge = Judge::new("urlparams", "play = [\"a b.n&x\"]");
+    let query = judge.mint("urlparams", &[]).unwrap();
+    assert_eq!(query, "n%26x=a%20b");
+    judge.allows(&url(&query));
+}
+
+/// The module's empty property: nobody gets in, which programs are told too.
+#[test]
+fn a_configuration_that_cannot_be_used_is_a_no() {
+    let empty = judge("play = []\npublish = []", "play");
+    empty.denies(&url("a=1"), "config");
+    judge("play = [\"1.a\"]", "play").allows(&url("a=1"));
+    for secret in ["short", "obviously-a-fake-secret-of-40-characters"] {
+        let keys = format!("keys = [{{ alg = \"HS256\", secret = {secret:?} }}]");
+        let jwt = Judge::new("jwt", &keys);
+        let reason = match secret {
+            "short" => "config",
+            _ => "no_token",
+        };
+        jwt.denies("https://h/live/a/index.m3u8", reason);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::reading::Reading;
 use super::{Asked, Instance, Verdict};
 use crate::access::scheme::explain::{Finding, Hint};
 use crate::access::scheme::{SchemesConfig, Verified, jwt};
@@ -56,7 +57,8 @@ pub(in crate::access) async fn explain_one(
     let verdict = instance.verdict(outcome, judged, now);
     let mut finding = instance.find_out(judged);
     if !finding.is_reproduced {
-        let mut others = asked.readings().map(|asked| instance.find_out(asked));
+        let readings = instance.readings(asked).into_iter();
+        let mut others = readings.map(|reading| instance.find_out(reading));
         finding = others.find(|it| it.is_reproduced).unwrap_or(finding);
     }
     if matches!(verdict, Verdict::Allow { .. }) {
@@ -66,29 +68,28 @@ pub(in crate::access) async fn explain_one(
             .retain(|hint| !is_reproduced || hint.code == "claims");
     } else if let Some(verified) = &verified {
         finding.hints.extend(about_time(verified, now));
-        finding
-            .hints
-            .extend(instance.about_content(verified, judged));
+        let about = instance.about_content(verified, judged);
+        finding.hints.extend(about);
     }
     (verdict, finding)
 }
 
 impl Instance {
-    fn find_out(&self, asked: Asked<'_>) -> Finding {
+    fn find_out(&self, reading: Reading<'_>) -> Finding {
         match self {
             Self::Token(_) => {
-                let token = asked.tokens().next();
+                let token = reading.asked.tokens().next();
                 token.map_or_else(Finding::default, |token| jwt::explain(token.expose()))
             }
-            Self::Request(instance) => instance.0.explain(&asked.request()),
+            Self::Request(instance) => instance.0.explain(&reading.request()),
             // Sealed as a whole: there is nothing that another signer could have hashed.
             Self::Ours(_) => Finding::default(),
         }
     }
 
     /// What it is for, if the URL's content is something else.
-    fn about_content(&self, verified: &Verified, asked: Asked<'_>) -> Option<Hint> {
-        self.check_content(verified, asked).err()?;
+    fn about_content(&self, verified: &Verified, reading: Reading<'_>) -> Option<Hint> {
+        self.check_content(verified, reading).err()?;
         let list = |patterns: &[StreamPattern]| {
             let texts: Vec<_> = patterns.iter().map(StreamPattern::as_str).collect();
             texts.join(" ")

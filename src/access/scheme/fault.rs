@@ -46,6 +46,8 @@ pub(in crate::access) enum Fault {
     Path,
     /// A parameter or field stands there twice.
     Twice,
+    /// A field that is none of the scheme's.
+    UnknownField,
     /// A time parameter under a name that the scheme does not read.
     UnknownTime,
     /// A time in milliseconds.
@@ -151,6 +153,7 @@ impl Fault {
             Self::Malformed => "the token is malformed",
             Self::Path => "the path is not the token's",
             Self::Twice => "a parameter stands there twice",
+            Self::UnknownField => "the token has a field that is not the scheme's",
             Self::UnknownTime => "a time parameter has a name that is not read",
             Self::Milliseconds => "a time is in milliseconds",
             Self::HashHex => "the hash is hexadecimal where base64 is wanted",
@@ -216,6 +219,7 @@ impl Fault {
             Self::Algorithm => "algorithm",
             Self::Path => "path",
             Self::Twice => "duplicate_param",
+            Self::UnknownField => "unknown_field",
             Self::UnknownTime => "unknown_time_param",
             Self::Milliseconds => "milliseconds",
             Self::HashHex | Self::HashNotRaw | Self::HashLength => "hash_length",

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::request::plain;
 use super::vouched::Vouched;
 use crate::api::Text;
 use crate::domain::{StreamId, StreamPattern};
@@ -76,7 +77,7 @@ impl Groups {
 
     /// What a token for `path` opens, if that is a group.
     pub(super) fn streams(&self, path: &str) -> Option<&[StreamPattern]> {
-        self.0.get(path).map(Vec::as_slice)
+        self.0.get(&*plain(path)).map(Vec::as_slice)
     }
 
     /// A token for `path`: for the streams of that group, or for the stream of that name.
@@ -89,11 +90,12 @@ impl Groups {
 
     /// The names of the groups that `stream` is in.
     pub(super) fn of<'a>(&'a self, stream: &'a str) -> impl Iterator<Item = &'a str> {
-        let has = move |(_, streams): &(&String, &Vec<StreamPattern>)| {
-            streams.iter().any(|it| it.as_str() == stream)
+        let stream = plain(stream);
+        let has = move |(name, streams): &(&String, &Vec<StreamPattern>)| {
+            let has = streams.iter().any(|it| *it.as_str() == *stream);
+            has && **name != *stream
         };
-        let named = self.0.iter().filter(has).map(|(name, _)| name.as_str());
-        named.filter(move |name| *name != stream)
+        self.0.iter().filter(has).map(|(name, _)| name.as_str())
     }
 }
 

@@ -19,7 +19,7 @@ use super::request::{Repeated, Request, has, is_plain_path, only, stream_path};
 use super::scope::Scope;
 use super::seconds::{SecondsFault, seconds};
 use super::secrets::{SecretsFault, secrets};
-use super::tilde::{Token, judged};
+use super::tilde::{Fields, Token, judged};
 use super::vouched::{Vouched, name_of};
 use crate::api::Text;
 use crate::crypto::{SecretText, hmac_sha256};
@@ -29,8 +29,11 @@ pub(super) use explain::explain;
 
 /// The query parameter.
 const PARAMETER: &str = "hdnts";
-/// The fields, in the order in which they are signed.
-const FIELDS: [&str; 4] = ["ip", "st", "vod", "exp"];
+/// The fields, in the order in which the generators sign them.
+const FIELDS: Fields<'_> = Fields {
+    known: &["ip", "st", "vod", "exp"],
+    loose: None,
+};
 
 /// The section `[schemes.NAME]` of an instance.
 #[derive(Debug, Clone, Deserialize)]
@@ -125,10 +128,11 @@ impl Hdnts {
 }
 
 /// The id that the CDN gives a stream: the second part of its path. A media server's application
-/// instance (`_definst_`) stands there for any number of streams, and is none.
+/// instance stands there for any number of streams, and is none: that of the name that it has unless
+/// somebody gives it another.
 fn stream_id(content: &str) -> Option<&str> {
     let id = content.split('/').nth(1);
-    id.filter(|id| !id.starts_with('_'))
+    id.filter(|id| *id != "_definst_")
 }
 
 /// Whether the content is of the video, whose id is the third part from the end of a playlist's path. A

@@ -3,7 +3,6 @@
 //! Must not know: any scheme.
 
 use std::borrow::Cow;
-use std::iter;
 use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
@@ -125,6 +124,11 @@ pub(super) fn decoded(text: &str) -> Option<Cow<'_, str>> {
     percent_decode_str(text).decode_utf8().ok()
 }
 
+/// The same of a path, which [`is_plain_path`] has looked at; as it is where that is no text.
+pub(in crate::access) fn plain(path: &str) -> Cow<'_, str> {
+    decoded(path).unwrap_or(Cow::Borrowed(path))
+}
+
 /// Whether a path goes on below a stream.
 pub(in crate::access) fn is_below(path: &str, stream: &str) -> bool {
     let rest = path.strip_prefix(stream);
@@ -159,20 +163,39 @@ pub(super) fn stream_path(content: &str) -> &str {
     }
 }
 
-/// The most streams above a playlist's own folder.
+/// Whose stream a path's beginning may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::access) enum Owned {
+    /// The content's own: its folder, if it is a file of a stream.
+    Itself,
+    /// One above that: it has the content only if the content is a rendition's.
+    Above,
+}
+
+/// The most streams above a content's own.
 const MOST_ABOVE: usize = 8;
 
-/// The streams that the content at a path may be of, for who knows none, the longest first: a playlist's
-/// folder, and those above it, since a rendition's playlist lies in a folder of its stream. An application
-/// is no stream, and its instance neither.
-pub(in crate::access) fn streams(content: &str) -> impl Iterator<Item = &str> {
+/// The names that segments end with. What has such a name may be a stream too: `vod/film.ts`.
+const SEGMENT_ENDS: [&str; 5] = [".ts", ".m4s", ".aac", ".vtt", ".mpd"];
+
+/// The streams that the content at a path may be of, for who knows none, the longest first: a file's
+/// folder, and those above it, since a rendition lies in a folder of its stream. An application is no
+/// stream, and its instance neither.
+pub(in crate::access) fn streams(content: &str) -> impl Iterator<Item = (&str, Owned)> {
+    let content = content.strip_suffix('/').unwrap_or(content);
     let own = stream_path(content);
-    let is_playlist = own.len() < content.len();
-    let above = own.rmatch_indices('/').map(|(end, _)| &own[..end]);
-    let streams = above.filter(move |stream| {
-        is_playlist && stream.contains('/') && !stream.ends_with("/_definst_")
+    let folder = own.rsplit_once('/').filter(|(_, file)| {
+        let is_segment = SEGMENT_ENDS.iter().any(|end| file.ends_with(end));
+        own == content && is_segment
     });
-    iter::once(own).chain(streams.take(MOST_ABOVE))
+    let folder = folder.map(|(folder, _)| folder);
+    let is_stream = |stream: &&str| stream.contains('/') && !stream.ends_with("/_definst_");
+    let highest = folder.unwrap_or(own);
+    let above = highest.rmatch_indices('/');
+    let above = above.map(|(end, _)| &highest[..end]).filter(is_stream);
+    let own = folder.into_iter().chain([own]);
+    let own = own.map(|stream| (stream, Owned::Itself));
+    own.chain(above.map(|stream| (stream, Owned::Above)).take(MOST_ABOVE))
 }
 
 fn is_front_file(file: &str) -> bool {
@@ -236,20 +259,31 @@ mod tests {
     }
 
     #[test]
-    fn a_playlist_is_of_its_folder_or_of_one_above() {
-        for (content, expected) in [
-            ("live/a/index.m3u8", "live/a"),
-            ("live/a/v0/index.m3u8", "live/a/v0 live/a"),
-            ("live/a/b/v0/index.m3u8", "live/a/b/v0 live/a/b live/a"),
-            ("live/a/v0", "live/a/v0"),
-            ("live/index.m3u8", "live"),
-            ("index.m3u8", "index.m3u8"),
+    fn a_content_is_of_its_folder_or_of_one_above() {
+        for (content, own, above) in [
+            ("live/a/index.m3u8", "live/a", ""),
+            ("live/a/v0/index.m3u8", "live/a/v0", "live/a"),
+            ("live/a/b/v0/index.m3u8", "live/a/b/v0", "live/a/b live/a"),
+            ("live/a/v0", "live/a/v0", "live/a"),
+            ("live/index.m3u8", "live", ""),
+            ("index.m3u8", "index.m3u8", ""),
+            ("live/a", "live/a", ""),
+            ("live/a/", "live/a", ""),
+            ("live/a/v0/1.ts", "live/a/v0 live/a/v0/1.ts", "live/a"),
+            ("vod/film.ts", "vod vod/film.ts", ""),
+            ("vod/film.ts/index.m3u8", "vod/film.ts", ""),
             (
                 "vod/_definst_/a/v0/index.m3u8",
-                "vod/_definst_/a/v0 vod/_definst_/a",
+                "vod/_definst_/a/v0",
+                "vod/_definst_/a",
             ),
         ] {
-            assert_eq!(streams(content).collect::<Vec<_>>().join(" "), expected);
+            let texts = |wanted| {
+                let some = streams(content).filter(|(_, owned)| *owned == wanted);
+                some.map(|(stream, _)| stream).collect::<Vec<_>>().join(" ")
+            };
+            let found = (texts(Owned::Itself), texts(Owned::Above));
+            assert_eq!(found, (own.to_owned(), above.to_owned()), "{content}");
         }
         let deep = format!("{}index.m3u8", "a/".repeat(100));
         assert_eq!(streams(&deep).count(), 1 + MOST_ABOVE);

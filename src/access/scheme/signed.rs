@@ -138,6 +138,12 @@ impl SignedRequests {
         }
     }
 
+    /// Whether its media server's load balancer puts an application of its own before the path, which
+    /// no signer hashes.
+    pub(in crate::access) fn is_redirected(&self) -> bool {
+        matches!(self.scheme, Scheme::SecureToken(_))
+    }
+
     /// The streams of the group that the request's content is the name of, if it is one.
     pub(in crate::access) fn group(&self, request: &Request<'_>) -> Option<&[StreamPattern]> {
         let groups = match &self.scheme {

@@ -25,53 +25,28 @@ pub(super) struct Token<'a> {
 pub(super) enum TokenFault {
     /// No `~hmac=` with hexadecimal digits at its end, or a field without a value.
     Form,
-    /// A field twice, or out of the order in which every generator writes them: another field's
-    /// value was probably meant to pass for it.
+    /// A field twice: another field's value was probably meant to pass for it.
     Twice,
+    /// A field that is none of the scheme's.
+    Unknown,
+}
+
+/// The fields that there may be, in any order: generators differ.
+pub(super) struct Fields<'a> {
+    pub(super) known: &'a [&'a str],
+    /// The one whose value may hold the separator, since a generator leaves it there.
+    pub(super) loose: Option<&'a str>,
 }
 
 impl<'a> Token<'a> {
-    /// `known` are the fields that there may be, in their order.
-    pub(super) fn read(text: &'a str, known: &[&str]) -> Result<Self, TokenFault> {
+    pub(super) fn read(text: &'a str, fields: &Fields<'_>) -> Result<Self, TokenFault> {
         let split = text.rsplit_once("~hmac=").filter(|_| text.len() <= MOST);
         let (signed, hmac) = split.ok_or(TokenFault::Form)?;
-        let mut fields: Vec<(&str, &str)> = Vec::new();
-        let mut left = known;
-        let mut rest = signed;
-        while let Some((name, value)) = rest.split_once('=') {
-            let at = left.iter().position(|next| *next == name);
-            let is_known = known.contains(&name);
-            let at = at.ok_or(if is_known {
-                TokenFault::Twice
-            } else {
-                TokenFault::Form
-            })?;
-            left = &left[at + 1..];
-            // The last field's value may hold the separator: one of the generators leaves it.
-            let end = match left {
-                [] => value.len(),
-                _ => value.find('~').unwrap_or(value.len()),
-            };
-            let (value, after) = value.split_at(end);
-            fields.push((name, value));
-            rest = match after.strip_prefix('~') {
-                Some("") => return Err(TokenFault::Form),
-                Some(after) => after,
-                None => "",
-            };
-        }
-        if !rest.is_empty() || fields.is_empty() {
-            return Err(TokenFault::Form);
-        }
-        if let Some((_, last)) = fields.last()
-            && brings_in(last, known)
-        {
-            return Err(TokenFault::Twice);
-        }
+        let read = fields.read(signed)?;
         Ok(Self {
             signed,
             hmac: hex(hmac).ok_or(TokenFault::Form)?,
-            fields,
+            fields: read,
         })
     }
 
@@ -86,13 +61,29 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Whether a value holds what another reader would take for a field.
-fn brings_in(value: &str, known: &[&str]) -> bool {
-    let parts = value.split('~').skip(1);
-    let mut names = parts
-        .filter_map(|part| part.split_once('='))
-        .map(|(name, _)| name);
-    names.any(|name| known.contains(&name))
+impl Fields<'_> {
+    fn read<'t>(&self, signed: &'t str) -> Result<Vec<(&'t str, &'t str)>, TokenFault> {
+        let mut found: Vec<(&'t str, &'t str)> = Vec::new();
+        let mut at = 0;
+        for part in signed.split('~') {
+            let end = at + part.len();
+            match (part.split_once('='), found.last_mut()) {
+                (Some((name, _)), _) if self.known.contains(&name) => {
+                    if found.iter().any(|(known, _)| *known == name) {
+                        return Err(TokenFault::Twice);
+                    }
+                    found.push((name, &signed[at + name.len() + 1..end]));
+                }
+                (_, Some((name, value))) if self.loose == Some(*name) => {
+                    *value = &signed[end - part.len() - 1 - value.len()..end];
+                }
+                (Some(_), _) => return Err(TokenFault::Unknown),
+                (None, _) => return Err(TokenFault::Form),
+            }
+            at = end + 1;
+        }
+        Ok(found)
+    }
 }
 
 impl From<TokenFault> for Fault {
@@ -100,6 +91,7 @@ impl From<TokenFault> for Fault {
         match fault {
             TokenFault::Form => Self::Malformed,
             TokenFault::Twice => Self::Twice,
+            TokenFault::Unknown => Self::UnknownField,
         }
     }
 }
@@ -145,42 +137,61 @@ pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    const KNOWN: [&str; 3] = ["ip", "exp", "acl"];
+    const KNOWN: Fields<'_> = Fields {
+        known: &["ip", "exp", "acl", "data"],
+        loose: Some("data"),
+    };
+
+    fn read(text: &str) -> Result<Token<'_>, TokenFault> {
+        Token::read(text, &KNOWN)
+    }
 
     #[test]
-    fn the_last_field_may_hold_the_separator_and_no_field() {
-        let token = Token::read("exp=1~acl=/a~b/*~hmac=00", &KNOWN).unwrap();
-        assert_eq!(token.field("acl"), Some("/a~b/*"));
-        let fault = Token::read("exp=1~acl=/a~exp=9~hmac=00", &KNOWN).err();
+    fn fields_stand_in_any_order() {
+        for text in ["exp=1~acl=/a=b/*~hmac=00fF", "acl=/a=b/*~exp=1~hmac=00fF"] {
+            let token = read(text).unwrap();
+            assert_eq!(format!("{}~hmac=00fF", token.signed), text);
+            assert_eq!(token.hmac, [0x00, 0xff]);
+            assert_eq!(token.field("acl"), Some("/a=b/*"));
+            assert_eq!(token.field("exp"), Some("1"));
+            assert_eq!(token.field("ip"), None);
+        }
+    }
+
+    #[test]
+    fn one_field_may_hold_the_separator_and_no_field() {
+        for (text, data) in [
+            ("exp=1~data=a~b~hmac=00", "a~b"),
+            ("data=a~~b=c~~exp=1~hmac=00", "a~~b=c~"),
+            ("data=~exp=1~hmac=00", ""),
+        ] {
+            let token = read(text).unwrap();
+            assert_eq!(token.field("data"), Some(data), "{text}");
+            assert_eq!(token.field("exp"), Some("1"), "{text}");
+        }
+        let fault = read("exp=1~data=a~exp=9~hmac=00").err();
         assert_eq!(fault, Some(TokenFault::Twice));
     }
 
     #[test]
-    fn fields_are_read_in_their_order() {
-        let token = Token::read("exp=1~acl=/a=b/*~hmac=00fF", &KNOWN).unwrap();
-        assert_eq!(token.signed, "exp=1~acl=/a=b/*");
-        assert_eq!(token.hmac, [0x00, 0xff]);
-        assert_eq!(token.field("acl"), Some("/a=b/*"));
-        assert_eq!(token.field("ip"), None);
-    }
-
-    #[test]
-    fn a_field_that_another_brought_in_is_refused() {
-        let fault = |text| Token::read(text, &KNOWN).err();
-        assert_eq!(fault("exp=1~exp=9~hmac=00"), Some(TokenFault::Twice));
-        assert_eq!(fault("acl=/*~exp=1~hmac=00"), Some(TokenFault::Twice));
-        for bad in [
-            "",
-            "exp=1",
-            "exp=1~hmac=",
-            "exp=1~hmac=0",
-            "exp=1~hmac=zz",
-            "exp=1~hmac=00~ip=1",
-            "exp=1~other=2~hmac=00",
-            "exp~hmac=00",
-            "~hmac=00",
+    fn what_is_no_field_is_refused() {
+        for (text, expected) in [
+            ("exp=1~exp=9~hmac=00", TokenFault::Twice),
+            ("acl=/*~exp=1~acl=/a~hmac=00", TokenFault::Twice),
+            ("exp=1~other=2~hmac=00", TokenFault::Unknown),
+            ("other=2~exp=1~hmac=00", TokenFault::Unknown),
+            ("exp=1~acl=/a~b/*~hmac=00", TokenFault::Form),
+            ("", TokenFault::Form),
+            ("exp=1", TokenFault::Form),
+            ("exp=1~hmac=", TokenFault::Form),
+            ("exp=1~hmac=0", TokenFault::Form),
+            ("exp=1~hmac=zz", TokenFault::Form),
+            ("exp=1~hmac=00~ip=1", TokenFault::Form),
+            ("exp~hmac=00", TokenFault::Form),
+            ("exp=1~~hmac=00", TokenFault::Form),
+            ("~hmac=00", TokenFault::Form),
         ] {
-            assert_eq!(fault(bad), Some(TokenFault::Form), "{bad}");
+            assert_eq!(read(text).err(), Some(expected), "{text}");
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use subtle::{Choice, ConstantTimeEq as _};
@@ -95,23 +96,38 @@ pub(in crate::access) struct UrlParams {
     publish: Vec<Entry>,
 }
 
-/// A parameter that opens.
-struct Entry {
-    name: String,
-    value: SecretText,
+/// A parameter that opens: `VALUE.NAME`, where either may have a dot.
+struct Entry(SecretText);
+
+impl Entry {
+    /// Whether it is for a parameter of that name.
+    fn is_named(&self, name: &str) -> bool {
+        let value = self.0.expose().strip_suffix(name);
+        let value = value.and_then(|rest| rest.strip_suffix('.'));
+        !name.is_empty() && value.is_some_and(|value| !value.is_empty())
+    }
+
+    /// The same in whichever capitals.
+    fn is_named_alike(&self, name: &str) -> bool {
+        let text = SecretText::new(self.0.expose().to_ascii_lowercase());
+        Self(text).is_named(&name.to_ascii_lowercase())
+    }
+
+    fn is(&self, name: &str, value: &str) -> Choice {
+        let text = SecretText::new(format!("{value}.{name}"));
+        self.0.expose().as_bytes().ct_eq(text.expose().as_bytes())
+    }
 }
 
 /// A list may also come as one text with commas, as Wowza's property has it.
 fn entries(texts: &[SecretText]) -> Result<Vec<Entry>, UrlParamsFault> {
     let each = texts.iter().flat_map(|text| text.expose().split(','));
     let entry = |text: &str| {
-        let (value, name) = text.trim().rsplit_once('.').ok_or(UrlParamsFault::Entry)?;
+        let text = text.trim();
+        let (value, name) = text.rsplit_once('.').ok_or(UrlParamsFault::Entry)?;
         let is_whole = !value.is_empty() && !name.is_empty();
         is_whole
-            .then(|| Entry {
-                name: name.to_owned(),
-                value: SecretText::new(value.to_owned()),
-            })
+            .then(|| Entry(SecretText::new(text.to_owned())))
             .ok_or(UrlParamsFault::Entry)
     };
     each.map(entry).collect()
@@ -122,7 +138,7 @@ impl UrlParams {
     pub(super) fn is_shown(&self, request: &Request<'_>) -> bool {
         let entries = self.entries(request.purpose);
         let mut names = pairs(request.query).filter_map(|(name, _)| form(name));
-        names.any(|name| entries.iter().any(|entry| entry.name == name))
+        names.any(|name| entries.iter().any(|entry| entry.is_named(&name)))
     }
 
     fn entries(&self, purpose: Purpose) -> &[Entry] {
@@ -141,9 +157,9 @@ impl UrlParams {
             let (Some(name), Some(value)) = (form(name), form(value)) else {
                 continue;
             };
-            for entry in entries.iter().filter(|entry| entry.name == name) {
+            for entry in entries.iter().filter(|entry| entry.is_named(&name)) {
                 seen = true;
-                opens |= entry.value.expose().as_bytes().ct_eq(value.as_bytes());
+                opens |= entry.is(&name, &value);
             }
         }
         seen.then(|| self.judge(request, opens.into()))
@@ -173,11 +189,20 @@ fn form(text: &str) -> Option<String> {
     decoded(&text.replace('+', " ")).map(std::borrow::Cow::into_owned)
 }
 
+/// All but what never has a meaning of its own in a URL (RFC 3986 §2.3).
+const MARKED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// The query to put behind a URL, without `?`. The word is everybody's: it names nobody and
 /// does not end.
 pub(super) fn sign(scheme: &UrlParams, purpose: Purpose) -> Option<String> {
     let entry = scheme.entries(purpose).first()?;
-    Some(format!("{}={}", entry.name, entry.value.expose()))
+    let (value, name) = entry.0.expose().rsplit_once('.')?;
+    let encoded = |text| utf8_percent_encode(text, MARKED);
+    Some(format!("{}={}", encoded(name), encoded(value)))
 }
 
 /// What is found out about the request's word. It stands in no text that is told.
@@ -189,9 +214,7 @@ pub(super) fn explain(scheme: &UrlParams, request: &Request<'_>) -> Finding {
     let found: Vec<_> = pairs(request.query)
         .filter_map(|(name, value)| Some((form(name)?, form(value)?)))
         .collect();
-    let opens = |entry: &Entry, name: &str, value: &str| {
-        entry.name == name && bool::from(entry.value.expose().as_bytes().ct_eq(value.as_bytes()))
-    };
+    let opens = |entry: &Entry, name: &str, value: &str| bool::from(entry.is(name, value));
     let is_any = |entries: &[Entry], test: &dyn Fn(&Entry, &str, &str) -> bool| {
         let each = |entry: &Entry| found.iter().any(|(name, value)| test(entry, name, value));
         entries.iter().any(each)
@@ -209,14 +232,14 @@ pub(super) fn explain(scheme: &UrlParams, request: &Request<'_>) -> Finding {
         ),
         (
             is_any(entries, &|entry, name, _| {
-                entry.name != name && entry.name.eq_ignore_ascii_case(name)
+                !entry.is_named(name) && entry.is_named_alike(name)
             }),
             "name_case",
             "the parameter's name is spelled with other capitals",
         ),
         (
             is_any(entries, &|entry, name, value| {
-                entry.name == name && !opens(entry, name, value)
+                entry.is_named(name) && !opens(entry, name, value)
             }),
             "value",
             "the parameter is there, and its value is another",

@@ -6,6 +6,7 @@ use crate::crypto::hex_of;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::request::plain;
 use crate::crypto::sha256;
 use crate::domain::{StreamId, StreamPattern, Timestamp};
 
@@ -33,10 +34,10 @@ pub(in crate::access) struct Vouched {
 pub(in crate::access) const LAST_SECOND: Duration = Duration::from_secs(1);
 
 impl Vouched {
-    /// A token that names nothing but the content it is shown for. A path that can be no stream's
-    /// opens none.
+    /// A token that names nothing but the content it is shown for, percent-encoded or not. A path that
+    /// can be no stream's opens none.
     pub(super) fn for_content(stream: &str, session: String) -> Self {
-        let stream = stream.parse::<StreamId>().ok();
+        let stream = plain(stream).parse::<StreamId>().ok();
         Self::for_streams(
             stream
                 .as_ref()
@@ -125,5 +126,14 @@ pub(super) fn name_of(token: &str) -> String {
 
 /// The same of what is not text.
 pub(super) fn digest_name(bytes: &[u8]) -> String {
-    hex_of(&sha256(bytes)[..12])
+    hex_of(&sha256(bytes)[..NAME_BYTES])
+}
+
+/// How much of a digest is a name.
+const NAME_BYTES: usize = 12;
+
+/// Whether a text may be such a name.
+pub(super) fn is_digest_name(text: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 2 * NAME_BYTES && text.bytes().all(is_digit)
 }

@@ -2,13 +2,16 @@
 //!
 //! Must not know: what is made of it.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
+use super::verify::print_fault;
 use crate::access::check::{Asked, Instance, InstanceError, Purpose, Target};
-use crate::config::TokenSections;
+use crate::config::{self, TokenSections};
 use crate::domain::{Clock as _, SystemClock, Timestamp};
 
 /// The request.
@@ -24,7 +27,7 @@ pub(in crate::cli) struct AskedArgs {
         env = "HLSKEY_CONFIG",
         default_value = "hlskey.toml"
     )]
-    pub(super) config: PathBuf,
+    config: PathBuf,
     /// The playlist's URL, as the viewer has it.
     #[arg(long)]
     url: String,
@@ -41,7 +44,7 @@ pub(in crate::cli) struct AskedArgs {
     #[arg(long, value_name = "UNIXTIME", allow_hyphen_values = true)]
     at: Option<i64>,
     /// The request's method.
-    #[arg(long, default_value = "GET")]
+    #[arg(long, default_value = "GET", value_parser = method)]
     method: String,
     /// What the TLS handshake agreed on, such as http/1.1.
     #[arg(long, value_name = "PROTOCOL")]
@@ -71,9 +74,20 @@ impl TokenAction {
 }
 
 impl AskedArgs {
-    /// The one named.
-    pub(super) fn instance(&self, sections: &TokenSections) -> Result<Instance, InstanceError> {
-        instance(sections, &self.scheme)
+    /// The one named, of the sections that it stands in. A fault is a verdict too where programs read it.
+    pub(super) fn load(&self) -> anyhow::Result<(TokenSections, Instance)> {
+        let loaded = self.loaded();
+        if loaded.is_err() && self.json {
+            print_fault()?;
+        }
+        loaded
+    }
+
+    fn loaded(&self) -> anyhow::Result<(TokenSections, Instance)> {
+        let sections = config::token_sections(&self.config)?;
+        let file = || self.config.display().to_string();
+        let instance = instance(&sections, &self.scheme).with_context(file)?;
+        Ok((sections, instance))
     }
 
     /// Every header, cookies too.
@@ -119,13 +133,13 @@ pub(super) fn instance(sections: &TokenSections, name: &str) -> Result<Instance,
 /// The URL's parts and its query; one may come without its host.
 fn parts(url: &str) -> (Target<'_>, &str) {
     let url = url.split('#').next().unwrap_or_default();
+    let (url, query) = url.split_once('?').unwrap_or((url, ""));
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let end = match scheme {
         "" => 0,
-        _ => rest.find(['/', '?']).unwrap_or(rest.len()),
+        _ => rest.find('/').unwrap_or(rest.len()),
     };
-    let (authority, rest) = rest.split_at(end);
-    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = rest.split_at(end);
     let target = Target {
         scheme,
         authority,
@@ -137,6 +151,11 @@ fn parts(url: &str) -> (Target<'_>, &str) {
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("a header is `Name: value`")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// The gate's are in capitals.
+fn method(text: &str) -> Result<String, Infallible> {
+    Ok(text.to_ascii_uppercase())
 }
 
 fn cookie(text: &str) -> Result<String, String> {
@@ -157,6 +176,7 @@ mod tests {
             ("/a/b", ("", "", "/a/b", "")),
             ("http://h?x=1", ("http", "h", "", "x=1")),
             ("rtmp://h/live/a?x", ("rtmp", "h", "/live/a", "x")),
+            ("/a/b?r=http://x/y", ("", "", "/a/b", "r=http://x/y")),
         ] {
             let (target, query) = parts(url);
             let found = (target.scheme, target.authority, target.path, query);

@@ -4,14 +4,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
 use super::asked::AskedArgs;
 use super::verify::{exit_code, print, show_warnings, view};
 use crate::access::check::{Finding, Verdict, explain};
-use crate::config;
 
 /// `hlskey token explain`.
 #[derive(Debug, Args)]
@@ -23,11 +21,9 @@ pub(in crate::cli) struct ExplainArgs {
 pub(super) async fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     show_warnings()?;
     let asked = &args.asked;
-    let sections = config::token_sections(&asked.config)?;
-    let file = || asked.config.display().to_string();
+    let (sections, instance) = asked.load()?;
     let headers = asked.headers();
     let configured = (&sections.schemes, &sections.outbound);
-    let instance = asked.instance(&sections).with_context(file)?;
     let named = (asked.scheme.as_str(), &instance);
     let (verdict, finding) = explain(configured, named, asked.asked(&headers), asked.at()).await;
     let code = exit_code(&verdict);

@@ -4,13 +4,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
 use super::asked::AskedArgs;
 use crate::access::check::Verdict;
-use crate::config;
 use crate::telemetry::{LogConfig, init_logging};
 
 /// `hlskey token verify`.
@@ -35,15 +33,19 @@ pub(super) struct View {
 pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     show_warnings()?;
     let asked = &args.asked;
-    let sections = config::token_sections(&asked.config)?;
-    let file = || asked.config.display().to_string();
-    let instance = asked.instance(&sections).with_context(file)?;
+    let (_, instance) = asked.load()?;
     let (headers, at) = (asked.headers(), asked.at());
     instance.fetch_keys(at).await;
     let verdict = instance.verify(asked.asked(&headers), at);
     let code = exit_code(&verdict);
     print(&view(verdict), asked.json)?;
     Ok(code)
+}
+
+/// Says to programs too that there is nothing to judge by; why, the fault itself says.
+pub(super) fn print_fault() -> anyhow::Result<()> {
+    let detail = "the configuration cannot be used";
+    print(&view(Verdict::Deny("config", detail)), true)
 }
 
 /// Says why an issuer's keys cannot be had.

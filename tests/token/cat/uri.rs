@@ -137,6 +137,27 @@ fn the_token_itself_is_no_part_of_the_query() {
 }
 
 #[test]
+fn a_host_has_no_case_and_nobody_before_it() {
+    let host = |way, value: &str| token(1, &[(way, text(value))]);
+    let url = |authority: &str| PLAYLIST.replace("cdn.example.com", authority);
+    for authority in ["u:p@cdn.example.com", "CDN.example.com:443"] {
+        judge("").allows(&with(&url(authority), &host(0, "CDN.Example.com")));
+    }
+    let disguised = url("cdn.example.com@evil.example");
+    judge("").allows(&with(&disguised, &host(1, "evil.")));
+    judge("").denies(&with(&disguised, &host(1, "cdn.example.com")), "catu");
+}
+
+#[test]
+fn a_folders_url_is_judged_too() {
+    let token = token(3, &[(1, text("/live/"))]);
+    let found = judge("").allows(&with("https://h/live/news/", &token));
+    assert_eq!(found.streams, ["live/news"]);
+    judge("").denies(&with("https://h/live/news//", &token), "path");
+    judge("").denies(&with("https://h/vod/news/", &token), "catu");
+}
+
+#[test]
 fn a_path_in_disguise_is_refused() {
     let token = token(3, &[(1, text("/live/"))]);
     judge("").allows(&with("https://h/live/news/a.m3u8", &token));

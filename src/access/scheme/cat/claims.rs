@@ -113,9 +113,9 @@ impl Claims {
             Some(label::ISS) => self.issuer = Some(text(value).ok_or(Fault::Issuer)?),
             Some(label::SUB) => self.subject = Some(name(value).ok_or(Fault::Subject)?),
             Some(label::AUD) => self.audience = Some(texts(value).ok_or(Fault::Audience)?),
-            Some(label::EXP) => self.expires = Some(time(value).ok_or(Fault::Expiry)?),
-            Some(label::NBF) => self.not_before = Some(time(value).ok_or(Fault::Times)?),
-            Some(label::IAT) => self.issued = Some(time(value).ok_or(Fault::Times)?),
+            Some(label::EXP) => self.expires = Some(time(value, Fault::Expiry)?),
+            Some(label::NBF) => self.not_before = Some(time(value, Fault::Times)?),
+            Some(label::IAT) => self.issued = Some(time(value, Fault::Times)?),
             Some(label::CTI) => self.id = Some(id(value).ok_or(Fault::TokenId)?),
             Some(label::CATV) => check(value.int() == Some(1), Fault::Version)?,
             Some(label::CATR) => check(is_renewal(value), Fault::Renewal)?,
@@ -254,12 +254,18 @@ fn replay(value: &Item<'_>) -> Option<Replay> {
     }
 }
 
-/// A NumericDate: seconds since the epoch, whole or not, without CBOR's tag (RFC 8392 §2).
-fn time(value: &Item<'_>) -> Option<Timestamp> {
+/// A NumericDate: seconds since the epoch, whole or not, without CBOR's tag (RFC 8392 §2); else why it
+/// is none.
+fn time(value: &Item<'_>, fault: Fault) -> Result<Timestamp, Fault> {
     let seconds = match value {
         Item::Float(seconds) => *seconds,
-        other => other.int()? as f64,
+        other => other.int().ok_or(fault)? as f64,
     };
-    let is_seconds = seconds.abs() <= MAX_SECONDS;
-    is_seconds.then(|| Timestamp::from_millis((seconds * 1000.0).floor() as i64))
+    match seconds {
+        late if late.is_finite() && late > MAX_SECONDS => Err(Fault::Milliseconds),
+        some if some.abs() <= MAX_SECONDS => {
+            Ok(Timestamp::from_millis((some * 1000.0).floor() as i64))
+        }
+        _ => Err(fault),
+    }
 }

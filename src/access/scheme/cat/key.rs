@@ -112,6 +112,13 @@ fn shared(config: &CatKeyConfig) -> Result<hmac::Key, CatFault> {
     }
 }
 
+/// The PEM without what a configuration's layout puts before its lines. A key of RSA may be written
+/// bare (RFC 8017 §A.1.1), which is told from the other form when it is parsed.
+fn flush(pem: &str) -> String {
+    let lines: Vec<&str> = pem.lines().map(str::trim).collect();
+    lines.join("\n").replace(" RSA PUBLIC KEY-", " PUBLIC KEY-")
+}
+
 fn public(
     config: &CatKeyConfig,
     algorithm: &'static dyn VerificationAlgorithm,
@@ -122,7 +129,7 @@ fn public(
     }
     let pem = config.public_key_pem.as_ref();
     let pem = pem.ok_or(CatFault::Material("public_key_pem"))?;
-    let der = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes());
+    let der = SubjectPublicKeyInfoDer::from_pem_slice(flush(pem).as_bytes());
     let der = der.ok().filter(|der| der.len() > shortest);
     let key = der.and_then(|der| ParsedPublicKey::new(algorithm, der.as_ref()).ok());
     let key = key.ok_or(CatFault::PublicKey)?;

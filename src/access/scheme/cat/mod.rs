@@ -113,8 +113,14 @@ impl Cat {
     }
 
     fn judge(&self, request: &Request<'_>, text: &str) -> Result<Vouched, Fault> {
-        let path = request.target.path.trim_start_matches('/');
-        if !is_plain_path(request.content) || !is_plain_path(path) {
+        // A folder's URL ends with a slash, and the root is one.
+        let is_plain = |path: &str| {
+            let path = path.strip_suffix('/').unwrap_or(path);
+            path.is_empty() || is_plain_path(path)
+        };
+        let path = request.target.path;
+        let path = path.strip_prefix('/').unwrap_or(path);
+        if !is_plain(request.content) || !is_plain(path) {
             return Err(Fault::Path);
         }
         let signed = self.signed(text)?;

@@ -44,13 +44,19 @@ impl Networks {
     }
 }
 
-/// An address is all its bytes; a prefix is its length and its bytes, zeros at the end left out.
+/// An address is all its bytes; a prefix is its length and its bytes, zeros at the end left out. An
+/// interface is all its bytes and the length of its network's prefix (RFC 9164 §3.1.3), and means that
+/// one address.
 fn network(tag: u64, item: &Item<'_>) -> Option<IpNet> {
     let (length, bytes) = match item {
         Item::Bytes(address) => (None, *address),
         Item::Array(parts) => match parts.as_slice() {
             [Item::Int(length), Item::Bytes(prefix)] => {
                 (Some(u8::try_from(*length).ok()?), *prefix)
+            }
+            [Item::Bytes(address), Item::Int(length)] => {
+                let most = if tag == IPV4 { 32 } else { 128 };
+                (0..=most).contains(length).then_some((None, *address))?
             }
             _ => return None,
         },

@@ -63,6 +63,19 @@ impl Rule {
         })
     }
 
+    /// The same for a text that is in lower case whoever writes it. Expressions and digests are as the
+    /// issuer made them.
+    pub(super) fn in_lower_case(self) -> Self {
+        let lower = |condition| match condition {
+            Condition::Exact(text) => Condition::Exact(text.to_ascii_lowercase()),
+            Condition::Prefix(text) => Condition::Prefix(text.to_ascii_lowercase()),
+            Condition::Suffix(text) => Condition::Suffix(text.to_ascii_lowercase()),
+            Condition::Contains(text) => Condition::Contains(text.to_ascii_lowercase()),
+            other => other,
+        };
+        Self(self.0.into_iter().map(lower).collect())
+    }
+
     /// About how much memory it takes, in bytes.
     pub(super) fn weight(&self) -> usize {
         let is_pattern = |it: &&Condition| matches!(it, Condition::Matches(_));

@@ -79,8 +79,14 @@ impl Part {
 impl UriRule {
     /// `None` if a part or a condition is not known, or there is none.
     pub(super) fn read(item: &Item<'_>) -> Option<Self> {
-        let rule =
-            |(label, rule): &(Item<'_>, Item<'_>)| Some((Part::read(label)?, Rule::read(rule)?));
+        let rule = |(label, rule): &(Item<'_>, Item<'_>)| {
+            let (part, rule) = (Part::read(label)?, Rule::read(rule)?);
+            Some(match part {
+                // A host has no case.
+                Part::Host => (part, rule.in_lower_case()),
+                _ => (part, rule),
+            })
+        };
         let rules: Option<Vec<_>> = item.map()?.iter().map(rule).collect();
         rules.filter(|some| !some.is_empty()).map(Self)
     }
@@ -157,13 +163,16 @@ fn below<'a>(path: &'a str, content: &str) -> Option<&'a str> {
     })
 }
 
-/// The host in lower case (RFC 3986 §6.2.2.1), and the port if one is named.
+/// The host in lower case (RFC 3986 §6.2.2.1), and the port if one is named. Who asks (§3.2.1) is no
+/// part of either.
 fn authority<'a>(target: Target<'a>) -> (String, Option<&'a str>) {
-    let named = target.authority.rsplit_once(':');
+    let authority = target.authority.rsplit_once('@');
+    let authority = authority.map_or(target.authority, |(_, rest)| rest);
+    let named = authority.rsplit_once(':');
     let named = named.filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     let (host, port) = match named {
         Some((host, port)) => (host, Some(port)),
-        None => (target.authority, None),
+        None => (authority, None),
     };
     (host.to_ascii_lowercase(), port)
 }

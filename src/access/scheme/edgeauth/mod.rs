@@ -16,8 +16,8 @@ use std::time::Duration;
 use super::Fault;
 use super::hdnts::{check_address, time};
 use super::request::{Repeated, Request, decoded, has, is_plain_path, only};
-use super::tilde::{Token, judged};
-use super::vouched::{Vouched, name_of};
+use super::tilde::{Fields, Token, judged};
+use super::vouched::{Vouched, is_digest_name, name_of};
 use crate::crypto::{LegacyHash, LegacyMac};
 
 pub use config::{EdgeAuthConfig, EdgeAuthFault, MacAlgorithm};
@@ -25,8 +25,11 @@ pub use exchange::LongLived;
 pub(super) use explain::explain;
 pub(super) use sign::sign;
 
-/// The fields, in the order in which both generators write them.
-const FIELDS: [&str; 6] = ["ip", "st", "exp", "acl", "id", "data"];
+/// The fields, in the order in which both generators write them. One of them leaves `~` in the data.
+const FIELDS: Fields<'_> = Fields {
+    known: &["ip", "st", "exp", "acl", "id", "data"],
+    loose: Some("data"),
+};
 /// Where players show the long-lived token.
 const LONG_LIVED: &str = "hdntl";
 /// What stands before the short token's name in the data of one that was exchanged.
@@ -103,6 +106,7 @@ impl EdgeAuth {
         let short = token
             .field("data")
             .and_then(|data| data.strip_prefix(EXCHANGED));
+        let short = short.filter(|name| is_digest_name(name));
         let name = short.map_or_else(|| name_of(&token.text()), str::to_owned);
         let vouched = Vouched::for_content(request.stream(), name);
         Ok(vouched

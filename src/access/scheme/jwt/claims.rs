@@ -81,7 +81,7 @@ impl ClaimRules {
     pub(super) fn read(&self, token: &str, claims: &Claims) -> Result<Verified, Fault> {
         self.check_issuer(claims)?;
         self.check_audience(claims)?;
-        let subject = claims.get(&self.subject_claim).and_then(name);
+        let subject = self.subject(token, claims)?;
         let expires = self.expiry(claims)?;
         let not_before = self.not_before(claims)?;
         let kid = self.kid(claims)?;
@@ -92,7 +92,7 @@ impl ClaimRules {
             kind: kind(&actions),
             scheme: Arc::clone(&self.scheme),
             also: Vec::new(),
-            subject: subject.ok_or(Fault::Subject)?,
+            subject,
             session: self.session(token, claims),
             token: token_name(token, claims),
             streams: streams(claims.get(&self.stream_claim)),
@@ -109,6 +109,15 @@ impl ClaimRules {
             not_before: not_before.map(|from| from.minus(self.leeway)),
             standing: Standing::default(),
         })
+    }
+
+    /// The viewer. A token that names none is a viewer of its own; one that names none that can be
+    /// told is refused.
+    fn subject(&self, token: &str, claims: &Claims) -> Result<String, Fault> {
+        match claims.get(&self.subject_claim) {
+            None | Some(Value::Null) => Ok(token_name(token, claims)),
+            Some(value) => name(value).ok_or(Fault::Subject),
+        }
     }
 
     /// Whether claims that nobody has verified yet may be an accepted issuer's.
@@ -149,8 +158,7 @@ impl ClaimRules {
     }
 
     fn expiry(&self, claims: &Claims) -> Result<Timestamp, Fault> {
-        let expires = claims.get("exp").and_then(numeric_date);
-        let expires = expires.ok_or(Fault::Expiry)?;
+        let expires = date(claims, "exp", Fault::Expiry)?.ok_or(Fault::Expiry)?;
         let Some(max_life) = self.max_life else {
             return Ok(expires);
         };
@@ -161,10 +169,7 @@ impl ClaimRules {
 
     /// `nbf`; under a longest life also `iat`, or a life could be stretched by an issue to come.
     fn not_before(&self, claims: &Claims) -> Result<Option<Timestamp>, Fault> {
-        let named = |name| match claims.get(name) {
-            None => Ok(None),
-            Some(value) => numeric_date(value).map(Some).ok_or(Fault::Times),
-        };
+        let named = |name| date(claims, name, Fault::Times);
         let (not_before, issued) = (named("nbf")?, named("iat")?);
         let issued = issued.filter(|_| self.max_life.is_some());
         Ok(not_before.max(issued))
@@ -289,6 +294,16 @@ fn texts(value: &Value) -> Option<Vec<&str>> {
 
 fn parsed<T: std::str::FromStr>(texts: Vec<&str>) -> Option<Vec<T>> {
     texts.into_iter().map(|text| text.parse().ok()).collect()
+}
+
+/// The claim `name` where it is there, else why it is no time.
+fn date(claims: &Claims, name: &str, fault: Fault) -> Result<Option<Timestamp>, Fault> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    let is_late = value.as_f64().is_some_and(|it| it > MAX_SECONDS);
+    let fault = if is_late { Fault::Milliseconds } else { fault };
+    numeric_date(value).map(Some).ok_or(fault)
 }
 
 /// A NumericDate: seconds since the epoch, whole or not (RFC 7519 §2).

@@ -120,13 +120,8 @@ pub(super) fn of_paths(
     texts.into_iter()
 }
 
-/// The path as received, and decoded where that hides nothing. The load balancer's application
-/// `redirect` is not part of it.
-pub(super) fn paths(stream: &str) -> Vec<Cow<'_, str>> {
-    let path = match stream.strip_prefix("redirect/") {
-        Some(rest) if rest.contains('/') => rest,
-        _ => stream,
-    };
+/// The path as received, and decoded where that hides nothing.
+pub(super) fn paths(path: &str) -> Vec<Cow<'_, str>> {
     let mut paths = vec![Cow::Borrowed(path)];
     if let Some(plain) = decoded(path).filter(|plain| plain != path && is_plain_path(path)) {
         paths.push(plain);

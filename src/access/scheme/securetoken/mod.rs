@@ -34,6 +34,9 @@ pub(super) use explain::explain;
 pub use hash::HashAlgorithm;
 pub(super) use sign::sign;
 
+/// The most that is hashed of a token's parameters, in bytes, for each way to read them.
+const LONGEST: usize = 4096;
+
 /// One instance.
 pub(in crate::access) struct SecureToken {
     groups: Groups,
@@ -81,7 +84,7 @@ impl SecureToken {
     /// The query that holds the token. Wowza writes it into the names of its chunklists, where it
     /// stands even if a player drops the query.
     fn query<'a>(&self, request: &Request<'a>) -> Option<Cow<'a, str>> {
-        if request.query.contains(&self.prefix) {
+        if pairs(request.query).any(|(name, _)| name.starts_with(&self.prefix)) {
             return Some(Cow::Borrowed(request.query));
         }
         chunklist::query_in(request.content).map(Cow::Owned)
@@ -90,6 +93,11 @@ impl SecureToken {
     fn judge(&self, request: &Request<'_>, token: &Token<'_>) -> Result<Vouched, Fault> {
         if !is_plain_path(request.content) {
             return Err(Fault::Path);
+        }
+        let sizes = token.parameters.iter();
+        let size: usize = sizes.map(|(name, value)| name.len() + value.len()).sum();
+        if size > LONGEST {
+            return Err(Fault::TooLong);
         }
         let span = self.span(token)?;
         let hash = self.hash_of(token)?;

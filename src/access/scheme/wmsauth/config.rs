@@ -60,6 +60,7 @@ impl WmsAuthConfig {
             secrets: secrets(&self.secrets, self.secrets_file.as_deref())?,
             tolerance: Duration::from_secs(self.tolerance.into()),
             require_stream: self.require_stream,
+            within: self.streams.iter().map(|text| text.0.clone()).collect(),
         };
         Ok((scheme, Scope::viewers(name, &self.streams)))
     }

@@ -134,7 +134,7 @@ fn paths(scheme: &WmsAuth, request: &Request<'_>, token: &Token) -> Vec<Way> {
     let mut ways = vec![(None, signed.to_owned())];
     for path in scheme.paths(request, token).unwrap_or_default() {
         if path != signed {
-            ways.push((None, path.to_owned()));
+            ways.push((None, path.into_owned()));
         }
     }
     let none = "strm_len is there and no path is hashed: hash so many bytes of the path";

@@ -11,13 +11,14 @@ mod explain;
 mod sign;
 mod token;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
 
 use super::Fault;
 use super::groups::Groups;
-use super::request::{Repeated, Request, has, is_below, is_plain_path, only, stream_path};
+use super::request::{Repeated, Request, has, is_below, is_plain_path, only, plain, stream_path};
 use super::vouched::{Vouched, name_of};
 use crate::crypto::{SecretText, md5};
 use crate::domain::{StreamPattern, Timestamp};
@@ -41,6 +42,8 @@ pub(in crate::access) struct WmsAuth {
     secrets: Vec<SecretText>,
     tolerance: Duration,
     require_stream: bool,
+    /// The streams of the instance.
+    within: Vec<StreamPattern>,
 }
 
 impl WmsAuth {
@@ -67,35 +70,47 @@ impl WmsAuth {
         if token.hash.len() != 16 {
             return Err(Fault::HashLength);
         }
-        let is_signed = |path: &str| {
+        let is_signed = |path: &Cow<'_, str>| {
             let all = self.secrets.iter();
             all.fold(false, |found, secret| {
                 found | is_of(&token, &who, secret, path)
             })
         };
-        let signed = paths.into_iter().find(|path| is_signed(path));
+        let signed = paths.into_iter().find(is_signed);
         let signed = signed.ok_or(Fault::Hash)?;
-        Ok(self.vouched(request, &token, issued, signed))
+        Ok(self.vouched(request, &token, issued, &signed))
     }
 
-    /// What the token may name: so much of the path, or a group of that length that the stream is
-    /// in. Empty if it names nothing.
-    fn paths<'a>(&'a self, request: &Request<'a>, token: &Token) -> Result<Vec<&'a str>, Fault> {
+    /// What the token may name: so much of the path, as received or decoded, or a group of that length
+    /// that the stream is in. Empty if it names nothing.
+    fn paths<'a>(
+        &'a self,
+        request: &Request<'a>,
+        token: &Token,
+    ) -> Result<Vec<Cow<'a, str>>, Fault> {
         if !is_plain_path(request.content) {
             return Err(Fault::Path);
         }
         if token.signed_length == 0 && self.require_stream {
             return Err(Fault::NoStream);
         }
-        let own = whole_parts(request.content, token.signed_length);
+        let length = token.signed_length;
+        let own = whole_parts(request.content, length).map(Cow::Borrowed);
+        let decoded = plain(request.content);
+        let decoded = whole_parts(&decoded, length).map(str::to_owned);
+        let decoded = decoded.filter(|it| own.as_ref().is_none_or(|own| **own != **it));
         let groups = self.groups.of(request.stream());
-        let groups = groups.filter(|name| name.len() == token.signed_length);
-        let named: Vec<_> = own.into_iter().chain(groups).collect();
+        let groups = groups
+            .filter(|name| name.len() == length)
+            .map(Cow::Borrowed);
+        let own = own.into_iter().chain(decoded.map(Cow::Owned));
+        let named: Vec<Cow<'a, str>> = own.chain(groups).collect();
         if named.is_empty() {
             return Err(Fault::Path);
         }
-        let apart = named.into_iter().filter(|path| ambiguity::is_apart(path));
-        let apart: Vec<_> = apart.collect();
+        let is_apart =
+            |path: &Cow<'a, str>| ambiguity::is_apart(path, &token.minutes, &self.within);
+        let apart: Vec<_> = named.into_iter().filter(is_apart).collect();
         (!apart.is_empty()).then_some(apart).ok_or(Fault::Ambiguous)
     }
 
@@ -120,13 +135,15 @@ impl WmsAuth {
         vouched
             .speaking_for(viewer)
             .bound_to(request.ip.filter(|_| is_bound))
+            .issued(Some(issued))
             .between(Some(start), Some(end))
     }
 }
 
 /// The stream that a signed path names: the one asked for, where the path goes on below it.
 fn stream_of<'a>(request: &Request<'a>, signed: &'a str) -> &'a str {
-    let asked = request.stream.filter(|stream| is_below(signed, stream));
+    let is_in = |stream: &&str| is_below(&plain(signed), &plain(stream));
+    let asked = request.stream.filter(is_in);
     asked.unwrap_or_else(|| stream_path(signed))
 }
 
@@ -152,7 +169,8 @@ fn who(request: &Request<'_>, token: &Token) -> Result<String, Fault> {
         true => Some(address.ok_or(Fault::Address)?),
         false => None,
     };
-    if !ambiguity::is_certain(viewer, address.as_deref()) {
+    let names_stream = token.signed_length > 0;
+    if !ambiguity::is_certain(viewer, address.as_deref(), names_stream) {
         return Err(Fault::Ambiguous);
     }
     Ok(format!("{}{}", address.unwrap_or_default(), viewer.id))

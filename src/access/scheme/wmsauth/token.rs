@@ -52,10 +52,9 @@ impl Token {
         let fields = Fields::read(&inner)?;
         let required = |field: Option<&str>| field.map(str::to_owned).ok_or(TokenFault::Form);
         let minutes = required(fields.minutes)?;
-        let is_span = |minutes: u32| (1..=MOST_MINUTES).contains(&minutes);
-        number(&minutes)
-            .filter(|n| is_span(*n))
-            .ok_or(TokenFault::Form)?;
+        if !is_span(&minutes) {
+            return Err(TokenFault::Form);
+        }
         let signed_length = match fields.length {
             None | Some("0") => 0,
             Some(text) => number(text).ok_or(TokenFault::Form)?,
@@ -102,6 +101,11 @@ fn inner(received: &str) -> Option<String> {
 fn number(text: &str) -> Option<u32> {
     let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     (is_digits && !text.starts_with('0')).then(|| text.parse().ok())?
+}
+
+/// Whether `minutes` may be how long a token lasts.
+pub(super) fn is_span(minutes: &str) -> bool {
+    number(minutes).is_some_and(|minutes| (1..=MOST_MINUTES).contains(&minutes))
 }
 
 #[derive(Default)]
