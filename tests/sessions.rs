@@ -2,6 +2,7 @@
 //!
 //! Must not know: what a session's text says.
 
+mod begun;
 mod exchanged;
 mod forged;
 mod pause;

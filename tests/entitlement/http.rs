@@ -81,7 +81,7 @@ async fn nothing_but_an_answer_is_a_yes() {
         json!({"allow": "true"}),
         json!({"allow": 1}),
         json!({"allow": true, "ttl": -1}),
-        json!({"allow": true, "max_sessions": 0}),
+        json!({"allow": true, "max_sessions": -1}),
     ];
     for (number, answer) in answers.iter().enumerate() {
         // Another answer would keep what it does not say.
@@ -96,6 +96,41 @@ async fn nothing_but_an_answer_is_a_yes() {
     assert_eq!(scene.status("somebody").await, 200);
     let redirected = scene.service.seen().await;
     assert_eq!(redirected["unsigned"], 0);
+}
+
+/// A subscription that ended, as services put it: what stands beside the no must not turn it into a
+/// failure of theirs, which a stale yes would stand in for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_no_is_a_no_whatever_stands_beside_it() {
+    let touchy = "[entitlement.bounds]\nfailures = 1\npause = \"60s\"\n";
+    let scene = Scene::set(&format!(
+        "{touchy}[entitlement.cache]\nstale_if_error = \"10m\"\n"
+    ))
+    .await;
+    let brief = json!({"allow": true, "ttl": 1});
+    scene.turn(json!({"answer": brief})).await;
+    assert_eq!(scene.status("carl").await, 200);
+    let denials = [
+        json!({"allow": false, "ttl": 10, "max_sessions": 0, "reason": "cancelled"}),
+        json!({"allow": false, "ttl": -1}),
+        json!({"allow": false, "reason": {"code": "unpaid"}}),
+        json!({"allow": false, "max_sessions": 1.5}),
+        json!({"allow": true, "max_sessions": 0}),
+    ];
+    for (number, denial) in denials.iter().enumerate() {
+        scene.turn(json!({"answer": denial})).await;
+        let viewer = format!("viewer-{number}");
+        assert_eq!(scene.status(&viewer).await, 403, "{denial}");
+    }
+    scene.turn(json!({"answer": denials[0]})).await;
+    until("the yes has ended", seconds(10), async || {
+        (scene.status("carl").await == 403).then_some(())
+    })
+    .await;
+    scene
+        .turn(json!({"answer": {"allow": true, "max_sessions": 1}}))
+        .await;
+    assert_eq!(scene.status("who pays").await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,7 +91,7 @@ pub struct CacheConfig {
     /// How long, where the source does not say. Default `1m`.
     #[serde(deserialize_with = "span")]
     pub ttl: Text<humantime::Duration>,
-    /// The shortest that a source may say of a yes. Default `5s`.
+    /// The shortest that a yes counts, whatever the source says. Default `1s`.
     #[serde(deserialize_with = "span")]
     pub min_ttl: Text<humantime::Duration>,
     /// The longest, of a yes. Default `1h`.
@@ -112,7 +112,7 @@ impl Default for CacheConfig {
         let seconds = |count| Text(Duration::from_secs(count).into());
         Self {
             ttl: seconds(60),
-            min_ttl: seconds(5),
+            min_ttl: seconds(1),
             max_ttl: seconds(3600),
             deny_ttl: seconds(10),
             stale_if_error: seconds(600),

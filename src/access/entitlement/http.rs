@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::answer::{Answer, Question};
 use super::config::{BoundsConfig, EntitlementFault, HttpSourceConfig};
@@ -45,16 +46,17 @@ struct Asked<'a> {
     request_time: Text<Timestamp>,
 }
 
-/// An answer on the wire; what else is in it is passed over.
+/// An answer on the wire; what else is in it is passed over. A no is a no whatever stands beside it:
+/// of a service that says `false` nothing else must be understood.
 #[derive(Debug, Deserialize)]
 struct Reply {
     allow: bool,
     #[serde(default)]
-    ttl: Option<f64>,
+    ttl: Value,
     #[serde(default)]
-    max_sessions: Option<u32>,
+    max_sessions: Value,
     #[serde(default)]
-    reason: Option<String>,
+    reason: Value,
 }
 
 /// The service's secrets: the first signs, any verifies.
@@ -132,20 +134,35 @@ fn is_json(content_type: &str) -> bool {
 
 fn parsed(body: &[u8]) -> Result<Answer, SourceError> {
     let reply: Reply = serde_json::from_slice(body).map_err(|_| SourceError::Rubbish)?;
-    let ttl = reply.ttl.map(Duration::try_from_secs_f64).transpose();
-    if let Some(reason) = reply.reason.filter(|_| !reply.allow) {
+    match reply.allow {
+        true => yes(&reply).ok_or(SourceError::Rubbish),
+        false => Ok(no(&reply)),
+    }
+}
+
+/// A yes with what bounds it, if that can be read. No session at all is a no.
+fn yes(reply: &Reply) -> Option<Answer> {
+    let ttl: Option<f64> = Option::deserialize(&reply.ttl).ok()?;
+    let max_sessions: Option<u32> = Option::deserialize(&reply.max_sessions).ok()?;
+    let ttl = ttl.map(Duration::try_from_secs_f64).transpose().ok()?;
+    Some(Answer {
+        allow: max_sessions != Some(0),
+        ttl,
+        ends: None,
+        max_sessions: max_sessions.filter(|most| *most > 0),
+    })
+}
+
+fn no(reply: &Reply) -> Answer {
+    if let Some(reason) = reply.reason.as_str() {
         let reason: String = reason.chars().take(REASON).collect();
         tracing::debug!(?reason, "the entitlement service says no");
     }
-    Ok(Answer {
-        allow: reply.allow,
-        ttl: ttl.map_err(|_| SourceError::Rubbish)?,
-        ends: None,
-        max_sessions: match reply.max_sessions {
-            Some(0) => return Err(SourceError::Rubbish),
-            most => most,
-        },
-    })
+    let ttl = reply.ttl.as_f64().map(Duration::try_from_secs_f64);
+    Answer {
+        ttl: ttl.and_then(Result::ok),
+        ..Answer::NO
+    }
 }
 
 #[cfg(test)]
@@ -163,8 +180,30 @@ mod tests {
         };
         assert_eq!(yes.unwrap(), expected);
         assert_eq!(parsed(br#"{"allow":false}"#).unwrap(), Answer::NO);
+        let none = parsed(br#"{"allow":true,"max_sessions":0}"#).unwrap();
+        assert_eq!(none, Answer::NO);
         let half = parsed(br#"{"allow":true,"ttl":0.5}"#).unwrap();
         assert_eq!(half.ttl, Some(Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn a_no_is_a_no_whatever_stands_beside_it() {
+        for beside in [
+            r#""max_sessions":0"#,
+            r#""max_sessions":1.5"#,
+            r#""max_sessions":-1,"ttl":-1"#,
+            r#""ttl":"soon","max_sessions":[]"#,
+            r#""ttl":1e300"#,
+            r#""reason":{"code":"unpaid"}"#,
+            r#""reason":7"#,
+        ] {
+            let body = format!("{{\"allow\":false,{beside}}}");
+            assert_eq!(parsed(body.as_bytes()).unwrap(), Answer::NO, "{body}");
+        }
+        let shortly = parsed(br#"{"allow":false,"ttl":3,"reason":null}"#).unwrap();
+        assert_eq!(shortly.ttl, Some(Duration::from_secs(3)));
+        let yes = parsed(br#"{"allow":true,"reason":{"plan":"gold"}}"#).unwrap();
+        assert!(yes.allow);
     }
 
     #[test]
@@ -183,7 +222,6 @@ mod tests {
             r#"{"allow":true,"ttl":-1}"#,
             r#"{"allow":true,"ttl":"60"}"#,
             r#"{"allow":true,"ttl":1e300}"#,
-            r#"{"allow":true,"max_sessions":0}"#,
             r#"{"allow":true,"max_sessions":1.5}"#,
             r#"{"allow":true} {"allow":true}"#,
         ] {

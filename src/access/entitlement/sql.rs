@@ -40,15 +40,21 @@ fn answer(row: &ForeignRow) -> Result<Answer, SourceError> {
         Some(Cell::Null) => false,
         _ => return Err(SourceError::Column("allow")),
     };
+    if !allow {
+        // A no is a no, whatever the other columns hold.
+        let ttl = number(row, "ttl").ok().flatten();
+        return Ok(Answer {
+            ttl: ttl.map(Duration::from_secs),
+            ..Answer::NO
+        });
+    }
     let max_sessions = number(row, "max_sessions")?.map(u32::try_from).transpose();
+    let max_sessions = max_sessions.map_err(|_| SourceError::Column("max_sessions"))?;
     Ok(Answer {
-        allow,
+        allow: max_sessions != Some(0),
         ttl: number(row, "ttl")?.map(Duration::from_secs),
         ends: None,
-        max_sessions: match max_sessions {
-            Ok(Some(0)) | Err(_) => return Err(SourceError::Column("max_sessions")),
-            Ok(most) => most,
-        },
+        max_sessions: max_sessions.filter(|most| *most > 0),
     })
 }
 

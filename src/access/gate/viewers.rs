@@ -104,7 +104,7 @@ impl Gate {
     }
 
     /// Of the good tokens, those that the stream's policy takes, and that policy. One that was made
-    /// for another address, or has no use left, makes room for the next. Whether a use is taken
+    /// for another address, lives too long, or has no use left, makes room for the next. Whether a use is taken
     /// meanwhile is seen when it is.
     async fn choose<'a>(
         &self,
@@ -135,7 +135,9 @@ impl Gate {
     ) -> Result<Option<(&'a Arc<Principal>, Denied)>, Denied> {
         for who in deciding.all() {
             match policy.check(who, asked, self.clock.now()) {
-                Err(denied @ Denied::WrongAddress) => return Ok(Some((who, denied))),
+                Err(denied @ (Denied::WrongAddress | Denied::NotAccepted(_))) => {
+                    return Ok(Some((who, denied)));
+                }
                 checked => checked?,
             }
             if let Err(denied) = self.uses.check(who).await {

@@ -86,11 +86,6 @@ impl Policies {
         })
     }
 
-    /// Whether any binds sessions to addresses.
-    pub(super) fn bind_any(&self) -> bool {
-        self.listed.iter().any(|policy| policy.bind != BindIp::Off)
-    }
-
     /// Which of the listed ones is for `stream`.
     pub(super) fn place(&self, stream: &StreamId) -> Option<usize> {
         let mut listed = self.listed.iter();

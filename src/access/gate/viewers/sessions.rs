@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::{Gate, Seal};
 use crate::access::credential::{Credential, Token};
+use crate::access::entitlement::Entitled;
 use crate::access::gate::caller::{Caller, Vouchers, request};
 use crate::access::live::storable;
 use crate::access::permit::{Admitted, Permit, Play};
-use crate::access::policy::Deciding;
+use crate::access::policy::{BindIp, Deciding, LimitKind, Policy};
 use crate::access::revoke::{self, Revocation, RevokeError};
 use crate::access::scheme::LongLived;
 use crate::access::session::{Begun, Cookie};
@@ -55,25 +56,47 @@ impl Gate {
         // A token for one stream begins a session for that: its policy is asked now.
         let only = only_stream(first);
         let stream = stream.or(only.as_ref());
-        let (deciding, also) = match stream {
-            None => (Deciding::alone(first), Vec::new()),
+        let (deciding, also, terms) = match stream {
+            None => (Deciding::alone(first), Vec::new(), None),
             Some(stream) => {
                 let (deciding, policy) = self.choose(caller, &good, (shown, stream)).await?;
-                self.entitled(&deciding.joined(), policy, stream, shown.ip)
-                    .await?;
+                let joined = deciding.joined();
+                let entitled = self.entitled(&joined, policy, stream, shown.ip).await?;
                 let also = deciding.all().map(|who| Arc::clone(&who.scheme)).collect();
-                (deciding, also)
+                (deciding, also, Some((stream, policy, entitled)))
             }
         };
         let who = deciding.joined();
-        let address = shown.ip.filter(|_| caller.rules.policies.bind_any());
+        // A session of many streams is bound by each stream's own policy, where it first watches it.
+        let is_bound = |(_, policy, _): &(_, &Policy, _)| policy.binding() != BindIp::Off;
+        let address = shown.ip.filter(|_| terms.as_ref().is_some_and(is_bound));
         let source = (now, &*self.entropy);
         let sessions = &self.ours.sessions;
         let begun = sessions.begin((&who, also), stream, address, source);
         let mut begun = begun.map_err(|_| TOO_MANY_STREAMS)?;
+        if let Some((stream, policy, entitled)) = terms {
+            self.take_slot(&begun, (policy, entitled), (shown, stream))
+                .await?;
+        }
         self.spend(&deciding).await?;
         begun.hdntl = stream.and_then(|stream| self.long_lived(caller, &who, (shown, stream)));
         Ok(begun)
+    }
+
+    /// Where a viewer may have so many sessions and no more, the slot is taken when one begins: who
+    /// could not watch is told so now, and has used nothing up.
+    async fn take_slot(
+        &self,
+        begun: &Begun,
+        (policy, entitled): (&Policy, Entitled),
+        asked: (&Credential<'_>, &StreamId),
+    ) -> Result<(), Denied> {
+        let limit = policy.limit(entitled.max_sessions);
+        let is_hard = limit.is_some_and(|limit| limit.kind == LimitKind::Hard);
+        match self.principal_of(begun).filter(|_| is_hard) {
+            Some(who) => self.watch(&who, policy, entitled, asked).await,
+            None => Ok(()),
+        }
     }
 
     /// The long-lived token that the short one behind a permit is exchanged for, where it is of an
