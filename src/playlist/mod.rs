@@ -7,6 +7,8 @@
 //! Must not know: files, HTTP, the store; it turns text into text.
 
 mod attribute;
+mod delivery;
+mod delta;
 mod earlier;
 mod encrypt;
 mod error;
@@ -34,6 +36,7 @@ mod tests;
 
 use std::fmt;
 
+pub use delivery::{BadDirective, Delivery, Directives, Edge, Form};
 pub use error::PlaylistError;
 pub use key::KeyTag;
 pub use listing::{Earlier, Encrypted, Entry, Listing, RewriteError, Section};

@@ -1,5 +1,6 @@
 //! Tests of the whole module, a file per topic.
 
+mod delivery;
 mod differential;
 mod encrypt;
 mod generated;
