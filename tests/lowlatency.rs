@@ -6,11 +6,13 @@
 use std::path::PathBuf;
 
 use futures_util::future::join_all;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::harness::actor::{Actor, Answer};
 use crate::harness::serve::Serve;
 use crate::harness::wait::{seconds, throughout, until};
 
+const OPEN: &str = "hlskey_connections{listener=\"players\"}";
 const AT: &str = "/hls/test/ll/i.m3u8";
 
 /// Segments of a second from `first` to `last`, then `parts` of the next one.
@@ -141,15 +143,39 @@ async fn a_delta_update_leaves_old_segments_out_and_names_the_section_again() {
 
 #[tokio::test]
 async fn two_thousand_viewers_wait_for_one_part() {
+    raise_open_files();
     let (serve, anyone) = served().await;
+    // So long that all are there before the first is told that it waits in vain.
+    let long = |parts| list(0, 9, parts, CONTROL).replace("TARGETDURATION:1", "TARGETDURATION:20");
+    swap(&serve, &long(1));
     let crowd = (0..2000).map(|_| {
         let anyone = anyone.clone();
         async move { asked(&anyone, "_HLS_msn=10&_HLS_part=1").await }
     });
     let crowd = tokio::spawn(join_all(crowd.collect::<Vec<_>>()));
-    let half = seconds(1);
-    throughout("all are held", half, async || !crowd.is_finished()).await;
-    swap(&serve, &list(0, 9, 2, CONTROL));
+    until("all are connected", seconds(60), async || {
+        (connections(&serve).await >= 2000).then_some(())
+    })
+    .await;
+    let held = seconds(1);
+    throughout("all are held", held, async || !crowd.is_finished()).await;
+    swap(&serve, &long(2));
     let answers = crowd.await.unwrap();
     assert!(answers.iter().all(|answer| answer.status == 200));
+}
+
+async fn connections(serve: &Serve) -> u64 {
+    let measures = serve.ops().get("/metrics").await.expect(200).text();
+    let open = measures.lines().find_map(|line| line.strip_prefix(OPEN));
+    open.map_or(0, |open| open.trim().parse().unwrap())
+}
+
+/// Each viewer has a connection.
+fn raise_open_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
 }
