@@ -46,6 +46,8 @@ mod lease;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod lowlatency;
+#[cfg(test)]
 mod media;
 #[cfg(test)]
 mod pipelines;

@@ -8,6 +8,8 @@
 
 mod again;
 mod attribute;
+mod delivery;
+mod delta;
 mod earlier;
 mod encrypt;
 mod error;
@@ -35,6 +37,7 @@ mod tests;
 
 use std::fmt;
 
+pub use delivery::{BadDirective, Delivery, Directives, Edge, Form};
 pub use error::PlaylistError;
 pub use key::KeyTag;
 pub use listing::{Earlier, Encrypted, Entry, Listing, RewriteError, Section};

@@ -21,7 +21,7 @@ use super::config::{Config, ServerConfigError};
 use super::connect::{Addresses, Bounds, Door, Hearing, Told, raise_open_files};
 use super::cors::{OriginError, Origins};
 use super::envelope::Surroundings;
-use super::files::Root;
+use super::files::{Lists, Root};
 use super::pages::{self, Page};
 use super::proxy::TrustedProxies;
 use super::restraint::Restraint;
@@ -301,6 +301,7 @@ pub(super) struct Wiring {
     clock: Data<dyn Clock>,
     metrics: Data<Metrics>,
     root: Option<Data<Root>>,
+    lists: Option<Data<Lists>>,
     trusted: Data<TrustedProxies>,
     public: Data<Surroundings>,
     packagers: Data<Surroundings>,
@@ -331,6 +332,7 @@ impl Wiring {
                 stopping: stopping.clone(),
             })
         };
+        let root = config.origin.clone().map(Root::new);
         Self {
             trusted: Data::new(trusted(config)),
             public: around(Listener::Public, origins, None),
@@ -340,7 +342,8 @@ impl Wiring {
             keys: deps.keys.into(),
             clock: deps.clock.into(),
             metrics: metrics.into(),
-            root: config.origin.clone().map(|path| Data::new(Root::new(path))),
+            lists: root.clone().map(|root| Data::new(Lists::new(root))),
+            root: root.map(Data::new),
             pages: deps.pages.into(),
         }
     }
@@ -360,6 +363,9 @@ impl Wiring {
             .app_data(self.metrics.clone());
         if let Some(root) = self.root {
             app.app_data(root);
+        }
+        if let Some(lists) = self.lists {
+            app.app_data(lists);
         }
         routes::configure(listener, &self.metrics, app);
         if matches!(listener, Listener::Public | Listener::Players) {

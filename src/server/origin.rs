@@ -1,24 +1,34 @@
 //! `GET`/`HEAD /hls/{stream}/{file}`: the encrypted output, for anyone.
 //!
-//! The key is what is gated. Playlists are short-lived and gzipped, everything else never changes
-//! once it has a name. Must not know: keys, credentials, what a playlist says.
+//! The key is what is gated. Playlists are short-lived and gzipped, and held until they have what a
+//! delivery directive asks; everything else never changes once it has a name. Must not know: keys,
+//! credentials, what a playlist says.
+
+use std::io;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use actix_web::body::BoxBody;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName};
-use actix_web::web::Data;
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use tokio::task::spawn_blocking;
 
+use super::connect::Questions;
+use super::envelope::Surroundings;
 use super::error::{Code, Failure};
 use super::files::{
-    FileError, FilePath, MediaType, Opened, Root, Validators, Wanted, accepts_gzip, bytes_or_head,
-    gzip, is_fresh, range_applies, stream_or_head,
+    Current, FileError, FilePath, Lists, MediaType, NotServed, Opened, Root, Validators, Wanted,
+    accepts_gzip, bytes_or_head, gzip, is_fresh, range_applies, stream_or_head,
 };
+use super::query::Parameters;
+use crate::playlist::{Directives, Form};
 
 pub(super) async fn file(
     request: HttpRequest,
-    root: Option<Data<Root>>,
+    (root, lists): (Option<Data<Root>>, Option<Data<Lists>>),
+    around: Data<Surroundings>,
 ) -> Result<HttpResponse, Failure> {
     let missing = || Failure::new(Code::NotFound);
     let path = request
@@ -27,12 +37,36 @@ pub(super) async fn file(
         .and_then(FilePath::decode);
     let path = path.ok_or_else(missing)?;
     let kind = MediaType::of(path.extension()).ok_or_else(missing)?;
-    let root = root.ok_or_else(missing)?;
+    let (root, lists) = root.zip(lists).ok_or_else(missing)?;
+    let asked = directives(&request);
+    if kind.is_playlist && !asked.is_empty() {
+        let held = when(&request, &around, (&lists, &path), &asked).await?;
+        return delivered(&request, held).await;
+    }
     let opened = blocking(move || root.open(&path)).await?;
     match kind.is_playlist {
         true => playlist(&request, opened).await,
         false => segment(&request, kind, opened),
     }
+}
+
+/// What the query asks besides the file (§6.2.5).
+pub(super) fn directives(request: &HttpRequest) -> Directives {
+    let asked = Parameters::of(request.query_string());
+    let [msn, part, skip] = ["_HLS_msn", "_HLS_part", "_HLS_skip"].map(|name| asked.text(name));
+    Directives::new(msn, part, skip)
+}
+
+/// The list as soon as it has what is asked. The client's patience is ours while it is held.
+pub(super) async fn when(
+    request: &HttpRequest,
+    around: &Surroundings,
+    (lists, path): (&Lists, &FilePath),
+    asked: &Directives,
+) -> Result<(Arc<Current>, Form), Failure> {
+    let _holding = request.conn_data().map(Questions::hold);
+    let held = around.unless_stopping(lists.when(path, asked)).await;
+    Ok(held.unwrap_or(Err(NotServed::Late))?)
 }
 
 /// Runs `work` where blocking is allowed.
@@ -66,21 +100,53 @@ pub(super) fn playlist_head(answer: &mut HttpResponseBuilder, gzipped: bool) {
 
 async fn playlist(request: &HttpRequest, mut opened: Opened) -> Result<HttpResponse, Failure> {
     let gzipped = takes_gzip(request);
+    let validators = validators(&opened.tag, opened.modified, gzipped);
+    listed(request, &validators, gzipped, move || {
+        let plain = opened.read_playlist()?;
+        Ok(if gzipped { gzip(&plain)? } else { plain }.into())
+    })
+    .await
+}
+
+async fn delivered(
+    request: &HttpRequest,
+    (current, form): (Arc<Current>, Form),
+) -> Result<HttpResponse, Failure> {
+    let gzipped = takes_gzip(request);
+    let tag = match form {
+        Form::Whole => current.tag.clone(),
+        Form::Delta => format!("{}-delta", current.tag),
+    };
+    let validators = validators(&tag, current.modified, gzipped);
+    listed(request, &validators, gzipped, move || match gzipped {
+        true => current.gzipped(form).map_err(io::Error::into),
+        false => Ok(current.plain(form)),
+    })
+    .await
+}
+
+/// One list has several representations.
+fn validators(tag: &str, modified: SystemTime, gzipped: bool) -> Validators {
     let coding = if gzipped { "-gz" } else { "" };
-    let validators = Validators::new(format!("{}{coding}", opened.tag), opened.modified);
+    Validators::new(format!("{tag}{coding}"), modified)
+}
+
+/// A list's answer, whose bytes are made where blocking is allowed.
+async fn listed(
+    request: &HttpRequest,
+    validators: &Validators,
+    gzipped: bool,
+    bytes: impl FnOnce() -> Result<Bytes, FileError> + Send + 'static,
+) -> Result<HttpResponse, Failure> {
     let head = |mut answer: HttpResponseBuilder| {
         validators.stamp(answer.insert_header(SHORT));
         playlist_head(&mut answer, gzipped);
         answer
     };
-    if is_fresh(request, &validators) {
+    if is_fresh(request, validators) {
         return Ok(head(HttpResponse::NotModified()).finish());
     }
-    let bytes = blocking(move || -> Result<_, FileError> {
-        let plain = opened.read_playlist()?;
-        Ok(if gzipped { gzip(&plain)? } else { plain })
-    });
-    let body = bytes_or_head(request, bytes.await?);
+    let body = bytes_or_head(request, blocking(bytes).await?);
     Ok(head(HttpResponse::Ok()).body(body))
 }
 
@@ -135,10 +201,26 @@ const RANGES: (HeaderName, &str) = (header::ACCEPT_RANGES, "bytes");
 
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<&FileError> for Failure {
+    fn from(error: &FileError) -> Self {
         let code = match error {
             FileError::Missing => Code::NotFound,
             FileError::TooLong | FileError::Disk(_) => Code::Unavailable,
         };
-        Self::new(code).reason(&error)
+        Self::new(code).reason(error)
+    }
+}
+
+impl From<NotServed> for Failure {
+    fn from(why: NotServed) -> Self {
+        match &why {
+            NotServed::File(error) => (&**error).into(),
+            NotServed::Refused(bad) => Self::bad_request(bad),
+            NotServed::Late | NotServed::Crowd => Self::new(Code::Unavailable).reason(&why),
+        }
     }
 }

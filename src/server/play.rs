@@ -3,28 +3,30 @@
 //! Must not know: how a playlist is written, or how a grant is made.
 
 use std::fmt;
+use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::audit;
+use super::envelope::Surroundings;
 use super::error::{Code, Failure};
-use super::files::{FilePath, Root, bytes_or_head, gzip};
+use super::files::{Current, FilePath, Lists, Root, bytes_or_head, gzip};
 use super::guard::Viewing;
-use super::origin::{blocking, playlist_head, takes_gzip};
+use super::origin::{blocking, directives, playlist_head, takes_gzip, when};
 use super::viewer::Viewer;
 use crate::access::{Cookie, Gate, LongLived, Permit, Play};
 use crate::domain::{Clock, StreamId, Timestamp};
 use crate::keys::Keys;
-use crate::playlist::Playlist;
+use crate::playlist::{Form, Playlist};
 
 pub(super) async fn play(
     request: HttpRequest,
     who: Viewing,
     (gate, keys): (Data<Gate>, Data<Keys>),
-    root: Option<Data<Root>>,
-    clock: Data<dyn Clock>,
+    (root, lists): (Option<Data<Root>>, Option<Data<Lists>>),
+    (clock, around): (Data<dyn Clock>, Data<Surroundings>),
 ) -> Result<HttpResponse, Failure> {
     let missing = || Failure::new(Code::NotFound);
     let path = path_in(&request).ok_or_else(missing)?;
@@ -35,7 +37,7 @@ pub(super) async fn play(
         .or_else(|| folder(&path))
         .ok_or_else(missing)?;
     let refused = |denied| who.refused(denied, Some(&asked));
-    let (Some(_), Some(root)) = (owner, root) else {
+    let (Some(_), Some((root, lists))) = (owner, root.zip(lists)) else {
         let would = gate.would_play(who.caller(), &who.shown(), &asked).await;
         return Err(would.map_or_else(refused, |()| missing()));
     };
@@ -43,10 +45,20 @@ pub(super) async fn play(
     let permit = permit.map_err(refused)?;
     audit::played(&request, &permit, &who)?;
     let gzipped = takes_gzip(&request);
+    let wanted = directives(&request);
+    let held = match wanted.is_empty() {
+        true => None,
+        false => {
+            let held = when(&request, &around, (&lists, &path), &wanted).await?;
+            gate.recheck(&permit)?;
+            Some(held)
+        }
+    };
     let order = Order {
         file: file_in(&request, &asked).ok_or_else(missing)?,
         public_url: keys.public_url().to_owned(),
         path,
+        held,
         gzipped,
     };
     let long_lived = gate.long_lived_of(who.caller(), &permit, &who.shown());
@@ -96,6 +108,8 @@ fn file_in(request: &HttpRequest, stream: &StreamId) -> Option<String> {
 /// list takes milliseconds.
 struct Order {
     path: FilePath,
+    /// The list, where a directive asked for it.
+    held: Option<(Arc<Current>, Form)>,
     file: String,
     public_url: String,
     gzipped: bool,
@@ -103,9 +117,12 @@ struct Order {
 
 impl Order {
     fn made(&self, root: &Root, gate: &Gate, permit: &Permit<Play>) -> Result<Vec<u8>, Failure> {
-        let bytes = root.open(&self.path)?.read_playlist()?;
-        let text = String::from_utf8(bytes).map_err(broken)?;
-        let playlist = Playlist::parse(&text).map_err(broken)?;
+        let bytes = match &self.held {
+            Some((current, form)) => current.plain(*form),
+            None => root.open(&self.path)?.read_playlist()?.into(),
+        };
+        let text = std::str::from_utf8(&bytes).map_err(broken)?;
+        let playlist = Playlist::parse(text).map_err(broken)?;
         let grants = gate.grants();
         let play = grants.for_play(permit);
         let viewer = Viewer {

@@ -36,6 +36,12 @@ impl Parameters {
         text.parse().map(Some).map_err(|_| unreadable())
     }
 
+    /// The first of that name, as it is.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        found.map(|(_, text)| text.as_str())
+    }
+
     /// Refuses names but these and a token's. A filter that is misspelt must not pass for a wide one.
     pub(super) fn only(&self, names: &[&str]) -> Result<(), Failure> {
         let is_asked = |key: &str| names.contains(&key) || key == TOKEN_PARAMETER;

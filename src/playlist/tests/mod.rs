@@ -1,6 +1,7 @@
 //! Tests of the whole module, a file per topic.
 
 mod again;
+mod delivery;
 mod differential;
 mod encrypt;
 mod generated;

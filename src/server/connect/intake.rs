@@ -30,6 +30,8 @@ struct Told {
     open: Cell<usize>,
     /// How many bodies are being read.
     bodies: Cell<usize>,
+    /// How many answers are held back.
+    held: Cell<usize>,
     /// The connection's task, if it waits for one of these to change.
     waiting: Cell<Option<Waker>>,
 }
@@ -39,6 +41,9 @@ pub(in crate::server) struct Pending(Questions);
 
 /// A body is being read until this is dropped.
 pub(in crate::server) struct Reading(Questions);
+
+/// An answer is held back until this is dropped.
+pub(in crate::server) struct Holding(Questions);
 
 impl Questions {
     /// A question that begins.
@@ -53,6 +58,17 @@ impl Questions {
         self.0.bodies.set(self.0.bodies.get() + 1);
         self.wake();
         Reading(self.clone())
+    }
+
+    /// An answer that waits for something to happen: its lateness is not the client's.
+    pub(in crate::server) fn hold(&self) -> Holding {
+        self.0.held.set(self.0.held.get() + 1);
+        Holding(self.clone())
+    }
+
+    /// Whether an answer is held back.
+    pub(super) fn holds(&self) -> bool {
+        self.0.held.get() > 0
     }
 
     /// Whoever waits may look again.
@@ -80,6 +96,13 @@ impl Drop for Reading {
     fn drop(&mut self) {
         let Questions(told) = &self.0;
         told.bodies.set(told.bodies.get().saturating_sub(1));
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        let Questions(told) = &self.0;
+        told.held.set(told.held.get().saturating_sub(1));
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// From the first byte of a question to the first one of its answer, and from one piece of an
-/// answer that is taken to the next. Longer than any answer is held back by us.
+/// answer that is taken to the next. Longer than any answer is held back by us without saying so.
 pub(super) const ANSWER: Duration = Duration::from_secs(25);
 /// With no byte in either direction. Longer than a connection is kept alive between requests.
 pub(super) const SILENCE: Duration = Duration::from_secs(90);
@@ -52,6 +52,11 @@ impl Patience {
     /// Bytes of a body came, which somebody wants and bounds: no answer is owed before its end.
     pub(super) fn fed(&mut self) {
         self.waiting.fed(Instant::now());
+    }
+
+    /// An answer is held back by us.
+    pub(super) fn held(&mut self) {
+        self.waiting.held(Instant::now());
     }
 
     /// Bytes went.
@@ -110,6 +115,11 @@ impl Waiting {
         self.owed = None;
     }
 
+    fn held(&mut self, now: Instant) {
+        self.active = now;
+        self.owed = Some(now);
+    }
+
     fn answered(&mut self, now: Instant) {
         self.active = now;
         self.owed = None;
@@ -162,6 +172,26 @@ mod tests {
         waiting.answered(at(begun, 30));
         waiting.asked(at(begun, 40));
         assert_eq!(waiting.end(), at(begun, 40) + ANSWER);
+    }
+
+    #[test]
+    fn an_answer_that_is_held_back_is_owed_from_then_on() {
+        let begun = Instant::now();
+        let mut waiting = Waiting::new(begun);
+        waiting.asked(begun);
+        waiting.stalled(at(begun, 5));
+        for second in (10..100).step_by(20) {
+            waiting.held(at(begun, second));
+            assert_eq!(
+                waiting.end(),
+                at(begun, 5) + ANSWER,
+                "an earlier one is not taken"
+            );
+        }
+        assert!(waiting.flows());
+        assert_eq!(waiting.end(), at(begun, 90) + ANSWER);
+        waiting.answered(at(begun, 101));
+        assert_eq!(waiting.end(), at(begun, 101) + SILENCE);
     }
 
     #[test]

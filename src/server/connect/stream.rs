@@ -83,6 +83,9 @@ impl<S> Connection<S> {
 
     /// What there is to say when nothing can be done now.
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if self.intake.questions.holds() {
+            self.patience.held();
+        }
         self.patience.poll(context).map(|()| {
             self.guest.turned(Turned::Slow);
             Err(io::ErrorKind::TimedOut.into())

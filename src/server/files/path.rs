@@ -4,7 +4,7 @@
 
 /// A relative path of plain parts: none empty, none beginning with `.`, no separator or control
 /// character in any. So it holds no `..`, no dotfile and no encoder's temporary file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FilePath(String);
 
 impl FilePath {
