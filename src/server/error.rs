@@ -199,6 +199,8 @@ enum Extra {
     Length(u64),
     /// Whom a change would have had to wait for.
     Unreachable(Vec<Unreachable>),
+    /// Basic is welcome too.
+    Basic,
 }
 
 impl Failure {
@@ -230,6 +232,16 @@ impl Failure {
         let mut failure = Self::new(Code::RangeNotSatisfiable);
         failure.extra = Some(Extra::Length(length));
         failure
+    }
+
+    /// To whom no valid credential was shown, also tells of basic: some clients send their user
+    /// and password only then. A browser would ask a viewer for them, so players are not told.
+    #[must_use]
+    pub(super) fn or_basic(mut self) -> Self {
+        if self.code == Code::Unauthorized {
+            self.extra = Some(Extra::Basic);
+        }
+        self
     }
 
     /// A change would have had to wait for these; `detail` names them.
@@ -322,6 +334,11 @@ impl ResponseError for Failure {
         if let Some((name, value)) = self.own_header() {
             answer.headers_mut().insert(name, value);
         }
+        if let Some(Extra::Basic) = self.extra {
+            // A line of its own: ffmpeg reads the first scheme of each.
+            let basic = HeaderValue::from_static(CHALLENGE_BASIC);
+            answer.headers_mut().append(header::WWW_AUTHENTICATE, basic);
+        }
         answer.extensions_mut().insert(self.clone());
         answer
     }
@@ -348,6 +365,7 @@ impl Failure {
 }
 
 const CHALLENGE: &str = "Bearer realm=\"hlskey\"";
+const CHALLENGE_BASIC: &str = "Basic realm=\"hlskey\", charset=\"UTF-8\"";
 /// Seconds. hls.js retries a key eight times a second apart, so a short one is honest.
 const RETRY_AFTER: &str = "1";
 /// Seconds. What is used up comes back with the next hour.
