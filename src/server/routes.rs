@@ -83,6 +83,21 @@ pub const ROUTES: &[Route] = &[
     public("GET", RAW_KEY, Some(Action::Lease), || {
         web::to(dialects::raw::key)
     }),
+    public("GET", WOWZA, Some(Action::Lease), || {
+        web::to(dialects::wowza::key_file)
+    }),
+    public("GET", SHAKA, Some(Action::Lease), || {
+        web::to(dialects::shaka::flags)
+    }),
+    public("GET", BENTO4, Some(Action::Lease), || {
+        web::to(dialects::bento4::arguments)
+    }),
+    public("GET", NGINX_VOD, Some(Action::Lease), || {
+        web::to(dialects::nginx_vod::info)
+    }),
+    public("GET", GOOGLE, Some(Action::Lease), || {
+        web::to(dialects::google::secret)
+    }),
     public("POST", ROTATE, Some(Action::Rotate), || {
         web::to(rotate::rotate)
     }),
@@ -161,6 +176,11 @@ const STREAM: &str = "/v1/streams/{stream}";
 const SCHEDULE: &str = "/v1/streams/{stream}/schedule";
 const KEYINFO: &str = "/v1/streams/{stream}/ffmpeg.keyinfo";
 const RAW_KEY: &str = "/v1/streams/{stream}/key";
+const WOWZA: &str = "/v1/streams/{stream}/wowza.key";
+const SHAKA: &str = "/v1/streams/{stream}/shaka";
+const BENTO4: &str = "/v1/streams/{stream}/bento4";
+const NGINX_VOD: &str = "/v1/streams/{stream}/nginx-vod.json";
+const GOOGLE: &str = "/v1/streams/{stream}/google.json";
 const ROTATE: &str = "/v1/streams/{stream}/rotate";
 const PROGRESS: &str = "/v1/streams/{stream}/progress";
 const SESSION: &str = "/v1/sessions/current";

@@ -38,7 +38,7 @@ pub(in crate::server) async fn keyinfo(
 }
 
 /// 32 hex digits. Two renditions of one ffmpeg number their segments alike, so no number will do.
-fn random_iv(entropy: &dyn Entropy) -> String {
+pub(super) fn random_iv(entropy: &dyn Entropy) -> String {
     let mut iv = [0; 16];
     entropy.fill(&mut iv);
     hex_of(&iv)

@@ -2,19 +2,28 @@
 //!
 //! Must not know: how that is found, or who may ask.
 
+pub(super) mod bento4;
 pub(super) mod ffmpeg;
+pub(super) mod google;
+pub(super) mod nginx_vod;
 pub(super) mod raw;
+pub(super) mod shaka;
+pub(super) mod wowza;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use serde::Serialize;
 
 use super::audit;
 use super::error::Failure;
 use super::guard::Permitted;
 use super::query::Parameters;
+use super::streams;
 use crate::access::{Lease, Permit};
+use crate::crypto::{ContentKey, SecretText, hex_of};
+use crate::domain::Kid;
 use crate::keys::{Keys, Present};
 
 /// Who may lease the stream's keys. Others are told that basic is welcome, which is all that some
@@ -62,4 +71,19 @@ fn unstored(content_type: &'static str, body: Vec<u8>) -> HttpResponse {
 /// The same of a text.
 fn told(text: String) -> HttpResponse {
     unstored("text/plain; charset=utf-8", text.into_bytes())
+}
+
+/// The same of JSON.
+fn unstored_json(body: &impl Serialize) -> HttpResponse {
+    streams::unstored(&mut HttpResponse::Ok(), body)
+}
+
+/// 32 digits.
+fn hex(key: &ContentKey) -> SecretText {
+    SecretText::new(format!("{:032x}", u128::from_be_bytes(*key.expose())))
+}
+
+/// The same of a kid, without its hyphens.
+fn kid_hex(kid: Kid) -> String {
+    hex_of(kid.as_bytes())
 }
