@@ -12,9 +12,11 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::harness::actor::Actor;
+use crate::harness::ffmpeg::{finish, package};
 use crate::harness::process::Process;
 use crate::harness::rust_source::root;
 use crate::harness::serve::Serve;
+use crate::harness::wait::seconds;
 use crate::independent::cipher::{Block, decrypt, iv_of_text};
 use crate::independent::playlist::read_media;
 
@@ -57,11 +59,9 @@ fn shell(line: &str, folder: &Path, environment: &[(&str, &str)]) -> Process {
 }
 
 /// Four seconds of picture and sound, or as long as is said, a key frame a second.
-fn input(folder: &Path, seconds: u32) {
+fn input(folder: &Path, length: u32) {
     let how = ["-f", "mp4", "input.mp4"];
-    crate::harness::ffmpeg::finish(crate::harness::ffmpeg::package(
-        folder, seconds, false, &how,
-    ));
+    finish(package(folder, length, false, &how));
 }
 
 /// A segment as an independent decrypter opens it, with what a viewer was given.
@@ -94,6 +94,15 @@ fn hashes(frames: &[String]) -> Vec<String> {
     let pictures = frames.iter().filter(|line| line.starts_with("0,"));
     let hash = |line: &String| line.rsplit(',').next().unwrap().trim().to_owned();
     pictures.map(hash).collect()
+}
+
+/// The same of what [`input`] made.
+async fn clear_hashes(folder: &Path) -> Vec<String> {
+    let line = "exec /usr/bin/ffmpeg -nostdin -v error -i input.mp4 -map 0:v -f framemd5 -";
+    let mut ffmpeg = shell(line, folder, &[]);
+    let status = ffmpeg.end(seconds(30)).await;
+    assert!(status.success(), "{}", ffmpeg.stderr.text());
+    hashes(&ffmpeg.stdout.all())
 }
 
 /// Whether it is whole transport packets.
