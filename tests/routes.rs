@@ -39,6 +39,12 @@ const UNKNOWN: [u16; 6] = [401, 401, 401, 404, 403, 404];
 const SESSIONLESS: [u16; 6] = [401, 401, 401, 404, 404, 404];
 /// All that a packager may do.
 const PACKAGER: &str = "register,read,lease,rotate,progress";
+const KEYINFO: &str = "/v1/streams/{stream}/ffmpeg.keyinfo";
+const WOWZA: &str = "/v1/streams/{stream}/wowza.key";
+const SHAKA: &str = "/v1/streams/{stream}/shaka";
+const BENTO4: &str = "/v1/streams/{stream}/bento4";
+const NGINX_VOD: &str = "/v1/streams/{stream}/nginx-vod.json";
+const GOOGLE: &str = "/v1/streams/{stream}/google.json";
 const RAW_KEY: &str = "/v1/streams/{stream}/key";
 const STREAMS: &str = "/v1/streams/{stream}";
 const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
@@ -80,48 +86,12 @@ const MATRIX: [Row; 42] = {
             Packager,
             managed,
         ),
-        Row(
-            Public,
-            "GET",
-            "/v1/streams/{stream}/ffmpeg.keyinfo",
-            Packager,
-            counted,
-        ),
-        Row(
-            Public,
-            "GET",
-            "/v1/streams/{stream}/wowza.key",
-            Packager,
-            counted,
-        ),
-        Row(
-            Public,
-            "GET",
-            "/v1/streams/{stream}/shaka",
-            Packager,
-            counted,
-        ),
-        Row(
-            Public,
-            "GET",
-            "/v1/streams/{stream}/bento4",
-            Packager,
-            counted,
-        ),
-        Row(
-            Public,
-            "GET",
-            "/v1/streams/{stream}/nginx-vod.json",
-            Packager,
-            counted,
-        ),
-        Row(
-            Public,
-            "GET",
-            "/v1/streams/{stream}/google.json",
-            Packager,
-            counted,
-        ),
+        Row(Public, "GET", KEYINFO, Packager, counted),
+        Row(Public, "GET", WOWZA, Packager, counted),
+        Row(Public, "GET", SHAKA, Packager, counted),
+        Row(Public, "GET", BENTO4, Packager, counted),
+        Row(Public, "GET", NGINX_VOD, Packager, counted),
+        Row(Public, "GET", GOOGLE, Packager, counted),
         Row(Public, "GET", RAW_KEY, Packager, managed),
         Row(
             Public,
@@ -310,7 +280,7 @@ fn path_of(template: &str, stage: &Stage) -> String {
     };
     let query = match template {
         RAW_KEY => format!("?kid={kid}"),
-        path if path.ends_with("google.json") => "?mux_streams=ts".to_owned(),
+        GOOGLE => "?mux_streams=ts".to_owned(),
         _ => String::new(),
     };
     let path = format!("{template}{query}");
