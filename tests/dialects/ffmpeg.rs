@@ -51,7 +51,7 @@ async fn ffmpeg_takes_each_key_over_https_and_plays_them_back() {
     let token = serve.minted("viewers", STREAM, "1h");
     let header = format!("Authorization: Bearer {token}\r\n");
     let url = format!("{}/hls/{STREAM}/index.m3u8", serve.url());
-    let mut player = Player::play(&url, &serve.ca(), &header, LASTS);
+    let mut player = Player::play(&url, &serve.ca(), &header, LASTS + 1);
     player.0.end(seconds(60)).await;
     let played = hashes(&player.frames());
     let said = player.0.stderr.text();

@@ -60,7 +60,7 @@ async fn shaka_packager_encrypts_under_our_key() {
     let token = desk.serve.minted("viewers", STREAM, "1h");
     let header = format!("Authorization: Bearer {token}\r\n");
     let url = format!("{}/hls/{STREAM}/master.m3u8", desk.serve.url());
-    let mut player = Player::play(&url, &desk.serve.ca(), &header, LASTS);
+    let mut player = Player::play(&url, &desk.serve.ca(), &header, LASTS + 1);
     player.0.end(seconds(60)).await;
     let clear = clear_hashes(desk.folder.path()).await;
     assert_eq!(
