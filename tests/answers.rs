@@ -279,7 +279,7 @@ async fn registration_is_strict(stage: &Stage) {
     put("test/new/below", "{}").await.expect(409);
     put("test", "{}").await.expect(409);
     put("other/new", "{}").await.expect(403);
-    put("test/key", "{}").await.expect(400);
+    put("test/keys", "{}").await.expect(400);
     put("test/rotate", "{}").await.expect(405);
     let list = packager.get("/v1/streams").await.expect(200).json();
     assert_eq!(list["streams"].as_array().unwrap().len(), 2, "{list}");

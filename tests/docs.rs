@@ -123,7 +123,7 @@ fn named(line: &str) -> Vec<Named> {
     let depth = match words.first() {
         Some(
             &("stream" | "token" | "credential" | "session" | "entitlement" | "audit" | "keystore"
-            | "config"),
+            | "config" | "key"),
         ) => 2,
         _ => 1,
     };

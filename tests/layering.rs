@@ -126,7 +126,7 @@ const FENCES: [Fence; 15] = [
     fence("anyhow::", &["src/cli/", "src/main.rs"]),
     Fence {
         text: "WireKey::leased",
-        within: &["src/server/schedule.rs"],
+        within: &["src/server/schedule.rs", "src/server/dialects/"],
         tests: true,
     },
     Fence {

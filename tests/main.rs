@@ -24,6 +24,8 @@ mod crash;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod dialects;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod encrypt;

@@ -39,15 +39,24 @@ const UNKNOWN: [u16; 6] = [401, 401, 401, 404, 403, 404];
 const SESSIONLESS: [u16; 6] = [401, 401, 401, 404, 404, 404];
 /// All that a packager may do.
 const PACKAGER: &str = "register,read,lease,rotate,progress";
+const KEYINFO: &str = "/v1/streams/{stream}/ffmpeg.keyinfo";
+const WOWZA: &str = "/v1/streams/{stream}/wowza.key";
+const SHAKA: &str = "/v1/streams/{stream}/shaka";
+const BENTO4: &str = "/v1/streams/{stream}/bento4";
+const NGINX_VOD: &str = "/v1/streams/{stream}/nginx-vod.json";
+const GOOGLE: &str = "/v1/streams/{stream}/google.json";
+const RAW_KEY: &str = "/v1/streams/{stream}/key";
 const STREAMS: &str = "/v1/streams/{stream}";
 const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
 const INVALIDATE: &str = "/v1/entitlements/invalidate";
 
 /// Rows that take something away stand last.
-const MATRIX: [Row; 35] = {
+const MATRIX: [Row; 42] = {
     use Listener::{Ops, Public};
     use Right::{Operator, Packager, Viewer};
     let managed = [401, 401, 401, 403, 403, 200];
+    // The stage's stream rotates by count.
+    let counted = [401, 401, 401, 403, 403, 409];
     [
         Row(Public, "GET", KEY, Viewer, DELIVERED),
         Row(Public, "HEAD", KEY, Viewer, DELIVERED),
@@ -77,6 +86,13 @@ const MATRIX: [Row; 35] = {
             Packager,
             managed,
         ),
+        Row(Public, "GET", KEYINFO, Packager, counted),
+        Row(Public, "GET", WOWZA, Packager, counted),
+        Row(Public, "GET", SHAKA, Packager, counted),
+        Row(Public, "GET", BENTO4, Packager, counted),
+        Row(Public, "GET", NGINX_VOD, Packager, counted),
+        Row(Public, "GET", GOOGLE, Packager, counted),
+        Row(Public, "GET", RAW_KEY, Packager, managed),
         Row(
             Public,
             "POST",
@@ -262,8 +278,13 @@ fn path_of(template: &str, stage: &Stage) -> String {
         true => file,
         false => &stage.rendition,
     };
-    template
-        .replace("{kid}", kid)
+    let query = match template {
+        RAW_KEY => format!("?kid={kid}"),
+        GOOGLE => "?mux_streams=ts".to_owned(),
+        _ => String::new(),
+    };
+    let path = format!("{template}{query}");
+    path.replace("{kid}", kid)
         .replace("{stream}", STREAM)
         .replace("{file}", file)
         .replace("{id}", "none")

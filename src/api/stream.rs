@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Text;
 use crate::domain::{
-    IvRule, KeyScope, Rotation, RotationError, Stream, StreamId, StreamPolicy, Timestamp,
+    IvRule, KeyScope, Rendition, Rotation, RotationError, Stream, StreamId, StreamPolicy, Timestamp,
 };
 
 /// `"never"`, `{"every": "10m"}` or `{"segments": 100}`.
@@ -125,6 +125,9 @@ pub struct StreamView {
     pub version: u64,
     /// When it was registered first.
     pub created: Text<Timestamp>,
+    /// Its renditions, as far as they are known; told of one stream, and not in a list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renditions: Vec<Text<Rendition>>,
 }
 
 impl From<&Stream> for StreamView {
@@ -136,6 +139,7 @@ impl From<&Stream> for StreamView {
             iv: stream.policy.iv.into(),
             version: stream.version,
             created: Text(stream.created),
+            renditions: Vec::new(),
         }
     }
 }

@@ -10,9 +10,11 @@ mod demo;
 mod encrypt;
 mod entitlement;
 mod health;
+mod key;
 mod keystore;
 mod memory;
 mod recorded;
+mod remote;
 mod revoke;
 mod serve;
 mod session;
@@ -47,6 +49,9 @@ enum Command {
     /// Register, list, rotate and remove streams at a server.
     #[command(subcommand)]
     Stream(stream::StreamCommand),
+    /// Hand a stream's key to a packager or media server, in its own words.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Make viewers' tokens.
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -130,6 +135,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => block_on(serve::run(args)),
         Command::Encrypt(args) => block_on(encrypt::run(*args)),
         Command::Stream(command) => block_on(stream::run(command)),
+        Command::Key(command) => block_on(key::run(command)),
         Command::Token(command) => return block_on(token::run(command)),
         Command::Credential(command) => block_on(credential::run(command)),
         Command::Revoke(args) => block_on(revoke::run(args)),

@@ -2,20 +2,14 @@
 //!
 //! Must not know: the store; whatever this can do, a credential allows.
 
-use std::path::PathBuf;
-
-use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use reqwest::{Certificate, Client, Method, RequestBuilder};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use reqwest::Method;
 
-use super::encrypt::read_credential;
+use super::remote::{Remote, answer, checked};
 use crate::api::{
-    BoundarySpec, KeyScopeSpec, Problem, RotateReply, RotateRequest, RotationSpec, StreamList,
+    BoundarySpec, KeyScopeSpec, RotateReply, RotateRequest, RotationSpec, StreamList,
     StreamRegistration, StreamView, Text,
 };
-use crate::crypto::SecretText;
 use crate::domain::StreamId;
 
 /// `hlskey stream …`.
@@ -24,7 +18,7 @@ pub(super) enum StreamCommand {
     /// Register a stream, or change how it rotates.
     Add(AddArgs),
     /// List the streams that the credential covers.
-    Ls(Remote),
+    Ls(Asking),
     /// Show one stream.
     Show(OneArgs),
     /// Cut to a new key, once every encryptor that holds a lease has acknowledged it.
@@ -33,18 +27,11 @@ pub(super) enum StreamCommand {
     Rm(OneArgs),
 }
 
-/// The server, and who asks.
+/// The server, who asks, and how the answer is shown.
 #[derive(Debug, Args)]
-pub(super) struct Remote {
-    /// The key server, `https://…`.
-    #[arg(long, value_name = "URL", env = "HLSKEY_URL")]
-    server: String,
-    /// Trust this CA besides the public ones (PEM).
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// The credential: one line in a file.
-    #[arg(long, value_name = "FILE")]
-    credential_file: PathBuf,
+pub(super) struct Asking {
+    #[command(flatten)]
+    remote: Remote,
     /// JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -54,7 +41,7 @@ pub(super) struct Remote {
 #[derive(Debug, Args)]
 pub(super) struct OneArgs {
     #[command(flatten)]
-    remote: Remote,
+    asking: Asking,
     /// The stream.
     stream: StreamId,
 }
@@ -63,7 +50,7 @@ pub(super) struct OneArgs {
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
     #[command(flatten)]
-    remote: Remote,
+    asking: Asking,
     /// The stream.
     stream: StreamId,
     /// A new key each span of programme time, such as `10m`.
@@ -91,7 +78,7 @@ pub(super) struct RotateArgs {
 pub(super) async fn run(command: StreamCommand) -> anyhow::Result<()> {
     match command {
         StreamCommand::Add(args) => add(args).await,
-        StreamCommand::Ls(remote) => list(remote).await,
+        StreamCommand::Ls(asking) => list(asking).await,
         StreamCommand::Show(args) => show(args).await,
         StreamCommand::Rotate(args) => rotate(args).await,
         StreamCommand::Rm(args) => remove(args).await,
@@ -110,31 +97,32 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
         key_scope,
         ..StreamRegistration::default()
     };
-    let api = args.remote.connect()?;
+    let api = args.asking.remote.connect()?;
     let put = api.request(Method::PUT, &of(&args.stream)).json(&wanted);
     let stream: StreamView = answer(put).await?;
-    args.remote.print(&[stream])
+    args.asking.print(&[stream])
 }
 
-async fn list(remote: Remote) -> anyhow::Result<()> {
-    let list: StreamList = answer(remote.connect()?.request(Method::GET, "/v1/streams")).await?;
-    remote.print(&list.streams)
+async fn list(asking: Asking) -> anyhow::Result<()> {
+    let list: StreamList =
+        answer(asking.remote.connect()?.request(Method::GET, "/v1/streams")).await?;
+    asking.print(&list.streams)
 }
 
 async fn show(args: OneArgs) -> anyhow::Result<()> {
-    let api = args.remote.connect()?;
+    let api = args.asking.remote.connect()?;
     let stream: StreamView = answer(api.request(Method::GET, &of(&args.stream))).await?;
-    args.remote.print(&[stream])
+    args.asking.print(&[stream])
 }
 
 async fn rotate(args: RotateArgs) -> anyhow::Result<()> {
-    let api = args.one.remote.connect()?;
+    let api = args.one.asking.remote.connect()?;
     let path = format!("{}/rotate", of(&args.one.stream));
     let cut = api
         .request(Method::POST, &path)
         .json(&RotateRequest { now: args.now });
     let cut: RotateReply = answer(cut).await?;
-    if args.one.remote.json {
+    if args.one.asking.json {
         println!("{}", serde_json::to_string_pretty(&cut)?);
         return Ok(());
     }
@@ -150,39 +138,18 @@ async fn rotate(args: RotateArgs) -> anyhow::Result<()> {
 }
 
 async fn remove(args: OneArgs) -> anyhow::Result<()> {
-    let api = args.remote.connect()?;
+    let api = args.asking.remote.connect()?;
     checked(api.request(Method::DELETE, &of(&args.stream)))
         .await
         .map(drop)
 }
 
-fn of(stream: &StreamId) -> String {
+/// Where the stream is at a server.
+pub(super) fn of(stream: &StreamId) -> String {
     format!("/v1/streams/{stream}")
 }
 
-/// A connection with its credential.
-struct Api {
-    client: Client,
-    server: String,
-    credential: SecretText,
-}
-
-impl Remote {
-    fn connect(&self) -> anyhow::Result<Api> {
-        let mut client = Client::builder().https_only(true);
-        if let Some(ca) = &self.ca {
-            let pem = std::fs::read(ca).with_context(|| ca.display().to_string())?;
-            for certificate in Certificate::from_pem_bundle(&pem)? {
-                client = client.add_root_certificate(certificate);
-            }
-        }
-        Ok(Api {
-            client: client.build()?,
-            server: self.server.trim_end_matches('/').to_owned(),
-            credential: read_credential(&self.credential_file)?,
-        })
-    }
-
+impl Asking {
     fn print(&self, streams: &[StreamView]) -> anyhow::Result<()> {
         if self.json {
             println!("{}", serde_json::to_string_pretty(streams)?);
@@ -206,44 +173,5 @@ impl Remote {
             );
         }
         Ok(())
-    }
-}
-
-impl Api {
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}{path}", self.server);
-        self.client
-            .request(method, url)
-            .bearer_auth(self.credential.expose())
-    }
-}
-
-async fn answer<T: DeserializeOwned + Serialize>(request: RequestBuilder) -> anyhow::Result<T> {
-    Ok(checked(request).await?.json().await?)
-}
-
-/// The answer, or the problem that the server described.
-async fn checked(request: RequestBuilder) -> anyhow::Result<reqwest::Response> {
-    let answer = request
-        .send()
-        .await
-        .context("the key server does not answer; `--ca FILE` trusts a CA of one's own")?;
-    if answer.status().is_success() {
-        return Ok(answer);
-    }
-    let status = answer.status();
-    match answer.json::<Problem>().await {
-        Ok(problem) => {
-            let detail = problem
-                .detail
-                .map(|text| format!(": {text}"))
-                .unwrap_or_default();
-            bail!(
-                "{} ({status}){detail}, request {}",
-                problem.title,
-                problem.request_id
-            )
-        }
-        Err(_) => bail!("the server answered {status}"),
     }
 }

@@ -88,6 +88,12 @@ impl Schedule {
         self.last().rule
     }
 
+    /// The rule of the era that the period with this index is in.
+    pub fn rule_of(&self, index: i64) -> Rotation {
+        let at = self.later.iter().rposition(|era| era.base <= index);
+        at.map_or(&self.first, |at| &self.later[at]).rule
+    }
+
     /// The last era.
     pub fn last(&self) -> &Era {
         self.later.last().unwrap_or(&self.first)

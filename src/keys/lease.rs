@@ -63,6 +63,13 @@ pub struct LeasedPeriod {
     pub uri: String,
 }
 
+impl Holding {
+    /// No encryptor's: whoever asks holds nothing.
+    pub(super) fn nobodys() -> Self {
+        Self { ends: None }
+    }
+}
+
 impl Keys {
     /// Notes the lease of the encryptor that asks, if one is named: every change from now on waits
     /// for it, and the periods are to be read after this. A stream that is not registered is
@@ -124,7 +131,7 @@ impl Keys {
         ask: &LeaseRequest,
     ) -> Result<Holding, KeysError> {
         let Some(instance) = ask.instance.as_deref() else {
-            return Ok(Holding { ends: None });
+            return Ok(Holding::nobodys());
         };
         check_name(instance)?;
         if ask.known.is_none() {
@@ -183,7 +190,7 @@ impl Keys {
         Err(KeysError::Busy)
     }
 
-    async fn known_or_templated(
+    pub(super) async fn known_or_templated(
         &self,
         subject: &str,
         id: &StreamId,
@@ -199,7 +206,7 @@ impl Keys {
         self.registered(id).await
     }
 
-    async fn span(&self, id: &StreamId) -> Result<Span, KeysError> {
+    pub(super) async fn span(&self, id: &StreamId) -> Result<Span, KeysError> {
         let reach = self.store.reach(id, self.lease).await?;
         Ok(Span::new(reach, self.clock.now(), self.lease))
     }

@@ -3,7 +3,7 @@
 //! Must not know: how a registration came in.
 
 use crate::access::{Admitted, Permit, Read, Register};
-use crate::domain::{Action, Stream, StreamId, StreamPolicy};
+use crate::domain::{Action, Rendition, Stream, StreamId, StreamPolicy};
 use crate::store::{AddStream, StreamRow};
 
 use super::allowance::REGISTRATION;
@@ -43,6 +43,11 @@ impl Keys {
     pub async fn stream(&self, permit: &Permit<Read>) -> Result<Option<Stream>, KeysError> {
         let row = self.store.stream(permit.stream()).await?;
         Ok(row.map(|row| row.stream))
+    }
+
+    /// The stream's renditions, as far as encryptors told of them or packagers asked for their keys.
+    pub async fn renditions(&self, permit: &Permit<Read>) -> Result<Vec<Rendition>, KeysError> {
+        Ok(self.store.renditions(permit.stream()).await?)
     }
 
     /// The registered streams that the caller may read, by id.

@@ -44,6 +44,11 @@ impl Span {
         }
     }
 
+    /// The period of now; `None` if it cannot be said.
+    pub(super) fn present(&self, schedule: &Schedule) -> Option<Slot> {
+        schedule.slot_at(self.now)
+    }
+
     /// The slots to lease, in order; those that the schedule has not, or that cannot be written
     /// down, are left out.
     pub(super) fn slots(&self, schedule: &Schedule, ask: &LeaseRequest) -> Vec<Slot> {

@@ -209,6 +209,8 @@ enum Extra {
     Unreachable(Vec<Unreachable>),
     /// In how many seconds one more refusal is nothing unusual.
     Wait(u64),
+    /// Basic is welcome too.
+    Basic,
 }
 
 impl Failure {
@@ -240,6 +242,16 @@ impl Failure {
         let mut failure = Self::new(Code::RangeNotSatisfiable);
         failure.extra = Some(Extra::Length(length));
         failure
+    }
+
+    /// To whom no valid credential was shown, also tells of basic: some clients send their user
+    /// and password only then. A browser would ask a viewer for them, so players are not told.
+    #[must_use]
+    pub(super) fn or_basic(mut self) -> Self {
+        if self.code == Code::Unauthorized {
+            self.extra = Some(Extra::Basic);
+        }
+        self
     }
 
     /// A change would have had to wait for these; `detail` names them.
@@ -361,6 +373,13 @@ impl Failure {
         if let Some((name, value)) = self.own_header() {
             headers.insert(name, value);
         }
+        if let Some(Extra::Basic) = self.extra {
+            // A line of its own: ffmpeg reads the first scheme of each.
+            headers.append(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(CHALLENGE_BASIC),
+            );
+        }
     }
 
     /// The header that the status calls for (RFC 9110 §11.6.1, §10.2.1, §14.4, §10.2.3).
@@ -384,6 +403,7 @@ impl Failure {
 }
 
 const CHALLENGE: &str = "Bearer realm=\"hlskey\"";
+const CHALLENGE_BASIC: &str = "Basic realm=\"hlskey\", charset=\"UTF-8\"";
 /// Seconds. hls.js retries a key eight times a second apart, so a short one is honest.
 const RETRY_AFTER: &str = "1";
 /// Seconds. What is used up comes back with the next hour.

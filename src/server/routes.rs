@@ -9,8 +9,8 @@ use actix_web::{HttpResponse, Resource};
 
 use super::error::{Code, Failure};
 use super::{
-    deliver, entitlements, live, openapi, ops, origin, play, progress, revocations, revoke, rotate,
-    schedule, sessions, streams, trail,
+    deliver, dialects, entitlements, live, openapi, ops, origin, play, progress, revocations,
+    revoke, rotate, schedule, sessions, streams, trail,
 };
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};
@@ -76,6 +76,27 @@ pub const ROUTES: &[Route] = &[
     }),
     public("GET", SCHEDULE, Some(Action::Lease), || {
         web::to(schedule::lease)
+    }),
+    public("GET", KEYINFO, Some(Action::Lease), || {
+        web::to(dialects::ffmpeg::keyinfo)
+    }),
+    public("GET", RAW_KEY, Some(Action::Lease), || {
+        web::to(dialects::raw::key)
+    }),
+    public("GET", WOWZA, Some(Action::Lease), || {
+        web::to(dialects::wowza::key_file)
+    }),
+    public("GET", SHAKA, Some(Action::Lease), || {
+        web::to(dialects::shaka::flags)
+    }),
+    public("GET", BENTO4, Some(Action::Lease), || {
+        web::to(dialects::bento4::arguments)
+    }),
+    public("GET", NGINX_VOD, Some(Action::Lease), || {
+        web::to(dialects::nginx_vod::info)
+    }),
+    public("GET", GOOGLE, Some(Action::Lease), || {
+        web::to(dialects::google::secret)
     }),
     public("POST", ROTATE, Some(Action::Rotate), || {
         web::to(rotate::rotate)
@@ -153,6 +174,13 @@ const HLS: &str = "/hls/{stream}/{file}";
 const STREAM: &str = "/v1/streams/{stream}";
 // Before STREAM, whose `{stream}` would swallow them; no stream's last part has such a name.
 const SCHEDULE: &str = "/v1/streams/{stream}/schedule";
+const KEYINFO: &str = "/v1/streams/{stream}/ffmpeg.keyinfo";
+const RAW_KEY: &str = "/v1/streams/{stream}/key";
+const WOWZA: &str = "/v1/streams/{stream}/wowza.key";
+const SHAKA: &str = "/v1/streams/{stream}/shaka";
+const BENTO4: &str = "/v1/streams/{stream}/bento4";
+const NGINX_VOD: &str = "/v1/streams/{stream}/nginx-vod.json";
+const GOOGLE: &str = "/v1/streams/{stream}/google.json";
 const ROTATE: &str = "/v1/streams/{stream}/rotate";
 const PROGRESS: &str = "/v1/streams/{stream}/progress";
 const SESSION: &str = "/v1/sessions/current";

@@ -11,7 +11,7 @@ use super::body::json;
 use super::error::{Code, Failure};
 use super::guard::{Guarded, Permitted};
 use crate::access::{Read, Register};
-use crate::api::{StreamList, StreamRegistration, StreamView};
+use crate::api::{StreamList, StreamRegistration, StreamView, Text};
 use crate::domain::{Action, Denied, StreamPolicy};
 use crate::keys::Keys;
 
@@ -37,10 +37,12 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, Failure> {
     let stream = keys.stream(&permit).await?;
     let stream = stream.ok_or_else(|| Failure::new(Code::NotFound))?;
-    Ok(unstored(
-        &mut HttpResponse::Ok(),
-        &StreamView::from(&stream),
-    ))
+    let renditions = keys.renditions(&permit).await?;
+    let view = StreamView {
+        renditions: renditions.into_iter().map(Text).collect(),
+        ..StreamView::from(&stream)
+    };
+    Ok(unstored(&mut HttpResponse::Ok(), &view))
 }
 
 pub(super) async fn remove(

@@ -9,7 +9,7 @@ use crate::domain::{Kid, Rendition, StreamId, Timestamp};
 
 use super::announced::{self, Patience, Settled};
 use super::columns::{loaded, stored};
-use super::link::{Tx, execute, fetch_optional};
+use super::link::{Tx, execute, fetch_all, fetch_optional};
 use super::{Lock, Store, StoreError, claims, leases};
 
 /// Renditions that the ledger notes for one key.
@@ -135,6 +135,24 @@ impl Store {
             foreign,
             settled,
         }))
+    }
+
+    /// The renditions that were reported under the stream's keys or have keys of their own, a hundred
+    /// at most, in order.
+    pub async fn renditions(&self, stream: &StreamId) -> Result<Vec<Rendition>, StoreError> {
+        let mut on = self.read().await?;
+        let rows = fetch_all!(
+            on,
+            (String,),
+            "SELECT u.rendition FROM usages u JOIN periods p ON p.kid = u.kid WHERE p.stream = $1
+             UNION SELECT p.rendition FROM periods p WHERE p.stream = $1 AND p.rendition <> ''
+             ORDER BY 1 LIMIT 100",
+            stream.as_str()
+        )?;
+        Ok(rows
+            .iter()
+            .filter_map(|(name,)| name.parse().ok())
+            .collect())
     }
 
     /// How far the stream has come. Encryptors that fell silent more than `window` before the
