@@ -4,6 +4,7 @@
 
 mod file;
 mod join;
+mod partial;
 mod section;
 
 use std::collections::{BTreeSet, HashMap};
@@ -58,6 +59,8 @@ pub(super) struct Candidate {
     /// Of how many ranges its file is made: of all that are ranges of the source's file, where they
     /// stay together; else of one.
     pub(super) parts: usize,
+    /// Which part of its segment it is, where it is one: a segment on its own otherwise.
+    pub(super) partial: Option<usize>,
     pub(super) name: Name,
     /// Its initialisation section.
     pub(super) section: Option<Planned>,
@@ -180,6 +183,7 @@ impl Chooser<'_, '_> {
             true => usize::MAX,
             false => LOOKAHEAD,
         };
+        self.track.partials.waits = false;
         let mut looked = 0;
         for (index, segment) in self.list.segments().iter().enumerate().skip(resume) {
             if self.track.done.contains_key(&segment.msn) {
@@ -191,10 +195,15 @@ impl Chooser<'_, '_> {
                 break;
             }
             let position = positions.get(index).copied().flatten();
+            self.parts(segment, position, choice);
             let step = self.step(index, segment, position);
             if choice.stall.is_none() {
                 self.take(segment, step, choice);
             }
+        }
+        if let Some(open) = self.list.open().filter(|_| !choice.is_cut) {
+            let position = positions.get(self.list.segments().len());
+            self.parts(open, position.copied().flatten(), choice);
         }
         if self.joins() {
             join::keep_whole(&mut choice.ready);
@@ -251,7 +260,7 @@ impl Chooser<'_, '_> {
         if let Some(why) = self.unjoined(&piece) {
             return wait(msn, StallReason::Unsupported, why.to_owned());
         }
-        let key = self.key(msn, position);
+        let key = self.placed(msn, position);
         let stamp = match self.file(index, msn, &piece) {
             Ok(stamp) => stamp,
             Err(step) => return step,
@@ -270,9 +279,6 @@ impl Chooser<'_, '_> {
     /// uses a file keeps the file's name.
     fn candidate(&mut self, segment: &Segment, found: Found) -> Result<Candidate, Stall> {
         let msn = segment.msn;
-        let key = &found.placed.key;
-        let section = segment.map.as_ref();
-        let section = section.map(|map| self.section(msn, map, key)).transpose()?;
         let (rendition, at) = (&self.track.name, &self.track.at);
         let joined = self.joined.get(segment.uri.as_str());
         let joined = joined.filter(|_| segment.range.is_some());
@@ -288,6 +294,20 @@ impl Chooser<'_, '_> {
             let detail = format!("{}: {error}", found.source);
             stall(msn, StallReason::Shared, detail)
         })?;
+        self.named(segment, found, (name, parts))
+    }
+
+    /// What is to be encrypted under `name`, which is the file of that many ranges.
+    fn named(
+        &mut self,
+        segment: &Segment,
+        found: Found,
+        (name, parts): (Name, usize),
+    ) -> Result<Candidate, Stall> {
+        let msn = segment.msn;
+        let key = &found.placed.key;
+        let section = segment.map.as_ref();
+        let section = section.map(|map| self.section(msn, map, key)).transpose()?;
         let Placed {
             key,
             is_held_over,
@@ -295,7 +315,7 @@ impl Chooser<'_, '_> {
         } = found.placed;
         let rule = self.context.lease.map(Lease::iv).unwrap_or_default();
         let iv = match rule {
-            IvRule::Explicit => Iv::for_segment(key.key(), rendition, msn),
+            IvRule::Explicit => Iv::for_segment(key.key(), &self.track.name, msn),
             IvRule::Sequence => Iv::of_sequence(msn),
         };
         self.track.period = Some(key.index);
@@ -303,6 +323,7 @@ impl Chooser<'_, '_> {
             msn,
             len: found.source.len_in(found.stamp.len),
             parts,
+            partial: None,
             source: found.source,
             stamp: found.stamp,
             name,
@@ -316,6 +337,23 @@ impl Chooser<'_, '_> {
             time,
             fingerprint: None,
         })
+    }
+
+    /// The key of a segment: the one that published parts of it are under, whatever the schedule
+    /// says by now, unless an earlier process took that.
+    fn placed(&mut self, msn: u64, position: Option<Position>) -> Result<Placed, Stall> {
+        let placed = self.key(msn, position)?;
+        let published = self.track.partials.kid(msn);
+        match published.filter(|kid| *kid != placed.key.kid) {
+            None => Ok(placed),
+            Some(_) => Ok(match self.track.partials.key(msn) {
+                Some(key) => Placed {
+                    key: key.clone(),
+                    ..placed
+                },
+                None => placed,
+            }),
+        }
     }
 
     /// The key of a segment's period. Whatever is missing is asked for.

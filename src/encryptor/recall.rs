@@ -54,6 +54,9 @@ fn misplaced(track: &Track, lease: &Lease, context: &Context<'_>) -> BTreeSet<u6
     let numbers = list.segments().iter().map(|segment| segment.msn);
     let unlisted = numbers.zip(positions).filter(|(msn, _)| is_unlisted(*msn));
     let misplaced = unlisted.filter(|(msn, position)| {
+        if track.partials.kid(*msn).is_some() {
+            return false; // published parts of it decide
+        }
         let media = track.done.get(msn).and_then(|done| done.media.as_ref());
         let slot = position.and_then(|position| lease.slot_at(position));
         matches!((media, slot), (Some(media), Some(slot)) if lease.kid(&track.name, slot) != Some(media.kid))

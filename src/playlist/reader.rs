@@ -14,7 +14,7 @@ use super::section::{self, Map};
 use super::tag::{Group, Met, Tag};
 use super::text::{Kind, Line, Text};
 use super::variables::{Definitions, Variables};
-use super::{PlaylistError, Unsupported, key, timing, uris};
+use super::{PlaylistError, Unsupported, key, partial, timing, uris};
 use crate::domain::Run;
 
 /// Reads `text`, which holds tags of a media playlist and may import `definitions`.
@@ -24,21 +24,33 @@ pub(super) fn read(text: Text, definitions: &Definitions) -> Result<MediaPlaylis
         reader.line(line, index)?;
     }
     reader.check_end()?;
+    reader.leave_open(text.lines().len())?;
     let Reader {
         header,
         mut segments,
         blocks,
+        mut open,
         unsupported,
         variables,
         ..
     } = reader;
     let imports = variables.has_imports();
-    timing::carry(&mut segments);
+    // what is not complete has no say in when others are
+    if segments.iter().any(|segment| segment.time.is_some())
+        && let Some((segment, block)) = open.take()
+    {
+        segments.push(segment);
+        timing::carry(&mut segments);
+        open = segments.pop().map(|segment| (segment, block));
+    } else {
+        timing::carry(&mut segments);
+    }
     Ok(MediaPlaylist {
         text,
         header,
         segments,
         blocks,
+        open,
         unsupported,
         imports,
         run: Run::INITIAL,
@@ -63,6 +75,7 @@ struct Reader<'a> {
     skipped: u64,
     segments: Vec<Segment>,
     blocks: Vec<Block>,
+    open: Option<(Segment, Block)>,
     unsupported: Option<Unsupported>,
 }
 
@@ -81,6 +94,7 @@ impl<'a> Reader<'a> {
             skipped: 0,
             segments: Vec::new(),
             blocks: Vec::new(),
+            open: None,
             unsupported: None,
         }
     }
@@ -130,6 +144,15 @@ impl<'a> Reader<'a> {
                 let read = section::read(self.text, line, self.key.as_ref(), &self.variables);
                 let (map, from) = read?;
                 self.map = Some(Arc::new(map));
+                let unknown = Unsupported::Variable { line: line.number };
+                self.refuse(from.unknown.then_some(unknown));
+            }
+            Tag::Part => {
+                let before = self.pending.parts.last();
+                let before = before.or_else(|| self.segments.last()?.parts.last());
+                let read = partial::read(self.text, (line, index), before, &self.variables);
+                let (part, from) = read?;
+                self.pending.parts.push(part);
                 let unknown = Unsupported::Variable { line: line.number };
                 self.refuse(from.unknown.then_some(unknown));
             }
@@ -193,8 +216,47 @@ impl<'a> Reader<'a> {
             gap: pending.gap,
             clear: self.clear,
             key: self.key.clone(),
+            parts: pending.parts,
             line: line.number,
         });
+        Ok(())
+    }
+
+    /// Parts after the last segment are of one that is not complete, unless the list has ended.
+    fn leave_open(&mut self, end: usize) -> Result<(), PlaylistError> {
+        let pending = std::mem::take(&mut self.pending);
+        let Some(first) = pending.first_tag.filter(|_| !pending.parts.is_empty()) else {
+            return Ok(());
+        };
+        if self.header.is_ended {
+            return Ok(());
+        }
+        let line = &self.text.lines()[first];
+        let block = Block {
+            first_tag: first,
+            key_at: pending.after_discontinuity.unwrap_or(first),
+            uri: end,
+            bitrate: pending.bitrate,
+            discontinuities: pending.discontinuities,
+            is_fractional: false,
+            has_map: pending.has_map,
+            imports: false,
+        };
+        let segment = Segment {
+            msn: self.next_msn(line)?,
+            uri: String::new(),
+            range: None,
+            map: self.map.clone(),
+            duration: pending.parts.iter().map(|part| part.duration).sum(),
+            time: pending.time,
+            discontinuity: pending.discontinuities > 0,
+            gap: false,
+            clear: self.clear,
+            key: self.key.clone(),
+            parts: pending.parts,
+            line: line.number,
+        };
+        self.open = Some((segment, block));
         Ok(())
     }
 
