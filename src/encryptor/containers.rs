@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-pub use crate::playlist::Serving;
+use crate::playlist::Serving;
 
 /// The rules of one run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

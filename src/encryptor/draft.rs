@@ -154,7 +154,7 @@ impl Track {
             None => Entry::Gap,
             Some(media) => Entry::Encrypted(Encrypted {
                 uri: (media.uri != segment.uri).then(|| media.uri.clone()),
-                parts: self.parts(segment),
+                parts: self.parts(segment, media.kid),
                 ..media.listed()
             }),
         }

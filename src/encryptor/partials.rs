@@ -57,6 +57,11 @@ impl Partials {
         self.of.get(&msn)?.key.as_ref()
     }
 
+    /// Whether there are parts that no playlist names yet.
+    pub(super) fn has_unlisted(&self) -> bool {
+        self.of.values().any(|parent| !parent.is_listed)
+    }
+
     /// The last segment of which parts are published.
     pub(super) fn last_listed(&self) -> Option<u64> {
         let mut listed = self.of.iter().rev().filter(|(_, parent)| parent.is_listed);
@@ -66,7 +71,9 @@ impl Partials {
     /// Takes note that a part is durable.
     pub(super) fn note(&mut self, candidate: Candidate, done: impl Fn(Candidate) -> Done) {
         let parent = self.of.entry(candidate.msn).or_default();
-        if candidate.partial == Some(parent.parts.len()) {
+        let known = parent.media.as_ref().map(|media| media.kid);
+        let is_same = known.is_none_or(|kid| kid == candidate.key.kid);
+        if is_same && candidate.partial == Some(parent.parts.len()) {
             parent.key = Some(candidate.key.clone());
             let done = done(candidate).media;
             parent.parts.extend(done.as_ref().map(|media| Name {
@@ -134,8 +141,13 @@ impl Parent {
 impl Track {
     /// The names of the parts of `segment` that are listed with it once it is complete: all, or
     /// those that are published already.
-    pub(super) fn parts(&self, segment: &Segment) -> Vec<String> {
-        let Some(parent) = self.partials.of.get(&segment.msn) else {
+    ///
+    /// The segment is under the key `kid`; parts that an earlier process encrypted under another one
+    /// are listed no more.
+    pub(super) fn parts(&self, segment: &Segment, kid: Kid) -> Vec<String> {
+        let parent = self.partials.of.get(&segment.msn);
+        let is_own = |media: &Media| media.kid == kid;
+        let Some(parent) = parent.filter(|it| it.media.as_ref().is_none_or(is_own)) else {
             return Vec::new();
         };
         match parent.is_listed || parent.parts.len() >= segment.parts.len() {
