@@ -79,7 +79,10 @@ impl Engine {
                 Content::Torn(how) => (StallReason::Truncated, how),
                 Content::Failed(why) => (StallReason::NotReadable, format!("{piece}: {why}")),
             };
-            note_stall(stalls, &at, candidate.msn, reason, detail);
+            // a part that is not whole holds up nothing
+            if candidate.partial.is_none() {
+                note_stall(stalls, &at, candidate.msn, reason, detail);
+            }
         }
         whole
     }

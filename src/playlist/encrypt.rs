@@ -11,6 +11,7 @@ use super::media::{Block, MediaPlaylist};
 use super::splice::Splicer;
 use super::tag::{Group, Tag};
 use super::text::{self, Kind, Line};
+use super::version;
 
 impl MediaPlaylist {
     /// The playlist with the listed segments, each encrypted one under its own EXT-X-KEY.
@@ -68,7 +69,7 @@ impl<'a> Rewrite<'a> {
         Ok(Self {
             list,
             listing,
-            version: needed_version(list, listing, listed),
+            version: version::needed(list, listing, listed),
             opens,
             discontinuity_sequence: discontinuity_sequence(list, listing, dropped, opens)?,
             bitrate: bitrate.filter(|_| listed[0].bitrate.is_none()),
@@ -344,39 +345,6 @@ impl<'a> Rewrite<'a> {
             .earlier
             .map_or(own, |earlier| earlier.first_msn())
     }
-}
-
-/// The table of §8, as far as a list that we encrypt can have it; EXT-X-GAP came with version 8.
-fn needed_version(list: &MediaPlaylist, listing: Listing<'_>, listed: &[Block]) -> u64 {
-    let segments = &list.segments[listing.first..];
-    let encrypted = || {
-        let listed = listing.entries.iter().chain(listing.low.open);
-        listed.filter_map(|entry| match entry {
-            Entry::Encrypted(entry) => Some(entry),
-            Entry::Gap => None,
-        })
-    };
-    let mut with_segments = listing.entries.iter().zip(segments);
-    let mut needed = list.header.version.unwrap_or(1);
-    if let Some(earlier) = listing.earlier {
-        needed = needed.max(earlier.version());
-    }
-    if encrypted().any(|entry| entry.iv.is_some()) {
-        needed = needed.max(2);
-    }
-    if encrypted().any(|entry| entry.range.is_some()) || list.is_iframes() {
-        needed = needed.max(4);
-    }
-    if encrypted().any(|entry| entry.section.is_some()) {
-        needed = needed.max(if list.is_iframes() { 5 } else { 6 });
-    }
-    if listed.iter().any(|block| block.is_fractional) {
-        needed = needed.max(3);
-    }
-    if with_segments.any(|(entry, segment)| *entry == Entry::Gap || segment.gap) {
-        needed = needed.max(8);
-    }
-    needed
 }
 
 /// What the list says, or what is left of an earlier run, plus what was dropped since. The break

@@ -30,6 +30,7 @@ mod timing;
 mod unsupported;
 mod uris;
 mod variables;
+mod version;
 
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,11 @@ fn parts(text: &str) -> Vec<Part> {
     found
 }
 
+/// How a part is listed; its hint was not.
+fn listed(stem: &str, msn: u64, index: u64) -> String {
+    format!("DURATION=0.25,URI=\"{stem}-part{index}-{msn}.m4s\"")
+}
+
 fn attribute(line: &str, name: &str) -> String {
     let (_, value) = line.split_once(&format!("{name}=")).unwrap();
     let value = value.strip_prefix('"').unwrap_or(value);
@@ -69,12 +74,7 @@ async fn follow(
         if msn == 0 {
             continue; // a list without a whole segment is awaited
         }
-        let name = format!("-part{index}-{msn}.m4s\",INDEP");
-        let name = if index == 0 {
-            name
-        } else {
-            name.replace(",INDEP", "\n")
-        };
+        let name = listed(&format!("s{msn}.{index}"), msn, index);
         let text = scene.published(worker, &name).await;
         let files = check(scene, &text).await;
         for (_, uri, tag) in parts(&text) {
@@ -92,7 +92,7 @@ async fn points_05_and_14_a_part_is_under_its_segments_key_which_stands_above_it
     let mut source = LowLatency::new(scene.source.path(), "i.m3u8");
     let mut worker = scene.job.start();
     let known = follow(&scene, &mut worker, &mut source, 4 * PARTS + 2).await;
-    let text = scene.published(&mut worker, "-part1-4.m4s\"\n").await;
+    let text = scene.published(&mut worker, &listed("s4.1", 4, 1)).await;
     let tags: Vec<&str> = text.lines().filter(|l| l.contains("METHOD=AES")).collect();
     assert_eq!(tags.len(), 5, "four segments and the open one\n{text}");
     let hint = text.lines().last().unwrap();
@@ -134,9 +134,8 @@ async fn point_23_parts_that_are_ranges_of_a_growing_file_become_files() {
         source.advance(1);
         let (msn, index) = (step / PARTS, step % PARTS);
         if msn > 0 {
-            let text = scene
-                .published(&mut worker, &format!("s{msn}-part{index}-{msn}.m4s"))
-                .await;
+            let name = listed(&format!("s{msn}"), msn, index);
+            let text = scene.published(&mut worker, &name).await;
             check(&scene, &text).await;
             let is_range =
                 |line: &str| line.starts_with("#EXT-X-PART:") && line.contains("BYTERANGE");
@@ -160,7 +159,7 @@ async fn a_worker_that_is_killed_within_a_segment_goes_on_with_its_next_part() {
             assert_eq!(was, now, "{uri}");
         }
     }
-    let text = scene.published(&mut worker, "-part0-3.m4s").await;
+    let text = scene.published(&mut worker, &listed("s3.0", 3, 0)).await;
     assert_eq!(
         parts(&text).len() as u64,
         3 * PARTS + 1,
