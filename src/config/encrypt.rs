@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use super::{ConfigError, Source as File, environment, under};
 use crate::api::Text;
 use crate::domain::StreamId;
-use crate::encryptor::{ByteRanges, IFrames, MapRule, OnLeaseEnd, Sink, Source};
+use crate::encryptor::{ByteRanges, IFrames, LowLatency, MapRule, OnLeaseEnd, Sink, Source};
 
 /// An encryptor of many channels.
 #[derive(Debug, Clone, Deserialize)]
@@ -102,6 +102,13 @@ pub struct Channel {
     /// (EXT-X-SESSION-KEY), so that players fetch it early.
     #[arg(long)]
     pub session_key: bool,
+    /// Low latency: `parts`, the default, publishes each EXT-X-PART of a live source in a file of its
+    /// own; `origin` keeps besides what the source promises of its server, for playlists that
+    /// `hlskey serve` serves; `off` lists whole segments alone. Sinks other than a folder get whole
+    /// segments alone.
+    #[arg(long, value_name = "HOW")]
+    #[serde(deserialize_with = "text")]
+    pub low_latency: Option<LowLatency>,
     /// With `push` or `pull:`: how much clear media may wait to be encrypted, in MiB; 4096 by default.
     #[arg(long, value_name = "MIB")]
     pub spool_limit: Option<u64>,

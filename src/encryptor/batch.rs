@@ -79,7 +79,10 @@ impl Engine {
                 Content::Torn(how) => (StallReason::Truncated, how),
                 Content::Failed(why) => (StallReason::NotReadable, format!("{piece}: {why}")),
             };
-            note_stall(stalls, &at, candidate.msn, reason, detail);
+            // a part that is not whole holds up nothing
+            if candidate.partial.is_none() {
+                note_stall(stalls, &at, candidate.msn, reason, detail);
+            }
         }
         whole
     }
@@ -153,6 +156,9 @@ impl Engine {
         let Some(track) = self.tracks.get(at) else {
             return;
         };
+        if candidate.partial.is_some() {
+            return; // the segment is told of
+        }
         let (msn, kid) = (candidate.msn, candidate.key.kid);
         if !candidate.is_held_over {
             self.held_over.remove(at);
@@ -197,7 +203,10 @@ impl Engine {
             return;
         };
         self.window.keep(&candidate.name.path);
-        track.done.insert(candidate.msn, done(candidate, range));
+        match candidate.partial {
+            Some(_) => track.partials.note(candidate, |part| done(part, range)),
+            None => drop(track.done.insert(candidate.msn, done(candidate, range))),
+        }
         track.dirty = true;
     }
 

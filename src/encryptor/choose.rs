@@ -4,6 +4,8 @@
 
 mod file;
 mod join;
+mod key;
+mod partial;
 mod section;
 
 use std::collections::{BTreeSet, HashMap};
@@ -58,6 +60,8 @@ pub(super) struct Candidate {
     /// Of how many ranges its file is made: of all that are ranges of the source's file, where they
     /// stay together; else of one.
     pub(super) parts: usize,
+    /// Which part of its segment it is, where it is one: a segment on its own otherwise.
+    pub(super) partial: Option<usize>,
     pub(super) name: Name,
     /// Its initialisation section.
     pub(super) section: Option<Planned>,
@@ -180,6 +184,7 @@ impl Chooser<'_, '_> {
             true => usize::MAX,
             false => LOOKAHEAD,
         };
+        self.track.partials.waits = false;
         let mut looked = 0;
         for (index, segment) in self.list.segments().iter().enumerate().skip(resume) {
             if self.track.done.contains_key(&segment.msn) {
@@ -191,10 +196,15 @@ impl Chooser<'_, '_> {
                 break;
             }
             let position = positions.get(index).copied().flatten();
+            self.parts(segment, position, choice);
             let step = self.step(index, segment, position);
             if choice.stall.is_none() {
                 self.take(segment, step, choice);
             }
+        }
+        if let Some(open) = self.list.open().filter(|_| !choice.is_cut) {
+            let position = positions.get(self.list.segments().len());
+            self.parts(open, position.copied().flatten(), choice);
         }
         if self.joins() {
             join::keep_whole(&mut choice.ready);
@@ -251,7 +261,7 @@ impl Chooser<'_, '_> {
         if let Some(why) = self.unjoined(&piece) {
             return wait(msn, StallReason::Unsupported, why.to_owned());
         }
-        let key = self.key(msn, position);
+        let key = self.placed(msn, position);
         let stamp = match self.file(index, msn, &piece) {
             Ok(stamp) => stamp,
             Err(step) => return step,
@@ -270,9 +280,6 @@ impl Chooser<'_, '_> {
     /// uses a file keeps the file's name.
     fn candidate(&mut self, segment: &Segment, found: Found) -> Result<Candidate, Stall> {
         let msn = segment.msn;
-        let key = &found.placed.key;
-        let section = segment.map.as_ref();
-        let section = section.map(|map| self.section(msn, map, key)).transpose()?;
         let (rendition, at) = (&self.track.name, &self.track.at);
         let joined = self.joined.get(segment.uri.as_str());
         let joined = joined.filter(|_| segment.range.is_some());
@@ -288,6 +295,20 @@ impl Chooser<'_, '_> {
             let detail = format!("{}: {error}", found.source);
             stall(msn, StallReason::Shared, detail)
         })?;
+        self.named(segment, found, (name, parts))
+    }
+
+    /// What is to be encrypted under `name`, which is the file of that many ranges.
+    fn named(
+        &mut self,
+        segment: &Segment,
+        found: Found,
+        (name, parts): (Name, usize),
+    ) -> Result<Candidate, Stall> {
+        let msn = segment.msn;
+        let key = &found.placed.key;
+        let section = segment.map.as_ref();
+        let section = section.map(|map| self.section(msn, map, key)).transpose()?;
         let Placed {
             key,
             is_held_over,
@@ -295,7 +316,7 @@ impl Chooser<'_, '_> {
         } = found.placed;
         let rule = self.context.lease.map(Lease::iv).unwrap_or_default();
         let iv = match rule {
-            IvRule::Explicit => Iv::for_segment(key.key(), rendition, msn),
+            IvRule::Explicit => Iv::for_segment(key.key(), &self.track.name, msn),
             IvRule::Sequence => Iv::of_sequence(msn),
         };
         self.track.period = Some(key.index);
@@ -303,6 +324,7 @@ impl Chooser<'_, '_> {
             msn,
             len: found.source.len_in(found.stamp.len),
             parts,
+            partial: None,
             source: found.source,
             stamp: found.stamp,
             name,
@@ -316,71 +338,6 @@ impl Chooser<'_, '_> {
             time,
             fingerprint: None,
         })
-    }
-
-    /// The key of a segment's period. Whatever is missing is asked for.
-    fn key(&mut self, msn: u64, position: Option<Position>) -> Result<Placed, Stall> {
-        let (Some(lease), Some(position)) = (self.context.lease, position) else {
-            let (reason, detail) = match self.context.lease {
-                None => (
-                    StallReason::NoKey,
-                    "no lease yet: the key server has not answered",
-                ),
-                Some(_) => (
-                    StallReason::Unclaimed,
-                    "no media segment that it is cut from is listed",
-                ),
-            };
-            return Err(stall(msn, reason, detail.to_owned()));
-        };
-        if self
-            .track
-            .run
-            .is_some_and(|run| lease.version() < run.version)
-        {
-            let detail = "the schedule since the source restarted is not leased yet";
-            return Err(stall(msn, StallReason::NoKey, detail.to_owned()));
-        }
-        let rendition = &self.track.name;
-        let Some(slot) = lease.slot_at(position) else {
-            self.wants.claims.insert(position.segment);
-            let detail = "it has no date, and the server has not said yet when it is";
-            return Err(stall(msn, StallReason::Unclaimed, detail.to_owned()));
-        };
-        let index = slot.index;
-        lease
-            .key_on(rendition, slot, self.context.footing)
-            .map(|key| Placed {
-                is_held_over: lease.kid(rendition, slot) != Some(key.kid),
-                key,
-                time: position.time,
-            })
-            .map_err(|fault| match fault {
-                KeyFault::Ended => {
-                    let detail = "the lease has ended, and the key server is away";
-                    stall(msn, StallReason::LeaseEnded, detail.to_owned())
-                }
-                KeyFault::Missing => {
-                    let scope = lease.scope(Some(rendition));
-                    self.wants.periods.insert((scope, index));
-                    let detail = format!("period {index} is not leased");
-                    stall(msn, StallReason::NoKey, detail)
-                }
-                KeyFault::NotServed => {
-                    let scope = lease.scope(Some(rendition));
-                    self.wants.periods.insert((scope, index));
-                    let detail = format!("the key of period {index} is not served yet");
-                    stall(msn, StallReason::KeyNotServed, detail)
-                }
-                KeyFault::Mismatch => {
-                    let detail = format!("the key of period {index} is served with other bytes");
-                    stall(msn, StallReason::KeyMismatch, detail)
-                }
-                KeyFault::Gone => {
-                    let detail = format!("the key of period {index} is revoked or retired");
-                    stall(msn, StallReason::KeyGone, detail)
-                }
-            })
     }
 }
 

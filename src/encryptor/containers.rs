@@ -5,6 +5,8 @@
 
 use std::str::FromStr;
 
+use crate::playlist::Serving;
+
 /// The rules of one run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Containers {
@@ -17,6 +19,8 @@ pub struct Containers {
     /// Whether a multivariant playlist of finished playlists under one key says so by
     /// EXT-X-SESSION-KEY.
     pub session_key: bool,
+    /// EXT-X-PART, and what serves the playlists.
+    pub serving: Serving,
 }
 
 /// How initialisation sections are published.
@@ -50,10 +54,33 @@ pub enum IFrames {
     Drop,
 }
 
+/// What becomes of partial segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LowLatency(pub Serving);
+
+impl Default for LowLatency {
+    fn default() -> Self {
+        Self(Serving::Files)
+    }
+}
+
 /// The text is none of the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
 pub struct ContainersError(&'static str);
+
+impl FromStr for LowLatency {
+    type Err = ContainersError;
+
+    fn from_str(text: &str) -> Result<Self, ContainersError> {
+        match text {
+            "parts" => Ok(Self(Serving::Files)),
+            "origin" => Ok(Self(Serving::Origin)),
+            "off" => Ok(Self(Serving::Plain)),
+            _ => Err(ContainersError("parts, origin or off")),
+        }
+    }
+}
 
 impl FromStr for MapRule {
     type Err = ContainersError;

@@ -8,7 +8,7 @@ use super::path::Beneath;
 use super::root::Stamp;
 use super::section::Published;
 use crate::domain::{Fingerprint, Kid, Timestamp};
-use crate::playlist::ByteRange;
+use crate::playlist::{ByteRange, Encrypted};
 
 /// One segment that is durable, or known to be missing.
 #[derive(Debug, Clone)]
@@ -41,6 +41,20 @@ pub(super) struct Media {
     pub(super) source: Option<Taken>,
     /// Of its clear bytes, if it was encrypted by this process.
     pub(super) fingerprint: Option<Fingerprint>,
+}
+
+impl Media {
+    /// As a playlist lists it.
+    pub(super) fn listed(&self) -> Encrypted {
+        Encrypted {
+            key_uri: self.key_uri.clone(),
+            iv: self.iv.clone(),
+            uri: Some(self.uri.clone()),
+            range: self.range,
+            section: self.section.as_ref().map(|section| section.listed.clone()),
+            parts: Vec::new(),
+        }
+    }
 }
 
 /// A source's file.

@@ -2,12 +2,18 @@
 //!
 //! Must not know: how it is written.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::partials::hinted_name;
+use super::path::Beneath;
 use super::place::Timeline;
 use super::remains::Remains;
 use super::track::{Done, Listed, Media, Track};
-use crate::playlist::{Encrypted, Entry, Listing, MediaPlaylist, RewriteError, Segment};
+use crate::playlist::{
+    Encrypted, Entry, Listing, LowLatency, MediaPlaylist, Report, Reports, RewriteError, Segment,
+    Serving,
+};
 
 /// A playlist to be published.
 pub(super) struct Draft {
@@ -18,11 +24,18 @@ pub(super) struct Draft {
     span: Duration,
     /// Numbers that are listed as gaps between two runs, and how long each of them is.
     gaps: Vec<(u64, Duration)>,
+    /// How many parts of each segment are listed, where there are any.
+    pub(super) parts: BTreeMap<u64, usize>,
 }
 
 impl Track {
     /// The playlist that could be published now, if it differs from what is.
-    pub(super) fn draft(&self) -> Result<Option<Draft>, RewriteError> {
+    /// `others` is what other renditions list.
+    pub(super) fn draft(
+        &self,
+        serving: Serving,
+        others: &BTreeMap<Beneath, Report>,
+    ) -> Result<Option<Draft>, RewriteError> {
         let Some(list) = &self.source else {
             return Ok(None);
         };
@@ -42,22 +55,72 @@ impl Track {
             Some(before) => Remains::of(before, self.floor(), list, cut - first)?,
             None => None,
         };
+        let next = segments.get(cut).or_else(|| list.open());
+        let next = next.filter(|_| serving != Serving::Plain);
+        let open = next.and_then(|next| self.open(next)).map(Entry::Encrypted);
+        let last = segments[cut - 1].msn;
+        let mut parts: BTreeMap<u64, usize> = BTreeMap::new();
+        let numbers = listed.iter().chain(next).map(|segment| segment.msn);
+        for (msn, entry) in numbers.zip(entries.iter().chain(&open)) {
+            if let Entry::Encrypted(entry) = entry
+                && !entry.parts.is_empty()
+            {
+                parts.insert(msn, entry.parts.len());
+            }
+        }
+        let of_next = parts.get(&(last + 1)).copied().unwrap_or(0);
+        let is_level =
+            cut == segments.len() && list.open().map_or(0, |open| open.parts.len()) == of_next;
+        let hint = is_level.then(|| hinted_name(list, last + 1, of_next));
+        let reports = self.reports(list, others);
         let text = list.encrypt(&Listing {
             first,
             entries: &entries,
             opens,
             earlier: before.as_ref().map(Remains::earlier),
+            low: LowLatency {
+                serving,
+                open: open.as_ref(),
+                hint: hint.flatten().as_deref(),
+                reports: Some(&reports),
+            },
         })?;
         let span = before.as_ref().map_or(Duration::ZERO, Remains::span);
         let draft = Draft {
             text,
             first: before.as_ref().map_or(segments[first].msn, Remains::first),
-            last: segments[cut - 1].msn,
+            last,
             ended: list.is_ended() && cut == segments.len(),
             span: span + listed.iter().map(|s| s.duration).sum::<Duration>(),
             gaps: before.map(|before| before.gaps()).unwrap_or_default(),
+            parts,
         };
         Ok(self.is_better(&draft, list).then_some(draft))
+    }
+
+    /// What is published of the renditions that `list` reports on, by the URIs that it has for them.
+    fn reports(&self, list: &MediaPlaylist, others: &BTreeMap<Beneath, Report>) -> Reports {
+        let reported = list.reported().filter_map(|uri| {
+            let at = self.at.resolve(uri).ok()?;
+            Some((uri.to_owned(), *others.get(&at)?))
+        });
+        reported.collect()
+    }
+
+    /// How far the published playlist is, as others report it.
+    pub(super) fn report(&self) -> Option<Report> {
+        let listed = self.listed.as_ref()?;
+        let index = |count: usize| Some(count.checked_sub(1)? as u64);
+        Some(match listed.open {
+            Some(count) => Report {
+                msn: listed.last + 1,
+                part: index(count),
+            },
+            None => Report {
+                msn: listed.last,
+                part: index(self.partials.count(listed.last)),
+            },
+        })
     }
 
     /// Whether the segment is durable, or known to be missing, and of the run that is listed.
@@ -75,6 +138,7 @@ impl Track {
         self.listed.as_ref().is_none_or(|listed| {
             draft.text != listed.text
                 && (draft.last > listed.last
+                    || draft.parts.keys().last() > Some(&listed.last)
                     || draft.first == listed.first
                     || draft.ended
                     || draft.span >= list.target_duration() * 3)
@@ -89,11 +153,9 @@ impl Track {
         {
             None => Entry::Gap,
             Some(media) => Entry::Encrypted(Encrypted {
-                key_uri: media.key_uri.clone(),
-                iv: media.iv.clone(),
                 uri: (media.uri != segment.uri).then(|| media.uri.clone()),
-                range: media.range,
-                section: media.section.as_ref().map(|section| section.listed.clone()),
+                parts: self.parts(segment, media.kid),
+                ..media.listed()
             }),
         }
     }
@@ -109,6 +171,11 @@ impl Track {
             last: draft.last,
             ended: draft.ended,
             longest,
+            open: draft
+                .parts
+                .range(draft.last + 1..)
+                .next()
+                .map(|(_, count)| *count),
         });
         self.start = None;
         let gap = |duration| Done {

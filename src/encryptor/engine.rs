@@ -169,7 +169,7 @@ impl Engine {
         if !self.trouble.holds(now) && self.find_lost(now) {
             busy = self.encrypt(context, &mut wants);
             if context.footing != Footing::Ended {
-                self.publish(now);
+                self.publish(context);
                 self.publish_multivariants(context);
             }
         }
@@ -190,9 +190,13 @@ impl Engine {
             source: self.source_report(context.runs, now),
             moved,
             busy,
-            waits: self.notices.all().next().is_some(),
+            waits: self.notices.all().next().is_some() || self.awaits_parts(),
             events: std::mem::take(&mut self.events),
         }
+    }
+
+    fn awaits_parts(&self) -> bool {
+        self.tracks.values().any(|track| track.partials.waits)
     }
 
     /// The oldest period that a rendition is in; `None` while one has not come to any.

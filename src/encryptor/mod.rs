@@ -34,6 +34,7 @@ mod notices;
 mod open;
 mod options;
 mod outgoing;
+mod partials;
 mod path;
 mod periods;
 mod piece;
@@ -67,7 +68,7 @@ mod window;
 mod worker;
 
 pub use client::ClientError;
-pub use containers::{ByteRanges, Containers, ContainersError, IFrames, MapRule};
+pub use containers::{ByteRanges, Containers, ContainersError, IFrames, LowLatency, MapRule};
 pub use crew::Crew;
 pub use error::{EncryptorError, Summary};
 pub use event::{Event, Severity, StallReason};

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::boxes;
 use super::path::{Beneath, PathError};
-use crate::playlist::{ByteRange, Map, MediaPlaylist, Segment};
+use crate::playlist::{ByteRange, Map, MediaPlaylist, PartialSegment, Segment};
 
 /// A file of the source, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,6 +43,15 @@ impl Piece {
             path: at.resolve_segment(&segment.uri)?,
             range: segment.range,
             kind,
+        })
+    }
+
+    /// A part of a segment of the playlist at `at`.
+    pub(super) fn part(at: &Beneath, part: &PartialSegment) -> Result<Self, PathError> {
+        Ok(Self {
+            path: at.resolve_segment(&part.uri)?,
+            range: part.range,
+            kind: Kind::Segment,
         })
     }
 

@@ -20,7 +20,7 @@ pub(super) enum Timeline {
     Live,
 }
 
-/// Each segment's position, in the order of the playlist.
+/// Each segment's position, in the order of the playlist; the one that is not complete has one too.
 pub(super) fn positions(
     list: &MediaPlaylist,
     schedule: &Schedule,
@@ -40,7 +40,11 @@ pub(super) fn positions(
             time: segment.time.or(assigned),
         }
     };
-    list.segments().iter().map(place).collect()
+    list.segments()
+        .iter()
+        .chain(list.open())
+        .map(place)
+        .collect()
 }
 
 /// Where a finished asset without dates begins: where the first era by time does.

@@ -15,17 +15,21 @@ use super::place::Timeline;
 use super::track::{Media, Track};
 use crate::api::Text;
 use crate::domain::Timestamp;
+use crate::playlist::Report;
 
 impl Engine {
     /// Publishes each media playlist that has gone on.
-    pub(super) fn publish(&mut self, now: Timestamp) {
+    pub(super) fn publish(&mut self, context: &Context<'_>) {
+        let now = context.now;
+        let serving = context.containers.serving;
         let dirty = self.tracks.values().filter(|track| track.dirty);
         let dirty: Vec<Beneath> = dirty.map(|track| track.at.clone()).collect();
         for at in dirty {
+            let reports = self.reports();
             let Some(track) = self.tracks.get_mut(&at) else {
                 continue;
             };
-            let draft = track.draft();
+            let draft = track.draft(serving, &reports);
             track.fault = draft.as_ref().err().cloned();
             match draft {
                 Ok(None) | Err(_) => track.dirty = false,
@@ -38,6 +42,12 @@ impl Engine {
                 },
             }
         }
+    }
+
+    fn reports(&self) -> BTreeMap<Beneath, Report> {
+        let all = self.tracks.iter();
+        all.filter_map(|(at, track)| Some((at.clone(), track.report()?)))
+            .collect()
     }
 
     fn note_published(&mut self, at: &Beneath, draft: Draft, now: Timestamp) {
@@ -53,7 +63,16 @@ impl Engine {
             last: draft.last,
             ended: draft.ended,
         });
+        let parts = track.partials.published(&draft.parts, draft.last);
         let left = track.published(draft);
+        let stays = track.part_stays();
+        for path in parts {
+            self.names.leave(&path);
+            self.window.left(path, stays, now);
+        }
+        let Some(track) = self.tracks.get(at) else {
+            return;
+        };
         if track.timeline == Timeline::Live {
             let stays = track.stays();
             for folder in track.folders() {

@@ -3,15 +3,17 @@
 //! A segment can be durable long before its playlist lists it: while an asset is encrypted, or
 //! while the sink is full. Must not know: how the schedule changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::choose::Context;
 use super::engine::Engine;
 use super::iframes;
 use super::lease::Lease;
+use super::partials::Parent;
 use super::path::Beneath;
 use super::term::Footing;
 use super::track::{Media, Track};
+use crate::domain::Kid;
 
 impl Engine {
     /// Has every segment that is not listed yet encrypted again if another key is its own by now.
@@ -24,6 +26,7 @@ impl Engine {
         self.followed = Some(lease.version());
         let mut sections = Vec::new();
         for (at, track) in &mut self.tracks {
+            recall_parts(track, lease, context);
             for msn in misplaced(track, lease, context) {
                 let done = track.done.remove(&msn);
                 let section =
@@ -36,6 +39,26 @@ impl Engine {
             self.let_go_section(&at, section, context.now);
         }
     }
+}
+
+/// Forgets parts that no playlist names and that are under another key than their segment's by now.
+/// Their names are theirs still: they are written again.
+fn recall_parts(track: &mut Track, lease: &Lease, context: &Context<'_>) {
+    let source = track.source.clone();
+    let Some(list) = source.filter(|_| track.partials.has_unlisted()) else {
+        return;
+    };
+    let positions = iframes::positions(track, &list, context);
+    let segments = list.segments().iter().chain(list.open());
+    let placed = segments.map(|segment| segment.msn).zip(positions);
+    let kids = placed.filter_map(|(msn, position)| {
+        let slot = lease.slot_at(position?)?;
+        Some((msn, lease.kid(&track.name, slot)?))
+    });
+    let kids: BTreeMap<u64, Kid> = kids.collect();
+    let forget =
+        |msn: u64, parent: &Parent| kids.get(&msn).is_some_and(|kid| parent.is_misplaced(*kid));
+    track.partials.forget(forget);
 }
 
 /// Unlisted segments that are encrypted under another key than their own.
@@ -54,6 +77,9 @@ fn misplaced(track: &Track, lease: &Lease, context: &Context<'_>) -> BTreeSet<u6
     let numbers = list.segments().iter().map(|segment| segment.msn);
     let unlisted = numbers.zip(positions).filter(|(msn, _)| is_unlisted(*msn));
     let misplaced = unlisted.filter(|(msn, position)| {
+        if track.partials.kid(*msn).is_some() {
+            return false; // published parts of it decide
+        }
         let media = track.done.get(msn).and_then(|done| done.media.as_ref());
         let slot = position.and_then(|position| lease.slot_at(position));
         matches!((media, slot), (Some(media), Some(slot)) if lease.kid(&track.name, slot) != Some(media.kid))

@@ -4,16 +4,19 @@
 
 use std::collections::BTreeMap;
 
+use super::names::Name;
+use super::partials::Partials;
 use super::path::Beneath;
 use super::section::Published;
 use super::track::{Done, Listed, Media};
 use crate::domain::Kid;
-use crate::playlist::{Map, MediaPlaylist, Playlist, Segment};
+use crate::playlist::{Map, MediaPlaylist, PartialSegment, Playlist, Segment};
 
 /// A playlist that an earlier run published.
 pub(super) struct Restored {
     pub(super) done: BTreeMap<u64, Done>,
     pub(super) listed: Listed,
+    pub(super) partials: Partials,
 }
 
 /// Why a playlist in the sink is not one of ours.
@@ -42,10 +45,38 @@ pub(super) fn restore(at: &Beneath, text: String) -> Result<Restored, Foreign> {
         .iter()
         .map(|segment| Ok((segment.msn, done(at, segment)?)))
         .collect::<Result<BTreeMap<_, _>, Foreign>>()?;
+    let partials = partials(at, &list)?;
     let listed = listed(&list, text);
     listed
-        .map(|listed| Restored { done, listed })
+        .map(|listed| Restored {
+            done,
+            listed,
+            partials,
+        })
         .ok_or_else(|| Foreign::Unreadable(": it lists nothing".to_owned()))
+}
+
+/// The parts that it lists, of the segment that is not complete too.
+fn partials(at: &Beneath, list: &MediaPlaylist) -> Result<Partials, Foreign> {
+    let mut partials = Partials::default();
+    let all = list.segments().iter().chain(list.open());
+    for segment in all.filter(|segment| !segment.parts.is_empty()) {
+        let name = |part: &PartialSegment| {
+            let path = at.resolve_segment(&part.uri);
+            let path = path.map_err(|_| Foreign::Elsewhere(segment.msn))?;
+            let uri = part.uri.clone();
+            Ok(Name { path, uri })
+        };
+        let names = segment.parts.iter().map(name);
+        let names = names.collect::<Result<Vec<_>, Foreign>>()?;
+        let first = segment.parts[0].uri.clone();
+        let segment = Segment {
+            uri: first,
+            ..segment.clone()
+        };
+        partials.restore(segment.msn, Some(media(at, &segment)?), names);
+    }
+    Ok(partials)
 }
 
 fn listed(list: &MediaPlaylist, text: String) -> Option<Listed> {
@@ -56,6 +87,7 @@ fn listed(list: &MediaPlaylist, text: String) -> Option<Listed> {
         last: last.msn,
         ended: list.is_ended(),
         longest: list.segments().iter().map(|segment| segment.duration).sum(),
+        open: list.open().map(|open| open.parts.len()),
     })
 }
 

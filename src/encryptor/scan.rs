@@ -284,7 +284,16 @@ impl Engine {
         let text = self.sink.playlist(at);
         let text = text.map_err(|error| stall(StallReason::ForeignSink, error.to_string()))?;
         if let Some(text) = text {
-            let Restored { done, listed } = restore(at, text).map_err(|error| foreign(&error))?;
+            let restored = restore(at, text).map_err(|error| foreign(&error))?;
+            let Restored {
+                done,
+                listed,
+                partials,
+            } = restored;
+            for (msn, path) in partials.names() {
+                self.names.take(&track.name, msn, path);
+            }
+            track.partials = partials;
             for (msn, done) in &done {
                 let Some(media) = &done.media else { continue };
                 self.names.take(&track.name, *msn, &media.path);

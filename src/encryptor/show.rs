@@ -48,12 +48,13 @@ impl Engine {
     /// The rendition's published playlist, if it is another one than `known`.
     fn list(&self, track: &Track, known: Option<&PublishedList>) -> Option<PublishedList> {
         let listed = track.listed.as_ref()?;
-        if known.is_some_and(|known| *known.text == *listed.text) {
+        let text = listed.plain();
+        if known.is_some_and(|known| *known.text == *text) {
             return None;
         }
         let stamp = |path: &Beneath| self.sink.stamp(path);
         Some(PublishedList::new(
-            (&track.at, &listed.text),
+            (&track.at, &text),
             known,
             track.progress()?,
             track.stays(),

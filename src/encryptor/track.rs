@@ -10,6 +10,7 @@ use super::choose::Read;
 use super::continuity::{self, Break};
 use super::iframes::Parents;
 use super::newest::Newest;
+use super::partials::Partials;
 use super::path::Beneath;
 use super::periods::periods_of;
 use super::place::Timeline;
@@ -62,6 +63,8 @@ pub(super) struct Track {
     pub(super) guessed: Option<u64>,
     /// The run's first number that may be published: lower ones belong to runs before.
     floor: u64,
+    /// Parts of segments that are durable.
+    pub(super) partials: Partials,
 }
 
 /// A published playlist.
@@ -73,6 +76,8 @@ pub(super) struct Listed {
     pub(super) ended: bool,
     /// The longest that this playlist ever was.
     pub(super) longest: Duration,
+    /// How many parts are listed of the segment after the last.
+    pub(super) open: Option<usize>,
 }
 
 /// How many published segments' marks are told.
@@ -104,6 +109,7 @@ impl Track {
             parents: Parents::default(),
             guessed: None,
             floor: 0,
+            partials: Partials::default(),
         }
     }
 
@@ -148,6 +154,8 @@ impl Track {
             .listed
             .as_ref()
             .map_or(0, |listed| listed.last.saturating_add(1));
+        // a number of which parts are published is another segment's never again
+        let next = next.max(self.partials.last_listed().map_or(0, |last| last + 1));
         (self.run, self.floor) = (Some(run), run.output.max(next));
         (self.source, self.start, self.restarted) = (None, None, None);
         self.parents.forget();
@@ -224,7 +232,11 @@ impl Track {
     pub(super) fn next(&self) -> u64 {
         let listed = self.listed.as_ref().map(|listed| listed.last);
         let done = self.done.last_key_value().map(|(last, _)| *last);
-        listed.max(done).map_or(0, |last| last.saturating_add(1))
+        let parts = self.partials.last_listed();
+        listed
+            .max(done)
+            .max(parts)
+            .map_or(0, |last| last.saturating_add(1))
     }
 
     /// Whether its source began anew and a number to go on with is asked for: what the next run
@@ -249,7 +261,7 @@ impl Track {
     pub(super) fn needs(&self, path: &Beneath) -> bool {
         let sections = self.done.values().rev();
         let mut sections = sections.filter_map(|done| done.media.as_ref()?.section.as_ref());
-        sections.any(|section| section.path == *path)
+        sections.any(|section| section.path == *path) || self.partials.needs(path)
     }
 
     /// Whether it is no finished asset.

@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
-use super::header::{self, Promises};
 use super::key;
 use super::listing::{Encrypted, Entry, Listing, RewriteError, Section};
+use super::low_latency::{self, Said, Serving};
 use super::media::{Block, MediaPlaylist};
 use super::splice::Splicer;
 use super::tag::{Group, Tag};
 use super::text::{self, Kind, Line};
+use super::version;
 
 impl MediaPlaylist {
     /// The playlist with the listed segments, each encrypted one under its own EXT-X-KEY.
@@ -68,7 +69,7 @@ impl<'a> Rewrite<'a> {
         Ok(Self {
             list,
             listing,
-            version: needed_version(list, listing, listed),
+            version: version::needed(list, listing, listed),
             opens,
             discontinuity_sequence: discontinuity_sequence(list, listing, dropped, opens)?,
             bitrate: bitrate.filter(|_| listed[0].bitrate.is_none()),
@@ -143,10 +144,11 @@ impl<'a> Rewrite<'a> {
     /// The key tag goes after the segment's EXT-X-DISCONTINUITY and before its other tags. Every
     /// segment has its own, so whichever segment comes first has one in scope.
     fn add_scope(&mut self, index: usize, block: usize, line: &Line) {
-        let Some(entry) = self.entry(block) else {
+        let (Some(entry), Some((segment, place))) = (self.entry(block), self.list.place(block))
+        else {
             return;
         };
-        if self.list.blocks[block].key_at != index {
+        if place.key_at != index {
             return;
         }
         match entry {
@@ -155,7 +157,7 @@ impl<'a> Rewrite<'a> {
                 self.add(line, &key::tag(&entry.key_uri, entry.iv.as_deref()));
                 self.keyed = true;
             }
-            Entry::Gap if !self.list.segments[block].gap => {
+            Entry::Gap if !segment.gap => {
                 self.add(line, &format!("#{}", Tag::Gap.name()));
             }
             Entry::Gap => {}
@@ -166,8 +168,9 @@ impl<'a> Rewrite<'a> {
     /// or out of the scope of those before.
     fn add_section(&mut self, entry: &'a Encrypted, block: usize, line: &Line) {
         let section = entry.section.as_deref();
-        let has_own = self.list.blocks[block].has_map;
-        let (Some(section), Some(map)) = (section, &self.list.segments[block].map) else {
+        let place = self.list.place(block);
+        let map = place.and_then(|(segment, block)| Some((segment.map.as_ref()?, block.has_map)));
+        let (Some(section), Some((map, has_own))) = (section, map) else {
             return;
         };
         if self.section == Some(section) && !has_own {
@@ -196,8 +199,11 @@ impl<'a> Rewrite<'a> {
             Kind::Tag(tag) => match tag.group() {
                 Group::Basic | Group::Either | Group::Media => self.head(line, tag),
                 Group::Segment if self.bitrate == Some(index) => Fate::Keep,
+                Group::Segment if tag == Tag::Part => self.part(line, index, block),
+                Group::Segment if self.is_open(block) && tag.is_of_whole() => Fate::Drop,
                 Group::Segment if tag == Tag::ByteRange => self.range(block),
                 Group::Segment => keep_if(is_listed && !matches!(tag, Tag::Key | Tag::Map)),
+                Group::Metadata if tag.is_low_latency() => self.announcement(line, tag, block),
                 // §6.2.1: a date range may reach into the segments that stay
                 Group::Metadata => keep_if(!self.is_cut(block)),
                 Group::Multivariant => Fate::Keep,
@@ -212,6 +218,7 @@ impl<'a> Rewrite<'a> {
 
     fn uri(&self, block: usize) -> Fate {
         match self.entry(block) {
+            _ if self.is_open(block) => Fate::Drop,
             Some(Entry::Encrypted(Encrypted { uri: Some(uri), .. })) => Fate::Become(uri.clone()),
             Some(_) if self.list.blocks[block].imports => {
                 Fate::Become(self.list.segments[block].uri.clone())
@@ -258,6 +265,7 @@ impl<'a> Rewrite<'a> {
             Tag::PlaylistType if !self.has_last() && header.fixed.is_some_and(|f| f.is_vod) => {
                 Fate::Become(format!("#{}:EVENT", tag.name()))
             }
+            Tag::PartInf if self.serving() == Serving::Plain => Fate::Drop,
             Tag::ServerControl => self.server_control(line),
             _ => Fate::Keep,
         }
@@ -265,18 +273,56 @@ impl<'a> Rewrite<'a> {
 
     fn server_control(&self, line: &Line) -> Fate {
         let list = self.list.text.attributes(line).unwrap_or_default();
-        match header::server_control(&list) {
-            Promises::None => Fate::Keep,
-            Promises::Only => Fate::Drop,
-            Promises::Among(text) => Fate::Become(text),
+        self.unless_same(line, low_latency::server_control(&list, self.serving()))
+    }
+
+    fn part(&self, line: &Line, index: usize, block: usize) -> Fate {
+        let place = self.list.place(block).zip(self.entry(block));
+        let place = place.filter(|_| self.serving() != Serving::Plain);
+        let said = place.and_then(|((segment, _), entry)| {
+            low_latency::part(self.list, (line, index), segment, entry)
+        });
+        self.unless_same(line, said)
+    }
+
+    /// What comes next, and how far other renditions are: at the end of the list.
+    fn announcement(&self, line: &Line, tag: Tag, block: usize) -> Fate {
+        let low = &self.listing.low;
+        let said = match (low.serving, tag) {
+            (Serving::Plain, _) => None,
+            (_, Tag::PreloadHint) if self.is_cut(block) => None,
+            (_, Tag::PreloadHint) => low_latency::hint(self.list, line, low),
+            _ => low_latency::report(self.list, line, low),
+        };
+        self.unless_same(line, said)
+    }
+
+    /// A tag that has to say no more than it does stays byte for byte.
+    fn unless_same(&self, line: &Line, said: Said) -> Fate {
+        match said {
+            None => Fate::Drop,
+            Some(said) if said == self.list.text.as_str()[line.start..line.end] => Fate::Keep,
+            Some(said) => Fate::Become(said),
         }
+    }
+
+    fn serving(&self) -> Serving {
+        self.listing.low.serving
+    }
+
+    /// Whether only parts are listed of the block.
+    fn is_open(&self, block: usize) -> bool {
+        block == self.listing.first + self.listing.entries.len() && self.entry(block).is_some()
     }
 
     /// The entry of the block that a line belongs to, if it is listed.
     fn entry(&self, block: usize) -> Option<&'a Entry> {
-        block
-            .checked_sub(self.listing.first)
-            .and_then(|at| self.listing.entries.get(at))
+        block.checked_sub(self.listing.first).and_then(|at| {
+            match at == self.listing.entries.len() {
+                true => self.listing.low.open,
+                false => self.listing.entries.get(at),
+            }
+        })
     }
 
     /// Whether a line of this block comes after the last listed segment, and others follow.
@@ -299,38 +345,6 @@ impl<'a> Rewrite<'a> {
             .earlier
             .map_or(own, |earlier| earlier.first_msn())
     }
-}
-
-/// The table of §8, as far as a list that we encrypt can have it; EXT-X-GAP came with version 8.
-fn needed_version(list: &MediaPlaylist, listing: Listing<'_>, listed: &[Block]) -> u64 {
-    let segments = &list.segments[listing.first..];
-    let encrypted = || {
-        listing.entries.iter().filter_map(|entry| match entry {
-            Entry::Encrypted(entry) => Some(entry),
-            Entry::Gap => None,
-        })
-    };
-    let mut with_segments = listing.entries.iter().zip(segments);
-    let mut needed = list.header.version.unwrap_or(1);
-    if let Some(earlier) = listing.earlier {
-        needed = needed.max(earlier.version());
-    }
-    if encrypted().any(|entry| entry.iv.is_some()) {
-        needed = needed.max(2);
-    }
-    if encrypted().any(|entry| entry.range.is_some()) || list.is_iframes() {
-        needed = needed.max(4);
-    }
-    if encrypted().any(|entry| entry.section.is_some()) {
-        needed = needed.max(if list.is_iframes() { 5 } else { 6 });
-    }
-    if listed.iter().any(|block| block.is_fractional) {
-        needed = needed.max(3);
-    }
-    if with_segments.any(|(entry, segment)| *entry == Entry::Gap || segment.gap) {
-        needed = needed.max(8);
-    }
-    needed
 }
 
 /// What the list says, or what is left of an earlier run, plus what was dropped since. The break

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use super::PlaylistError;
-use super::attribute::Attribute;
 use super::number;
 use super::tag::Tag;
 use super::text::{Line, Text};
@@ -69,30 +68,4 @@ fn wrong(tag: Tag, line: &Line) -> PlaylistError {
         tag: tag.name(),
         line: line.number,
     }
-}
-
-/// EXT-X-SERVER-CONTROL (§4.4.3.8) without what only the source's own server can do: with these
-/// attributes a server must answer `_HLS_skip` and hold `_HLS_msn` requests (§6.2.5), and a
-/// published file does neither.
-pub(super) fn server_control(list: &[Attribute<'_>]) -> Promises {
-    let promises = ["CAN-SKIP-UNTIL", "CAN-SKIP-DATERANGES", "CAN-BLOCK-RELOAD"];
-    let kept = list
-        .iter()
-        .filter(|attribute| !promises.contains(&attribute.name));
-    let kept: Vec<String> = kept.map(ToString::to_string).collect();
-    match kept.len() {
-        all if all == list.len() => Promises::None,
-        0 => Promises::Only,
-        _ => Promises::Among(format!("#{}:{}", Tag::ServerControl.name(), kept.join(","))),
-    }
-}
-
-/// What EXT-X-SERVER-CONTROL promises for the source's server.
-pub(super) enum Promises {
-    /// Nothing.
-    None,
-    /// That and nothing else.
-    Only,
-    /// Something, and this is the tag without it.
-    Among(String),
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Unsupported;
 use super::key::{self, KeyTag};
+use super::low_latency::LowLatency;
 use super::media::MediaPlaylist;
 use super::range::ByteRange;
 
@@ -21,6 +22,8 @@ pub struct Listing<'a> {
     pub opens: bool,
     /// What stays listed before them.
     pub earlier: Option<Earlier<'a>>,
+    /// For low-latency players.
+    pub low: LowLatency<'a>,
 }
 
 /// Segments of an earlier run, as they were published.
@@ -59,6 +62,8 @@ pub struct Encrypted {
     pub range: Option<ByteRange>,
     /// Its initialisation section, if the playlist has one for it.
     pub section: Option<Arc<Section>>,
+    /// The URIs of its first parts, in order; the tags of others go.
+    pub parts: Vec<String>,
 }
 
 /// A published initialisation section.
@@ -161,16 +166,17 @@ impl Listing<'_> {
     fn check_entries(&self, list: &MediaPlaylist) -> Result<(), RewriteError> {
         let mut seen = Seen::default();
         let mut sections: HashSet<&Section> = HashSet::new();
-        let segments = list.segments[self.first..].iter();
-        let blocks = list.blocks[self.first..].iter();
-        let listed = self.entries.iter().zip(segments.zip(blocks)).enumerate();
+        let places = (self.first..).map_while(|block| list.place(block));
+        let entries = self.entries.iter().chain(self.low.open);
+        let listed = entries.zip(places).enumerate();
         for (entry, (listed, (segment, block))) in listed {
             let Entry::Encrypted(listed) = listed else {
                 continue;
             };
             let uri = listed.uri.as_ref();
             let uri = uri.or_else(|| block.imports.then_some(&segment.uri));
-            if uri.is_some_and(|uri| !is_safe_line(uri)) {
+            let is_safe_part = |uri: &String| is_safe_line(uri) && !uri.contains('"');
+            if uri.is_some_and(|uri| !is_safe_line(uri)) || !listed.parts.iter().all(is_safe_part) {
                 return Err(RewriteError::Uri { entry });
             }
             if listed.section.is_none() && segment.map.is_some() {

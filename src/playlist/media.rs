@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::again;
 use super::header::Header;
 use super::key::KeyTag;
+use super::partial::PartialSegment;
 use super::range::ByteRange;
 use super::reader;
 use super::section::Map;
@@ -26,6 +27,8 @@ pub struct MediaPlaylist {
     pub(super) segments: Vec<Segment>,
     /// Where each segment stands, in the order of `segments`.
     pub(super) blocks: Vec<Block>,
+    /// The segment that is not complete, with its place: its URI line is past the end.
+    pub(super) open: Option<(Segment, Block)>,
     pub(super) unsupported: Option<Unsupported>,
     /// It names a variable of its multivariant playlist.
     pub(super) imports: bool,
@@ -75,6 +78,8 @@ pub struct Segment {
     /// is encrypted already has any. Segments in one scope share it: a tag may be long and its
     /// segments many.
     pub key: Option<Arc<KeyTag>>,
+    /// Its EXT-X-PART tags, first to last.
+    pub parts: Vec<PartialSegment>,
     /// Its URI's line, from 1.
     pub line: usize,
 }
@@ -129,6 +134,13 @@ impl MediaPlaylist {
         &self.segments
     }
 
+    /// The segment with this index and where it stands; the one that is not complete is the last.
+    pub(super) fn place(&self, block: usize) -> Option<(&Segment, &Block)> {
+        let whole = self.segments.get(block).zip(self.blocks.get(block));
+        let open = self.open.as_ref().filter(|_| block == self.blocks.len());
+        whole.or_else(|| open.map(|(segment, block)| (segment, block)))
+    }
+
     /// The first segment's number: EXT-X-MEDIA-SEQUENCE, 0 without one (§4.4.3.2).
     pub fn media_sequence(&self) -> u64 {
         renumbered(self.header.media_sequence.unwrap_or(0), &self.run)
@@ -139,11 +151,13 @@ impl MediaPlaylist {
     /// that, and no others that mean anything.
     #[must_use]
     pub fn renumber(mut self, run: &Run) -> Option<Self> {
-        let last = self.segments.last().map_or(0, |segment| segment.msn);
+        let open = self.open.as_mut().map(|(segment, _)| segment);
+        let last = open.as_deref().or(self.segments.last());
+        let last = last.map_or(0, |segment| segment.msn);
         if last >= run.first {
             run.number(last)?;
         }
-        for segment in &mut self.segments {
+        for segment in self.segments.iter_mut().chain(open) {
             segment.msn = renumbered(segment.msn, run);
             segment.time = segment.time.map(|time| time.plus(run.shift));
         }

@@ -3,6 +3,7 @@
 //! Must not know: the segments before; a scope that lasts longer is the reader's.
 
 use super::PlaylistError;
+use super::partial::PartialSegment;
 use super::range;
 use super::tag::Tag;
 use super::text::{Line, Text};
@@ -25,6 +26,8 @@ pub(super) struct Pending {
     pub(super) gap: bool,
     /// How many bytes of its file it is, and from where if that is said.
     pub(super) range: Option<(u64, Option<u64>)>,
+    /// Its EXT-X-PART.
+    pub(super) parts: Vec<PartialSegment>,
     /// It has an EXT-X-MAP.
     pub(super) has_map: bool,
 }

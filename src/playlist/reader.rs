@@ -15,7 +15,7 @@ use super::section::{self, Map};
 use super::tag::{Group, Met, Tag};
 use super::text::{Kind, Line, Text};
 use super::variables::{Definitions, Variables};
-use super::{PlaylistError, Unsupported, key, timing, uris};
+use super::{PlaylistError, Unsupported, key, partial, timing, uris};
 use crate::domain::Run;
 
 /// Reads `text`, which holds tags of a media playlist and may import `definitions`.
@@ -31,6 +31,7 @@ pub(super) struct Read {
     header: Header,
     segments: Vec<Segment>,
     blocks: Vec<Block>,
+    open: Option<(Segment, Block)>,
     unsupported: Option<Unsupported>,
     imports: bool,
     is_plain: bool,
@@ -39,13 +40,23 @@ pub(super) struct Read {
 impl Read {
     /// The playlist that it is, once dates are carried on to segments that have none.
     pub(super) fn list(self, text: Text) -> MediaPlaylist {
-        let mut segments = self.segments;
-        timing::carry(&mut segments);
+        let (mut segments, mut open) = (self.segments, self.open);
+        // what is not complete has no say in when others are
+        if segments.iter().any(|segment| segment.time.is_some())
+            && let Some((segment, block)) = open.take()
+        {
+            segments.push(segment);
+            timing::carry(&mut segments);
+            open = segments.pop().map(|segment| (segment, block));
+        } else {
+            timing::carry(&mut segments);
+        }
         MediaPlaylist {
             text,
             header: self.header,
             segments,
             blocks: self.blocks,
+            open,
             unsupported: self.unsupported,
             imports: self.imports,
             run: Run::INITIAL,
@@ -73,9 +84,10 @@ pub(super) struct Reader<'a> {
     skipped: u64,
     segments: Vec<Segment>,
     blocks: Vec<Block>,
+    open: Option<(Segment, Block)>,
     unsupported: Option<Unsupported>,
     /// After the first URI there was no tag of the whole list, and none that changes how later
-    /// segments are read but EXT-X-MAP.
+    /// segments are read but EXT-X-MAP; nor a part, which goes before its segment does.
     is_plain: bool,
 }
 
@@ -94,6 +106,7 @@ impl<'a> Reader<'a> {
             skipped: 0,
             segments: Vec::new(),
             blocks: Vec::new(),
+            open: None,
             unsupported: None,
             is_plain: true,
         }
@@ -110,12 +123,14 @@ impl<'a> Reader<'a> {
     }
 
     /// All lines have been read.
-    pub(super) fn finish(self) -> Result<Read, PlaylistError> {
+    pub(super) fn finish(mut self) -> Result<Read, PlaylistError> {
         self.check_end()?;
+        self.leave_open(self.text.lines().len())?;
         Ok(Read {
             header: self.header,
             segments: self.segments,
             blocks: self.blocks,
+            open: self.open,
             unsupported: self.unsupported,
             imports: self.variables.has_imports(),
             is_plain: self.is_plain,
@@ -167,7 +182,7 @@ impl<'a> Reader<'a> {
         uris::check(self.text, line, tag)?;
         self.refuse(Unsupported::by_tag(tag, number));
         self.is_plain &= match tag.group() {
-            Group::Segment => tag != Tag::Key,
+            Group::Segment => !matches!(tag, Tag::Key | Tag::Part),
             Group::Metadata => tag != Tag::Skip,
             Group::Either => tag != Tag::Define && self.segments.is_empty(),
             Group::Basic | Group::Media | Group::Multivariant => self.segments.is_empty(),
@@ -193,6 +208,15 @@ impl<'a> Reader<'a> {
                 let read = section::read(self.text, line, self.key.as_ref(), &self.variables);
                 let (map, from) = read?;
                 self.map = Some(Arc::new(map));
+                let unknown = Unsupported::Variable { line: line.number };
+                self.refuse(from.unknown.then_some(unknown));
+            }
+            Tag::Part => {
+                let before = self.pending.parts.last();
+                let before = before.or_else(|| self.segments.last()?.parts.last());
+                let read = partial::read(self.text, (line, index), before, &self.variables);
+                let (part, from) = read?;
+                self.pending.parts.push(part);
                 let unknown = Unsupported::Variable { line: line.number };
                 self.refuse(from.unknown.then_some(unknown));
             }
@@ -257,8 +281,48 @@ impl<'a> Reader<'a> {
             gap: pending.gap,
             clear: self.clear,
             key: self.key.clone(),
+            parts: pending.parts,
             line: line.number,
         });
+        Ok(())
+    }
+
+    /// Parts after the last segment are of one that is not complete, unless the list has ended.
+    fn leave_open(&mut self, end: usize) -> Result<(), PlaylistError> {
+        let pending = std::mem::take(&mut self.pending);
+        let Some(first) = pending.first_tag.filter(|_| !pending.parts.is_empty()) else {
+            return Ok(());
+        };
+        if self.header.is_ended {
+            return Ok(());
+        }
+        let line = &self.text.lines()[first];
+        let block = Block {
+            first_tag: first,
+            key_at: pending.after_discontinuity.unwrap_or(first),
+            uri: end,
+            bitrate: pending.bitrate,
+            discontinuities: pending.discontinuities,
+            is_fractional: false,
+            has_map: pending.has_map,
+            is_dated: pending.time.is_some(),
+            imports: false,
+        };
+        let segment = Segment {
+            msn: self.next_msn(line)?,
+            uri: String::new(),
+            range: None,
+            map: self.map.clone(),
+            duration: pending.parts.iter().map(|part| part.duration).sum(),
+            time: pending.time,
+            discontinuity: pending.discontinuities > 0,
+            gap: false,
+            clear: self.clear,
+            key: self.key.clone(),
+            parts: pending.parts,
+            line: line.number,
+        };
+        self.open = Some((segment, block));
         Ok(())
     }
 

@@ -139,6 +139,22 @@ impl Tag {
         }
     }
 
+    /// Whether it says something of a segment that does not hold of its parts.
+    pub(super) fn is_of_whole(self) -> bool {
+        matches!(
+            self,
+            Self::Inf | Self::ByteRange | Self::Gap | Self::Bitrate
+        )
+    }
+
+    /// Whether it says nothing to a player that knows no parts.
+    pub(super) fn is_low_latency(self) -> bool {
+        matches!(
+            self,
+            Self::PartInf | Self::Part | Self::PreloadHint | Self::RenditionReport
+        )
+    }
+
     /// Whether it may stand only once in a playlist (§4.4.1.2, §4.4.2, §4.4.3, §4.4.5).
     pub(super) fn is_single(self) -> bool {
         match self.group() {

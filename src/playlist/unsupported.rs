@@ -13,11 +13,9 @@ pub enum Unsupported {
         /// The tag's line.
         line: usize,
     },
-    /// Partial segments, hints or delta updates.
-    #[error("line {line}: {tag} is not supported yet; turn low-latency HLS off in the packager")]
-    LowLatency {
-        /// The tag.
-        tag: &'static str,
+    /// EXT-X-SKIP: an answer to one player, which has the rest already.
+    #[error("line {line}: it is a delta update; the whole playlist is needed")]
+    Delta {
         /// Its line.
         line: usize,
     },
@@ -36,12 +34,6 @@ pub enum Unsupported {
 impl Unsupported {
     /// What is wrong with a playlist that has `tag`, if its presence is enough.
     pub(super) fn by_tag(tag: Tag, line: usize) -> Option<Self> {
-        match tag {
-            Tag::Part | Tag::PartInf | Tag::PreloadHint | Tag::Skip => Some(Self::LowLatency {
-                tag: tag.name(),
-                line,
-            }),
-            _ => None,
-        }
+        (tag == Tag::Skip).then_some(Self::Delta { line })
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod ffmpeg;
 pub(crate) mod fragments;
 pub(crate) mod issuer;
 pub(crate) mod keeper;
+pub(crate) mod low_latency;
 pub(crate) mod nginx;
 pub(crate) mod oidc;
 pub(crate) mod on_air;

@@ -4,6 +4,7 @@
 
 mod containers;
 mod keys;
+mod low_latency;
 mod scene;
 mod segments;
 mod tags;

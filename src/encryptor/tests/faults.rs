@@ -280,8 +280,8 @@ fn unsupported_lists_stall_alone() {
     let mut bench = Bench::new(NEVER);
     let head = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n";
     bench.write(
-        "parts.m3u8",
-        format!("{head}#EXT-X-PART:DURATION=1,URI=\"p.ts\"\n#EXTINF:4,\ns0.ts\n"),
+        "delta.m3u8",
+        format!("{head}#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n#EXTINF:4,\ns0.ts\n"),
     );
     bench.write("bad.m3u8", "not a playlist\n");
     bench.live("i.m3u8", 0..=2);
@@ -289,7 +289,7 @@ fn unsupported_lists_stall_alone() {
     bench.after(1000);
     assert_eq!(bench.listed("i.m3u8"), [0, 1, 2]);
     let stalls: std::collections::BTreeMap<_, _> = bench.stalls().into_iter().collect();
-    assert_eq!(stalls["parts.m3u8"], StallReason::Unsupported);
+    assert_eq!(stalls["delta.m3u8"], StallReason::Unsupported);
     assert_eq!(stalls["bad.m3u8"], StallReason::Unreadable);
     assert_eq!(stalls.len(), 2);
 }

@@ -224,6 +224,7 @@ fn what_stays_of_an_earlier_run_keeps_its_map() {
             first: 0,
             entries: &[with(7, &b)],
             opens: true,
+            low: Default::default(),
             earlier: Some(Earlier {
                 list: &published,
                 first: 1,

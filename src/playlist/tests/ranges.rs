@@ -56,6 +56,7 @@ fn named(ranges: &[(&str, Option<ByteRange>)]) -> Vec<Entry> {
             uri: Some((*uri).to_owned()),
             range: *range,
             section: None,
+            parts: Vec::new(),
         })
     };
     ranges.iter().enumerate().map(entry).collect()

@@ -34,6 +34,7 @@ fn a_segment_has_what_stands_before_it() {
         gap: true,
         clear: true,
         key: None,
+        parts: Vec::new(),
         line: 10,
     };
     let second = Segment {
