@@ -183,7 +183,7 @@ impl Keys {
         Err(KeysError::Busy)
     }
 
-    async fn known_or_templated(
+    pub(super) async fn known_or_templated(
         &self,
         subject: &str,
         id: &StreamId,

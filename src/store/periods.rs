@@ -2,6 +2,7 @@
 //!
 //! Must not know: how a key is sealed, or when one is due.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::crash;
@@ -13,6 +14,9 @@ use super::changes::{Change, tell};
 use super::columns::{self, stored};
 use super::link::{Tx, execute, fetch_all, fetch_optional};
 use super::{Lock, Store, StoreError, StreamRow, masters};
+
+/// What begins the column of a key whose packager brought a kid.
+pub(super) const BROUGHT: &str = "//";
 
 /// A period that is to be issued.
 pub struct NewPeriod {
@@ -60,7 +64,7 @@ impl Store {
                    AND boundary_kind = $4 AND boundary BETWEEN $5 AND $6",
                 of.stream.id.as_str(),
                 stored(of.incarnation, "an incarnation")?,
-                rendition_column(scope),
+                &*rendition_column(scope),
                 kind,
                 first,
                 last
@@ -166,13 +170,13 @@ fn ranges(slots: &[Slot]) -> Result<Vec<(&'static str, i64, i64)>, StoreError> {
     Ok(ranges)
 }
 
-async fn insert(
+pub(super) async fn insert(
     on: &mut Tx,
     of: &StreamRow,
     scope: &Scope,
     new: &NewPeriod,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let (kind, at) = columns::boundary_columns(new.slot.boundary)?;
     execute!(
         on,
@@ -183,7 +187,7 @@ async fn insert(
         new.kid.as_bytes().as_slice(),
         of.stream.id.as_str(),
         stored(of.incarnation, "an incarnation")?,
-        rendition_column(scope),
+        &*rendition_column(scope),
         kind,
         at,
         new.slot.index,
@@ -191,21 +195,30 @@ async fn insert(
         new.sealed_key.as_slice(),
         now.millis()
     )
-    .map(drop)
+    .map(|rows| rows > 0)
 }
 
-/// A rendition is never the empty text, which stands for the whole stream.
-fn rendition_column(scope: &Scope) -> &str {
+/// A rendition is never the empty text, which stands for the whole stream, nor begins with a slash.
+pub(super) fn rendition_column(scope: &Scope) -> Cow<'_, str> {
     match scope {
-        Scope::Stream => "",
-        Scope::Rendition(rendition) => rendition.as_str(),
+        Scope::Stream => Cow::Borrowed(""),
+        Scope::Rendition(rendition) => Cow::Borrowed(rendition.as_str()),
+        Scope::Brought(kid) => Cow::Owned(format!("{BROUGHT}{kid}")),
+    }
+}
+
+fn scope(column: &str) -> Option<Scope> {
+    match (column, column.strip_prefix(BROUGHT)) {
+        ("", _) => Some(Scope::Stream),
+        (_, Some(kid)) => Some(Scope::Brought(kid.parse().ok()?)),
+        (path, None) => Some(Scope::Rendition(path.parse().ok()?)),
     }
 }
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
     pub(super) kid: Vec<u8>,
-    rendition: String,
+    pub(super) rendition: String,
     boundary_kind: String,
     boundary: i64,
     slot: i64,
@@ -220,15 +233,11 @@ impl TryFrom<Row> for PeriodRow {
         let kid = kid(&row.kid)?;
         let bad = |column| inconsistent(kid, column);
         let boundary = columns::boundary(&row.boundary_kind, row.boundary);
-        let scope = match row.rendition.as_str() {
-            "" => Scope::Stream,
-            path => Scope::Rendition(path.parse().map_err(|_| bad("rendition"))?),
-        };
         let period = Period {
             index: row.slot,
             boundary: boundary.ok_or_else(|| bad("boundary"))?,
             kid,
-            scope,
+            scope: scope(&row.rendition).ok_or_else(|| bad("rendition"))?,
             state: columns::state(&row.state).ok_or_else(|| bad("state"))?,
         };
         Ok(Self {
