@@ -197,6 +197,8 @@ enum Extra {
     Allow(String),
     /// The file's length.
     Length(u64),
+    /// The whole body, which another protocol spells out to the letter.
+    Spelled(String),
     /// Whom a change would have had to wait for.
     Unreachable(Vec<Unreachable>),
 }
@@ -230,6 +232,21 @@ impl Failure {
         let mut failure = Self::new(Code::RangeNotSatisfiable);
         failure.extra = Some(Extra::Length(length));
         failure
+    }
+
+    /// A document of a protocol that says itself what a refusal's body is.
+    pub(super) fn spelled(text: &dyn fmt::Display) -> Self {
+        let mut failure = Self::new(Code::Unprocessable).reason(text);
+        failure.extra = Some(Extra::Spelled(text.to_string()));
+        failure
+    }
+
+    /// The body of such a refusal.
+    pub(super) fn spelled_body(&self) -> Option<&str> {
+        match &self.extra {
+            Some(Extra::Spelled(text)) => Some(text),
+            _ => None,
+        }
     }
 
     /// A change would have had to wait for these; `detail` names them.

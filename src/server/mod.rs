@@ -9,6 +9,7 @@ mod connect;
 mod cors;
 mod credential;
 mod deliver;
+mod dialects;
 mod entitlements;
 mod envelope;
 mod error;

@@ -58,6 +58,7 @@ impl Store {
         of: &StreamRow,
         brought: BroughtKid,
     ) -> Result<Option<BroughtRow>, StoreError> {
+        let scope = rendition_column(&Scope::Brought(brought)).into_owned();
         let mut on = self.read().await?;
         let row = fetch_optional!(
             on,
@@ -68,7 +69,7 @@ impl Store {
              WHERE p.stream = $1 AND p.incarnation = $2 AND p.rendition = $3",
             of.stream.id.as_str(),
             stored(of.incarnation, "an incarnation")?,
-            &*rendition_column(&Scope::Brought(brought))
+            scope.as_str()
         )?;
         row.map(BroughtRow::try_from).transpose()
     }
@@ -115,6 +116,7 @@ async fn put(
     }];
     masters::admit(on, &period).await?;
     let scope = Scope::Brought(key.brought);
+    let column = rendition_column(&scope);
     let [period] = &period;
     insert(on, of, &scope, period, now).await?;
     // Whoever won the race for the kid, what this one says of it is noted.
@@ -128,7 +130,7 @@ async fn put(
             ends = coalesce(excluded.ends, brought.ends)",
         of.stream.id.as_str(),
         stored(of.incarnation, "an incarnation")?,
-        &*rendition_column(&scope),
+        &*column,
         key.ordinal,
         key.ends.map(Timestamp::millis),
         now.millis()
@@ -141,7 +143,7 @@ async fn put(
            AND state IN ('pending', 'active')",
         of.stream.id.as_str(),
         stored(of.incarnation, "an incarnation")?,
-        &*rendition_column(&scope)
+        &*column
     )
     .map(drop)
 }

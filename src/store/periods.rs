@@ -52,6 +52,7 @@ impl Store {
         scope: &Scope,
         slots: &[Slot],
     ) -> Result<HashMap<Boundary, PeriodRow>, StoreError> {
+        let rendition = rendition_column(scope);
         let mut on = self.read().await?;
         let mut found = HashMap::new();
         for (kind, first, last) in ranges(slots)? {
@@ -64,7 +65,7 @@ impl Store {
                    AND boundary_kind = $4 AND boundary BETWEEN $5 AND $6",
                 of.stream.id.as_str(),
                 stored(of.incarnation, "an incarnation")?,
-                &*rendition_column(scope),
+                &*rendition,
                 kind,
                 first,
                 last
@@ -177,6 +178,7 @@ pub(super) async fn insert(
     new: &NewPeriod,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    let rendition = rendition_column(scope);
     let (kind, at) = columns::boundary_columns(new.slot.boundary)?;
     execute!(
         on,
@@ -187,7 +189,7 @@ pub(super) async fn insert(
         new.kid.as_bytes().as_slice(),
         of.stream.id.as_str(),
         stored(of.incarnation, "an incarnation")?,
-        &*rendition_column(scope),
+        &*rendition,
         kind,
         at,
         new.slot.index,
