@@ -22,7 +22,11 @@ macro_rules! cpix {
 }
 
 /// SPEKE v1.
-pub(super) const V1: &str = cpix!("id='test/shown'", "", "81376844-f976-481e-a84e-cc25d39b0b33");
+pub(super) const V1: &str = cpix!(
+    "id='test/shown'",
+    "",
+    "81376844-f976-481e-a84e-cc25d39b0b33"
+);
 /// SPEKE v2.0.
 pub(super) const V2_0: &str = cpix!(
     "contentId='test/shown' version='2.3'",

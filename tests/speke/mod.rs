@@ -63,7 +63,9 @@ async fn post(who: &Actor, path: &str, body: &str) -> Answer {
         _ => "1.0",
     };
     let headers = [("x-speke-version", version)];
-    who.try_ask("POST", path, &headers, Some(body)).await.unwrap()
+    who.try_ask("POST", path, &headers, Some(body))
+        .await
+        .unwrap()
 }
 
 fn sample(name: &str) -> String {
@@ -93,7 +95,11 @@ fn compared(body: &str, answer: &Answer) -> Value {
 async fn fetched(scene: &Scene, stream: &str, uri: &str) -> String {
     let answer = scene.serve.viewer(stream).get(uri).await.expect(200);
     assert_eq!(answer.body.len(), 16);
-    answer.body.iter().map(|byte| format!("{byte:02x}")).collect()
+    answer
+        .body
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn handmade() -> String {
@@ -126,12 +132,19 @@ async fn v1_documents_come_back_with_the_key_that_a_viewer_gets() {
         assert_eq!(value("KeyFormat"), "identity");
         assert_eq!(value("KeyFormatVersions"), "1");
         let uri = value("URIExtXKey");
-        assert!(uri.starts_with(&scene.serve.url()) && !uri.contains(kid), "{uri}");
+        assert!(
+            uri.starts_with(&scene.serve.url()) && !uri.contains(kid),
+            "{uri}"
+        );
         assert_eq!(said["keys"][kid], fetched(&scene, stream, &uri).await);
     }
     let answer = scene.post(V1, &live_v1()).await;
     assert!(answer.header("speke-user-agent").starts_with("hlskey/"));
-    scene.packager.get("/speke/v1.0/heartbeat").await.expect(200);
+    scene
+        .packager
+        .get("/speke/v1.0/heartbeat")
+        .await
+        .expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +207,10 @@ async fn packagers_that_ask_at_once_get_one_key() {
 async fn a_recipient_alone_opens_an_encrypted_document() {
     let scene = Scene::set(&[CHANNEL]).await;
     let folder = tempfile::tempdir().unwrap();
-    let (private, path) = (folder.path().join("key.pem"), folder.path().join("answer.xml"));
+    let (private, path) = (
+        folder.path().join("key.pem"),
+        folder.path().join("answer.xml"),
+    );
     let certificate = python::printed("speke.py", &["recipient", text(&private)]);
     let list = format!(
         "<cpix:DeliveryDataList><cpix:DeliveryData id=\"d1\"><cpix:DeliveryKey>\

@@ -26,9 +26,17 @@ fn spelled() -> Vec<(String, String)> {
                   commonEncryptionScheme=\"cenc\"/></cpix:ContentKeyList>";
     let system = "3ea8778f-7742-4bf9-b18b-e834b2acbd47";
     vec![
-        change(" contentId=\"live-channel-1\"", "", "Missing CPIX@contentId"),
+        change(
+            " contentId=\"live-channel-1\"",
+            "",
+            "Missing CPIX@contentId",
+        ),
         change(" version=\"2.3\"", "", "Missing CPIX@version"),
-        change("version=\"2.3\"", "version=\"2.2\"", "Unsupported CPIX@version"),
+        change(
+            "version=\"2.3\"",
+            "version=\"2.2\"",
+            "Unsupported CPIX@version",
+        ),
         change(
             " commonEncryptionScheme=\"cbc1\"",
             "",
@@ -46,12 +54,27 @@ fn spelled() -> Vec<(String, String)> {
         ),
         (ruleless, "Missing CPIX encryption contract".to_owned()),
         change(TRACK, "", unruled),
-        change("<cpix:VideoFilter/>", "<cpix:VideoFilter minPixels=\"1\"/>", unruled),
-        change("<cpix:AudioFilter/>", "<cpix:AudioFilter/><cpix:AudioFilter/>", unruled),
-        change("periodId=\"keyPeriod_2a", "periodId=\"keyPeriod_2b", unruled),
+        change(
+            "<cpix:VideoFilter/>",
+            "<cpix:VideoFilter minPixels=\"1\"/>",
+            unruled,
+        ),
+        change(
+            "<cpix:AudioFilter/>",
+            "<cpix:AudioFilter/><cpix:AudioFilter/>",
+            unruled,
+        ),
+        change(
+            "periodId=\"keyPeriod_2a",
+            "periodId=\"keyPeriod_2b",
+            unruled,
+        ),
         change(system, "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed", unsupported),
         change("\"master\"", "\"multiVariant\"", unsupported),
-        (sample("awslabs-ref_v2_request_no_rotation.xml"), unsupported.to_owned()),
+        (
+            sample("awslabs-ref_v2_request_no_rotation.xml"),
+            unsupported.to_owned(),
+        ),
     ]
 }
 
@@ -72,8 +95,15 @@ async fn v2_refuses_in_the_words_of_the_specification() {
         (V2_0, handmade(), Some("2.1")),
         (V2_1, as_2_1(&handmade()), Some("2.0")),
     ] {
-        let headers: Vec<_> = version.map(|it| ("x-speke-version", it)).into_iter().collect();
-        let answer = scene.packager.try_ask("POST", path, &headers, Some(&body)).await.unwrap();
+        let headers: Vec<_> = version
+            .map(|it| ("x-speke-version", it))
+            .into_iter()
+            .collect();
+        let answer = scene
+            .packager
+            .try_ask("POST", path, &headers, Some(&body))
+            .await
+            .unwrap();
         assert_eq!(answer.expect(422).text(), "Unsupported SPEKE version");
     }
     let answer = scene.post(V2_1, &handmade()).await.expect(422);
@@ -88,28 +118,52 @@ async fn another_teams_content_and_other_systems_are_refused() {
     let other = std::fs::read_to_string(file).unwrap();
     let other = scene.serve.stranger().with(other.trim());
     post(&other, V1, &live_v1()).await.expect(403);
-    post(&other, V1, &live_v1().replace("abc123", "other")).await.expect(200);
-    post(&scene.serve.stranger(), V1, &live_v1()).await.expect(401);
+    post(&other, V1, &live_v1().replace("abc123", "other"))
+        .await
+        .expect(200);
+    post(&scene.serve.stranger(), V1, &live_v1())
+        .await
+        .expect(401);
     let whole = scene.post(V1, &sample("awsdocs_v1_live_request.xml")).await;
     let said = whole.expect(422).text();
-    assert!(said.contains("94ce86fb-07ff-4f43-adb8-93d2fa968ca2"), "{said}");
+    assert!(
+        said.contains("94ce86fb-07ff-4f43-adb8-93d2fa968ca2"),
+        "{said}"
+    );
     // No template is for it: what is not registered has no keys.
-    let unknown = scene.post(V1, &live_v1().replace("abc123", "unknown")).await;
+    let unknown = scene
+        .post(V1, &live_v1().replace("abc123", "unknown"))
+        .await;
     assert_eq!(unknown.expect(404).code(), "not_found");
-    scene.post(V1, &live_v1().replace("abc123", "test/new")).await.expect(200);
+    scene
+        .post(V1, &live_v1().replace("abc123", "test/new"))
+        .await
+        .expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_documents_are_refused_quickly() {
     let scene = Scene::set(&["abc123"]).await;
     let laughs: String = (1..10)
-        .map(|at| format!("<!ENTITY l{at} \"{}\">", format!("&l{};", at - 1).repeat(10)))
+        .map(|at| {
+            format!(
+                "<!ENTITY l{at} \"{}\">",
+                format!("&l{};", at - 1).repeat(10)
+            )
+        })
         .collect();
     let laughs = format!("<!DOCTYPE a [<!ENTITY l0 \"ha\">{laughs}]><a>&l9;</a>");
     let outside = "<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><a/>".to_owned();
     let deep = format!("{}{}", "<a>".repeat(20_000), "</a>".repeat(20_000));
     let wide = format!("<a>{}</a>", "<b/>".repeat(50_000));
-    for body in [laughs, outside, deep, wide, "<a>&l;</a>".to_owned(), String::new()] {
+    for body in [
+        laughs,
+        outside,
+        deep,
+        wide,
+        "<a>&l;</a>".to_owned(),
+        String::new(),
+    ] {
         let began = Instant::now();
         let answer = scene.post(V1, &body).await.expect(400);
         assert_eq!(answer.code(), "bad_request");
@@ -118,7 +172,11 @@ async fn hostile_documents_are_refused_quickly() {
     let huge = format!("<a>{}</a>", " ".repeat(10 * 1024 * 1024));
     // The server may close before it has all of it.
     let headers = [("x-speke-version", "1.0")];
-    if let Ok(answer) = scene.packager.try_ask("POST", V1, &headers, Some(&huge)).await {
+    if let Ok(answer) = scene
+        .packager
+        .try_ask("POST", V1, &headers, Some(&huge))
+        .await
+    {
         answer.expect(413);
     }
     scene.post(V1, &live_v1()).await.expect(200);
