@@ -93,9 +93,27 @@ const MATRIX: [Row; 39] = {
             Packager,
             managed,
         ),
-        Row(Public, "POST", "/speke/v1.0/copyProtection", Packager, managed),
-        Row(Public, "POST", "/speke/v2.0/copyProtection", Packager, managed),
-        Row(Public, "POST", "/speke/v2.1/copyProtection", Packager, managed),
+        Row(
+            Public,
+            "POST",
+            "/speke/v1.0/copyProtection",
+            Packager,
+            managed,
+        ),
+        Row(
+            Public,
+            "POST",
+            "/speke/v2.0/copyProtection",
+            Packager,
+            managed,
+        ),
+        Row(
+            Public,
+            "POST",
+            "/speke/v2.1/copyProtection",
+            Packager,
+            managed,
+        ),
         Row(Public, "GET", "/speke/v1.0/heartbeat", Packager, LISTED),
         Row(Ops, "GET", "/healthz", Operator, OPEN),
         Row(Ops, "GET", "/readyz", Operator, OPEN),
@@ -253,7 +271,12 @@ async fn every_endpoint_answers_every_credential_as_the_table_says() {
         let path = path_of(template, &stage);
         for ((who, actor), status) in WHO.iter().zip(wallet.actors(&stranger)).zip(statuses) {
             let answer = actor
-                .try_ask(method, &path, speke::headers_of(template), body_of(method, template))
+                .try_ask(
+                    method,
+                    &path,
+                    speke::headers_of(template),
+                    body_of(method, template),
+                )
                 .await
                 .unwrap();
             if let Err(fault) = judged(&answer, *status, method) {

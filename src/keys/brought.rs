@@ -59,7 +59,10 @@ impl Keys {
             for ask in asks {
                 found.push(self.store.brought(&row, ask.kid).await?);
             }
-            let news = asks.iter().zip(&found).filter(|(ask, row)| is_news(ask, row));
+            let news = asks
+                .iter()
+                .zip(&found)
+                .filter(|(ask, row)| is_news(ask, row));
             let unissued = found.iter().filter(|row| row.is_none()).count();
             let news: Vec<NewBrought> = news.map(|(ask, _)| self.brought_draft(ask)).collect();
             if news.is_empty() {

@@ -68,11 +68,7 @@ fn check_type(request: &HttpRequest) -> Result<(), Failure> {
     }
 }
 
-async fn read(
-    request: &HttpRequest,
-    body: Payload,
-    most: usize,
-) -> Result<BytesMut, Failure> {
+async fn read(request: &HttpRequest, body: Payload, most: usize) -> Result<BytesMut, Failure> {
     // Until somebody wants it, next to nothing of a body is taken from the connection.
     let _reading = request.conn_data().map(Questions::read_body);
     let whole = timeout(PATIENCE, collect(body, most)).await;

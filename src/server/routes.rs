@@ -306,7 +306,10 @@ mod tests {
         assert_eq!(at(Listener::Public) + at(Listener::Ops), ROUTES.len());
         for row in ROUTES.iter().filter(|row| row.is_at(Listener::Packagers)) {
             let roots = ["/v1/streams", "/speke/"];
-            assert!(roots.iter().any(|root| row.path.starts_with(root)), "{row:?}");
+            assert!(
+                roots.iter().any(|root| row.path.starts_with(root)),
+                "{row:?}"
+            );
         }
     }
 

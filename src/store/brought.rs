@@ -7,9 +7,9 @@
 use crate::crash;
 use crate::domain::{Boundary, BroughtKid, Kid, Scope, Slot, Timestamp};
 
-use super::columns::stored;
+use super::columns::{rendition_column, stored};
 use super::link::{Lent, Tx, execute, fetch_optional};
-use super::periods::{Row, insert, rendition_column};
+use super::periods::{Row, insert};
 use super::{Lock, NewPeriod, PeriodRow, Store, StoreError, StreamRow, masters};
 
 /// Such periods lie nowhere in the stream's own schedule.

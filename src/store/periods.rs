@@ -2,7 +2,6 @@
 //!
 //! Must not know: how a key is sealed, or when one is due.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::crash;
@@ -14,9 +13,6 @@ use super::changes::{Change, tell};
 use super::columns::{self, stored};
 use super::link::{Tx, execute, fetch_all, fetch_optional};
 use super::{Lock, Store, StoreError, StreamRow, masters};
-
-/// What begins the column of a key whose packager brought a kid.
-pub(super) const BROUGHT: &str = "//";
 
 /// A period that is to be issued.
 pub struct NewPeriod {
@@ -52,7 +48,7 @@ impl Store {
         scope: &Scope,
         slots: &[Slot],
     ) -> Result<HashMap<Boundary, PeriodRow>, StoreError> {
-        let rendition = rendition_column(scope);
+        let rendition = columns::rendition_column(scope);
         let mut on = self.read().await?;
         let mut found = HashMap::new();
         for (kind, first, last) in ranges(slots)? {
@@ -178,7 +174,7 @@ pub(super) async fn insert(
     new: &NewPeriod,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let rendition = rendition_column(scope);
+    let rendition = columns::rendition_column(scope);
     let (kind, at) = columns::boundary_columns(new.slot.boundary)?;
     execute!(
         on,
@@ -198,23 +194,6 @@ pub(super) async fn insert(
         now.millis()
     )
     .map(|rows| rows > 0)
-}
-
-/// A rendition is never the empty text, which stands for the whole stream, nor begins with a slash.
-pub(super) fn rendition_column(scope: &Scope) -> Cow<'_, str> {
-    match scope {
-        Scope::Stream => Cow::Borrowed(""),
-        Scope::Rendition(rendition) => Cow::Borrowed(rendition.as_str()),
-        Scope::Brought(kid) => Cow::Owned(format!("{BROUGHT}{kid}")),
-    }
-}
-
-fn scope(column: &str) -> Option<Scope> {
-    match (column, column.strip_prefix(BROUGHT)) {
-        ("", _) => Some(Scope::Stream),
-        (_, Some(kid)) => Some(Scope::Brought(kid.parse().ok()?)),
-        (path, None) => Some(Scope::Rendition(path.parse().ok()?)),
-    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -239,7 +218,7 @@ impl TryFrom<Row> for PeriodRow {
             index: row.slot,
             boundary: boundary.ok_or_else(|| bad("boundary"))?,
             kid,
-            scope: scope(&row.rendition).ok_or_else(|| bad("rendition"))?,
+            scope: columns::scope(&row.rendition).ok_or_else(|| bad("rendition"))?,
             state: columns::state(&row.state).ok_or_else(|| bad("state"))?,
         };
         Ok(Self {

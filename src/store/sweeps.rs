@@ -8,10 +8,9 @@ use std::time::Duration;
 use crate::crash;
 use crate::domain::{Kid, PeriodState, Slot, StreamId, Timestamp};
 
-use super::changes::{Change, tell};
 use super::brought::{self, BroughtLife};
-use super::columns::{self, loaded};
-use super::periods::BROUGHT;
+use super::changes::{Change, tell};
+use super::columns::{self, BROUGHT, loaded};
 use super::link::{Tx, execute, fetch_all, fetch_optional};
 use super::{Lock, Store, StoreError};
 

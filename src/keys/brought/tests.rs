@@ -26,7 +26,15 @@ async fn key(bench: &Bench, stream: &StreamId, ask: BroughtAsk) -> BroughtKey {
 }
 
 async fn state(bench: &Bench, kid: Kid) -> PeriodState {
-    bench.keys.store.key(kid).await.unwrap().unwrap().facts.state
+    bench
+        .keys
+        .store
+        .key(kid)
+        .await
+        .unwrap()
+        .unwrap()
+        .facts
+        .state
 }
 
 async fn pass(bench: &Bench, hours: u64) {
@@ -58,8 +66,7 @@ async fn one_kid_of_one_stream_is_one_key() {
 
 #[tokio::test]
 async fn who_asks_at_once_gets_one_key() {
-    let (one, two) = (Bench::new().await, ());
-    let _ = two;
+    let one = Bench::new().await;
     let other = one.another().await;
     let stream = one.register("live/a", Rotation::Never).await;
     let asks = (0..16).map(|at| {
@@ -67,14 +74,19 @@ async fn who_asks_at_once_gets_one_key() {
         key(bench, &stream, ask(1, Some(1), None))
     });
     let keys = join_all(asks).await;
-    assert!(keys.iter().all(|key| (key.kid, &key.key) == (keys[0].kid, &keys[0].key)));
+    assert!(
+        keys.iter()
+            .all(|key| (key.kid, &key.key) == (keys[0].kid, &keys[0].key))
+    );
 }
 
 #[tokio::test]
 async fn a_stream_comes_by_its_template_or_not_at_all() {
     let bench = Bench::new().await;
     key(&bench, &id("demo/a"), ask(1, None, None)).await;
-    let unknown = bench.keys.brought_keys("packager", &id("live/x"), &[ask(1, None, None)]);
+    let unknown = bench
+        .keys
+        .brought_keys("packager", &id("live/x"), &[ask(1, None, None)]);
     assert!(matches!(unknown.await, Err(KeysError::UnknownStream)));
 }
 
@@ -93,7 +105,9 @@ async fn a_key_without_an_end_lives_as_long_as_its_stream() {
 async fn an_end_and_a_period_two_later_retire_a_key() {
     let bench = Bench::new().await;
     let stream = bench.register("live/a", Rotation::Never).await;
-    let ended = key(&bench, &stream, ask(1, None, Some(after_noon(60)))).await.kid;
+    let ended = key(&bench, &stream, ask(1, None, Some(after_noon(60))))
+        .await
+        .kid;
     let first = key(&bench, &stream, ask(2, Some(1), None)).await.kid;
     let second = key(&bench, &stream, ask(3, Some(2), None)).await.kid;
     pass(&bench, 20).await;
@@ -117,6 +131,8 @@ async fn what_is_no_longer_delivered_is_not_handed_out_nor_made_anew() {
     let kid = key(&bench, &stream, ask(1, Some(1), None)).await.kid;
     assert!(bench.keys.revoke_key(kid).await.unwrap());
     pass(&bench, 24 * 30).await;
-    let asked = bench.keys.brought_keys("packager", &stream, &[ask(1, Some(1), None)]);
+    let asked = bench
+        .keys
+        .brought_keys("packager", &stream, &[ask(1, Some(1), None)]);
     assert!(matches!(asked.await, Err(KeysError::Gone)));
 }

@@ -33,10 +33,7 @@ pub(super) struct Delivery {
 
 impl Delivery {
     /// For the recipients that the document names; `None` if it names none.
-    pub(super) fn to(
-        root: &Element,
-        entropy: Arc<dyn Entropy>,
-    ) -> Result<Option<Self>, Refused> {
+    pub(super) fn to(root: &Element, entropy: Arc<dyn Entropy>) -> Result<Option<Self>, Refused> {
         let recipients: Vec<&Element> = items(root, "DeliveryDataList", "DeliveryData").collect();
         let has_list = root.named(CPIX, "DeliveryDataList").next().is_some();
         match recipients.len() {

@@ -5,6 +5,7 @@
 mod contract;
 mod delivery;
 mod fill;
+mod reading;
 mod xml;
 
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use contract::{Contract, Dialect, Refused};
 use delivery::Delivery;
-use xml::{Document, XmlError};
+use reading::XmlError;
+use xml::Document;
 
 use crate::access::{Gate, Lease, Permit};
 use crate::domain::{Action, Denied, StreamId, SystemEntropy};
