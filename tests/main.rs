@@ -92,6 +92,8 @@ mod sinks;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
+mod speke;
+#[cfg(test)]
 mod storm;
 #[cfg(test)]
 mod tidy;

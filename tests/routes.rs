@@ -3,6 +3,8 @@
 //! A route of the product that is missing here fails the test. Must not know: how the gate
 //! decides.
 
+mod speke;
+
 use hlskey::server::{Listener, ROUTES};
 
 use crate::harness::actor::{Actor, Answer};
@@ -51,7 +53,7 @@ const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
 const INVALIDATE: &str = "/v1/entitlements/invalidate";
 
 /// Rows that take something away stand last.
-const MATRIX: [Row; 42] = {
+const MATRIX: [Row; 46] = {
     use Listener::{Ops, Public};
     use Right::{Operator, Packager, Viewer};
     let managed = [401, 401, 401, 403, 403, 200];
@@ -107,6 +109,28 @@ const MATRIX: [Row; 42] = {
             Packager,
             managed,
         ),
+        Row(
+            Public,
+            "POST",
+            "/speke/v1.0/copyProtection",
+            Packager,
+            managed,
+        ),
+        Row(
+            Public,
+            "POST",
+            "/speke/v2.0/copyProtection",
+            Packager,
+            managed,
+        ),
+        Row(
+            Public,
+            "POST",
+            "/speke/v2.1/copyProtection",
+            Packager,
+            managed,
+        ),
+        Row(Public, "GET", "/speke/v1.0/heartbeat", Packager, LISTED),
         Row(Ops, "GET", "/healthz", Operator, OPEN),
         Row(Ops, "GET", "/readyz", Operator, OPEN),
         Row(Ops, "GET", "/metrics", Operator, OPEN),
@@ -262,7 +286,15 @@ async fn every_endpoint_answers_every_credential_as_the_table_says() {
         };
         let path = path_of(template, &stage);
         for ((who, actor), status) in WHO.iter().zip(wallet.actors(&stranger)).zip(statuses) {
-            let answer = actor.ask(method, &path, body_of(method, template)).await;
+            let answer = actor
+                .try_ask(
+                    method,
+                    &path,
+                    speke::headers_of(template),
+                    body_of(method, template),
+                )
+                .await
+                .unwrap();
             if let Err(fault) = judged(&answer, *status, method) {
                 wrong.push(format!("{method} {template} with {who}: {fault}"));
             }
@@ -297,6 +329,9 @@ fn body_of(method: &str, template: &str) -> Option<&'static str> {
         ("POST", "/v1/revocations") => Some(r#"{"viewer":"nobody"}"#),
         ("PUT", ENTITLEMENT) => Some(r#"{"streams":["test/shown"]}"#),
         (_, INVALIDATE) => Some(r#"{"viewer":"alice","stream":"test/shown"}"#),
+        ("POST", "/speke/v1.0/copyProtection") => Some(speke::V1),
+        ("POST", "/speke/v2.0/copyProtection") => Some(speke::V2_0),
+        ("POST", "/speke/v2.1/copyProtection") => Some(speke::V2_1),
         ("PUT", _) => Some(r#"{"rotation":{"segments":3}}"#),
         (_, path) if path.ends_with("/progress") => {
             Some(r#"{"instance":"matrix","acknowledged":1}"#)

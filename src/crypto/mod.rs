@@ -4,6 +4,7 @@
 
 pub mod cbc;
 mod digest;
+mod envelope;
 mod hex;
 mod iv;
 mod legacy;
@@ -13,6 +14,7 @@ mod ring;
 mod secret;
 
 pub use digest::{Sha256, TokenDigest, hmac_sha256, sha256, sha512_256};
+pub use envelope::{Envelope, RecipientError, Wrapped};
 pub use hex::hex_of;
 pub use iv::Iv;
 pub use legacy::{LegacyHash, LegacyMac, md5, sha384, sha512};

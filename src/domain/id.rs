@@ -24,6 +24,9 @@ pub enum IdError {
     /// Not a lower-case hyphenated UUID.
     #[error("a key id is a UUID in lower-case hyphenated form")]
     Kid,
+    /// Not a hyphenated UUID.
+    #[error("a packager's kid is a UUID in hyphenated form")]
+    Brought,
     /// A rendition is a relative path without empty, `.` or `..` parts.
     #[error("a rendition is a relative path without empty, '.' or '..' parts, at most 512 bytes")]
     Rendition,
@@ -153,6 +156,29 @@ impl FromStr for Kid {
 }
 
 impl fmt::Display for Kid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// The name that a packager has for a key, a UUID. It is known only inside its stream: two streams
+/// may bring the same one, and no player ever sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BroughtKid(uuid::Uuid);
+
+impl FromStr for BroughtKid {
+    type Err = IdError;
+
+    /// Upper-case digits are the same as lower-case ones (RFC 9562 §4).
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let kid = uuid::Uuid::try_parse(text).map_err(|_| IdError::Brought)?;
+        (kid.hyphenated().to_string() == text.to_ascii_lowercase())
+            .then_some(Self(kid))
+            .ok_or(IdError::Brought)
+    }
+}
+
+impl fmt::Display for BroughtKid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
     }

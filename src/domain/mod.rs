@@ -23,7 +23,7 @@ pub use announce::{Announced, Holder, REFRESH, Verdict};
 pub use decision::{Action, Denied, Flaw};
 pub use entropy::{Entropy, SystemEntropy};
 pub use epochs::Epochs;
-pub use id::{IdError, Kid, Rendition, RequestId, StreamId};
+pub use id::{BroughtKid, IdError, Kid, Rendition, RequestId, StreamId};
 pub use network::{Network, NetworkError};
 pub use pattern::StreamPattern;
 pub use period::{Boundary, KeyFacts, Period, PeriodState, Position, Scope};

@@ -2,7 +2,7 @@
 //!
 //! Must not know: the key itself, which never leaves `crypto` types.
 
-use super::{Kid, Rendition, StreamId, Timestamp};
+use super::{BroughtKid, Kid, Rendition, StreamId, Timestamp};
 
 /// Where a period begins. It is the period's identity: one (stream, scope, boundary), one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,13 +23,15 @@ pub struct Position {
     pub time: Option<Timestamp>,
 }
 
-/// Whose key it is: all renditions' of the stream, or one rendition's.
+/// Whose key it is: all renditions' of the stream, one rendition's, or whatever its packager encrypts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Every rendition shares the key.
     Stream,
     /// This rendition has its own.
     Rendition(Rendition),
+    /// A packager brought a kid and asked for its key: only it knows what is encrypted under it.
+    Brought(BroughtKid),
 }
 
 /// A key's life as far as delivery is concerned.

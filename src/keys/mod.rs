@@ -5,6 +5,7 @@
 mod allowance;
 mod announce;
 mod backup;
+mod brought;
 mod config;
 mod error;
 mod lease;
@@ -31,6 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use backup::{BackupError, Contents, backup, check as check_backup, restore};
+pub use brought::{BroughtAsk, BroughtKey};
 pub use config::{Config, Retention, Template, TemplateError};
 pub use error::KeysError;
 pub use lease::{Holding, Lease, LeaseRequest, LeasedPeriod};

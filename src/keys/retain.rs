@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use crate::domain::{Boundary, PeriodState, Position, REFRESH, Schedule, StreamId, Timestamp};
-use crate::store::{KeyLife, LeaseEnds, Reach, Step};
+use crate::store::{BroughtLife, KeyLife, LeaseEnds, Reach, Step};
 
 use super::{Config, Keys, KeysError};
 
@@ -211,7 +211,11 @@ impl Rules {
     fn destroyed(&self, key: &KeyLife, scene: Option<&Scene>, at: Timestamp) -> Step {
         let since = key.since.unwrap_or(at);
         let scene = scene.filter(|_| key.is_registered);
+        // A packager may bring its kid again whenever it likes.
         let is_over = scene.is_none_or(|scene| {
+            if key.brought.is_some() {
+                return false;
+            }
             let over = self.over(key, scene, at);
             over.is_some_and(|over| over <= at)
         });
@@ -225,6 +229,9 @@ impl Rules {
     /// A key that is served.
     fn live(&self, key: &KeyLife, scene: &Scene, at: Timestamp) -> Step {
         let again = at.plus(10 * self.sweep);
+        if let Some(said) = &key.brought {
+            return self.brought(key, said, at);
+        }
         if key.is_kept {
             return look(key, None, at.plus(DAY));
         }
@@ -247,6 +254,19 @@ impl Rules {
         match until <= at {
             true => self.ended(PeriodState::Retired, at),
             false => look(key, Some(key.since.unwrap_or(at)), until.min(at.plus(DAY))),
+        }
+    }
+
+    /// A key that is served and whose packager says where its period ends; without a word of that,
+    /// it is served as long as the stream is registered.
+    fn brought(&self, key: &KeyLife, said: &BroughtLife, at: Timestamp) -> Step {
+        let Some(over) = said.ends.or(said.passed) else {
+            return look(key, None, at.plus(10 * self.sweep));
+        };
+        let until = over.max(key.issued).plus(self.window).plus(self.grace);
+        match until <= at {
+            true => self.ended(PeriodState::Retired, at),
+            false => look(key, key.since, until.min(at.plus(10 * self.sweep))),
         }
     }
 

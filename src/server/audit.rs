@@ -238,6 +238,10 @@ fn changed(trail: &Trail, id: RequestId, request: &HttpRequest) {
     let extensions = request.extensions();
     let (who, affected) = (extensions.get::<Known>(), extensions.get::<Affected>());
     let action = action(request);
+    // Keys that were handed out are noted each, and nothing else was changed.
+    if action == Some(Action::Lease) {
+        return;
+    }
     // Without either it is a viewer's own; the entitlement service says what it is about alone.
     if (who.is_none() && affected.is_none()) || action == Some(Action::Progress) {
         return;

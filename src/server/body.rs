@@ -30,7 +30,16 @@ pub(super) async fn json<T: DeserializeOwned>(
 /// The body as it came.
 pub(super) async fn bytes(request: &HttpRequest, body: Payload) -> Result<BytesMut, Failure> {
     check_type(request)?;
-    read(request, body).await
+    read(request, body, MOST).await
+}
+
+/// The body as it came, of whatever type, at most `most` bytes of it.
+pub(super) async fn bounded(
+    request: &HttpRequest,
+    body: Payload,
+    most: usize,
+) -> Result<BytesMut, Failure> {
+    read(request, body, most).await
 }
 
 /// The body as a `T`; an empty one is the default.
@@ -38,7 +47,7 @@ pub(super) async fn json_or_default<T>(request: &HttpRequest, body: Payload) -> 
 where
     T: DeserializeOwned + Default,
 {
-    let bytes = read(request, body).await?;
+    let bytes = read(request, body, MOST).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }
@@ -59,20 +68,20 @@ fn check_type(request: &HttpRequest) -> Result<(), Failure> {
     }
 }
 
-async fn read(request: &HttpRequest, body: Payload) -> Result<BytesMut, Failure> {
+async fn read(request: &HttpRequest, body: Payload, most: usize) -> Result<BytesMut, Failure> {
     // Until somebody wants it, next to nothing of a body is taken from the connection.
     let _reading = request.conn_data().map(Questions::read_body);
-    let whole = timeout(PATIENCE, collect(body)).await;
+    let whole = timeout(PATIENCE, collect(body, most)).await;
     whole.unwrap_or_else(|_| Err(Failure::new(Code::Timeout)))
 }
 
-async fn collect(mut body: Payload) -> Result<BytesMut, Failure> {
+async fn collect(mut body: Payload, most: usize) -> Result<BytesMut, Failure> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|_| Failure::bad_request(&"the body broke off"))?;
-        if bytes.len() + chunk.len() > MOST {
+        if bytes.len() + chunk.len() > most {
             return Err(Failure::new(Code::BodyTooLarge)
-                .detail(&format_args!("a body has at most {MOST} bytes")));
+                .detail(&format_args!("a body has at most {most} bytes")));
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -52,6 +52,7 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// The largest sum of a head's path, query, names and values, in bytes.
 const MOST_HEAD: usize = 32 * 1024;
 
@@ -138,12 +139,18 @@ pub(super) fn with_document(
     failure: &Failure,
     id: RequestId,
 ) -> ServiceResponse {
-    let document = serde_json::to_vec(&failure.document(id)).unwrap_or_default();
+    let (kind, document) = match failure.spelled_body() {
+        Some(text) => (PLAIN, text.as_bytes().to_vec()),
+        None => {
+            let document = serde_json::to_vec(&failure.document(id));
+            (PROBLEM, document.unwrap_or_default())
+        }
+    };
     let mut answer = answer.map_body(|head, _| {
         head.status = failure.code().status();
         BoxBody::new(document)
     });
-    answer.headers_mut().insert(header::CONTENT_TYPE, PROBLEM);
+    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     answer.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     answer
 }

@@ -3,14 +3,13 @@
 //! The only file that names a status. Must not know: routes, or what was asked for.
 
 mod causes;
+mod head;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::{HttpResponse, ResponseError};
 
 use crate::api::{Problem, Unreachable};
 use crate::domain::{Denied, Principal, RequestId, StreamId};
@@ -205,6 +204,8 @@ enum Extra {
     Allow(String),
     /// The file's length.
     Length(u64),
+    /// The whole body, which another protocol spells out to the letter.
+    Spelled(String),
     /// Whom a change would have had to wait for.
     Unreachable(Vec<Unreachable>),
     /// In how many seconds one more refusal is nothing unusual.
@@ -252,6 +253,21 @@ impl Failure {
             self.extra = Some(Extra::Basic);
         }
         self
+    }
+
+    /// A document of a protocol that says itself what a refusal's body is.
+    pub(super) fn spelled(text: &dyn fmt::Display) -> Self {
+        let mut failure = Self::new(Code::Unprocessable).reason(text);
+        failure.extra = Some(Extra::Spelled(text.to_string()));
+        failure
+    }
+
+    /// The body of such a refusal.
+    pub(super) fn spelled_body(&self) -> Option<&str> {
+        match &self.extra {
+            Some(Extra::Spelled(text)) => Some(text),
+            _ => None,
+        }
     }
 
     /// A change would have had to wait for these; `detail` names them.
@@ -350,64 +366,6 @@ impl Failure {
         }
     }
 }
-
-impl ResponseError for Failure {
-    fn status_code(&self) -> StatusCode {
-        self.code.status()
-    }
-
-    /// The head of the answer. The failure rides along in the extensions: `envelope`, which knows
-    /// the request id, writes the body.
-    fn error_response(&self) -> HttpResponse {
-        let mut answer = HttpResponse::new(self.code.status());
-        self.put_headers(answer.headers_mut());
-        answer.extensions_mut().insert(self.clone());
-        answer
-    }
-}
-
-impl Failure {
-    /// Puts the header that the status calls for into `headers`, and takes out another status's.
-    pub(super) fn put_headers(&self, headers: &mut HeaderMap) {
-        headers.remove(header::WWW_AUTHENTICATE);
-        if let Some((name, value)) = self.own_header() {
-            headers.insert(name, value);
-        }
-        if let Some(Extra::Basic) = self.extra {
-            // A line of its own: ffmpeg reads the first scheme of each.
-            headers.append(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static(CHALLENGE_BASIC),
-            );
-        }
-    }
-
-    /// The header that the status calls for (RFC 9110 §11.6.1, §10.2.1, §14.4, §10.2.3).
-    fn own_header(&self) -> Option<(HeaderName, HeaderValue)> {
-        let fixed = HeaderValue::from_static;
-        match (self.code, &self.extra) {
-            (Code::Unauthorized, _) => Some((header::WWW_AUTHENTICATE, fixed(CHALLENGE))),
-            (_, Some(Extra::Wait(seconds))) => Some((header::RETRY_AFTER, (*seconds).into())),
-            (Code::TooMany, _) => Some((header::RETRY_AFTER, fixed(RETRY_LATER))),
-            (Code::Unavailable | Code::NoRoom, _) => {
-                Some((header::RETRY_AFTER, fixed(RETRY_AFTER)))
-            }
-            (_, Some(Extra::Allow(methods))) => Some((header::ALLOW, methods.parse().ok()?)),
-            (_, Some(Extra::Length(length))) => {
-                let place = HeaderValue::try_from(format!("bytes */{length}"));
-                Some((header::CONTENT_RANGE, place.ok()?))
-            }
-            _ => None,
-        }
-    }
-}
-
-const CHALLENGE: &str = "Bearer realm=\"hlskey\"";
-const CHALLENGE_BASIC: &str = "Basic realm=\"hlskey\", charset=\"UTF-8\"";
-/// Seconds. hls.js retries a key eight times a second apart, so a short one is honest.
-const RETRY_AFTER: &str = "1";
-/// Seconds. What is used up comes back with the next hour.
-const RETRY_LATER: &str = "60";
 
 #[cfg(test)]
 mod tests;

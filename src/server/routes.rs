@@ -7,6 +7,7 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
+use super::dialects::speke;
 use super::error::{Code, Failure};
 use super::{
     deliver, dialects, entitlements, live, openapi, ops, origin, play, progress, revocations,
@@ -111,6 +112,16 @@ pub const ROUTES: &[Route] = &[
     public("DELETE", STREAM, Some(Action::Register), || {
         web::to(streams::remove)
     }),
+    public("POST", SPEKE_V1, Some(Action::Lease), || web::to(speke::v1)),
+    public("POST", SPEKE_V2_0, Some(Action::Lease), || {
+        web::to(speke::v2_0)
+    }),
+    public("POST", SPEKE_V2_1, Some(Action::Lease), || {
+        web::to(speke::v2_1)
+    }),
+    public("GET", SPEKE_HEARTBEAT, Some(Action::Lease), || {
+        web::to(speke::heartbeat)
+    }),
     public("POST", "/v1/sessions", Some(Action::Play), || {
         web::to(sessions::begin)
     }),
@@ -183,6 +194,10 @@ const NGINX_VOD: &str = "/v1/streams/{stream}/nginx-vod.json";
 const GOOGLE: &str = "/v1/streams/{stream}/google.json";
 const ROTATE: &str = "/v1/streams/{stream}/rotate";
 const PROGRESS: &str = "/v1/streams/{stream}/progress";
+const SPEKE_V1: &str = "/speke/v1.0/copyProtection";
+const SPEKE_V2_0: &str = "/speke/v2.0/copyProtection";
+const SPEKE_V2_1: &str = "/speke/v2.1/copyProtection";
+const SPEKE_HEARTBEAT: &str = "/speke/v1.0/heartbeat";
 const SESSION: &str = "/v1/sessions/current";
 const RENEW: &str = "/v1/sessions/current/renew";
 const EXPLAIN: &str = "/v1/explain/{request_id}";
@@ -318,7 +333,11 @@ mod tests {
         assert_eq!(players + packagers, at(Listener::Public));
         assert_eq!(at(Listener::Public) + at(Listener::Ops), ROUTES.len());
         for row in ROUTES.iter().filter(|row| row.is_at(Listener::Packagers)) {
-            assert!(row.path.starts_with("/v1/streams"), "{row:?}");
+            let roots = ["/v1/streams", "/speke/"];
+            assert!(
+                roots.iter().any(|root| row.path.starts_with(root)),
+                "{row:?}"
+            );
         }
     }
 

@@ -2,10 +2,11 @@
 //!
 //! Must not know: which table asks; the caller names the row that could not be read.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::StoreError;
-use crate::domain::{Boundary, IvRule, KeyScope, PeriodState, Rotation, Timestamp};
+use crate::domain::{Boundary, IvRule, KeyScope, PeriodState, Rotation, Scope, Timestamp};
 
 /// A count as a column holds it.
 pub(super) fn stored(count: u64, what: &'static str) -> Result<i64, StoreError> {
@@ -100,6 +101,27 @@ pub(super) fn iv(name: &str) -> Option<IvRule> {
     [IvRule::Explicit, IvRule::Sequence]
         .into_iter()
         .find(|rule| iv_column(*rule) == name)
+}
+
+/// What begins the column of a key whose packager brought a kid.
+pub(super) const BROUGHT: &str = "//";
+
+/// A rendition is never the empty text, which stands for the whole stream, nor begins with a slash.
+pub(super) fn rendition_column(scope: &Scope) -> Cow<'_, str> {
+    match scope {
+        Scope::Stream => Cow::Borrowed(""),
+        Scope::Rendition(rendition) => Cow::Borrowed(rendition.as_str()),
+        Scope::Brought(kid) => Cow::Owned(format!("{BROUGHT}{kid}")),
+    }
+}
+
+/// Whose keys a rendition column says.
+pub(super) fn scope(column: &str) -> Option<Scope> {
+    match (column, column.strip_prefix(BROUGHT)) {
+        ("", _) => Some(Scope::Stream),
+        (_, Some(kid)) => Some(Scope::Brought(kid.parse().ok()?)),
+        (path, None) => Some(Scope::Rendition(path.parse().ok()?)),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod airings;
 mod announced;
 mod audit;
+mod brought;
 mod changes;
 mod claims;
 mod columns;
@@ -43,6 +44,7 @@ pub use announced::{Looked, Patience, Settled};
 pub use audit::{
     AuditCheckpoint, AuditCursor, AuditEntry, AuditFilter, AuditHead, AuditMark, AuditRow,
 };
+pub use brought::{BroughtLife, BroughtRow, NewBrought};
 pub use changes::{Change, Follower, News};
 pub use config::{Config, StoreConfigError};
 pub use credentials::CredentialRow;

@@ -48,6 +48,7 @@ impl Store {
         scope: &Scope,
         slots: &[Slot],
     ) -> Result<HashMap<Boundary, PeriodRow>, StoreError> {
+        let rendition = columns::rendition_column(scope);
         let mut on = self.read().await?;
         let mut found = HashMap::new();
         for (kind, first, last) in ranges(slots)? {
@@ -60,7 +61,7 @@ impl Store {
                    AND boundary_kind = $4 AND boundary BETWEEN $5 AND $6",
                 of.stream.id.as_str(),
                 stored(of.incarnation, "an incarnation")?,
-                rendition_column(scope),
+                &*rendition,
                 kind,
                 first,
                 last
@@ -166,13 +167,14 @@ fn ranges(slots: &[Slot]) -> Result<Vec<(&'static str, i64, i64)>, StoreError> {
     Ok(ranges)
 }
 
-async fn insert(
+pub(super) async fn insert(
     on: &mut Tx,
     of: &StreamRow,
     scope: &Scope,
     new: &NewPeriod,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    let rendition = columns::rendition_column(scope);
     let (kind, at) = columns::boundary_columns(new.slot.boundary)?;
     execute!(
         on,
@@ -183,7 +185,7 @@ async fn insert(
         new.kid.as_bytes().as_slice(),
         of.stream.id.as_str(),
         stored(of.incarnation, "an incarnation")?,
-        rendition_column(scope),
+        &*rendition,
         kind,
         at,
         new.slot.index,
@@ -191,21 +193,13 @@ async fn insert(
         new.sealed_key.as_slice(),
         now.millis()
     )
-    .map(drop)
-}
-
-/// A rendition is never the empty text, which stands for the whole stream.
-fn rendition_column(scope: &Scope) -> &str {
-    match scope {
-        Scope::Stream => "",
-        Scope::Rendition(rendition) => rendition.as_str(),
-    }
+    .map(|rows| rows > 0)
 }
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
     pub(super) kid: Vec<u8>,
-    rendition: String,
+    pub(super) rendition: String,
     boundary_kind: String,
     boundary: i64,
     slot: i64,
@@ -220,15 +214,11 @@ impl TryFrom<Row> for PeriodRow {
         let kid = kid(&row.kid)?;
         let bad = |column| inconsistent(kid, column);
         let boundary = columns::boundary(&row.boundary_kind, row.boundary);
-        let scope = match row.rendition.as_str() {
-            "" => Scope::Stream,
-            path => Scope::Rendition(path.parse().map_err(|_| bad("rendition"))?),
-        };
         let period = Period {
             index: row.slot,
             boundary: boundary.ok_or_else(|| bad("boundary"))?,
             kid,
-            scope,
+            scope: columns::scope(&row.rendition).ok_or_else(|| bad("rendition"))?,
             state: columns::state(&row.state).ok_or_else(|| bad("state"))?,
         };
         Ok(Self {

@@ -11,11 +11,12 @@ use super::postgres::bounded;
 use super::{Backend, Store, StoreError};
 
 /// The tables and what orders their rows; one that refers to another stands after it.
-pub(super) const TABLES: [(&str, &str); 15] = [
+pub(super) const TABLES: [(&str, &str); 16] = [
     ("streams", "stream"),
     ("eras", "stream, seq"),
     ("periods", "kid"),
     ("usages", "kid, rendition"),
+    ("brought", "kid"),
     ("encryptors", "stream, instance"),
     ("claims", "stream, segment"),
     ("announced", "stream"),

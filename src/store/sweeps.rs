@@ -8,8 +8,9 @@ use std::time::Duration;
 use crate::crash;
 use crate::domain::{Kid, PeriodState, Slot, StreamId, Timestamp};
 
+use super::brought::{self, BroughtLife};
 use super::changes::{Change, tell};
-use super::columns::{self, loaded};
+use super::columns::{self, BROUGHT, loaded};
 use super::link::{Tx, execute, fetch_all, fetch_optional};
 use super::{Lock, Store, StoreError};
 
@@ -22,6 +23,8 @@ pub struct KeyLife {
     pub stream: StreamId,
     /// Whether the stream is registered, and the key is of that registration.
     pub is_registered: bool,
+    /// What its packager said of it, if that brought the kid; `slot` says nothing then.
+    pub brought: Option<BroughtLife>,
     /// Where its period lies.
     pub slot: Slot,
     /// How far its life has come.
@@ -114,7 +117,7 @@ impl Store {
         let rows = fetch_all!(
             on,
             Row,
-            "SELECT p.kid, p.stream, p.boundary_kind, p.boundary, p.slot, p.state, p.issued,
+            "SELECT p.kid, p.stream, p.rendition, p.boundary_kind, p.boundary, p.slot, p.state, p.issued,
                     p.since, p.look,
                     (SELECT count(*) FROM streams s
                      WHERE s.stream = p.stream AND s.incarnation = p.incarnation
@@ -126,7 +129,16 @@ impl Store {
             at.millis(),
             i64::from(limit)
         )?;
-        rows.into_iter().map(KeyLife::try_from).collect()
+        let mut keys: Vec<KeyLife> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let is_brought = row.rendition.starts_with(BROUGHT);
+            let mut key = KeyLife::try_from(row)?;
+            if is_brought {
+                key.brought = Some(brought::life(&mut on, key.kid).await?);
+            }
+            keys.push(key);
+        }
+        Ok(keys)
     }
 
     /// Until when the stream's encryptors may go on, if they were not heard of since `silent`.
@@ -214,6 +226,7 @@ async fn note(
 async fn forget(on: &mut Tx, key: &KeyLife) -> Result<bool, StoreError> {
     let kid = key.kid.as_bytes().as_slice();
     execute!(on, "DELETE FROM usages WHERE kid = $1", kid)?;
+    execute!(on, "DELETE FROM brought WHERE kid = $1", kid)?;
     let gone = execute!(
         on,
         "DELETE FROM periods WHERE kid = $1 AND state = 'destroyed'",
@@ -226,6 +239,7 @@ async fn forget(on: &mut Tx, key: &KeyLife) -> Result<bool, StoreError> {
 struct Row {
     kid: Vec<u8>,
     stream: String,
+    rendition: String,
     boundary_kind: String,
     boundary: i64,
     slot: i64,
@@ -250,6 +264,7 @@ impl TryFrom<Row> for KeyLife {
             kid,
             stream: row.stream.parse().map_err(|_| bad("stream"))?,
             is_registered: row.registered > 0,
+            brought: None,
             slot: Slot {
                 index: row.slot,
                 boundary: boundary.ok_or_else(|| bad("boundary"))?,

@@ -8,6 +8,7 @@ pub(super) mod google;
 pub(super) mod nginx_vod;
 pub(super) mod raw;
 pub(super) mod shaka;
+pub(super) mod speke;
 pub(super) mod wowza;
 
 use actix_web::dev::Payload;

@@ -2,6 +2,9 @@
 //!
 //! Must not know: routes.
 
+use actix_web::ResponseError as _;
+use actix_web::http::header;
+
 use super::*;
 use crate::domain::{Action, Flaw};
 use crate::keys::KeysError;
