@@ -37,7 +37,7 @@ async fn a_slot_is_taken_when_a_session_begins_and_given_back_when_it_ends() {
         "hlskey_session",
     );
     with_cookie(&nobody, "GET", &key, &second).await.expect(200);
-    with_cookie(&nobody, "GET", &key, &first).await.expect(401);
+    with_cookie(&nobody, "GET", &key, &first).await.expect(403);
 }
 
 const BOUND: &str = "[[policies]]\nstreams = [\"test/bound\"]\nbind_ip = \"exact\"\n";
