@@ -293,12 +293,12 @@ async fn what_cannot_be_protected_is_refused() {
     let text = packager.list("index.m3u8", 0..2, true);
     let encrypted = text.replacen("#EXTINF", "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF", 1);
     let outside = text.replacen("seg-0.ts", "../seg-0.ts", 1);
-    let parts = "#EXT-X-PART:DURATION=0.5,URI=\"p.ts\"\n#EXTINF";
-    let partial = text.replacen("#EXTINF", parts, 1);
+    let skipped = "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n#EXTINF";
+    let partial = text.replacen("#EXTINF", skipped, 1);
     for (text, word) in [
         (encrypted, "ncrypted"),
         (outside, ".."),
-        (partial, "EXT-X-PART"),
+        (partial, "EXT-X-SKIP"),
     ] {
         replace(&packager.root.join("index.m3u8"), &text);
         let output = stage.job.once();

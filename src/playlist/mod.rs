@@ -58,6 +58,10 @@ use tag::Group;
 use text::{Kind, Text};
 
 /// A playlist of either kind. Its `Display` gives the parsed text byte for byte.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it was parsed"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Playlist {
     /// Lists media segments.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::interval;
 
 use super::promises::Promises;
+use super::speke;
 use crate::harness::actor::{Actor, Answer};
 use crate::harness::serve::Serve;
 
@@ -68,6 +69,7 @@ impl Errands {
         self.register(&stream, "10s").await?;
         self.lease(&stream, "count=3").await?;
         self.keys(&stream).await?;
+        self.bring(&stream).await?;
         self.report(&stream, &[10, 11, 12]).await?;
         self.rotate(&stream, true).await?;
         self.restart(&format!("{stream}-anew")).await?;
@@ -144,6 +146,9 @@ impl Errands {
             self.lease(stream, "from=-1&count=12").await?;
             self.keys(stream).await?;
         }
+        if self.promises.brought.contains_key(stream) {
+            self.bring(stream).await?;
+        }
         let own = self.promises.claims.keys().filter(|(of, _)| of == stream);
         let claims: Vec<u64> = own.map(|(_, segment)| *segment).collect();
         match claims.is_empty() {
@@ -164,6 +169,17 @@ impl Errands {
         let answer = self.ask(&self.packager, "GET", &path, None).await?;
         wants(&answer, &[200]);
         self.promises.leased(stream, &answer.json()).unwrap();
+        Ok(())
+    }
+
+    /// A kid of the packager's own: whoever asks with it again gets the same document.
+    async fn bring(&mut self, stream: &str) -> Asked<()> {
+        let document = speke::request(stream);
+        let path = "/speke/v1.0/copyProtection";
+        let answer = self.send(&self.packager, "POST", path, Some(&document));
+        let answer = answer.await?;
+        wants(&answer, &[200]);
+        self.promises.brought(stream, &answer.text()).unwrap();
         Ok(())
     }
 
@@ -338,7 +354,17 @@ impl Errands {
         body: Option<Value>,
     ) -> Asked<Answer> {
         let body = body.map(|body| body.to_string());
-        let answer = who.try_ask(method, path, &[], body.as_deref()).await;
+        self.send(who, method, path, body.as_deref()).await
+    }
+
+    async fn send(
+        &self,
+        who: &Actor,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+    ) -> Asked<Answer> {
+        let answer = who.try_ask(method, path, &[], body).await;
         let answer = answer.map_err(Away)?;
         if answer.status == 503 {
             let is_problem =

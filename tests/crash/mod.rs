@@ -12,5 +12,6 @@ mod picture;
 mod points;
 mod promises;
 mod server;
+mod speke;
 
 pub(crate) use crate::harness::clear::clear_at;

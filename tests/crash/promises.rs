@@ -21,6 +21,8 @@ pub(super) struct Promises {
     pub(super) cuts: BTreeSet<(String, String)>,
     /// Keys that somebody tried to revoke, and whether that was answered.
     pub(super) revoked: BTreeMap<String, bool>,
+    /// Stream: the document with the key of the kid that its packager brought.
+    pub(super) brought: BTreeMap<String, String>,
 }
 
 impl Promises {
@@ -50,6 +52,17 @@ impl Promises {
             return Err("one kid for two periods".to_owned());
         }
         self.holds_cuts(stream, lease)
+    }
+
+    /// What a packager's document was filled with is the same whenever it asks.
+    pub(super) fn brought(&mut self, stream: &str, document: &str) -> Result<(), String> {
+        let known = self.brought.entry(stream.to_owned());
+        match known.or_insert_with(|| document.to_owned()) == document {
+            true => Ok(()),
+            false => Err(format!(
+                "{stream}: the kid that was brought has another key"
+            )),
+        }
     }
 
     fn holds_cuts(&self, stream: &str, lease: &Value) -> Result<(), String> {

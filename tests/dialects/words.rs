@@ -74,8 +74,8 @@ async fn key_information_is_three_lines_that_cannot_be_torn() {
     // What the second line carries opens this key and nothing else.
     let schedule = actor.get(&resource("schedule")).await.expect(200).json();
     let periods = schedule["periods"].as_array().unwrap();
-    let other = periods.iter().map(|it| it["uri"].as_str().unwrap());
-    let other = other.filter(|uri| *uri != first[0]).last().unwrap();
+    let mut uris = periods.iter().map(|it| it["uri"].as_str().unwrap());
+    let other = uris.rfind(|uri| *uri != first[0]).unwrap();
     serve.viewer(STREAM).get(other).await.expect(200);
     stranger
         .get(&format!("{other}?token={token}"))
@@ -109,8 +109,8 @@ async fn two_at_once_get_one_key_and_the_schedule_has_the_same() {
     let schedule = one.get(&resource("schedule")).await.expect(200).json();
     let now = schedule["now"].as_str().unwrap().to_owned();
     let periods = schedule["periods"].as_array().unwrap().iter();
-    let present = periods.filter(|it| it["boundary"]["time"].as_str().unwrap() <= now.as_str());
-    assert_eq!(present.last().unwrap()["uri"], uris[0]);
+    let mut present = periods.filter(|it| it["boundary"]["time"].as_str().unwrap() <= now.as_str());
+    assert_eq!(present.next_back().unwrap()["uri"], uris[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,8 @@ const TABLE: &str =
     "CREATE TABLE subscriptions (customer TEXT, app TEXT, paid BOOLEAN, seats INTEGER);
      INSERT INTO subscriptions VALUES
          ('alice', 'test', true, 2), ('bob', 'test', false, 1), ('carol', 'vod', true, 1),
-         ('o''hara', 'test', true, NULL), ('broken', 'test', true, 0)";
+         ('o''hara', 'test', true, NULL), ('broken', 'test', true, -1),
+         ('no seat', 'test', true, 0), ('lapsed', 'test', false, -1)";
 const QUERY: &str = "SELECT paid AS allow, 60 AS ttl, seats AS max_sessions FROM subscriptions
      WHERE customer = :viewer AND :stream LIKE app || '/%' -- a :comment";
 
@@ -40,6 +41,8 @@ async fn decides(serve: &Serve, key: &str) {
         ("carol", 403),
         ("nobody", 403),
         ("alice' OR '1'='1", 403),
+        ("no seat", 403),
+        ("lapsed", 403),
         ("broken", 503),
     ] {
         let answer = fetch(serve, key, viewer).await;

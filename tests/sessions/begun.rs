@@ -11,12 +11,7 @@ const LIMITED: &str =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_is_taken_when_a_session_begins_and_given_back_when_it_ends() {
-    let mut serve = Serve::prepare("\"never\"", LIMITED);
-    serve.amend(
-        "allowed_origins = []",
-        &format!("allowed_origins = [\"{PAGE}\"]"),
-    );
-    serve.resume().await;
+    let serve = Serve::start("\"never\"", LIMITED).await;
     let key = serve.key_path("test/one").await;
     let token = serve.minted("viewers", "test/one", "1h");
     let one = Some(r#"{"stream":"test/one"}"#);

@@ -72,6 +72,8 @@ struct Slot {
 struct Known {
     answer: Answer,
     epoch: u64,
+    /// When it was said.
+    said: Duration,
     /// Until when it counts.
     fresh: Duration,
     /// Until when it counts while the source fails.
@@ -172,6 +174,12 @@ impl Memory {
             let look = Box::pin(self.look(&kept, old, source));
             let entry = self.slots.entry(Arc::clone(&kept));
             let slot = entry.or_insert_with_if(look, again).await.into_value();
+            // Whoever waited for an answer has it, however shortly it counts for others.
+            if let Some(known) = slot.known.filter(|known| known.said >= now)
+                && self.counts(&known, question)
+            {
+                return Ok(known.answer);
+            }
             match self.recalled(&slot, question, self.clock.steady()) {
                 Recalled::Answer(answer) => return Ok(answer),
                 Recalled::Nothing(failure) => return Err(failure),
@@ -189,7 +197,7 @@ impl Memory {
         let used = old.as_ref().map_or(ended, |slot| slot.used());
         let slot = match outcome {
             Ok(answer) => {
-                let known = self.rules.known(answer, epoch, begun);
+                let known = self.rules.known(answer, epoch, (begun, ended));
                 let share = self.between(500, 800);
                 let due = begun + (known.fresh.saturating_sub(begun)).mul_f64(share);
                 Slot::new(Some(known), None, answer.allow.then_some(due), used)
@@ -212,9 +220,7 @@ impl Memory {
             let lately = |(at, _): &(Duration, Failure)| now.saturating_sub(*at) < within;
             slot.failed.filter(lately).map(|(_, failure)| failure)
         };
-        let wall = self.clock.now();
-        let counts = |known: &Known| self.stands(known.epoch, question) && known.answer.holds(wall);
-        match slot.known.filter(counts) {
+        match slot.known.filter(|known| self.counts(known, question)) {
             Some(known) if now < known.fresh => Recalled::Answer(known.answer),
             Some(known) if now < known.stale && failed(LATELY).is_some() => {
                 self.measures.stale.inc();
@@ -222,6 +228,11 @@ impl Memory {
             }
             _ => failed(SHORTLY).map_or(Recalled::Ask, Recalled::Nothing),
         }
+    }
+
+    /// Whether it was not called off since it was asked for, and has not ended by itself.
+    fn counts(&self, known: &Known, question: &Question<'_>) -> bool {
+        self.stands(known.epoch, question) && known.answer.holds(self.clock.now())
     }
 
     fn stands(&self, since: u64, question: &Question<'_>) -> bool {
@@ -270,7 +281,7 @@ impl Slot {
 }
 
 impl Rules {
-    fn known(&self, answer: Answer, epoch: u64, begun: Duration) -> Known {
+    fn known(&self, answer: Answer, epoch: u64, (begun, said): (Duration, Duration)) -> Known {
         let ttl = answer.ttl.unwrap_or(self.ttl);
         let ttl = match answer.allow {
             true => ttl.clamp(self.least, self.most),
@@ -286,6 +297,7 @@ impl Rules {
         Known {
             answer,
             epoch,
+            said,
             fresh,
             stale,
         }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use actix_web::web::Bytes;
 
 use super::{FileError, Opened, gzip};
-use crate::playlist::{Delivery, Directives, Edge, Form, Playlist};
+use crate::playlist::{Delivery, Directives, Edge, Form, MediaPlaylist, Playlist};
 
 /// The list, and what it gives to delivery directives.
 pub(crate) struct Current {
@@ -34,7 +34,7 @@ impl Current {
         let plain = opened.read_playlist()?;
         let text = std::str::from_utf8(&plain).ok();
         let list = text.and_then(Playlist::media);
-        let delta = list.as_ref().and_then(|list| list.delta());
+        let delta = list.as_ref().and_then(MediaPlaylist::delta);
         Ok(Self {
             tag: opened.tag,
             modified: opened.modified,

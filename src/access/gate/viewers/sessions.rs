@@ -74,11 +74,17 @@ impl Gate {
         let sessions = &self.ours.sessions;
         let begun = sessions.begin((&who, also), stream, address, source);
         let mut begun = begun.map_err(|_| TOO_MANY_STREAMS)?;
-        if let Some((stream, policy, entitled)) = terms {
-            self.take_slot(&begun, (policy, entitled), (shown, stream))
-                .await?;
+        let slot = match terms {
+            Some((stream, policy, entitled)) => {
+                let asked = (shown, stream);
+                self.take_slot(&begun, (policy, entitled), asked).await?
+            }
+            None => None,
+        };
+        if let Err(denied) = self.spend(&deciding).await {
+            self.give_back(slot).await;
+            return Err(denied);
         }
-        self.spend(&deciding).await?;
         begun.hdntl = stream.and_then(|stream| self.long_lived(caller, &who, (shown, stream)));
         Ok(begun)
     }
@@ -90,12 +96,21 @@ impl Gate {
         begun: &Begun,
         (policy, entitled): (&Policy, Entitled),
         asked: (&Credential<'_>, &StreamId),
-    ) -> Result<(), Denied> {
+    ) -> Result<Option<Principal>, Denied> {
         let limit = policy.limit(entitled.max_sessions);
         let is_hard = limit.is_some_and(|limit| limit.kind == LimitKind::Hard);
-        match self.principal_of(begun).filter(|_| is_hard) {
-            Some(who) => self.watch(&who, policy, entitled, asked).await,
-            None => Ok(()),
+        let who = self.principal_of(begun).filter(|_| is_hard);
+        if let Some(who) = &who {
+            self.watch(who, policy, entitled, asked).await?;
+        }
+        Ok(who)
+    }
+
+    /// Of a session that does not begin after all.
+    async fn give_back(&self, slot: Option<Principal>) {
+        let Some(who) = slot else { return };
+        if let Err(denied) = self.live.end(&who).await {
+            tracing::warn!(%denied, "a session that did not begin keeps its slot for its lease");
         }
     }
 

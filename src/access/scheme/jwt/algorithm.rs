@@ -81,7 +81,7 @@ impl Algorithm {
     /// The sort of its keys.
     pub(super) fn family(self) -> AlgorithmFamily {
         self.of_library()
-            .map_or(AlgorithmFamily::Ec, |library| library.family())
+            .map_or(AlgorithmFamily::Ec, jsonwebtoken::Algorithm::family)
     }
 
     /// All that keys of a sort may be for.
