@@ -298,7 +298,7 @@ async fn what_cannot_be_protected_is_refused() {
     for (text, word) in [
         (encrypted, "ncrypted"),
         (outside, ".."),
-        (partial, "EXT-X-SKIP"),
+        (partial, "delta update"),
     ] {
         replace(&packager.root.join("index.m3u8"), &text);
         let output = stage.job.once();

@@ -3,12 +3,14 @@
 //! A route of the product that is missing here fails the test. Must not know: how the gate
 //! decides.
 
+mod paths;
 mod speke;
 
 use hlskey::server::{Listener, ROUTES};
 
 use crate::harness::actor::{Actor, Answer};
 use crate::harness::stage::{STREAM, Stage};
+use paths::*;
 
 /// What a row is asked with, in the order of its statuses.
 const WHO: [&str; 6] = [
@@ -33,25 +35,6 @@ struct Row(Listener, &'static str, &'static str, Right, [u16; 6]);
 
 const OPEN: [u16; 6] = [200; 6];
 const DELIVERED: [u16; 6] = [401, 401, 401, 404, 403, 200];
-const KEY: &str = "/v1/keys/{kid}";
-const PLAY: &str = "/v1/play/{stream}/{file}.m3u8";
-const CURRENT: &str = "/v1/sessions/current";
-const LISTED: [u16; 6] = [401, 401, 401, 200, 403, 200];
-const UNKNOWN: [u16; 6] = [401, 401, 401, 404, 403, 404];
-const SESSIONLESS: [u16; 6] = [401, 401, 401, 404, 404, 404];
-/// All that a packager may do.
-const PACKAGER: &str = "register,read,lease,rotate,progress";
-const KEYINFO: &str = "/v1/streams/{stream}/ffmpeg.keyinfo";
-const WOWZA: &str = "/v1/streams/{stream}/wowza.key";
-const SHAKA: &str = "/v1/streams/{stream}/shaka";
-const BENTO4: &str = "/v1/streams/{stream}/bento4";
-const NGINX_VOD: &str = "/v1/streams/{stream}/nginx-vod.json";
-const GOOGLE: &str = "/v1/streams/{stream}/google.json";
-const RAW_KEY: &str = "/v1/streams/{stream}/key";
-const STREAMS: &str = "/v1/streams/{stream}";
-const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
-const INVALIDATE: &str = "/v1/entitlements/invalidate";
-
 /// Rows that take something away stand last.
 const MATRIX: [Row; 46] = {
     use Listener::{Ops, Public};

@@ -168,7 +168,7 @@ fn the_rules_can_be_broken() {
 
 /// Every file of the server that names a lock, and why no warm key request waits at it for all others: one of
 /// many shards, or nothing that such a request comes to.
-const LOCKS: [(&str, &str); 17] = [
+const LOCKS: [(&str, &str); 18] = [
     (
         "src/access/audit/recent.rs",
         "refused requests alone are kept",
@@ -212,6 +212,7 @@ const LOCKS: [(&str, &str); 17] = [
         "src/server/connect/mod.rs",
         "a line in the log of who is turned away",
     ),
+    ("src/server/files/lists.rs", "playlists that are waited for"),
     ("src/server/ingest/attempts.rs", "packagers that are wrong"),
     (
         "src/server/restraint.rs",

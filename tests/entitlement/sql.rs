@@ -62,7 +62,7 @@ async fn a_sqlite_file_decides() {
     let key = served(&mut serve, "url = \"sqlite:customers.db\"", "").await;
     decides(&serve, &key).await;
     let rows = database::number(&url, "SELECT count(*) FROM subscriptions").await;
-    assert_eq!(rows, 5);
+    assert_eq!(rows, 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]

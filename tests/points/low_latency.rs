@@ -160,11 +160,10 @@ async fn a_worker_that_is_killed_within_a_segment_goes_on_with_its_next_part() {
         }
     }
     let text = scene.published(&mut worker, &listed("s3.0", 3, 0)).await;
-    assert_eq!(
-        parts(&text).len() as u64,
-        3 * PARTS + 1,
-        "no part is missing\n{text}"
-    );
+    // Those that are further than three target durations from the end may go (§4.4.4.9).
+    let near = parts(&text).len() as u64;
+    let wanted = 2 * PARTS + 1..=3 * PARTS + 1;
+    assert!(wanted.contains(&near), "a part is missing\n{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

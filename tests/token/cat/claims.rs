@@ -30,7 +30,7 @@ fn a_time_is_a_number_of_seconds() {
         (float(f64::INFINITY), "no_expiry"),
         (
             vec![0x1b, 255, 255, 255, 255, 255, 255, 255, 255],
-            "milliseconds",
+            "no_expiry",
         ),
     ] {
         judge("").denies(&with(KEY, &token(&[(4, exp)])), reason);
@@ -128,7 +128,7 @@ fn methods_and_protocols_are_listed() {
         .allows(&with(KEY, &token));
     judge("")
         .with(&["--method", "get"])
-        .denies(&with(KEY, &token), "catm");
+        .allows(&with(KEY, &token));
     judge("")
         .with(&["--method", "POST"])
         .denies(&with(KEY, &token), "catm");
@@ -203,7 +203,7 @@ fn networks_are_addresses_and_prefixes() {
         v4(&prefix(24, &[192, 0, 2, 10])),
         v4(&prefix(33, &[192, 0, 2, 10])),
         v4(&prefix(24, &[192, 0, 2, 0, 0])),
-        v4(&array(&[ten.clone(), int(24)])),
+        v4(&array(&[ten.clone(), int(33)])),
         v4(&bytes(&[192, 0, 2])),
         v4(&text("192.0.2.10")),
         v6(&ten),
