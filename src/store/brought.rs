@@ -9,7 +9,7 @@ use crate::domain::{Boundary, BroughtKid, Kid, Scope, Slot, Timestamp};
 
 use super::columns::{rendition_column, stored};
 use super::link::{Lent, Tx, execute, fetch_optional};
-use super::periods::{Row, insert};
+use super::periods::{Row, insert, is_as_read};
 use super::{Lock, NewPeriod, PeriodRow, Store, StoreError, StreamRow, masters};
 
 /// Such periods lie nowhere in the stream's own schedule.
@@ -84,14 +84,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut on = self.write(Lock::Stream(&of.stream.id)).await?;
-        let same = fetch_optional!(
-            on,
-            (i64,),
-            "SELECT version FROM streams WHERE stream = $1 AND version = $2 AND removed IS NULL",
-            of.stream.id.as_str(),
-            stored(of.stream.version, "a version")?
-        )?;
-        if same.is_none() {
+        if !is_as_read(&mut on, of).await? {
             return Ok(false);
         }
         for key in keys {

@@ -85,15 +85,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut on = self.write(Lock::Stream(&of.stream.id)).await?;
-        let same = fetch_optional!(
-            on,
-            (i64,),
-            "SELECT version FROM streams
-             WHERE stream = $1 AND version = $2 AND removed IS NULL",
-            of.stream.id.as_str(),
-            stored(of.stream.version, "a version")?
-        )?;
-        if same.is_none() {
+        if !is_as_read(&mut on, of).await? {
             return Ok(false);
         }
         masters::admit(&mut on, periods).await?;
@@ -152,6 +144,18 @@ impl Store {
         crash::point("revoke.committed");
         Ok(known > 0)
     }
+}
+
+/// Whether the stream has not changed since it was read.
+pub(super) async fn is_as_read(on: &mut Tx, of: &StreamRow) -> Result<bool, StoreError> {
+    let same = fetch_optional!(
+        on,
+        (i64,),
+        "SELECT version FROM streams WHERE stream = $1 AND version = $2 AND removed IS NULL",
+        of.stream.id.as_str(),
+        stored(of.stream.version, "a version")?
+    )?;
+    Ok(same.is_some())
 }
 
 /// For each kind of boundary the first and the last one.
