@@ -15,7 +15,7 @@ use crate::harness::wait::{seconds, throughout, until};
 use crate::independent::playlist::{Listed, read_media};
 
 /// A key is served for a few seconds after the last playlist that listed it.
-const RETENTION: &str = "[keys.retention]\ngrace = \"5s\"\nwindow = \"1s\"\nsweep = \"1s\"\n";
+const RETENTION: &str = "[keys.retention]\ngrace = \"9s\"\nwindow = \"1s\"\nsweep = \"1s\"\n";
 
 /// What a published playlist lists now.
 fn listed(sink: &Path, rendition: &str) -> Vec<Listed> {
