@@ -116,7 +116,7 @@ fn now_seconds() -> i64 {
 }
 
 /// An RFC 3339 time so many seconds from now.
-fn at(seconds: i64) -> String {
+pub(crate) fn at(seconds: i64) -> String {
     let time = time::OffsetDateTime::from_unix_timestamp(now_seconds() + seconds).unwrap();
     let (date, clock) = (time.date(), time.time());
     format!(

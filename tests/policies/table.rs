@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use cast::{Cast, Shown};
 
 use crate::harness::actor::{Actor, Answer};
+use crate::revocation::at;
+use crate::viewers::operator;
 
 const SHUT: [&str; 4] = ["403 forbidden", "403", "403 forbidden", "403 forbidden"];
 const NOBODY: [&str; 4] = [
@@ -23,7 +25,7 @@ const OTHER: [&str; 4] = ["404 not_found", "404", "403 forbidden", "403 forbidde
 /// What one credential meets on one stream, request by request: the stream's key by `GET` and by `HEAD`, its
 /// playlist, and a session for it. A status, and the problem's code where there is one; and why, as the trail
 /// has it: for all that is refused, or one for each request.
-const WORDS: [(&str, [&str; 4], &str); 18] = [
+const WORDS: [(&str, [&str; 4], &str); 20] = [
     ("open", ["200", "200", "200", "200"], ""),
     // By the policy, by the page that asks, by the address.
     ("shut", SHUT, "policy"),
@@ -33,6 +35,12 @@ const WORDS: [(&str, [&str; 4], &str); 18] = [
     ("page-watch", SHUT, "page,page,page,policy"),
     ("ip-key", SHUT, "ip,ip,action,action"),
     ("ip-watch", SHUT, "ip,ip,ip,policy"),
+    ("unpaid", SHUT, "not_entitled"),
+    (
+        "unpaid-watch",
+        SHUT,
+        "not_entitled,not_entitled,not_entitled,policy",
+    ),
     ("watch", ["200", "200", "200", "403 forbidden"], "policy"),
     (
         "key",
@@ -61,37 +69,40 @@ const WORDS: [(&str, [&str; 4], &str); 18] = [
 /// The policies: one `accepts` the scheme alone, one `refuses` it for another; one `requires` it with another,
 /// which is shown in `both` and not before; a page is named by nobody (`pageless`), is `listed` or `foreign`;
 /// where a token may live for ten minutes it is for an hour (`long`) or five minutes (`short`); where
-/// addresses are bound the viewer is `home` and then `moved`. `-` is what nobody can have; behind a colon stands
+/// addresses are bound the viewer is `home` and then `moved`, where networks are, `near` and then `away`; a page is
+/// `linked`, or the link was `copied`; on one stream all are `unpaid`, and on one nobody is asked who has paid
+/// (`free`). `-` is what nobody can have; behind a colon stands
 /// another reason than the word's.
 const POLICIES: &str = "
-                    accepts   refuses   requires  both       pageless   listed    foreign    long      short     home      moved
-jwt                 open      shut      shut      open       page       open      page       shut      open      open      anew
-securetoken         open      shut      shut      open       page       open      page       shut      open      open      anew
-wmsauth             open      shut      shut      open       page       open      page       shut      open      open      anew
-hdnts               open      shut      shut      open       page       open      page       shut      open      open      anew
-edgeauth            open      shut      shut      open       page       open      page       shut      open      open      anew
-cat                 open      shut      shut      open       page       open      page       shut      open      open      anew
-urlparams           open      shut      shut      open       page       open      page       shut      shut      open      anew
-grant               key       -         key       key:policy page-key   key       page-key   -         key       key       ip-key
-cookie              watch     shut      watch     watch      page-watch watch     page-watch -         watch     watch     ip-watch
-bearer              watch     shut      watch     watch      page-watch watch     page-watch -         watch     watch     ip-watch
-none                nobody    nobody    nobody    shut       nobody     nobody    nobody     nobody    nobody    nobody    nobody
-expired-jwt         late      late      late      shut       late       late      late       late      late      late      late
-expired-securetoken late      late      late      shut       late       late      late       late      late      late      late
-expired-wmsauth     late      late      late      shut       late       late      late       late      late      late      late
-expired-hdnts       late      late      late      shut       late       late      late       late      late      late      late
-expired-edgeauth    late      late      late      shut       late       late      late       late      late      late      late
-expired-cat         late      late      late      shut       late       late      late       late      late      late      late
-aside-jwt           other     other     other     shut       other      other     other      other     other     other     other
-aside-securetoken   hash      hash      hash      shut       hash       hash      hash       hash      hash      hash      hash
-aside-wmsauth       path      path      path      shut       path-hash  path-hash path-hash  hash      hash      hash      hash
-aside-hdnts         hash      hash      hash      shut       hash       hash      hash       hash      hash      hash      hash
-aside-edgeauth      path      path      path      shut       path       path      path       path      path      path      path
-aside-cat           catu      catu      catu      shut       catu       catu      catu       catu      catu      catu      catu
-aside-urlparams     other     other     other     shut       other      other     other      other     other     other     other
-aside-grant         other-key other-key other-key shut       other-key  other-key other-key  other-key other-key other-key other-key
-aside-cookie        other     other     other     shut       other      other     other      other     other     other     other
-aside-bearer        other     other     other     shut       other      other     other      other     other     other     other
+                    accepts   refuses   requires  both       pageless   listed    foreign    long      short     home      moved     near      away      linked    copied     unpaid       free
+jwt                 open      shut      shut      open       page       open      page       shut      open      open      anew      open      anew      open      page       unpaid       open
+securetoken         open      shut      shut      open       page       open      page       shut      open      open      anew      open      anew      open      page       unpaid       open
+wmsauth             open      shut      shut      open       page       open      page       shut      open      open      anew      open      anew      open      page       unpaid       open
+hdnts               open      shut      shut      open       page       open      page       shut      open      open      anew      open      anew      open      page       unpaid       open
+edgeauth            open      shut      shut      open       page       open      page       shut      open      open      anew      open      anew      open      page       unpaid       open
+cat                 open      shut      shut      open       page       open      page       shut      open      open      anew      open      anew      open      page       unpaid       open
+urlparams           open      shut      shut      open       page       open      page       shut      shut      open      anew      open      anew      open      page       unpaid       open
+grant               key       -         key       key:policy page-key   key       page-key   -         key       key       ip-key    key       ip-key    key       page-key   -            key
+cookie              watch     shut      watch     watch      page-watch watch     page-watch -         watch     watch     ip-watch  watch     ip-watch  watch     page-watch unpaid-watch watch
+bearer              watch     shut      watch     watch      page-watch watch     page-watch -         watch     watch     ip-watch  watch     ip-watch  watch     page-watch unpaid-watch watch
+hdntl               open      -         shut      open       page       open      page       -         open      open      anew      open      anew      open      page       -            open
+none                nobody    nobody    nobody    shut       nobody     nobody    nobody     nobody    nobody    nobody    nobody    nobody    nobody    nobody    nobody     nobody       nobody
+expired-jwt         late      late      late      shut       late       late      late       late      late      late      late      late      late      late      late       late         late
+expired-securetoken late      late      late      shut       late       late      late       late      late      late      late      late      late      late      late       late         late
+expired-wmsauth     late      late      late      shut       late       late      late       late      late      late      late      late      late      late      late       late         late
+expired-hdnts       late      late      late      shut       late       late      late       late      late      late      late      late      late      late      late       late         late
+expired-edgeauth    late      late      late      shut       late       late      late       late      late      late      late      late      late      late      late       late         late
+expired-cat         late      late      late      shut       late       late      late       late      late      late      late      late      late      late      late       late         late
+aside-jwt           other     other     other     shut       other      other     other      other     other     other     other     other     other     other     other      other        other
+aside-securetoken   hash      hash      hash      shut       hash       hash      hash       hash      hash      hash      hash      hash      hash      hash      hash       hash         hash
+aside-wmsauth       path      path      path      shut       path-hash  path-hash path-hash  hash      hash      hash      hash      path-hash path-hash path      path       path         path-hash
+aside-hdnts         hash      hash      hash      shut       hash       hash      hash       hash      hash      hash      hash      hash      hash      hash      hash       hash         hash
+aside-edgeauth      path      path      path      shut       path       path      path       path      path      path      path      path      path      path      path       path         path
+aside-cat           catu      catu      catu      shut       catu       catu      catu       catu      catu      catu      catu      catu      catu      catu      catu       catu         catu
+aside-urlparams     other     other     other     shut       other      other     other      other     other     other     other     other     other     other     other      other        other
+aside-grant         other-key other-key other-key shut       other-key  other-key other-key  other-key other-key other-key other-key other-key other-key other-key other-key  other-key    other-key
+aside-cookie        other     other     other     shut       other      other     other      other     other     other     other     other     other     other     other      other        other
+aside-bearer        other     other     other     shut       other      other     other      other     other     other     other     other     other     other     other      other        other
 ";
 
 /// What is good for its own stream, asked for the key of another and for one that is not there: the status, and
@@ -108,6 +119,7 @@ urlparams    404:unknown_key    404:unknown_key
 grant        404:unknown_key    404:unknown_key
 cookie       404:unknown_key    404:unknown_key
 bearer       404:unknown_key    404:unknown_key
+hdntl        401:path           401:path
 none         401:no_token       401:no_token
 ";
 
@@ -232,5 +244,33 @@ async fn no_credential_opens_another_streams_key_or_tells_whether_there_is_one()
     for (who, column, cell, (status, id)) in all {
         let found = format!("{status}:{}", reasons[&id]);
         assert_eq!(found, cell, "{who} × {column}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_issued_before_the_moment_of_a_revocation_opens_nothing_whatever_it_is() {
+    let cast = Cast::gather().await;
+    let (nobody, mut all) = (cast.serve.stranger(), Vec::new());
+    for (who, _) in rows(KEYS).into_iter().filter(|(who, _)| *who != "none") {
+        let (stream, shown) = cast.scene(who, "accepts").await;
+        let key = cast.key(&stream);
+        shown.ask(&nobody, "GET", key, None).await.expect(200);
+        all.push((who, shown, key));
+    }
+    let terms = serde_json::json!({ "before": at(60) }).to_string();
+    let operator = operator(&cast.serve, "**");
+    operator
+        .ask("POST", "/v1/revocations", Some(&terms))
+        .await
+        .expect(200);
+    let mut refused = Vec::new();
+    for (who, shown, key) in &all {
+        let answer = shown.ask(&nobody, "GET", key, None).await;
+        assert_eq!(answer.status, 403, "{who}");
+        refused.push(answer.header("x-request-id").to_owned());
+    }
+    let ids: Vec<_> = refused.iter().map(String::as_str).collect();
+    for (id, why) in cast.reasons(&ids).await {
+        assert!(!ids.contains(&id.as_str()) || why == "revoked", "{why}");
     }
 }

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 
 use crate::harness::actor::{Actor, Answer};
+use crate::harness::database;
+use crate::harness::entitlement::beside;
 use crate::harness::serve::Serve;
 use crate::harness::wait::{seconds, until};
 
@@ -22,8 +24,9 @@ const SIGNERS: [&str; 7] = [
     "urlparams",
 ];
 /// What is made of a signed token.
-const MADE: [&str; 3] = ["grant", "cookie", "bearer"];
+const MADE: [&str; 4] = ["grant", "cookie", "bearer", "hdntl"];
 const LISTED: &str = "https://player.example";
+const LINKED: &str = "https://portal.example/live/a";
 const HOME: &str = "192.0.2.7";
 
 /// One instance of each kind. `partners` is another issuer.
@@ -70,7 +73,19 @@ max_life = "10m"
 [[policies]]
 streams = ["test/bound"]
 bind_ip = "exact"
+[[policies]]
+streams = ["test/near"]
+bind_ip = "network"
+[[policies]]
+streams = ["test/portal"]
+referers = ["https://portal.example/live/"]
+[[policies]]
+streams = ["test/free"]
+entitlement = false
 "#;
+/// The customer's database, where nobody has paid for two of the streams.
+const UNPAID: &str = "source = \"sql\"\n[entitlement.sql]\nurl = \"sqlite:customers.db\"\n\
+    query = \"SELECT :viewer <> '' AND :stream NOT IN ('test/unpaid', 'test/free') AS allow\"\n";
 
 /// The two policies that name a kind.
 fn policies() -> String {
@@ -83,6 +98,15 @@ fn policies() -> String {
     SIGNERS.iter().map(of).collect()
 }
 
+/// The kind of token that this is, or is made of: nobody asks as a JWT.
+fn signer(kind: &str) -> &str {
+    match kind {
+        "hdntl" => "edgeauth",
+        kind if SIGNERS.contains(&kind) => kind,
+        _ => "jwt",
+    }
+}
+
 /// What a request shows.
 #[derive(Default, Clone)]
 pub(super) struct Shown {
@@ -90,6 +114,7 @@ pub(super) struct Shown {
     query: Vec<String>,
     cookie: Option<String>,
     origin: Option<&'static str>,
+    referer: Option<&'static str>,
     ip: Option<&'static str>,
 }
 
@@ -104,6 +129,7 @@ impl Shown {
         let mut headers = vec![("x-forwarded-for", self.ip.unwrap_or(HOME))];
         headers.extend(self.cookie.as_deref().map(|cookie| ("cookie", cookie)));
         headers.extend(self.origin.map(|origin| ("origin", origin)));
+        headers.extend(self.referer.map(|referer| ("referer", referer)));
         let who = match &self.bearer {
             Some(bearer) => nobody.with(bearer),
             None => nobody.clone(),
@@ -131,6 +157,9 @@ impl Cast {
         let mut serve = Serve::prepare("\"never\"", &format!("{SCHEMES}{}", policies()));
         let proxied = "trusted_proxies = [\"127.0.0.1\"]\n[server.tls]";
         serve.amend("[server.tls]", proxied);
+        let url = format!("sqlite:{}", beside(&serve, "customers.db").display());
+        database::run(&url, "CREATE TABLE customers (name TEXT)").await;
+        serve.amend("source = \"allow\"\n", UNPAID);
         serve.resume().await;
         let of = |kind: &&str| {
             [
@@ -143,6 +172,10 @@ impl Cast {
             "test/page",
             "test/brief",
             "test/bound",
+            "test/near",
+            "test/portal",
+            "test/unpaid",
+            "test/free",
             "test/aside",
             FAR,
         ];
@@ -183,15 +216,16 @@ impl Cast {
     /// The stream of a policy for who asks, and what they show.
     pub(super) async fn scene(&self, who: &str, policy: &str) -> (String, Shown) {
         let kind = who.rsplit('-').next().unwrap();
-        // What is made of a token is made of a JWT, and nobody asks as one.
-        let named = if SIGNERS.contains(&kind) { kind } else { "jwt" };
+        let named = signer(kind);
         let stream = match policy {
             "accepts" => format!("test/accepts-{named}"),
             "requires" | "both" => format!("test/requires-{named}"),
-            "refuses" => "test/refuses".to_owned(),
+            "refuses" | "unpaid" | "free" => format!("test/{policy}"),
             "pageless" | "listed" | "foreign" => "test/page".to_owned(),
             "long" | "short" => "test/brief".to_owned(),
             "home" | "moved" => "test/bound".to_owned(),
+            "near" | "away" => "test/near".to_owned(),
+            "linked" | "copied" => "test/portal".to_owned(),
             other => panic!("no policy is {other}"),
         };
         let life = if policy == "short" { "5m" } else { "1h" };
@@ -201,7 +235,9 @@ impl Cast {
             Some((_, kind)) if MADE.contains(&kind) => self.made(kind, "test/aside", life).await,
             Some((_, kind)) => self.signed(kind, "test/aside", life),
             None if who == "none" => Shown::default(),
-            None if MADE.contains(&who) && policy == "refuses" => self.wide(who).await,
+            None if MADE.contains(&who) && ["refuses", "unpaid"].contains(&policy) => {
+                self.wide(who).await
+            }
             None if MADE.contains(&who) => self.made(who, &stream, life).await,
             None => self.signed(who, &stream, life),
         };
@@ -214,11 +250,22 @@ impl Cast {
             "foreign" => Some("https://evil.example"),
             _ => None,
         };
-        if policy == "moved" {
+        shown.referer = match policy {
+            "linked" => Some(LINKED),
+            "copied" => Some("https://portal.example/other"),
+            _ => None,
+        };
+        let elsewhere = match policy {
+            "moved" => Some("192.0.2.8"),
+            "near" => Some("192.0.2.200"),
+            "away" => Some("198.51.100.8"),
+            _ => None,
+        };
+        if elsewhere.is_some() {
             // What names no address is bound to the first that it comes from.
             let key = self.key(&stream);
             shown.ask(&self.serve.stranger(), "GET", key, None).await;
-            shown.ip = Some("192.0.2.8");
+            shown.ip = elsewhere;
         }
         (stream, shown)
     }
@@ -237,10 +284,15 @@ impl Cast {
 
     /// What a viewer is given who shows all that the stream asks for, at home.
     async fn made(&self, what: &str, stream: &str, life: &str) -> Shown {
-        let mut viewer = self.signed("jwt", stream, life);
-        let partner = self.serve.minted("partners", stream, life);
-        viewer.query.push(format!("token={partner}"));
-        viewer.origin = Some(LISTED);
+        let mut viewer = self.signed(signer(what), stream, life);
+        if stream.starts_with("test/requires-") {
+            let partner = self.serve.minted("partners", stream, life);
+            viewer.query.push(format!("token={partner}"));
+        }
+        match stream {
+            "test/portal" => viewer.referer = Some(LINKED),
+            _ => viewer.origin = Some(LISTED),
+        }
         let nobody = self.serve.stranger();
         if what == "grant" {
             let path = format!("/v1/play/{stream}/index.m3u8");
@@ -275,20 +327,25 @@ impl Cast {
         let nobody = self.serve.stranger();
         let begun = viewer
             .ask(&nobody, "POST", "/v1/sessions", Some(body))
-            .await
-            .expect(200);
+            .await;
+        assert_eq!(begun.status, 200, "{what} for {body}: {}", begun.text());
         if what == "bearer" {
             return Shown::bearing(begun.json()["grant"].as_str().unwrap().to_owned());
         }
-        let cookie = begun
-            .header("set-cookie")
-            .split(';')
-            .next()
-            .unwrap()
-            .to_owned();
-        assert!(cookie.starts_with("hlskey_session="), "{cookie}");
+        let name = if what == "hdntl" {
+            "hdntl="
+        } else {
+            "hlskey_session="
+        };
+        let cookies = begun.headers.get_all("set-cookie").iter();
+        let mut cookies = cookies.filter_map(|it| it.to_str().unwrap().split(';').next());
+        let cookie = cookies.find(|cookie| cookie.starts_with(name));
         Shown {
-            cookie: Some(cookie),
+            cookie: Some(
+                cookie
+                    .unwrap_or_else(|| panic!("no {name} for {body}"))
+                    .to_owned(),
+            ),
             ..Shown::default()
         }
     }
