@@ -161,3 +161,51 @@ async fn players_are_counted_while_they_play_and_after_they_left() {
     })
     .await;
 }
+
+/// A word that is everybody's names nobody, and neither does a URL that was passed on.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_no_token_tells_apart_are_counted_by_their_addresses() {
+    let schemes = "[schemes.urlparams]\nstreams = [\"test/*\"]\nplay = [\"obviously-a-fake-word.watch\"]\n\
+        [schemes.securetoken]\nstreams = [\"test/*\"]\nsecrets = [\"obviously-a-fake-secret\"]\n";
+    let limited = "[[policies]]\nstreams = [\"test/limited\"]\nmax_sessions = 1\n";
+    let mut serve = Serve::prepare("\"never\"", &format!("{schemes}{limited}"));
+    let proxied = "trusted_proxies = [\"127.0.0.1\"]\n[server.tls]";
+    serve.amend("[server.tls]", proxied);
+    serve.resume().await;
+    let nobody = serve.stranger();
+    for (stream, scheme) in [
+        ("test/words", "urlparams"),
+        ("test/urls", "securetoken"),
+        ("test/named", "viewers"),
+        ("test/limited", "urlparams"),
+    ] {
+        let key = serve.key_path(stream).await;
+        let token = serve.minted(scheme, stream, "1h");
+        let query = match scheme {
+            "viewers" => format!("token={token}"),
+            _ => token,
+        };
+        for ip in [
+            "192.0.2.1",
+            "192.0.2.2",
+            "192.0.2.1",
+            "2001:db8::1",
+            "2001:db8::2",
+        ] {
+            let headers = [("x-forwarded-for", ip)];
+            let path = format!("{key}?{query}");
+            let answer = nobody.try_ask("GET", &path, &headers, None).await;
+            answer.unwrap().expect(200);
+        }
+    }
+    // One whom it names is one wherever it is; where sessions are limited, a token is one.
+    assert_eq!(
+        counted(&operator(&serve, "**"), "").await,
+        pairs(&[
+            ("test/limited", 1),
+            ("test/named", 1),
+            ("test/urls", 3),
+            ("test/words", 3),
+        ])
+    );
+}

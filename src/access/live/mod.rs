@@ -13,6 +13,7 @@ mod survey;
 mod tests;
 mod write;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +101,12 @@ impl Live {
         if matches!(who.kind, PrincipalKind::Probe | PrincipalKind::Machine) {
             return Ok(());
         }
-        let key = names::key(&who.scheme, &who.session, &who.subject);
+        // Where sessions are limited or bound, all who show one token are one.
+        let session = match rules.is_empty() {
+            true => names::counted(who, facts.ip),
+            false => Cow::Borrowed(who.session.as_str()),
+        };
+        let key = names::key(&who.scheme, &session, &who.subject);
         let seen = Seen {
             at: self.clock.steady(),
             lease: self.lease,
@@ -110,7 +116,10 @@ impl Live {
         let admitted = match self.sessions.glance(&key, &seen) {
             Glance::Good => return Ok(()),
             Glance::Elsewhere => Err(Denied::WrongAddress),
-            Glance::Lapsed | Glance::Ended => Box::pin(self.begin(key, who, &seen)).await,
+            Glance::Lapsed | Glance::Ended => {
+                let name = names::name(&who.scheme, &session, &who.subject);
+                Box::pin(self.begin(key, name, &seen)).await
+            }
         };
         if let Err(denied) = &admitted {
             self.measures.count(reason(denied));
@@ -147,8 +156,7 @@ impl Live {
     }
 
     /// A session that is new here, or comes back.
-    async fn begin(&self, key: Key, who: &Principal, seen: &Seen<'_>) -> Result<(), Denied> {
-        let name = names::name(&who.scheme, &who.session, &who.subject);
+    async fn begin(&self, key: Key, name: SessionName, seen: &Seen<'_>) -> Result<(), Denied> {
         if let Some(denied) = self.refused_lately(&key, &name, seen.at) {
             return Err(denied);
         }

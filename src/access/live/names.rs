@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::crypto::hex_of;
 use crate::crypto::{Sha256, sha256};
+use crate::domain::{Principal, PrincipalKind};
 use crate::store::SessionName;
 
 /// A digest of a session's name.
@@ -40,6 +41,21 @@ pub(super) fn name(scheme: &Arc<str>, session: &str, subject: &str) -> SessionNa
         },
         subject: storable(subject).into_owned(),
         session: storable(session).into_owned(),
+    }
+}
+
+/// The session by which `who` is counted. Viewers whom their token does not tell apart, since it is
+/// everybody's, are by their addresses: one of IPv4, or a /64.
+pub(super) fn counted(who: &Principal, ip: Option<IpAddr>) -> Cow<'_, str> {
+    let is_anybody = matches!(who.kind, PrincipalKind::Viewer | PrincipalKind::Grant)
+        && who.session == who.subject;
+    match ip.map(|ip| ip.to_canonical()).filter(|_| is_anybody) {
+        Some(IpAddr::V4(v4)) => Cow::Owned(format!("{}@{v4}", who.session)),
+        Some(IpAddr::V6(v6)) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Cow::Owned(format!("{}@{a:x}:{b:x}:{c:x}:{d:x}::", who.session))
+        }
+        None => Cow::Borrowed(&who.session),
     }
 }
 
