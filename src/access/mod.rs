@@ -52,8 +52,8 @@ pub use revoke::{Revocation, RevokeError, write as write_revocation};
 pub use scheme::{
     CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey, ClaimValue, EdgeAuthConfig,
     EdgeAuthFault, GroupsConfig, GroupsFault, HashAlgorithm, HdntsConfig, JwtConfig, JwtFault,
-    KeyConfig, LongLived, MacAlgorithm, Members, RequiredClaim, SchemeConfig, SchemeFault,
-    SchemesConfig, SecretsFault, SectionError, SecureTokenConfig, UrlParamsConfig, UrlParamsFault,
-    WmsAuthConfig,
+    KeyConfig, LongLived, MacAlgorithm, Members, Renewed, RenewedIn, RequiredClaim, SchemeConfig,
+    SchemeFault, SchemesConfig, SecretsFault, SectionError, SecureTokenConfig, UrlParamsConfig,
+    UrlParamsFault, WmsAuthConfig,
 };
 pub use session::{Begun, Cookie, SameSite, SessionsConfig, SessionsFault};

@@ -26,13 +26,14 @@ pub struct OriginError(String);
 /// What a page may send besides what it always may: the credential, byte ranges, revalidation,
 /// and CTA-5004's request headers, which players add by themselves.
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, range, accept, cache-control, pragma, if-none-match, \
+    "authorization, cta-common-access-token, content-type, range, accept, cache-control, pragma, if-none-match, \
      if-modified-since, if-range, x-requested-with, cmcd-request, cmcd-object, cmcd-status, \
      cmcd-session",
 );
 /// What a page may read besides what it always may.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "x-request-id, retry-after, content-length, content-range, etag, date, www-authenticate",
+    "x-request-id, retry-after, content-length, content-range, etag, date, www-authenticate, \
+     cta-common-access-token",
 );
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, POST, DELETE, OPTIONS");
 /// Two hours, the most that Chrome keeps a preflight.

@@ -14,6 +14,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::audit;
 use super::error::Failure;
 use super::guard::Viewing;
+use super::renewed;
 use crate::access::Gate;
 use crate::domain::{Clock, Kid, Timestamp};
 use crate::keys::Keys;
@@ -40,11 +41,17 @@ pub(super) async fn deliver(
         metrics.deliveries.inc();
     }
     let age = max_age(permit.expires(), clock.now());
-    Ok(HttpResponse::Ok()
+    let mut answer = HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, OCTETS))
         .insert_header((header::CACHE_CONTROL, format!("private, max-age={age}")))
         .insert_header((header::ACCEPT_RANGES, NO_RANGES))
-        .body(key.expose().to_vec()))
+        .body(key.expose().to_vec());
+    let stream = facts.as_ref().map(|facts| &facts.stream);
+    let renewed = stream.and_then(|it| gate.renewed(who.caller(), &permit, (&who.shown(), it)));
+    if let Some(token) = renewed {
+        renewed::put(&mut answer, &gate, &token, clock.now());
+    }
+    Ok(answer)
 }
 
 // Made once: each would be an allocation for every request.

@@ -27,6 +27,7 @@ mod play;
 mod progress;
 mod proxy;
 mod query;
+mod renewed;
 mod restraint;
 mod revocations;
 mod revoke;

@@ -15,6 +15,7 @@ use super::error::{Code, Failure};
 use super::files::{Current, FilePath, Lists, Root, bytes_or_head, gzip};
 use super::guard::Viewing;
 use super::origin::{blocking, directives, playlist_head, takes_gzip, when};
+use super::renewed;
 use super::viewer::Viewer;
 use crate::access::{Cookie, Gate, LongLived, Permit, Play};
 use crate::domain::{Clock, StreamId, Timestamp};
@@ -63,8 +64,13 @@ pub(super) async fn play(
     };
     let long_lived = gate.long_lived_of(who.caller(), &permit, &who.shown());
     let cookie = long_lived.map(|token| hdntl(&gate, &token, clock.now()));
-    let made = blocking(move || order.made(&root, &gate, &permit)).await?;
+    let renewed = gate.renewed(who.caller(), &permit, (&who.shown(), &asked));
+    let writing = gate.clone();
+    let made = blocking(move || order.made(&root, &writing, &permit)).await?;
     let mut answer = answer(&request, made, gzipped);
+    if let Some(token) = renewed {
+        renewed::put(&mut answer, &gate, &token, clock.now());
+    }
     if let Some(cookie) = cookie.and_then(|text| HeaderValue::try_from(text).ok()) {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-pub use cat::{CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey};
+pub use cat::{CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey, Renewed, RenewedIn};
 #[cfg(test)]
 pub(super) use config::KINDS;
 pub use config::{SchemeConfig, SchemeFault, SchemesConfig, SectionError};
@@ -222,6 +222,17 @@ impl Schemes {
     ) -> Option<LongLived> {
         let mut signed = self.signed.iter();
         signed.find_map(|it| it.exchange(request, who, terms))
+    }
+
+    /// What follows the token that `who` was read from, where it asks to be renewed.
+    pub(super) fn renew(
+        &self,
+        request: &Request<'_>,
+        who: &Principal,
+        terms: (Timestamp, Option<Duration>),
+    ) -> Option<Renewed> {
+        let mut signed = self.signed.iter();
+        signed.find_map(|it| it.renew(request, who, terms))
     }
 
     /// Keeps the keys of issuers fresh, for ever.

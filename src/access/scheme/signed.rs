@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Fault;
-use super::cat::{self, Cat};
+use super::cat::{self, Cat, Renewed};
 use super::config::{SchemeConfig, SchemeFault, SchemesConfig};
 use super::edgeauth::{self, EdgeAuth, LongLived};
 use super::explain::Finding;
@@ -112,6 +112,21 @@ impl SignedRequests {
         match &self.scheme {
             Scheme::EdgeAuth(scheme) if self.scope.is_of(who) => {
                 scheme.exchange(request, &who.token, terms)
+            }
+            _ => None,
+        }
+    }
+
+    /// What follows the token that `who` was read from, where it asks to be renewed.
+    pub(super) fn renew(
+        &self,
+        request: &Request<'_>,
+        who: &Principal,
+        terms: (Timestamp, Option<Duration>),
+    ) -> Option<Renewed> {
+        match &self.scheme {
+            Scheme::Cat(scheme) if self.scope.is_of(who) => {
+                scheme.renew(request, &who.token, terms)
             }
             _ => None,
         }

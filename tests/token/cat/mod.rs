@@ -5,6 +5,7 @@
 mod claims;
 pub(in crate::token) mod forge;
 mod peers;
+mod renewed;
 mod seal;
 mod served;
 mod uri;

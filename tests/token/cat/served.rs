@@ -11,7 +11,7 @@ use crate::harness::serve::Serve;
 use crate::harness::wait::{seconds, until};
 use crate::viewers::operator;
 
-fn schemes() -> String {
+pub(super) fn schemes() -> String {
     format!(
         "[schemes.cat]\nstreams = [\"test/**\"]\n\
          keys = [{{ kid = \"k1\", alg = \"HS256\", secret_hex = {SECRET:?} }}]\n"
@@ -216,27 +216,4 @@ async fn a_spent_token_masks_no_other() {
     once.get(&format!("{key}?cat={last}")).await.expect(200);
     once.get(&format!("{key}?cat={another}")).await.expect(200);
     once.get(&format!("{key}?cat={another}")).await.expect(401);
-}
-
-/// `catr` renews nothing: it opens what it would open without, and the end is the end.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_may_be_renewed_is_not() {
-    let serve = Serve::start("\"never\"", &schemes()).await;
-    let key = serve.key("test/own").await;
-    let nobody = serve.stranger();
-    // By cookie, with ten minutes more from five minutes before the end on.
-    let renewal = map(&[(0, int(1)), (1, int(600)), (2, int(300)), (3, text("cat"))]);
-    let ending = |end: i64, more: &[(i64, Vec<u8>)]| {
-        super::forge::token(&[&[(4, int(end)), (7, bytes(&[8]))], more].concat())
-    };
-    let ask = async |token: &str| nobody.get(&format!("{key}?cat={token}")).await;
-    for more in [&[][..], &[(323, renewal)]] {
-        let answer = ask(&ending(now() + 60, more)).await.expect(200);
-        for sent in ["set-cookie", "cta-common-access-token", "location"] {
-            assert!(answer.headers.get(sent).is_none(), "{sent}");
-        }
-        ask(&ending(now() - 60, more)).await.expect(401);
-    }
-    let torn = ending(now() + 60, &[(323, map(&[(0, int(0))]))]);
-    ask(&torn).await.expect(401);
 }

@@ -9,10 +9,10 @@ use crate::access::credential::{Credential, Token};
 use crate::access::entitlement::Entitled;
 use crate::access::gate::caller::{Caller, Vouchers, request};
 use crate::access::live::storable;
-use crate::access::permit::{Admitted, Permit, Play};
+use crate::access::permit::{Act, Admitted, Permit, Play};
 use crate::access::policy::{BindIp, Deciding, LimitKind, Policy};
 use crate::access::revoke::{self, Revocation, RevokeError};
-use crate::access::scheme::LongLived;
+use crate::access::scheme::{LongLived, Renewed};
 use crate::access::session::{Begun, Cookie};
 use crate::domain::{Denied, Principal, PrincipalKind, Revoked, StreamId, Timestamp};
 use crate::store::Maker;
@@ -135,6 +135,20 @@ impl Gate {
         let most = caller.rules.policies.of(stream).max_life();
         let terms = (self.clock.now(), most);
         caller.rules.schemes.exchange(&request, who, terms)
+    }
+
+    /// The Common Access Token that follows the one behind a permit, where that asks to be renewed.
+    pub fn renewed<A: Act>(
+        &self,
+        caller: &Caller,
+        permit: &Permit<A>,
+        (shown, stream): (&Credential<'_>, &StreamId),
+    ) -> Option<Renewed> {
+        let who = permit.principal();
+        let most = caller.rules.policies.of(stream).max_life();
+        let terms = (self.clock.now(), most);
+        let schemes = &caller.rules.schemes;
+        schemes.renew(&request(shown, Some(stream)), who, terms)
     }
 
     /// The attributes of our cookies.

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::cbor::{Item, read};
 use super::network::Networks;
-use super::renewal::is_renewal;
+use super::renewal::Renewal;
 use super::rule::Rule;
 use super::uri::UriRule;
 use crate::access::scheme::Fault;
@@ -53,6 +53,7 @@ pub(super) struct Claims {
     pub(super) issued: Option<Timestamp>,
     pub(super) id: Option<Vec<u8>>,
     pub(super) replay: Replay,
+    pub(super) renewal: Option<Renewal>,
     pub(super) uri: Option<UriRule>,
     networks: Option<Networks>,
     methods: Option<Vec<String>>,
@@ -118,7 +119,9 @@ impl Claims {
             Some(label::IAT) => self.issued = Some(time(value, Fault::Times)?),
             Some(label::CTI) => self.id = Some(id(value).ok_or(Fault::TokenId)?),
             Some(label::CATV) => check(value.int() == Some(1), Fault::Version)?,
-            Some(label::CATR) => check(is_renewal(value), Fault::Renewal)?,
+            Some(label::CATR) => {
+                self.renewal = Some(Renewal::read(value).ok_or(Fault::Renewal)?);
+            }
             // How a refusal is answered; ours are answered in one way.
             Some(label::CATIF | label::CATIFDATA) => {}
             _ => return self.restrict(key, value, passed),

@@ -13,6 +13,7 @@ mod explain;
 mod key;
 mod network;
 mod renewal;
+mod renewed;
 mod rule;
 mod sign;
 mod uri;
@@ -42,6 +43,8 @@ pub use claims::ClaimKey;
 pub use config::{CatConfig, CatFault, CatKeyConfig};
 pub use cose::CatAlgorithm;
 pub(super) use explain::explain;
+pub use renewal::RenewedIn;
+pub use renewed::Renewed;
 pub(super) use sign::sign;
 
 /// The header, and the cookie.

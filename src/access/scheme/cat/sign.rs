@@ -27,7 +27,8 @@ pub(in crate::access::scheme) fn sign(scheme: &Cat, order: Order<'_>) -> Option<
     Some(format!("{PARAMETER}={}", URL_SAFE_NO_PAD.encode(token)))
 }
 
-fn sealed(key: &Key, payload: &[u8]) -> Option<Vec<u8>> {
+/// The payload under that key, if it is one that seals.
+pub(super) fn sealed(key: &Key, payload: &[u8]) -> Option<Vec<u8>> {
     let protected = written(|to| headers(to, key.algorithm, &key.kid))?;
     let seal = key.seal(&to_be_sealed(key.algorithm, &protected, payload)?)?;
     written(|to| {
