@@ -7,6 +7,7 @@
 mod explain;
 
 use crate::crypto::hex_of;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -145,11 +146,12 @@ fn is_of_video(content: &str, video: &str) -> bool {
     }
 }
 
-/// The address that the token names, if it names one.
+/// The address that the token names, if it names one: whichever way it is spelt.
 pub(super) fn check_address(request: &Request<'_>, named: Option<&str>) -> Result<(), Fault> {
     let Some(named) = named else { return Ok(()) };
-    let known = request.ip.map(|ip| ip.to_canonical().to_string());
-    let is_it = known.as_deref() == Some(named);
+    let named = named.parse::<IpAddr>().map(|ip| ip.to_canonical());
+    let known = request.ip.map(|ip| ip.to_canonical());
+    let is_it = known.is_some() && known == named.ok();
     is_it.then_some(()).ok_or(Fault::Address)
 }
 

@@ -96,7 +96,8 @@ impl From<TokenFault> for Fault {
     }
 }
 
-/// What the first reading of a token that `judge` takes gives; else the furthest that one came to.
+/// What the first reading of a token that `judge` takes gives; else the furthest that one came to, of
+/// those whose hash fits if there is one.
 pub(super) fn judged<T>(
     received: &str,
     judge: impl Fn(&str) -> Result<T, Fault>,
@@ -105,10 +106,18 @@ pub(super) fn judged<T>(
     for reading in readings(received) {
         match judge(&reading) {
             Ok(found) => return Ok(found),
-            Err(fault) => deepest = deepest.max(fault),
+            Err(fault) => deepest = further(deepest, fault),
         }
     }
     Err(deepest)
+}
+
+fn further(one: Fault, other: Fault) -> Fault {
+    let is_read = |fault| !matches!(fault, Fault::Hash | Fault::Malformed);
+    match (one, other) {
+        (Fault::Hash, fault) | (fault, Fault::Hash) if is_read(fault) => fault,
+        (one, other) => one.max(other),
+    }
 }
 
 /// The readings of a token as received: decoded once, since players and proxies encode `~`, `/` and

@@ -3,12 +3,13 @@
 //! Must not know: what a value means.
 
 /// The texts that a signer may have hashed for the URL path `path`: as it is, decoded, and escaped by
-/// either library.
+/// either library, from the one or the other.
 pub(super) fn urls(path: &str) -> Vec<String> {
     let plain = crate::access::scheme::request::decoded(path);
     let plain = plain.map_or_else(|| path.to_owned(), std::borrow::Cow::into_owned);
     let mut urls = vec![path.to_owned()];
-    for other in [python(&plain), node(&plain), plain.clone()] {
+    let escaped = [python(&plain), node(&plain), python(path), node(path)];
+    for other in escaped.into_iter().chain([plain]) {
         if !urls.contains(&other) {
             urls.push(other);
         }

@@ -35,6 +35,8 @@ const LONG_LIVED: &str = "hdntl";
 /// What stands before the short token's name in the data of one that was exchanged.
 const EXCHANGED: &str = "hdntl,";
 
+/// The longest query that a URL may be signed with, in bytes.
+const MOST_QUERY: usize = 2048;
 /// The most cookies of one name that are tried.
 const MOST: usize = 8;
 
@@ -101,7 +103,7 @@ impl EdgeAuth {
         check_address(request, token.field("ip").map(plain).as_deref())?;
         let start = token.field("st").map(time).transpose()?;
         let end = time(token.field("exp").ok_or(Fault::Expiry)?)?;
-        let id = token.field("id").map(plain);
+        let id = token.field("id").map(|id| self.name(id));
         // What was exchanged is called as what it was exchanged for, so that it falls with that.
         let short = token
             .field("data")
@@ -115,13 +117,37 @@ impl EdgeAuth {
             .between(start, Some(end)))
     }
 
-    /// A token without an ACL is for one URL, which is hashed and does not stand in it.
+    /// A viewer's name as it was before it was signed: one of the libraries writes a plus for a space.
+    fn name<'t>(&self, id: &'t str) -> Cow<'t, str> {
+        match self.escape_early && id.contains('+') {
+            true => plain(&id.replace('+', " ")).into_owned().into(),
+            false => plain(id),
+        }
+    }
+
+    /// The query as it was before the token was put there.
+    fn rest_of(&self, query: &str) -> String {
+        let is_token = |pair: &&str| {
+            let name = pair.split_once('=').map_or(*pair, |(name, _)| name);
+            self.read_names().any(|own| own == name)
+        };
+        let rest: Vec<_> = query.split('&').filter(|pair| !is_token(pair)).collect();
+        rest.join("&")
+    }
+
+    /// A token without an ACL is for one URL, with its query or without, which is hashed and does not stand in it.
     fn is_signed(&self, request: &Request<'_>, token: &Token<'_>, is_url_token: bool) -> bool {
         let salt = self.salt.as_ref().map_or("", |salt| salt.expose());
         let mut texts = Vec::new();
         if is_url_token {
-            for url in escape::urls(&format!("/{}", request.content)) {
-                texts.push(format!("{}~url={url}", token.signed));
+            let path = format!("/{}", request.content);
+            let rest = self.rest_of(request.query);
+            let whole = (1..=MOST_QUERY).contains(&rest.len());
+            let whole = whole.then(|| format!("{path}?{rest}"));
+            for url in [Some(path), whole].into_iter().flatten() {
+                for url in escape::urls(&url) {
+                    texts.push(format!("{}~url={url}", token.signed));
+                }
             }
         } else {
             texts.push(token.signed.to_owned());
