@@ -41,10 +41,11 @@ const SESSIONLESS: [u16; 6] = [401, 401, 401, 404, 404, 404];
 const PACKAGER: &str = "register,read,lease,rotate,progress";
 const STREAMS: &str = "/v1/streams/{stream}";
 const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
+const HOOK: &str = "/v1/hooks/{hook}";
 const INVALIDATE: &str = "/v1/entitlements/invalidate";
 
 /// Rows that take something away stand last.
-const MATRIX: [Row; 35] = {
+const MATRIX: [Row; 37] = {
     use Listener::{Ops, Public};
     use Right::{Operator, Packager, Viewer};
     let managed = [401, 401, 401, 403, 403, 200];
@@ -139,6 +140,9 @@ const MATRIX: [Row; 35] = {
         ),
         // It is signed, whatever else comes with it.
         Row(Public, "POST", INVALIDATE, Viewer, [401; 6]),
+        // A media server shows its own secret, and no credential stands for it.
+        Row(Public, "POST", HOOK, Viewer, [401; 6]),
+        Row(Ops, "POST", HOOK, Operator, [401; 6]),
         Row(
             Ops,
             "DELETE",

@@ -59,7 +59,8 @@ fn check_type(request: &HttpRequest) -> Result<(), Failure> {
     }
 }
 
-async fn read(request: &HttpRequest, body: Payload) -> Result<BytesMut, Failure> {
+/// The body as it came, of whatever type.
+pub(super) async fn read(request: &HttpRequest, body: Payload) -> Result<BytesMut, Failure> {
     // Until somebody wants it, next to nothing of a body is taken from the connection.
     let _reading = request.conn_data().map(Questions::read_body);
     let whole = timeout(PATIENCE, collect(body)).await;
