@@ -45,7 +45,15 @@ pub(crate) fn add_user(serve: &Serve, user: &str, streams: &str, actions: &str) 
     private(&secret, &format!("{PASSWORD}\n"));
     let config = serve.config();
     let mut args = vec!["credential", "add", "--config", config.to_str().unwrap()];
-    args.extend([user, "--user", user, "--streams", streams, "--actions", actions]);
+    args.extend([
+        user,
+        "--user",
+        user,
+        "--streams",
+        streams,
+        "--actions",
+        actions,
+    ]);
     args.extend(["--password-file", secret.to_str().unwrap()]);
     assert_eq!(binary::printed(&args), "");
     std::fs::remove_file(secret).unwrap();
@@ -100,10 +108,14 @@ async fn a_user_without_publish_may_not_and_one_who_is_removed_no_longer() {
     let config = serve.config();
     let args = ["credential", "rm", "--config", config.to_str().unwrap()];
     binary::printed(&[&args[..], &["sender"]].concat());
-    crate::harness::wait::until("it is refused", crate::harness::wait::seconds(15), async || {
-        let status = nginx_asks(&ops, "live", &own("sender")).await.status;
-        (status == 401).then_some(())
-    })
+    crate::harness::wait::until(
+        "it is refused",
+        crate::harness::wait::seconds(15),
+        async || {
+            let status = nginx_asks(&ops, "live", &own("sender")).await.status;
+            (status == 401).then_some(())
+        },
+    )
     .await;
 }
 
@@ -115,19 +127,37 @@ async fn basic_opens_packagers_routes_and_no_password_is_printed_or_kept() {
         let value = format!("Basic {}", STANDARD.encode(format!("packager:{password}")));
         let headers = [("authorization", value.as_str())];
         let stranger = serve.stranger();
-        stranger.try_ask("PUT", path, &headers, Some("{}")).await.unwrap()
+        stranger
+            .try_ask("PUT", path, &headers, Some("{}"))
+            .await
+            .unwrap()
     };
     ask("/v1/streams/test/a", PASSWORD).await.expect(201);
     ask("/v1/streams/live/a", PASSWORD).await.expect(403);
-    ask("/v1/streams/test/a", "obviously-another-one").await.expect(401);
+    ask("/v1/streams/test/a", "obviously-another-one")
+        .await
+        .expect(401);
     let config = serve.config();
-    let args = ["credential", "ls", "--json", "--config", config.to_str().unwrap()];
+    let args = [
+        "credential",
+        "ls",
+        "--json",
+        "--config",
+        config.to_str().unwrap(),
+    ];
     let listed = binary::printed(&args);
     assert!(listed.contains("\"user\": \"packager\""), "{listed}");
-    assert!(!listed.contains("argon2") && !listed.contains(PASSWORD), "{listed}");
+    assert!(
+        !listed.contains("argon2") && !listed.contains(PASSWORD),
+        "{listed}"
+    );
     for entry in std::fs::read_dir(file(&serve, "keystore")).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        let holds = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        let holds = |text: &str| {
+            bytes
+                .windows(text.len())
+                .any(|part| part == text.as_bytes())
+        };
         assert!(!holds(PASSWORD));
     }
 }
@@ -148,10 +178,16 @@ async fn each_media_server_asks_in_its_own_words() {
     };
     let path = format!("/v1/hooks/srs?secret={SECRET}");
     let (good, bad) = ("?doPublish=obviously-fake-word", "?doPublish=another");
-    let answer = send(&ops, &path, &json, &srs("live", good)).await.expect(200);
+    let answer = send(&ops, &path, &json, &srs("live", good))
+        .await
+        .expect(200);
     assert_eq!(answer.json()["code"], 0);
-    send(&ops, &path, &json, &srs("live", bad)).await.expect(401);
-    send(&ops, &path, &json, &srs("live8", good)).await.expect(403);
+    send(&ops, &path, &json, &srs("live", bad))
+        .await
+        .expect(401);
+    send(&ops, &path, &json, &srs("live8", good))
+        .await
+        .expect(403);
     let mediamtx = |action: &str, path: &str, password: &str| {
         format!(
             r#"{{"user":"User1","password":"{password}","token":"","ip":"192.0.2.7",
@@ -175,12 +211,16 @@ async fn each_media_server_asks_in_its_own_words() {
 async fn nobody_asks_without_the_media_servers_secret() {
     let serve = asked("").await;
     add_user(&serve, "User1", "**", "publish");
-    let body = format!("call=publish&app=live&name=show&addr=192.0.2.7&user=User1&password={PASSWORD}");
+    let body =
+        format!("call=publish&app=live&name=show&addr=192.0.2.7&user=User1&password={PASSWORD}");
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let ops = serve.ops();
     for (path, status) in [
         (format!("/v1/hooks/rtmp?secret={SECRET}"), 200),
-        ("/v1/hooks/rtmp?secret=obviously-another-secret".to_owned(), 401),
+        (
+            "/v1/hooks/rtmp?secret=obviously-another-secret".to_owned(),
+            401,
+        ),
         ("/v1/hooks/rtmp".to_owned(), 401),
         (format!("/v1/hooks/none?secret={SECRET}"), 401),
     ] {
@@ -190,6 +230,10 @@ async fn nobody_asks_without_the_media_servers_secret() {
     let other = body.replace("app=live", "app=other");
     let path = format!("/v1/hooks/rtmp?secret={SECRET}");
     send(&ops, &path, &form, &other).await.expect(403);
-    send(&ops, &path, &form, "call=record_done&app=live&name=a").await.expect(400);
-    send(&ops, &path, &form, &"a=b&".repeat(20_000)).await.expect(413);
+    send(&ops, &path, &form, "call=record_done&app=live&name=a")
+        .await
+        .expect(400);
+    send(&ops, &path, &form, &"a=b&".repeat(20_000))
+        .await
+        .expect(413);
 }

@@ -55,8 +55,11 @@ pub(super) fn verify(password: &str, verifier: Option<&str>) -> bool {
     }
     let usable = verifier.filter(|text| is_bounded(text));
     let text = usable.unwrap_or(NOBODYS);
-    let is_it = PasswordHash::new(text)
-        .is_ok_and(|parsed| hasher().verify_password(password.as_bytes(), &parsed).is_ok());
+    let is_it = PasswordHash::new(text).is_ok_and(|parsed| {
+        hasher()
+            .verify_password(password.as_bytes(), &parsed)
+            .is_ok()
+    });
     is_it && usable.is_some()
 }
 

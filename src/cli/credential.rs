@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use super::recorded::Recorded;
 use super::span::SignedSpan;
 use super::{ConfigArg, private_file};
-use crate::access::{ApiKey, password};
 use crate::access::audit::Affected;
+use crate::access::{ApiKey, password};
 use crate::config::Config;
 use crate::crypto::{SecretText, TokenDigest, read_private};
 use crate::domain::{Action, Clock as _, StreamPattern, SystemClock, SystemEntropy};
@@ -50,7 +50,12 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// For who shows a user and a password instead of a key: the user.
-    #[arg(long, value_name = "USER", requires = "password_file", conflicts_with = "out")]
+    #[arg(
+        long,
+        value_name = "USER",
+        requires = "password_file",
+        conflicts_with = "out"
+    )]
     user: Option<String>,
     /// Its password's file, mode 0600; of the password a verifier is kept.
     #[arg(long, value_name = "FILE", requires = "user")]

@@ -76,8 +76,10 @@ impl fmt::Display for Action {
 
 /// The text names no action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no action: deliver, play, register, read, lease, rotate, progress, publish, \
-         operate")]
+#[error(
+    "'{0}' is no action: deliver, play, register, read, lease, rotate, progress, publish, \
+         operate"
+)]
 pub struct ActionError(String);
 
 impl FromStr for Action {

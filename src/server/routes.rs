@@ -9,8 +9,8 @@ use actix_web::{HttpResponse, Resource};
 
 use super::error::{Code, Failure};
 use super::{
-    deliver, entitlements, hooks, live, openapi, ops, origin, play, progress, revocations, revoke, rotate,
-    schedule, sessions, streams, trail,
+    deliver, entitlements, hooks, live, openapi, ops, origin, play, progress, revocations, revoke,
+    rotate, schedule, sessions, streams, trail,
 };
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};

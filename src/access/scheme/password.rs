@@ -111,7 +111,13 @@ impl Passwords {
         let known = verifier.as_deref().unwrap_or_default();
         let digest = hmac_sha256(
             &self.key,
-            &[user.as_bytes(), b"\0", known.as_bytes(), b"\0", text.as_bytes()],
+            &[
+                user.as_bytes(),
+                b"\0",
+                known.as_bytes(),
+                b"\0",
+                text.as_bytes(),
+            ],
         );
         let hashed = self.hashed(text, verifier);
         let judged = self.judged.try_get_with(digest, hashed).await;

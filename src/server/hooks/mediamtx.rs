@@ -59,7 +59,10 @@ mod tests {
             ))
         };
         let told = asked("publish").unwrap();
-        assert_eq!((told.stream.as_str(), told.wish), ("live/news", Wish::Publish));
+        assert_eq!(
+            (told.stream.as_str(), told.wish),
+            ("live/news", Wish::Publish)
+        );
         assert_eq!(told.basic.unwrap().1.expose(), "p");
         assert!(asked("read").is_some());
         for action in ["api", "metrics", "pprof", ""] {

@@ -13,14 +13,14 @@ use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
+use config::Hook;
 pub(super) use config::Hooks;
 pub use config::{HookConfig, HookFault, HookKind};
-use config::Hook;
 use told::{Shown, Told, Wish};
 
 use super::audit;
 use super::body::read;
-use super::error::{Code, Failure};
+use super::error::Failure;
 use super::proxy::client_address;
 use super::query::Parameters;
 use crate::access::audit::Affected;
@@ -56,8 +56,8 @@ fn is_its(hook: &Hook, request: &HttpRequest) -> bool {
     let is_there = client_address(request).is_some_and(|ip| hook.is_at(ip));
     let in_url = Parameters::of(request.query_string()).value::<String>(SECRET);
     let in_url = in_url.ok().flatten();
-    let is_shown = in_url.is_some_and(|text| hook.secret.is(&text))
-        || shows(request.headers(), &hook.secret);
+    let is_shown =
+        in_url.is_some_and(|text| hook.secret.is(&text)) || shows(request.headers(), &hook.secret);
     is_there && is_shown
 }
 

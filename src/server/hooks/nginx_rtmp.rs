@@ -60,9 +60,15 @@ mod tests {
     fn a_publisher_cannot_speak_for_the_server() {
         let body = format!("{SENT}&user=u&pass=p&app=other&name=else&addr=127.0.0.1");
         let told = told(&body).unwrap();
-        assert_eq!((told.stream.as_str(), told.wish), ("live/news", Wish::Publish));
+        assert_eq!(
+            (told.stream.as_str(), told.wish),
+            ("live/news", Wish::Publish)
+        );
         assert_eq!(told.ip, "192.0.2.7".parse().ok());
-        assert_eq!(told.query.expose(), "user=u&pass=p&app=other&name=else&addr=127.0.0.1");
+        assert_eq!(
+            told.query.expose(),
+            "user=u&pass=p&app=other&name=else&addr=127.0.0.1"
+        );
         assert!(super::told("call=record_done&app=a&name=b").is_none());
     }
 

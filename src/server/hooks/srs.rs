@@ -49,7 +49,10 @@ mod tests {
                 "tcUrl":"rtmp://h/live","stream":"news","param":"?token=a.b"}"#,
         )
         .unwrap();
-        assert_eq!((told.stream.as_str(), told.wish), ("live/news", Wish::Publish));
+        assert_eq!(
+            (told.stream.as_str(), told.wish),
+            ("live/news", Wish::Publish)
+        );
         assert_eq!(told.query.expose(), "token=a.b");
         assert!(super::told(r#"{"action":"on_dvr","app":"a","stream":"b"}"#).is_none());
     }
