@@ -36,7 +36,7 @@ struct Row(Listener, &'static str, &'static str, Right, [u16; 6]);
 const OPEN: [u16; 6] = [200; 6];
 const DELIVERED: [u16; 6] = [401, 401, 401, 404, 403, 200];
 /// Rows that take something away stand last.
-const MATRIX: [Row; 46] = {
+const MATRIX: [Row; 47] = {
     use Listener::{Ops, Public};
     use Right::{Operator, Packager, Viewer};
     let managed = [401, 401, 401, 403, 403, 200];
@@ -162,6 +162,9 @@ const MATRIX: [Row; 46] = {
         ),
         // It is signed, whatever else comes with it.
         Row(Public, "POST", INVALIDATE, Viewer, [401; 6]),
+        // A media server shows its own secret, and no credential stands for it.
+        Row(Public, "POST", HOOK, Viewer, [401; 6]),
+        Row(Ops, "POST", HOOK, Operator, [401; 6]),
         Row(
             Ops,
             "DELETE",

@@ -4,6 +4,7 @@
 
 mod audit;
 mod caller;
+mod publish;
 mod rules;
 mod viewers;
 

@@ -17,6 +17,7 @@ mod grant;
 mod heed;
 mod live;
 pub mod mint;
+pub mod password;
 mod permit;
 mod policy;
 mod position;
@@ -44,8 +45,8 @@ pub use gate::{Caller, Gate};
 pub use grant::Grants;
 pub use live::{Listing, Live, Survey};
 pub use permit::{
-    Act, Admitted, Deliver, Lease, Operate, Oversee, Permit, Play, Progress, Read, Register,
-    Rotate, StreamAction, Viewing,
+    Act, Admitted, Deliver, Lease, Operate, Oversee, Permit, Play, Progress, Publish, Read,
+    Register, Rotate, StreamAction, Viewing,
 };
 pub use policy::{BindIp, LimitKind, Page, PageError, PolicyConfig, PolicyFault};
 pub use revoke::{Revocation, RevokeError, write as write_revocation};

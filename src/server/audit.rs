@@ -135,6 +135,25 @@ fn granted(request: &HttpRequest, ruling: &Ruling<'_>) -> Result<(), Overflow> {
     })
 }
 
+/// A media server is about to be told that somebody may publish or play.
+pub(super) fn hooked(
+    request: &HttpRequest,
+    (action, who): (&'static str, &Principal),
+    stream: &StreamId,
+) -> Result<(), Overflow> {
+    granted(
+        request,
+        &Ruling {
+            action,
+            who: Some(who),
+            stream: Some(stream),
+            ip: client_address(request),
+            affected: request.extensions().get(),
+            ..Ruling::default()
+        },
+    )
+}
+
 /// A viewer has ended its session.
 pub(super) fn ended(request: &HttpRequest, session: &Principal, ip: Option<IpAddr>) {
     if let Some(around) = request.app_data::<Data<Surroundings>>() {

@@ -10,8 +10,8 @@ use actix_web::{HttpResponse, Resource};
 use super::dialects::speke;
 use super::error::{Code, Failure};
 use super::{
-    deliver, dialects, entitlements, live, openapi, ops, origin, play, progress, revocations,
-    revoke, rotate, schedule, sessions, streams, trail,
+    deliver, dialects, entitlements, hooks, live, openapi, ops, origin, play, progress,
+    revocations, revoke, rotate, schedule, sessions, streams, trail,
 };
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};
@@ -135,6 +135,8 @@ pub const ROUTES: &[Route] = &[
         web::to(sessions::renew)
     }),
     public("POST", INVALIDATE, None, || web::to(entitlements::pushed)),
+    public("POST", HOOK, None, || web::to(hooks::ask)),
+    ops_route("POST", HOOK, None, || web::to(hooks::ask)),
     ops_route("GET", "/healthz", None, || web::to(ops::health)),
     ops_route("GET", "/readyz", None, || web::to(ops::ready)),
     ops_route("GET", "/metrics", None, || web::to(ops::metrics)),
@@ -207,6 +209,8 @@ const REVOCATION: &str = "/v1/revocations/{id}";
 const ENTITLEMENTS: &str = "/v1/entitlements";
 // Before ENTITLEMENT: a viewer of that name is the command line's alone.
 const INVALIDATE: &str = "/v1/entitlements/invalidate";
+// nginx-rtmp can ask on plain HTTP alone, so at the operator's listener too.
+pub(super) const HOOK: &str = "/v1/hooks/{hook}";
 const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
 
 /// What a credential must allow for the row with this method and path.

@@ -1,0 +1,90 @@
+//! What a media server tells of somebody who publishes or plays, whichever it is.
+//!
+//! Must not know: any media server, or what is decided.
+
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::access::{Credential, Target};
+use crate::crypto::SecretText;
+use crate::server::query::Parameters;
+
+/// What somebody wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// To send a stream.
+    Publish,
+    /// To watch one.
+    Play,
+    /// Nothing: it is over.
+    Done,
+}
+
+/// A question of a media server.
+pub(super) struct Told {
+    pub(super) wish: Wish,
+    /// As the media server calls it: `live/news`.
+    pub(super) stream: String,
+    /// Everything behind `?` in the URL that somebody published to or played.
+    pub(super) query: SecretText,
+    /// The user and the password, where the protocol has them.
+    pub(super) basic: Option<(SecretText, SecretText)>,
+    /// Whose address.
+    pub(super) ip: Option<IpAddr>,
+}
+
+/// The same as a request that shows it.
+pub(super) struct Shown {
+    headers: Vec<(String, String)>,
+    query: SecretText,
+    path: String,
+    ip: Option<IpAddr>,
+}
+
+impl Told {
+    /// The credential that was shown. A user and a password stand in the URL where the protocol has no
+    /// place for them: `?user=…&password=…`.
+    pub(super) fn shown(self) -> Shown {
+        let in_url = || {
+            let pairs = Parameters::of(self.query.expose());
+            let value = |name| pairs.value::<String>(name).ok().flatten();
+            let password = value("password").or_else(|| value("pass"))?;
+            Some((value("user")?.into(), password.into()))
+        };
+        let basic: Option<(SecretText, SecretText)> = match self.basic {
+            Some(basic) => Some(basic),
+            None => in_url(),
+        };
+        let headers = basic.map(|(user, password)| {
+            let pair = format!("{}:{}", user.expose(), password.expose());
+            let value = format!("Basic {}", STANDARD.encode(pair));
+            ("authorization".to_owned(), value)
+        });
+        Shown {
+            headers: headers.into_iter().collect(),
+            path: format!("/{}", self.stream),
+            query: self.query,
+            ip: self.ip,
+        }
+    }
+}
+
+impl Shown {
+    pub(super) fn credential(&self) -> Credential<'_> {
+        Credential {
+            headers: &self.headers,
+            query: self.query.expose(),
+            method: "GET",
+            target: Target {
+                scheme: "https",
+                authority: "",
+                path: &self.path,
+            },
+            alpn: None,
+            ip: self.ip,
+            certificate: None,
+        }
+    }
+}
