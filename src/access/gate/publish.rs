@@ -26,11 +26,11 @@ impl Gate {
             ..request(shown, Some(stream))
         };
         let (signed, signed_fault) = rules.schemes.verify_request(&request, now);
-        found.extend(signed.into_iter().map(publisher));
+        found.extend(signed.iter().map(|who| publisher(who)));
         fault = fault.or(signed_fault.map(Denied::from));
         let mut refusal = None;
         for who in found {
-            match self.may_send(&who, stream) {
+            match self.may_send(&who, shown, stream).await {
                 Ok(()) => return Ok(Permit::new(Seal(()), who, stream.clone())),
                 Err(denied) => refusal = refusal.or(Some(denied)),
             }
@@ -38,16 +38,25 @@ impl Gate {
         Err(refusal.or(fault).unwrap_or(Denied::NoCredential))
     }
 
-    fn may_send(&self, who: &Principal, stream: &StreamId) -> Result<(), Denied> {
+    /// A use of a token that has a few only is taken last.
+    async fn may_send(
+        &self,
+        who: &Principal,
+        shown: &Credential<'_>,
+        stream: &StreamId,
+    ) -> Result<(), Denied> {
         self.able::<Publish>(who)?;
-        super::covered(who, stream)
+        super::covered(who, stream)?;
+        let is_there = who.address.is_none_or(|bound| shown.ip == Some(bound));
+        is_there.then_some(()).ok_or(Denied::WrongAddress)?;
+        self.uses.spend(who).await
     }
 }
 
 /// Whoever was verified for publishing may do that alone, of one scheme that has words for it.
-fn publisher(who: Arc<Principal>) -> Arc<Principal> {
+fn publisher(who: &Principal) -> Arc<Principal> {
     Arc::new(Principal {
         actions: vec![Action::Publish],
-        ..(*who).clone()
+        ..who.clone()
     })
 }

@@ -14,10 +14,8 @@ struct Body {
     path: String,
     #[serde(default)]
     user: String,
-    #[serde(default)]
-    password: String,
-    #[serde(default)]
-    token: String,
+    password: Option<SecretText>,
+    token: Option<SecretText>,
     #[serde(default)]
     ip: String,
     #[serde(default)]
@@ -33,16 +31,14 @@ pub(super) fn told(body: &str) -> Option<Told> {
         _ => return None,
     };
     // A bearer token is tried as a password is: whoever sends one has no other.
-    let secret = match body.password.is_empty() {
-        true => body.token,
-        false => body.password,
-    };
+    let some = |text: &SecretText| !text.expose().is_empty();
+    let secret = body.password.filter(some).or(body.token.filter(some));
     Some(Told {
         wish,
         stream: body.path,
         ip: body.ip.parse().ok(),
         query: SecretText::new(body.query),
-        basic: (!secret.is_empty()).then(|| (body.user.into(), secret.into())),
+        basic: secret.map(|secret| (body.user.into(), secret)),
     })
 }
 

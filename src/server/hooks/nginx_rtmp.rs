@@ -1,5 +1,6 @@
 //! nginx-rtmp's callbacks: a form with `call`, `app`, `name`, `addr`, and behind them whatever stood in the
-//! publisher's own URL. 2xx allows, 4xx refuses (nginx-rtmp-module wiki, Directives, "Notify").
+//! publisher's own URL; what stood behind its application is in `tcurl` alone. 2xx allows, anything else
+//! refuses (nginx-rtmp-module wiki, Directives, "Notify").
 //!
 //! Must not know: who may do what.
 
@@ -7,10 +8,14 @@ use super::told::{Told, Wish};
 use crate::crypto::SecretText;
 use crate::server::query::Parameters;
 
-/// `None` for what is no question that is answered. The first pair of a name counts: the publisher's stand
-/// last, and must not pass for the server's.
+/// `None` for what is no question that is answered. The publisher's own pairs are not escaped, and stand
+/// before or behind the server's as the version has it: whichever of two of a name is the server's cannot
+/// be known, so there must be one.
 pub(super) fn told(body: &str) -> Option<Told> {
     let pairs = Parameters::of(body);
+    if SAID.iter().any(|name| pairs.count(name) > 1) {
+        return None;
+    }
     let value = |name| pairs.value::<String>(name).ok().flatten();
     let wish = match value("call")?.as_str() {
         "publish" => Wish::Publish,
@@ -22,9 +27,22 @@ pub(super) fn told(body: &str) -> Option<Told> {
         wish,
         stream: format!("{}/{}", value("app")?, value("name")?),
         ip: value("addr").and_then(|text| text.parse().ok()),
-        query: SecretText::new(own(body).to_owned()),
+        query: SecretText::new(shown(body, &value("tcurl").unwrap_or_default())),
         basic: None,
     })
+}
+
+/// What it says that is decided by.
+const SAID: [&str; 4] = ["call", "app", "name", "addr"];
+
+/// What stood behind the stream's name, and behind the application's: `rtmp://host/app?word=…/name`.
+fn shown(body: &str, tcurl: &str) -> String {
+    let (stream, (_, app)) = (own(body), tcurl.split_once('?').unwrap_or_default());
+    match (stream, app) {
+        (stream, "") => stream.to_owned(),
+        ("", app) => app.to_owned(),
+        (stream, app) => format!("{stream}&{app}"),
+    }
 }
 
 /// What nginx-rtmp writes itself.
@@ -57,19 +75,37 @@ mod tests {
                         &clientid=1&call=publish&name=news&type=live";
 
     #[test]
-    fn a_publisher_cannot_speak_for_the_server() {
-        let body = format!("{SENT}&user=u&pass=p&app=other&name=else&addr=127.0.0.1");
-        let told = told(&body).unwrap();
+    fn its_question_is_understood() {
+        let told = told(&format!("{SENT}&user=u&pass=p")).unwrap();
         assert_eq!(
             (told.stream.as_str(), told.wish),
             ("live/news", Wish::Publish)
         );
         assert_eq!(told.ip, "192.0.2.7".parse().ok());
-        assert_eq!(
-            told.query.expose(),
-            "user=u&pass=p&app=other&name=else&addr=127.0.0.1"
-        );
+        assert_eq!(told.query.expose(), "user=u&pass=p");
         assert!(super::told("call=record_done&app=a&name=b").is_none());
+    }
+
+    #[test]
+    fn a_publisher_cannot_speak_for_the_server() {
+        for forged in [
+            "call=done",
+            "name=else",
+            "app=other",
+            "addr=127.0.0.1",
+            "n%61me=else",
+        ] {
+            assert!(told(&format!("{SENT}&{forged}")).is_none(), "{forged}");
+            assert!(told(&format!("{forged}&{SENT}")).is_none(), "{forged}");
+        }
+        // Nor behind its application, which is never taken for more than what it shows.
+        let body = SENT.replace("%2Flive&", "%2Flive%3Fcall=done%26name=else%26word=w&");
+        let told = told(&body).unwrap();
+        assert_eq!(
+            (told.stream.as_str(), told.wish),
+            ("live/news", Wish::Publish)
+        );
+        assert_eq!(told.query.expose(), "call=done&name=else&word=w");
     }
 
     #[test]

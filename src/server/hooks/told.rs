@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::access::{Credential, Target};
+use crate::access::{Credential, TOKEN_PARAMETER, Target};
 use crate::crypto::SecretText;
 use crate::server::query::Parameters;
 
@@ -44,31 +44,39 @@ pub(super) struct Shown {
 }
 
 impl Told {
-    /// The credential that was shown. A user and a password stand in the URL where the protocol has no
-    /// place for them: `?user=…&password=…`.
+    /// The credential that was shown. A user and a password, or a token, stand in the URL where the
+    /// protocol has no place for them: `?user=…&password=…`, `?token=…`. Such a token counts as if a
+    /// header had it: publishers' URLs are nobody's playlist.
     pub(super) fn shown(self) -> Shown {
+        let pairs = Parameters::of(self.query.expose());
         let in_url = || {
-            let pairs = Parameters::of(self.query.expose());
-            let value = |name| pairs.value::<String>(name).ok().flatten();
-            let password = value("password").or_else(|| value("pass"))?;
-            Some((value("user")?.into(), password.into()))
+            let password = pairs.text("password").or_else(|| pairs.text("pass"))?;
+            Some(basic(pairs.text("user")?, password))
         };
-        let basic: Option<(SecretText, SecretText)> = match self.basic {
-            Some(basic) => Some(basic),
-            None => in_url(),
+        let told = self.basic.as_ref();
+        let told = told.map(|(user, password)| basic(user.expose(), password.expose()));
+        let token = || {
+            pairs
+                .text(TOKEN_PARAMETER)
+                .map(|token| format!("Bearer {token}"))
         };
-        let headers = basic.map(|(user, password)| {
-            let pair = format!("{}:{}", user.expose(), password.expose());
-            let value = format!("Basic {}", STANDARD.encode(pair));
-            ("authorization".to_owned(), value)
-        });
+        let value = told.or_else(in_url).or_else(token);
         Shown {
-            headers: headers.into_iter().collect(),
+            headers: value
+                .map(|value| ("authorization".to_owned(), value))
+                .into_iter()
+                .collect(),
             path: format!("/{}", self.stream),
             query: self.query,
             ip: self.ip,
         }
     }
+}
+
+/// RFC 7617.
+fn basic(user: &str, password: &str) -> String {
+    let pair = SecretText::new(format!("{user}:{password}"));
+    format!("Basic {}", STANDARD.encode(pair.expose()))
 }
 
 impl Shown {
