@@ -8,6 +8,7 @@ mod certificate;
 pub mod check;
 mod config;
 mod credential;
+mod enrolment;
 mod entitlement;
 mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -37,6 +38,7 @@ pub use certificate::{
 };
 pub use config::{AccessConfigError, Config, GrantsConfig};
 pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target, shows};
+pub use enrolment::{Enrolment, EnrolmentError};
 pub use entitlement::{
     BoundsConfig, CacheConfig, EntitlementConfig, EntitlementFault, EntitlementSource,
     HttpSourceConfig, Roster, RosterError, SIGNATURE_HEADER, ViewerConfig, entitlement_rows,

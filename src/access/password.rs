@@ -14,6 +14,8 @@ const SALT_LEN: usize = 16;
 /// The shortest and the longest password, in bytes. What is longer is not worth a hash.
 const SHORTEST: usize = 12;
 const LONGEST: usize = 512;
+/// The longest user, in bytes.
+const LONGEST_USER: usize = 64;
 /// What a verifier may cost at most: memory in KiB, and passes. A foreign one that costs more would let
 /// whoever wrote it stop the server.
 const MOST_MEMORY: u32 = 64 * 1024;
@@ -31,6 +33,12 @@ pub enum PasswordFault {
     /// Argon2 refuses.
     #[error("the password cannot be hashed")]
     Hash,
+}
+
+/// Whether a packager may call itself so. A colon ends the user where basic has one (RFC 7617 §2).
+pub fn is_user(text: &str) -> bool {
+    let is_bad = |c: char| c == ':' || c.is_control();
+    (1..=LONGEST_USER).contains(&text.len()) && !text.contains(is_bad)
 }
 
 /// A new verifier for `password`.

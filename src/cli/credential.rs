@@ -117,7 +117,7 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
 /// Makes of a row for a key, whose text nobody sees, one for a user and a password.
 fn set_password(row: &mut CredentialRow, user: String, file: &Path) -> anyhow::Result<()> {
     ensure!(
-        (1..=64).contains(&user.len()) && !user.contains(|c: char| c == ':' || c.is_control()),
+        password::is_user(&user),
         "a user has 1 to 64 bytes, no colon and no control character"
     );
     let text = read_private(file).with_context(|| file.display().to_string())?;

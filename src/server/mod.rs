@@ -8,6 +8,7 @@ mod config;
 mod connect;
 mod cors;
 mod credential;
+mod credentials;
 mod deliver;
 mod dialects;
 mod entitlements;

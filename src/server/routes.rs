@@ -10,8 +10,8 @@ use actix_web::{HttpResponse, Resource};
 use super::dialects::speke;
 use super::error::{Code, Failure};
 use super::{
-    deliver, dialects, entitlements, hooks, live, openapi, ops, origin, play, progress,
-    revocations, revoke, rotate, schedule, sessions, streams, trail,
+    credentials, deliver, dialects, entitlements, hooks, live, openapi, ops, origin, play,
+    progress, revocations, revoke, rotate, schedule, sessions, streams, trail,
 };
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};
@@ -173,6 +173,15 @@ pub const ROUTES: &[Route] = &[
     ops_route("DELETE", ENTITLEMENT, Some(Action::Operate), || {
         web::to(entitlements::remove)
     }),
+    ops_route("GET", CREDENTIALS, Some(Action::Operate), || {
+        web::to(credentials::list)
+    }),
+    ops_route("POST", CREDENTIALS, Some(Action::Operate), || {
+        web::to(credentials::add)
+    }),
+    ops_route("DELETE", CREDENTIAL, Some(Action::Operate), || {
+        web::to(credentials::remove)
+    }),
     ops_route("GET", "/v1/viewers", Some(Action::Operate), || {
         web::to(live::viewers)
     }),
@@ -206,6 +215,8 @@ const EXPLAIN: &str = "/v1/explain/{request_id}";
 const REVOKE: &str = "/v1/keys/{kid}/revoke";
 const REVOCATIONS: &str = "/v1/revocations";
 const REVOCATION: &str = "/v1/revocations/{id}";
+const CREDENTIALS: &str = "/v1/credentials";
+const CREDENTIAL: &str = "/v1/credentials/{name}";
 const ENTITLEMENTS: &str = "/v1/entitlements";
 // Before ENTITLEMENT: a viewer of that name is the command line's alone.
 const INVALIDATE: &str = "/v1/entitlements/invalidate";

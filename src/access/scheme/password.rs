@@ -6,7 +6,9 @@
 //!
 //! Must not know: how the store keeps rows, or what a verifier looks like.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -15,6 +17,7 @@ use tokio::task::spawn_blocking;
 
 use super::verified::{Standing, Verified};
 use super::{Fault, PASSWORD};
+use crate::access::api_key::ApiKey;
 use crate::access::credential::{Place, Presented};
 use crate::access::password;
 use crate::crypto::{SecretText, hmac_sha256};
@@ -27,12 +30,10 @@ const FRESH: Duration = Duration::from_secs(5);
 const JUDGED: Duration = Duration::from_secs(60);
 /// The most of each that is remembered.
 const MOST: u64 = 10_000;
-/// The most that are hashed at once: each takes 19 MiB and a core.
-const AT_ONCE: usize = 2;
+/// Of so many cores one may hash, each 19 MiB: a flood of guesses leaves the others to who fetches keys.
+const CORES: usize = 4;
 /// The most that wait for it. A flood of guesses is refused and holds up nobody for long.
 const WAITING: usize = 64;
-/// The longest user that is looked up, in bytes.
-const LONGEST_USER: usize = 64;
 
 pub(super) struct Passwords {
     store: Store,
@@ -69,8 +70,8 @@ impl Passwords {
                 .time_to_live(JUDGED)
                 .build(),
             key,
-            hashing: Semaphore::new(AT_ONCE),
-            waiting: Semaphore::new(AT_ONCE + WAITING),
+            hashing: Semaphore::new(at_once()),
+            waiting: Semaphore::new(at_once() + WAITING),
         }
     }
 
@@ -81,8 +82,10 @@ impl Passwords {
         now: Timestamp,
     ) -> Option<Result<Verified, Fault>> {
         let user = presented.user.as_ref()?.expose();
-        let is_one = !user.is_empty() && user.len() <= LONGEST_USER;
-        if !is_one || presented.place != Place::Header {
+        let is_one = password::is_user(user);
+        // A wrong API key is no password, and is not worth a hash.
+        let is_key = ApiKey::is_meant(presented.text.expose());
+        if !is_one || is_key || presented.place != Place::Header {
             return None;
         }
         // Boxed: viewers' requests, which are most, must not carry this future about.
@@ -153,6 +156,12 @@ impl Passwords {
         let found = row.and_then(Found::of);
         Ok(Lookup { at: now, found })
     }
+}
+
+/// The most that are hashed at once.
+fn at_once() -> usize {
+    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+    (cores / CORES).max(1)
 }
 
 impl Lookup {
