@@ -39,13 +39,25 @@ pub enum EnrolmentError {
     /// The password is none.
     #[error(transparent)]
     Password(#[from] PasswordFault),
+    /// The name or the user is another's.
+    #[error("{0} exists already")]
+    Taken(&'static str),
     /// The store did not do it.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for EnrolmentError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(what) => Self::Taken(what),
+            other => Self::Store(other),
+        }
+    }
 }
 
 impl Enrolment<'_> {
-    /// Makes a user; [`StoreError::Conflict`] if the name or the user is taken.
+    /// Makes a user; [`EnrolmentError::Taken`] if the name or the user is another's.
     pub async fn add(&self, asked: CredentialRequest) -> Result<CredentialView, EnrolmentError> {
         check(&asked)?;
         let within = |pattern: &Text<_>| self.operator.encloses(&pattern.0);

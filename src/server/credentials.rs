@@ -13,7 +13,6 @@ use super::streams::unstored;
 use crate::access::audit::Affected;
 use crate::access::{EnrolmentError, Gate};
 use crate::api::CredentialRequest;
-use crate::store::StoreError;
 
 pub(super) async fn add(
     request: HttpRequest,
@@ -59,9 +58,7 @@ impl From<EnrolmentError> for Failure {
         match error {
             EnrolmentError::Denied(denied) => denied.into(),
             EnrolmentError::Invalid(_) | EnrolmentError::Password(_) => Self::bad_request(&error),
-            EnrolmentError::Store(StoreError::Conflict(_)) => {
-                Self::new(Code::Conflict).detail(&error)
-            }
+            EnrolmentError::Taken(_) => Self::new(Code::Conflict).detail(&error),
             EnrolmentError::Store(_) => Self::store(&error),
         }
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use moka::future::Cache;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::verified::{Standing, Verified};
 use super::{Fault, PASSWORD};
@@ -32,8 +33,10 @@ const JUDGED: Duration = Duration::from_secs(60);
 const MOST: u64 = 10_000;
 /// Of so many cores one may hash, each 19 MiB: a flood of guesses leaves the others to who fetches keys.
 const CORES: usize = 4;
-/// The most that wait for it. A flood of guesses is refused and holds up nobody for long.
-const WAITING: usize = 64;
+/// The most that wait for it, and for how long. Those of a flood hold half of the operator's connections at
+/// most, where nginx-rtmp asks; the others are refused at once.
+const WAITING: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) struct Passwords {
     store: Store,
@@ -130,7 +133,8 @@ impl Passwords {
     /// Hashed where blocking is allowed, so many at once and no more.
     async fn hashed(&self, text: &str, verifier: Option<Arc<str>>) -> Result<bool, Fault> {
         let _waiting = self.waiting.try_acquire().map_err(|_| Fault::Busy)?;
-        let _turn = self.hashing.acquire().await.map_err(|_| Fault::Busy)?;
+        let turn = timeout(PATIENCE, self.hashing.acquire()).await;
+        let _turn = turn.ok().and_then(Result::ok).ok_or(Fault::Busy)?;
         let text = SecretText::new(text.to_owned());
         let verify = move || password::verify(text.expose(), verifier.as_deref());
         spawn_blocking(verify).await.map_err(|_| Fault::Busy)
