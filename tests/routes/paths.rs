@@ -21,3 +21,5 @@ pub(super) const STREAMS: &str = "/v1/streams/{stream}";
 pub(super) const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
 pub(super) const HOOK: &str = "/v1/hooks/{hook}";
 pub(super) const INVALIDATE: &str = "/v1/entitlements/invalidate";
+pub(super) const CREDENTIALS: &str = "/v1/credentials";
+pub(super) const CREDENTIAL: &str = "/v1/credentials/{name}";
