@@ -2,6 +2,12 @@
 //!
 //! Must not know: how a password is kept, or what decides.
 
+mod accounts;
+mod document;
+mod rtmp;
+mod shown;
+mod strained;
+
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -12,7 +18,9 @@ use crate::harness::authority::private;
 use crate::harness::binary;
 use crate::harness::serve::Serve;
 
+/// Of every user.
 const PASSWORD: &str = "obviously-a-fake-password";
+/// Of every media server.
 const SECRET: &str = "obviously-a-fake-hook-secret";
 
 /// A server that three media servers may ask about `live/**` and `test/**`.
@@ -91,8 +99,11 @@ async fn user1_may_publish_to_live_and_not_to_live8() {
             nginx_asks(&actor, "live", bad).await.expect(401);
         }
         // What the publisher adds to its URL does not pass for what the server says.
-        let forged = format!("{own}&app=live");
-        nginx_asks(&actor, "live8", &forged).await.expect(403);
+        for said in ["app=live", "call=done", "name=other", "addr=127.0.0.1"] {
+            let forged = format!("{own}&{said}");
+            nginx_asks(&actor, "live8", &forged).await.expect(400);
+            nginx_asks(&actor, "live", &forged).await.expect(400);
+        }
     }
 }
 
