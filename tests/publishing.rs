@@ -6,6 +6,7 @@ mod accounts;
 mod document;
 mod rtmp;
 mod shown;
+mod signed;
 mod strained;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub(crate) async fn asked(more: &str) -> Serve {
         hook("rtmp", "nginx-rtmp"),
         hook("srs", "srs"),
         hook("mediamtx", "mediamtx"),
+        hook("ome", "oven-media-engine"),
     ];
     let more = format!("{}\n{more}", hooks.join(""));
     let mut serve = Serve::prepare("{ every = \"10m\" }", &more);

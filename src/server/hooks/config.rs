@@ -37,6 +37,8 @@ pub enum HookKind {
     Srs,
     /// MediaMTX: `authMethod: http`.
     Mediamtx,
+    /// OvenMediaEngine: `AdmissionWebhooks`; the secret signs what it asks.
+    OvenMediaEngine,
 }
 
 /// Why a hook is not served.

@@ -6,6 +6,7 @@
 mod config;
 mod mediamtx;
 mod nginx_rtmp;
+mod oven_media_engine;
 mod srs;
 mod told;
 
@@ -44,6 +45,7 @@ pub(super) async fn ask(
     let hook = hooks.of(name).filter(|hook| is_its(hook, &request));
     let hook = hook.ok_or(Denied::NoCredential)?;
     let body = bounded(&request, body, MOST).await?;
+    is_said_by(hook, &request, &body).ok_or(Denied::NoCredential)?;
     let told = std::str::from_utf8(&body).ok().and_then(reader(hook.kind));
     let told = told.ok_or_else(|| Failure::bad_request(&"no question that is answered here"))?;
     let publisher = told.ip.map(|ip| ip.to_string()).unwrap_or_default();
@@ -53,14 +55,28 @@ pub(super) async fn ask(
     Ok(allowed(hook.kind))
 }
 
-/// Whether the media server itself asks, from where it may.
+/// Whether the media server itself asks, from where it may. One that signs shows that in the body.
 fn is_its(hook: &Hook, request: &HttpRequest) -> bool {
     let is_there = client_address(request).is_some_and(|ip| hook.is_at(ip));
     let in_url = Parameters::of(request.query_string()).value::<String>(SECRET);
     let in_url = in_url.ok().flatten();
     let is_shown =
         in_url.is_some_and(|text| hook.secret.is(&text)) || shows(request.headers(), &hook.secret);
-    is_there && is_shown
+    is_there && (is_shown || signs(hook.kind))
+}
+
+fn signs(kind: HookKind) -> bool {
+    kind == HookKind::OvenMediaEngine
+}
+
+/// Whether the body is signed, by one that signs.
+fn is_said_by(hook: &Hook, request: &HttpRequest, body: &[u8]) -> Option<()> {
+    if !signs(hook.kind) {
+        return Some(());
+    }
+    let signature = request.headers().get(oven_media_engine::SIGNATURE)?;
+    let is_signed = oven_media_engine::is_signed(&hook.secret, body, signature.to_str().ok()?);
+    is_signed.then_some(())
 }
 
 fn reader(kind: HookKind) -> fn(&str) -> Option<Told> {
@@ -68,6 +84,7 @@ fn reader(kind: HookKind) -> fn(&str) -> Option<Told> {
         HookKind::NginxRtmp => nginx_rtmp::told,
         HookKind::Srs => srs::told,
         HookKind::Mediamtx => mediamtx::told,
+        HookKind::OvenMediaEngine => oven_media_engine::told,
     }
 }
 
@@ -77,6 +94,7 @@ fn allowed(kind: HookKind) -> HttpResponse {
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     match kind {
         HookKind::Srs => answer.json(serde_json::json!({ "code": 0 })),
+        HookKind::OvenMediaEngine => answer.json(serde_json::json!({ "allowed": true })),
         HookKind::NginxRtmp | HookKind::Mediamtx => answer.finish(),
     }
 }
