@@ -60,6 +60,8 @@ mod policies;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod publishing;
+#[cfg(test)]
 mod pull;
 #[cfg(test)]
 mod push;

@@ -13,7 +13,13 @@ use crate::harness::serve::Serve;
 use crate::harness::wait::{seconds, until};
 
 /// Judges what was published against what was kept of the source.
-async fn audit(serve: &Serve, job: &Encrypt, mut seen: Collector, keeper: Keeper, least: usize) {
+pub(crate) async fn audit(
+    serve: &Serve,
+    job: &Encrypt,
+    mut seen: Collector,
+    keeper: Keeper,
+    least: usize,
+) {
     seen.nothing_changed().await;
     seen.evidence.source = keeper.segments;
     seen.fetch_keys(&serve.viewer(&job.stream)).await;

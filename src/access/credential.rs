@@ -56,6 +56,8 @@ pub(super) struct Presented<'a> {
     pub(super) place: Place,
     /// The token.
     pub(super) text: Token<'a>,
+    /// The user that it came with, as basic's password.
+    pub(super) user: Option<SecretText>,
 }
 
 /// A token's text, wiped where it is a copy.
@@ -94,9 +96,20 @@ impl<'a> Credential<'a> {
     pub(super) fn presented(&self) -> impl Iterator<Item = Presented<'a>> + use<'a> {
         let authorization = self.header("authorization");
         let bearer = authorization.and_then(bearer).map(Token::Borrowed);
-        let basic = authorization.and_then(password).map(Token::Owned);
-        let at = |place| move |text| Presented { place, text };
-        let headers = bearer.into_iter().chain(basic).map(at(Place::Header));
+        let basic = authorization.and_then(user_and_password);
+        let at = |place| {
+            move |text| Presented {
+                place,
+                text,
+                user: None,
+            }
+        };
+        let basic = basic.map(|(user, password)| Presented {
+            place: Place::Header,
+            text: Token::Owned(password),
+            user: Some(user),
+        });
+        let headers = bearer.into_iter().map(at(Place::Header)).chain(basic);
         let cookies = self.cookies(SESSION_COOKIE).map(Token::Borrowed);
         let named = pairs(self.query).filter(|(name, _)| *name == TOKEN_PARAMETER);
         let query = named.filter_map(|(_, value)| decoded(value));
@@ -145,12 +158,17 @@ pub(super) fn bearer(authorization: &str) -> Option<&str> {
 
 /// RFC 7617: the password of base64's `user:password`.
 fn password(authorization: &str) -> Option<SecretText> {
+    user_and_password(authorization).map(|(_, password)| password)
+}
+
+fn user_and_password(authorization: &str) -> Option<(SecretText, SecretText)> {
     let decoded = STANDARD
         .decode(after_scheme(authorization, "basic")?)
         .ok()?;
     let pair = SecretText::new(String::from_utf8(decoded).ok()?);
-    let (_, password) = pair.expose().split_once(':')?;
-    Some(SecretText::new(password.to_owned()))
+    let (user, password) = pair.expose().split_once(':')?;
+    let copied = |text: &str| SecretText::new(text.to_owned());
+    Some((copied(user), copied(password)))
 }
 
 fn after_scheme<'a>(authorization: &'a str, scheme: &str) -> Option<&'a str> {

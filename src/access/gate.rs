@@ -4,6 +4,7 @@
 
 mod audit;
 mod caller;
+mod publish;
 mod rules;
 mod viewers;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use super::config::{AccessConfigError, Config};
 use super::credential::Credential;
+use super::enrolment::Enrolment;
 use super::entitlement::{self, Entitlement, Roster, RosterError};
 use super::grant::Grants;
 use super::live::{Live, Survey};
@@ -192,6 +194,16 @@ impl Gate {
             store: &self.ours.store,
             positions: self.positions("entitlements"),
             consulted: self.entitlement.consulted().map(|it| &**it),
+            now: self.clock.now(),
+        })
+    }
+
+    /// Packagers' credentials, for an operator.
+    pub fn enrolment<'g>(&'g self, who: &'g Admitted) -> Result<Enrolment<'g>, Denied> {
+        Ok(Enrolment {
+            operator: self.capable::<Operate>(who)?,
+            store: &self.ours.store,
+            entropy: Arc::clone(&self.entropy),
             now: self.clock.now(),
         })
     }

@@ -8,6 +8,7 @@ mod certificate;
 pub mod check;
 mod config;
 mod credential;
+mod enrolment;
 mod entitlement;
 mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -17,6 +18,7 @@ mod grant;
 mod heed;
 mod live;
 pub mod mint;
+pub mod password;
 mod permit;
 mod policy;
 mod position;
@@ -36,6 +38,7 @@ pub use certificate::{
 };
 pub use config::{AccessConfigError, Config, GrantsConfig};
 pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target, shows};
+pub use enrolment::{Enrolment, EnrolmentError};
 pub use entitlement::{
     BoundsConfig, CacheConfig, EntitlementConfig, EntitlementFault, EntitlementSource,
     HttpSourceConfig, Roster, RosterError, SIGNATURE_HEADER, ViewerConfig, entitlement_rows,
@@ -44,8 +47,8 @@ pub use gate::{Caller, Gate};
 pub use grant::Grants;
 pub use live::{Listing, Live, Survey};
 pub use permit::{
-    Act, Admitted, Deliver, Lease, Operate, Oversee, Permit, Play, Progress, Read, Register,
-    Rotate, StreamAction, Viewing,
+    Act, Admitted, Deliver, Lease, Operate, Oversee, Permit, Play, Progress, Publish, Read,
+    Register, Rotate, StreamAction, Viewing,
 };
 pub use policy::{BindIp, LimitKind, Page, PageError, PolicyConfig, PolicyFault};
 pub use revoke::{Revocation, RevokeError, write as write_revocation};

@@ -113,6 +113,7 @@ act!(
     StreamId,
     "Report a stream's progress and make claims."
 );
+act!(Publish, StreamId, "Send a stream to a media server.");
 act!(Operate, KeyFacts, "Revoke one key.");
 
 /// Act upon every viewer, whichever streams they watch.
@@ -129,6 +130,7 @@ impl StreamAction for Read {}
 impl StreamAction for Lease {}
 impl StreamAction for Rotate {}
 impl StreamAction for Progress {}
+impl StreamAction for Publish {}
 
 impl<A: Act> Permit<A> {
     pub(super) fn new(_: Seal, principal: Arc<Principal>, object: A::Object) -> Self {

@@ -103,6 +103,7 @@ impl Bench {
             id,
             name: name.to_owned(),
             digest,
+            password: None,
             streams: vec![stream.parse().unwrap()],
             actions: actions.to_vec(),
             created: START,

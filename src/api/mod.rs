@@ -5,6 +5,7 @@
 //! store, or who may ask.
 
 mod audit;
+mod credential;
 mod entitlement;
 mod key;
 mod live;
@@ -18,6 +19,7 @@ mod stream;
 mod text;
 
 pub use audit::{AuditList, AuditView, DifferenceView, ExplanationView, HintView, TriedView};
+pub use credential::{CredentialList, CredentialRequest, CredentialView};
 pub use entitlement::{
     EntitledStreams, EntitlementList, EntitlementRequest, EntitlementView, InvalidationRequest,
 };

@@ -1,4 +1,4 @@
-//! `hlskey credential add|ls|rm`: packagers' and operators' API keys.
+//! `hlskey credential add|ls|rm`: packagers' and operators' API keys, users and passwords.
 //!
 //! Must not know: how a credential is checked.
 
@@ -12,12 +12,12 @@ use zeroize::Zeroizing;
 use super::recorded::Recorded;
 use super::span::SignedSpan;
 use super::{ConfigArg, private_file};
-use crate::access::ApiKey;
 use crate::access::audit::Affected;
+use crate::access::{ApiKey, password};
 use crate::config::Config;
-use crate::crypto::SecretText;
+use crate::crypto::{SecretText, TokenDigest, read_private};
 use crate::domain::{Action, Clock as _, StreamPattern, SystemClock, SystemEntropy};
-use crate::store::{CredentialRow, Store};
+use crate::store::{CredentialRow, PasswordRow, Store};
 
 /// `hlskey credential …`.
 #[derive(Debug, Subcommand)]
@@ -40,8 +40,8 @@ pub(super) struct AddArgs {
     /// Which streams: a pattern, `*` is one part, `**` any number; may be given several times.
     #[arg(long = "streams", value_name = "PATTERN", required = true)]
     streams: Vec<StreamPattern>,
-    /// What it may do; may be given several times.
-    #[arg(long = "action", value_name = "ACTION", default_values = Action::PACKAGER.map(Action::as_str))]
+    /// What it may do; may be given several times, or with commas between.
+    #[arg(long = "action", visible_alias = "actions", value_delimiter = ',', value_name = "ACTION", default_values = Action::PACKAGER.map(Action::as_str))]
     actions: Vec<Action>,
     /// How long it lasts; without it, until it is removed.
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
@@ -49,6 +49,17 @@ pub(super) struct AddArgs {
     /// Write it to this new file, for its owner alone, instead of printing it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// For who shows a user and a password instead of a key: the user.
+    #[arg(
+        long,
+        value_name = "USER",
+        requires = "password_file",
+        conflicts_with = "out"
+    )]
+    user: Option<String>,
+    /// Its password's file, mode 0600; of the password a verifier is kept.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<PathBuf>,
 }
 
 /// `hlskey credential ls`.
@@ -87,7 +98,12 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
     let store = &recorded.store;
     let now = SystemClock.now();
     let expires = args.ttl.map(|ttl| ttl.from(now));
-    let (token, row) = make(args.name, args.streams, args.actions, expires);
+    let (token, mut row) = make(args.name, args.streams, args.actions, expires);
+    if let (Some(user), Some(file)) = (args.user, args.password_file) {
+        set_password(&mut row, user, &file)?;
+        store.add_credential(&row).await?;
+        return recorded.tell("credential add", &added(&row)).await;
+    }
     store.add_credential(&row).await?;
     let shown = show(&token, args.out.as_deref());
     if shown.is_err() {
@@ -96,6 +112,20 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
         return shown;
     }
     recorded.tell("credential add", &added(&row)).await
+}
+
+/// Makes of a row for a key, whose text nobody sees, one for a user and a password.
+fn set_password(row: &mut CredentialRow, user: String, file: &Path) -> anyhow::Result<()> {
+    ensure!(
+        password::is_user(&user),
+        "a user has 1 to 64 bytes, no colon and no control character"
+    );
+    let text = read_private(file).with_context(|| file.display().to_string())?;
+    let text = SecretText::new(text.trim_end_matches(['\r', '\n']).to_owned());
+    let verifier = password::hash(&text, &SystemEntropy)?;
+    row.digest = TokenDigest::of(&verifier);
+    row.password = Some(PasswordRow { user, verifier });
+    Ok(())
 }
 
 /// What the audit trail says of a credential that was added.
@@ -134,6 +164,7 @@ pub(super) fn make(
             id,
             name,
             digest,
+            password: None,
             streams,
             actions,
             created,
@@ -169,6 +200,7 @@ fn view(row: &CredentialRow) -> serde_json::Value {
     json!({
         "name": row.name,
         "id": row.id,
+        "user": row.password.as_ref().map(|it| &it.user),
         "streams": row.streams.iter().map(StreamPattern::as_str).collect::<Vec<_>>(),
         "actions": row.actions.iter().map(|action| action.as_str()).collect::<Vec<_>>(),
         "created": row.created.to_string(),

@@ -22,13 +22,15 @@ pub enum Action {
     Rotate,
     /// Report progress and make claims.
     Progress,
+    /// Send a stream to a media server.
+    Publish,
     /// Revoke keys and use the other operator routes.
     Operate,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Deliver,
         Self::Play,
         Self::Register,
@@ -36,6 +38,7 @@ impl Action {
         Self::Lease,
         Self::Rotate,
         Self::Progress,
+        Self::Publish,
         Self::Operate,
     ];
     /// What a packager does in its daily work.
@@ -59,6 +62,7 @@ impl Action {
             Self::Lease => "lease",
             Self::Rotate => "rotate",
             Self::Progress => "progress",
+            Self::Publish => "publish",
             Self::Operate => "operate",
         }
     }
@@ -72,7 +76,10 @@ impl fmt::Display for Action {
 
 /// The text names no action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no action: deliver, play, register, read, lease, rotate, progress, operate")]
+#[error(
+    "'{0}' is no action: deliver, play, register, read, lease, rotate, progress, publish, \
+         operate"
+)]
 pub struct ActionError(String);
 
 impl FromStr for Action {

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::access::{self, Permit};
+use crate::access::{self, Permit, Publish};
 use crate::crypto::ContentKey;
 use crate::domain::{
     Boundary, KeyScope, Kid, Period, Rendition, Scope, Slot, Stream, StreamId, Timestamp,
@@ -188,6 +188,15 @@ impl Keys {
             }
         }
         Err(KeysError::Busy)
+    }
+
+    /// A stream is about to be published: one that nobody registered is, if a template is for it.
+    pub async fn expect(&self, permit: &Permit<Publish>) -> Result<(), KeysError> {
+        let known = self.known_or_templated(permit.subject(), permit.stream());
+        match known.await {
+            Ok(_) | Err(KeysError::UnknownStream) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn known_or_templated(

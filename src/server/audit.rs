@@ -15,7 +15,7 @@ use super::envelope::Surroundings;
 use super::error::{Code, Failure, Refusal};
 use super::guard::Viewing;
 use super::proxy::client_address;
-use super::routes::action_of;
+use super::routes::{HOOK, action_of};
 use crate::access::audit::{Affected, AuditEntry, Overflow, Remembered, Ruling, Trail};
 use crate::access::{Admitted, Deliver, Lease, Permit, Play};
 use crate::crypto::SecretText;
@@ -135,6 +135,25 @@ fn granted(request: &HttpRequest, ruling: &Ruling<'_>) -> Result<(), Overflow> {
     })
 }
 
+/// A media server is about to be told that somebody may publish or play.
+pub(super) fn hooked(
+    request: &HttpRequest,
+    (action, who): (&'static str, &Principal),
+    stream: &StreamId,
+) -> Result<(), Overflow> {
+    granted(
+        request,
+        &Ruling {
+            action,
+            who: Some(who),
+            stream: Some(stream),
+            ip: client_address(request),
+            affected: request.extensions().get(),
+            ..Ruling::default()
+        },
+    )
+}
+
 /// A viewer has ended its session.
 pub(super) fn ended(request: &HttpRequest, session: &Principal, ip: Option<IpAddr>) {
     if let Some(around) = request.app_data::<Data<Surroundings>>() {
@@ -210,6 +229,10 @@ fn remembered(
     content: Option<StreamId>,
     entry: AuditEntry,
 ) -> Option<Remembered> {
+    // A media server's request holds its own secret, and does not show what somebody else showed it.
+    if route(request) == HOOK {
+        return None;
+    }
     let clock = request.app_data::<Data<dyn Clock>>()?;
     let shown = presented_from(request, ip);
     let text = |text: &str| SecretText::new(text.to_owned());
@@ -238,8 +261,8 @@ fn changed(trail: &Trail, id: RequestId, request: &HttpRequest) {
     let extensions = request.extensions();
     let (who, affected) = (extensions.get::<Known>(), extensions.get::<Affected>());
     let action = action(request);
-    // Keys that were handed out are noted each, and nothing else was changed.
-    if action == Some(Action::Lease) {
+    // Keys that were handed out are noted each, as is who may publish, and nothing else was changed.
+    if action == Some(Action::Lease) || route(request) == HOOK {
         return;
     }
     // Without either it is a viewer's own; the entitlement service says what it is about alone.

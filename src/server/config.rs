@@ -2,6 +2,7 @@
 //!
 //! Must not know: keys, credentials, or how sections are put together.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::hooks::HookConfig;
 use super::tls::{self, ClientFiles, Files, TlsError};
 use crate::api::Text;
 use crate::domain::{Network, Timestamp};
@@ -54,6 +56,10 @@ pub struct Config {
     /// `[server.ops]`.
     #[serde(default)]
     pub ops: Ops,
+    /// `[server.hooks.NAME]`: media servers that may ask who publishes and plays, at
+    /// `/v1/hooks/NAME`. Default: none.
+    #[serde(default)]
+    pub hooks: BTreeMap<String, HookConfig>,
     /// Worker threads. Default: one for each core.
     #[serde(default)]
     pub workers: Option<NonZeroUsize>,
@@ -144,7 +150,9 @@ impl Config {
         let tls = [&mut self.tls.certificate, &mut self.tls.private_key];
         let packagers = self.packagers.iter_mut().flat_map(Packagers::paths_mut);
         let paths = tls.into_iter().chain(self.origin.as_mut());
-        paths.chain(packagers).collect()
+        let hooks = self.hooks.values_mut();
+        let secrets = hooks.map(|hook| &mut hook.secret_file);
+        paths.chain(packagers).chain(secrets).collect()
     }
 
     /// Whether the settings go together.

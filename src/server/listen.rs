@@ -22,6 +22,7 @@ use super::connect::{Addresses, Bounds, Door, Hearing, Told, raise_open_files};
 use super::cors::{OriginError, Origins};
 use super::envelope::Surroundings;
 use super::files::{Lists, Root};
+use super::hooks::{HookFault, Hooks};
 use super::pages::{self, Page};
 use super::proxy::TrustedProxies;
 use super::restraint::Restraint;
@@ -68,6 +69,9 @@ pub enum ServerError {
     /// Settings do not go together.
     #[error(transparent)]
     Config(#[from] ServerConfigError),
+    /// A media server is told wrongly.
+    #[error(transparent)]
+    Hook(#[from] HookFault),
     /// An allowed origin is none.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -105,6 +109,7 @@ impl Server {
     pub fn bind(config: &Config, deps: Deps) -> Result<Self, ServerError> {
         config.check()?;
         let origins = Origins::new(&config.allowed_origins)?;
+        let hooks = Hooks::load(&config.hooks)?;
         let workers = config.workers.map_or_else(cores, NonZeroUsize::get);
         let open_files = raise_open_files();
         let bounds = Bounds::within(open_files, workers, config.origin.is_some());
@@ -136,7 +141,7 @@ impl Server {
             bounds,
             hangups: hangups()?,
             drain: config.drain.0.into(),
-            wiring: Wiring::new(config, deps, metrics, clients, origins, &watched),
+            wiring: Wiring::new(config, deps, metrics, clients, (origins, hooks), &watched),
             stopping,
         })
     }
@@ -303,6 +308,7 @@ pub(super) struct Wiring {
     root: Option<Data<Root>>,
     lists: Option<Data<Lists>>,
     trusted: Data<TrustedProxies>,
+    hooks: Data<Hooks>,
     public: Data<Surroundings>,
     packagers: Data<Surroundings>,
     ops: Data<Surroundings>,
@@ -315,7 +321,7 @@ impl Wiring {
         deps: Deps,
         metrics: Arc<Metrics>,
         clients: Option<Arc<Certificates>>,
-        origins: Origins,
+        (origins, hooks): (Origins, Hooks),
         stopping: &watch::Receiver<bool>,
     ) -> Self {
         let restraint = Restraint::new(config.refusals_per_minute, deps.clock.clone());
@@ -335,6 +341,7 @@ impl Wiring {
         let root = config.origin.clone().map(Root::new);
         Self {
             trusted: Data::new(trusted(config)),
+            hooks: Data::new(hooks),
             public: around(Listener::Public, origins, None),
             packagers: around(Listener::Packagers, Origins::none(), clients),
             ops: around(Listener::Ops, Origins::none(), None),
@@ -357,6 +364,7 @@ impl Wiring {
         };
         app.app_data(around)
             .app_data(self.trusted)
+            .app_data(self.hooks)
             .app_data(self.gate)
             .app_data(self.keys)
             .app_data(self.clock)

@@ -36,6 +36,11 @@ impl Parameters {
         text.parse().map(Some).map_err(|_| unreadable())
     }
 
+    /// How many there are of that name.
+    pub(super) fn count(&self, name: &str) -> usize {
+        self.0.iter().filter(|(key, _)| key == name).count()
+    }
+
     /// The first of that name, as it is.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(key, _)| key == name);

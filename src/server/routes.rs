@@ -10,8 +10,8 @@ use actix_web::{HttpResponse, Resource};
 use super::dialects::speke;
 use super::error::{Code, Failure};
 use super::{
-    deliver, dialects, entitlements, live, openapi, ops, origin, play, progress, revocations,
-    revoke, rotate, schedule, sessions, streams, trail,
+    credentials, deliver, dialects, entitlements, hooks, live, openapi, ops, origin, play,
+    progress, revocations, revoke, rotate, schedule, sessions, streams, trail,
 };
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};
@@ -135,6 +135,8 @@ pub const ROUTES: &[Route] = &[
         web::to(sessions::renew)
     }),
     public("POST", INVALIDATE, None, || web::to(entitlements::pushed)),
+    public("POST", HOOK, None, || web::to(hooks::ask)),
+    ops_route("POST", HOOK, None, || web::to(hooks::ask)),
     ops_route("GET", "/healthz", None, || web::to(ops::health)),
     ops_route("GET", "/readyz", None, || web::to(ops::ready)),
     ops_route("GET", "/metrics", None, || web::to(ops::metrics)),
@@ -171,6 +173,15 @@ pub const ROUTES: &[Route] = &[
     ops_route("DELETE", ENTITLEMENT, Some(Action::Operate), || {
         web::to(entitlements::remove)
     }),
+    ops_route("GET", CREDENTIALS, Some(Action::Operate), || {
+        web::to(credentials::list)
+    }),
+    ops_route("POST", CREDENTIALS, Some(Action::Operate), || {
+        web::to(credentials::add)
+    }),
+    ops_route("DELETE", CREDENTIAL, Some(Action::Operate), || {
+        web::to(credentials::remove)
+    }),
     ops_route("GET", "/v1/viewers", Some(Action::Operate), || {
         web::to(live::viewers)
     }),
@@ -204,9 +215,13 @@ const EXPLAIN: &str = "/v1/explain/{request_id}";
 const REVOKE: &str = "/v1/keys/{kid}/revoke";
 const REVOCATIONS: &str = "/v1/revocations";
 const REVOCATION: &str = "/v1/revocations/{id}";
+const CREDENTIALS: &str = "/v1/credentials";
+const CREDENTIAL: &str = "/v1/credentials/{name}";
 const ENTITLEMENTS: &str = "/v1/entitlements";
 // Before ENTITLEMENT: a viewer of that name is the command line's alone.
 const INVALIDATE: &str = "/v1/entitlements/invalidate";
+// nginx-rtmp can ask on plain HTTP alone, so at the operator's listener too.
+pub(super) const HOOK: &str = "/v1/hooks/{hook}";
 const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
 
 /// What a credential must allow for the row with this method and path.

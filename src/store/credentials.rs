@@ -1,4 +1,4 @@
-//! API keys: who they are, what they may do, and the digest of the secret.
+//! Packagers' and operators' credentials: who they are, what they may do, and the digest of the secret.
 //!
 //! Must not know: the secret itself, or how a caller presents it.
 
@@ -8,15 +8,17 @@ use crate::domain::{Action, StreamPattern, Timestamp};
 use super::link::{execute, fetch_all, fetch_optional, try_execute};
 use super::{Lock, Store, StoreError};
 
-/// One API key.
+/// One API key, or a user with a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialRow {
     /// The public half of the key: with it the row is found.
     pub id: String,
     /// What people call it; unique.
     pub name: String,
-    /// SHA-256 of the whole key.
+    /// SHA-256 of the whole key; with a password, of its verifier, which is no key's.
     pub digest: TokenDigest,
+    /// The user and what verifies its password, for who has no key.
+    pub password: Option<PasswordRow>,
     /// The streams it is for.
     pub streams: Vec<StreamPattern>,
     /// What it may do with them.
@@ -27,6 +29,15 @@ pub struct CredentialRow {
     pub expires: Option<Timestamp>,
 }
 
+/// A user and the verifier of its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordRow {
+    /// What the packager calls itself; unique.
+    pub user: String,
+    /// Argon2id, in PHC's form.
+    pub verifier: String,
+}
+
 impl Store {
     /// The credential with this id.
     pub async fn credential(&self, id: &str) -> Result<Option<CredentialRow>, StoreError> {
@@ -34,9 +45,25 @@ impl Store {
         let row = fetch_optional!(
             on,
             Row,
-            "SELECT id, name, digest, streams, actions, created, expires
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier
              FROM credentials WHERE id = $1",
             id
+        )?;
+        row.map(CredentialRow::try_from).transpose()
+    }
+
+    /// The credential with this user.
+    pub async fn credential_of_user(
+        &self,
+        user: &str,
+    ) -> Result<Option<CredentialRow>, StoreError> {
+        let mut on = self.read().await?;
+        let row = fetch_optional!(
+            on,
+            Row,
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier
+             FROM credentials WHERE user_name = $1",
+            user
         )?;
         row.map(CredentialRow::try_from).transpose()
     }
@@ -47,28 +74,31 @@ impl Store {
         let rows = fetch_all!(
             on,
             Row,
-            "SELECT id, name, digest, streams, actions, created, expires
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier
              FROM credentials ORDER BY name"
         )?;
         rows.into_iter().map(CredentialRow::try_from).collect()
     }
 
-    /// Adds a credential; [`StoreError::Conflict`] if its id or its name is taken.
+    /// Adds a credential; [`StoreError::Conflict`] if its id, name or user is taken.
     pub async fn add_credential(&self, row: &CredentialRow) -> Result<(), StoreError> {
+        let password = row.password.as_ref();
         let mut on = self.write(Lock::Rows).await?;
         try_execute!(
             on,
-            "INSERT INTO credentials (id, name, digest, streams, actions, created, expires)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO credentials (id, name, digest, streams, actions, created, expires, user_name, verifier)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             row.id.as_str(),
             row.name.as_str(),
             row.digest.as_bytes().as_slice(),
             spaced(&row.streams),
             spaced(&row.actions),
             row.created.millis(),
-            row.expires.map(Timestamp::millis)
+            row.expires.map(Timestamp::millis),
+            password.map(|it| it.user.as_str()),
+            password.map(|it| it.verifier.as_str())
         )
-        .map_err(|error| StoreError::on_insert(error, "a credential of that name"))?;
+        .map_err(|error| StoreError::on_insert(error, "a credential of that name or user"))?;
         on.commit().await
     }
 
@@ -90,6 +120,8 @@ struct Row {
     actions: String,
     created: i64,
     expires: Option<i64>,
+    user_name: Option<String>,
+    verifier: Option<String>,
 }
 
 impl TryFrom<Row> for CredentialRow {
@@ -107,6 +139,10 @@ impl TryFrom<Row> for CredentialRow {
             actions: parsed(&row.actions).ok_or_else(|| bad("actions"))?,
             created: Timestamp::from_millis(row.created),
             expires: row.expires.map(Timestamp::from_millis),
+            password: row
+                .user_name
+                .zip(row.verifier)
+                .map(|(user, verifier)| PasswordRow { user, verifier }),
             name: row.name,
             id: row.id,
         })
@@ -135,6 +171,7 @@ mod tests {
             id: id.to_owned(),
             name: name.to_owned(),
             digest: TokenDigest::of("obviously-a-fake"),
+            password: None,
             streams: vec!["live/*".parse().unwrap(), "demo/**".parse().unwrap()],
             actions: Action::PACKAGER.to_vec(),
             created: Timestamp::from_millis(1),

@@ -47,7 +47,7 @@ pub use audit::{
 pub use brought::{BroughtLife, BroughtRow, NewBrought};
 pub use changes::{Change, Follower, News};
 pub use config::{Config, StoreConfigError};
-pub use credentials::CredentialRow;
+pub use credentials::{CredentialRow, PasswordRow};
 pub use entitlements::EntitlementRow;
 pub use error::{Fault, StoreError};
 pub use foreign::{Cell, ForeignConfig, ForeignFault, ForeignQuery, ForeignRow};

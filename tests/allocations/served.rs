@@ -178,6 +178,7 @@ async fn issued(store: &Store, gate: &Gate, keys: &Keys, stream: &str) -> Kid {
         id,
         name: format!("packager of {stream}"),
         digest,
+        password: None,
         streams: vec![stream.parse().unwrap()],
         actions: vec![Action::Lease],
         created: SystemClock.now(),

@@ -116,6 +116,20 @@ impl Actor {
         answer(request).await
     }
 
+    /// Posts a body of whatever type, if the server can be reached.
+    pub(crate) async fn try_form(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, String> {
+        let mut request = self.request("POST", path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.body(body.to_owned())).await
+    }
+
     /// Sends a file, if the server can be reached.
     pub(crate) async fn try_send(
         &self,

@@ -12,6 +12,8 @@ use super::process::Process;
 use super::serve::free_port;
 use super::wait::{seconds, until};
 
+const RTMP: &str = "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;";
+
 /// One configuration, running or stopped.
 pub(crate) struct Nginx {
     dir: tempfile::TempDir,
@@ -43,12 +45,16 @@ impl Nginx {
     pub(crate) async fn rtmp(folder: &Path) -> Self {
         let port = free_port();
         let folder = folder.display();
-        let module = "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;";
-        Self::start(port, module, &format!(
+        Self::start(port, RTMP, &format!(
             "rtmp {{ server {{ listen 127.0.0.1:{port}; application live {{ live on; hls on;
                hls_path {folder}; hls_fragment 1s; hls_playlist_length 60s; hls_cleanup off; }} }} }}"
         ))
         .await
+    }
+
+    /// With its RTMP module and that section, which listens at `port`.
+    pub(crate) async fn of(port: u16, section: &str) -> Self {
+        Self::start(port, RTMP, section).await
     }
 
     async fn start(port: u16, before: &str, section: &str) -> Self {

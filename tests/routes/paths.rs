@@ -19,4 +19,7 @@ pub(super) const GOOGLE: &str = "/v1/streams/{stream}/google.json";
 pub(super) const RAW_KEY: &str = "/v1/streams/{stream}/key";
 pub(super) const STREAMS: &str = "/v1/streams/{stream}";
 pub(super) const ENTITLEMENT: &str = "/v1/entitlements/{viewer}";
+pub(super) const HOOK: &str = "/v1/hooks/{hook}";
 pub(super) const INVALIDATE: &str = "/v1/entitlements/invalidate";
+pub(super) const CREDENTIALS: &str = "/v1/credentials";
+pub(super) const CREDENTIAL: &str = "/v1/credentials/{name}";

@@ -70,6 +70,8 @@ pub(in crate::access) enum Fault {
     Signature,
     /// None of the secrets, with what is known of the request, gives the hash.
     Hash,
+    /// The user is unknown, or the password another.
+    Password,
     /// The client's address is another, unknown, or hashed on one side only.
     Address,
     /// The payload is no JSON object.
@@ -126,6 +128,8 @@ pub(in crate::access) enum Fault {
     KeysAway,
     /// The store that knows API keys is away: nothing was decided.
     StoreAway,
+    /// Too many passwords wait to be hashed: nothing was decided.
+    Busy,
 }
 
 impl Fault {
@@ -165,6 +169,7 @@ impl Fault {
             Self::Separator => "a parameter hides a separator: it would pass for two",
             Self::Signature => "the signature or secret is wrong",
             Self::Hash => "the hash is another",
+            Self::Password => "the user is unknown or the password is wrong",
             Self::Address => "the client's address is not the token's",
             Self::Payload => "the payload is malformed",
             Self::Version => "catv is not 1",
@@ -191,6 +196,7 @@ impl Fault {
             Self::Spent => "it was used as often as it may be",
             Self::KeysAway => "the issuer's keys cannot be fetched",
             Self::StoreAway => "the store of API keys does not answer",
+            Self::Busy => "too many passwords wait to be looked at",
         }
     }
 }
@@ -229,6 +235,7 @@ impl Fault {
             Self::Separator => "separator",
             Self::Signature => "signature",
             Self::Hash => "hash_mismatch",
+            Self::Password => "password",
             Self::Address => "ip",
             Self::Malformed | Self::Payload => "malformed",
             Self::Version => "catv",
@@ -254,7 +261,7 @@ impl Fault {
             Self::Expired => "expired",
             Self::Spent => "replay",
             Self::KeysAway => "keys_away",
-            Self::StoreAway => "undecided",
+            Self::StoreAway | Self::Busy => "undecided",
         }
     }
 }
@@ -262,7 +269,7 @@ impl Fault {
 impl From<Fault> for Denied {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::KeysAway | Fault::StoreAway => Self::Undecided(fault.reason()),
+            Fault::KeysAway | Fault::StoreAway | Fault::Busy => Self::Undecided(fault.reason()),
             _ => Self::BadCredential(Flaw {
                 code: fault.code(),
                 sentence: fault.reason(),

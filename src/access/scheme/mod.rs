@@ -17,6 +17,7 @@ mod groups;
 pub(super) mod hdnts;
 pub(super) mod jwt;
 pub(super) mod order;
+mod password;
 pub(super) mod request;
 mod scope;
 mod seconds;
@@ -65,6 +66,7 @@ use crate::store::Store;
 use api_key::ApiKeys;
 use certificate::Certificates;
 use jwt::Jwt;
+use password::Passwords;
 use request::Request;
 use signed::SignedRequests;
 use verified::VerifiedTokens;
@@ -73,6 +75,7 @@ use verified::VerifiedTokens;
 pub(super) const GRANT: &str = "grant";
 const API_KEY: &str = "api_key";
 const CERTIFICATE: &str = "certificate";
+const PASSWORD: &str = "password";
 pub(super) const SESSION: &str = "session";
 
 /// Every configured instance, and the tokens that lately verified.
@@ -90,6 +93,7 @@ enum Scheme {
     Session(Arc<Sessions>),
     ApiKey(ApiKeys),
     Jwt(Box<Jwt>),
+    Password(Box<Passwords>),
 }
 
 /// Whether every instance can be loaded.
@@ -112,14 +116,17 @@ impl Schemes {
         let ours = [
             Scheme::Grant(grants),
             Scheme::Session(sessions),
-            Scheme::ApiKey(ApiKeys::new(store)),
+            Scheme::ApiKey(ApiKeys::new(store.clone())),
         ];
         let jwts = jwt::load(config, outbound)?.into_iter();
+        // Last: a token may come as basic's password, and costs less.
+        let passwords = Scheme::Password(Box::new(Passwords::new(store)));
         Ok(Self {
             signed: signed::load(config)?,
             schemes: ours
                 .into_iter()
                 .chain(jwts.map(|jwt| Scheme::Jwt(Box::new(jwt))))
+                .chain([passwords])
                 .collect(),
             certificates: Certificates::new(certificates)?,
             cache: VerifiedTokens::new(),
@@ -185,7 +192,12 @@ impl Schemes {
         now: Timestamp,
     ) -> Result<Arc<Principal>, Denied> {
         let (place, text) = (Place::Header, Token::Borrowed(token.expose()));
-        let verified = self.verify_one(&Presented { place, text }, now).await;
+        let presented = Presented {
+            place,
+            text,
+            user: None,
+        };
+        let verified = self.verify_one(&presented, now).await;
         verified.map_err(Denied::from)
     }
 
@@ -295,6 +307,7 @@ impl Scheme {
             Self::Grant(grants) => grant::verify(grants, presented),
             Self::ApiKey(keys) => keys.verify(presented, now).await,
             Self::Jwt(jwt) => jwt.verify(presented.text.expose(), now).await,
+            Self::Password(passwords) => passwords.verify(presented, now).await,
         }
     }
 

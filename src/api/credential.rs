@@ -1,0 +1,54 @@
+//! Packagers' credentials: `/v1/credentials…` of the ops listener.
+//!
+//! Must not know: whose credential may do what, or what is kept of a password.
+
+use serde::{Deserialize, Serialize};
+
+use super::Text;
+use crate::crypto::SecretText;
+use crate::domain::{Action, StreamPattern, Timestamp};
+
+/// A new user with a password: `POST /v1/credentials`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialRequest {
+    /// What to call the credential: 1 to 64 bytes without spaces and slashes; unique.
+    pub name: String,
+    /// What the packager calls itself: 1 to 64 bytes without a colon; unique.
+    pub user: String,
+    /// 12 to 512 bytes, of which a verifier alone is kept.
+    pub password: SecretText,
+    /// Patterns of streams, 1 to 64.
+    pub streams: Vec<Text<StreamPattern>>,
+    /// What it may do with them: what packagers do, and `publish`.
+    pub actions: Vec<Text<Action>>,
+    /// When it ends. Default: when it is removed.
+    #[serde(default)]
+    pub expires: Option<Text<Timestamp>>,
+}
+
+/// A credential without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialView {
+    /// What it is called.
+    pub name: String,
+    /// By what a revocation calls it.
+    pub id: String,
+    /// The user; absent where it is an API key.
+    pub user: Option<String>,
+    /// Patterns of streams.
+    pub streams: Vec<Text<StreamPattern>>,
+    /// What it may do with them.
+    pub actions: Vec<Text<Action>>,
+    /// When it was made.
+    pub created: Text<Timestamp>,
+    /// When it ends.
+    pub expires: Option<Text<Timestamp>>,
+}
+
+/// `GET /v1/credentials`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialList {
+    /// By name.
+    pub credentials: Vec<CredentialView>,
+}

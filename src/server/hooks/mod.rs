@@ -1,0 +1,141 @@
+//! `POST /v1/hooks/{hook}`: media servers ask whether somebody may publish or play.
+//!
+//! A file for each media server turns its words into [`Told`]; what is decided is decided here, alike for
+//! all. Must not know: how any of them writes its question.
+
+mod config;
+mod mediamtx;
+mod nginx_rtmp;
+mod oven_media_engine;
+mod srs;
+mod told;
+
+use actix_web::http::header;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use config::Hook;
+pub(super) use config::Hooks;
+pub use config::{HookConfig, HookFault, HookKind};
+use told::{Shown, Told, Wish};
+
+use super::audit;
+use super::body::bounded;
+use super::error::Failure;
+use super::proxy::client_address;
+use super::query::Parameters;
+use crate::access::audit::Affected;
+use crate::access::{Gate, shows};
+use crate::domain::{Denied, StreamId};
+use crate::keys::Keys;
+
+/// The query parameter of a hook's URL that holds the media server's secret.
+const SECRET: &str = "secret";
+/// The longest question, in bytes.
+const MOST: usize = 64 * 1024;
+
+pub(super) async fn ask(
+    request: HttpRequest,
+    body: Payload,
+    (gate, keys): (Data<Gate>, Data<Keys>),
+    hooks: Data<Hooks>,
+) -> Result<HttpResponse, Failure> {
+    audit::admit(&request)?;
+    let name = request.match_info().get("hook").unwrap_or_default();
+    let hook = hooks.of(name).filter(|hook| is_its(hook, &request));
+    let hook = hook.ok_or(Denied::NoCredential)?;
+    let body = bounded(&request, body, MOST).await?;
+    is_said_by(hook, &request, &body).ok_or(Denied::NoCredential)?;
+    let told = std::str::from_utf8(&body).ok().and_then(reader(hook.kind));
+    let told = told.ok_or_else(|| Failure::bad_request(&"no question that is answered here"))?;
+    let publisher = told.ip.map(|ip| ip.to_string()).unwrap_or_default();
+    let affected = Affected::default().with("hook", name);
+    audit::about(&request, affected.with("address", &publisher));
+    decide(&request, hook, told, (&gate, &keys)).await?;
+    Ok(allowed(hook.kind))
+}
+
+/// Whether the media server itself asks, from where it may. One that signs shows that in the body.
+fn is_its(hook: &Hook, request: &HttpRequest) -> bool {
+    let is_there = client_address(request).is_some_and(|ip| hook.is_at(ip));
+    let in_url = Parameters::of(request.query_string()).value::<String>(SECRET);
+    let in_url = in_url.ok().flatten();
+    let is_shown =
+        in_url.is_some_and(|text| hook.secret.is(&text)) || shows(request.headers(), &hook.secret);
+    is_there && (is_shown || signs(hook.kind))
+}
+
+fn signs(kind: HookKind) -> bool {
+    kind == HookKind::OvenMediaEngine
+}
+
+/// Whether the body is signed, by one that signs.
+fn is_said_by(hook: &Hook, request: &HttpRequest, body: &[u8]) -> Option<()> {
+    if !signs(hook.kind) {
+        return Some(());
+    }
+    let signature = request.headers().get(oven_media_engine::SIGNATURE)?;
+    let is_signed = oven_media_engine::is_signed(&hook.secret, body, signature.to_str().ok()?);
+    is_signed.then_some(())
+}
+
+fn reader(kind: HookKind) -> fn(&str) -> Option<Told> {
+    match kind {
+        HookKind::NginxRtmp => nginx_rtmp::told,
+        HookKind::Srs => srs::told,
+        HookKind::Mediamtx => mediamtx::told,
+        HookKind::OvenMediaEngine => oven_media_engine::told,
+    }
+}
+
+/// What the media server takes for a yes. A no is a status of 4xx to all of them.
+fn allowed(kind: HookKind) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    match kind {
+        HookKind::Srs => answer.json(serde_json::json!({ "code": 0 })),
+        HookKind::OvenMediaEngine => answer.json(serde_json::json!({ "allowed": true })),
+        HookKind::NginxRtmp | HookKind::Mediamtx => answer.finish(),
+    }
+}
+
+async fn decide(
+    request: &HttpRequest,
+    hook: &Hook,
+    told: Told,
+    (gate, keys): (&Gate, &Keys),
+) -> Result<(), Failure> {
+    // What cannot be a stream's name is nobody's.
+    let stream: StreamId = told.stream.parse().map_err(|_| Denied::WrongStream)?;
+    let (wish, shown) = (told.wish, told.shown());
+    let outcome = match wish {
+        Wish::Done => return Ok(()),
+        _ if !hook.has(&stream) => Err(Denied::WrongStream.into()),
+        Wish::Publish => publish(request, (&shown, &stream), (gate, keys)).await,
+        Wish::Play => play(request, (&shown, &stream), gate).await,
+    };
+    outcome.map_err(|failure: Failure| failure.about(None, Some(stream), None))
+}
+
+async fn publish(
+    request: &HttpRequest,
+    (shown, stream): (&Shown, &StreamId),
+    (gate, keys): (&Gate, &Keys),
+) -> Result<(), Failure> {
+    let permit = gate.publish(&shown.credential(), stream).await?;
+    keys.expect(&permit).await?;
+    audit::hooked(request, ("publish", permit.principal()), stream)?;
+    Ok(())
+}
+
+async fn play(
+    request: &HttpRequest,
+    (shown, stream): (&Shown, &StreamId),
+    gate: &Gate,
+) -> Result<(), Failure> {
+    let credential = shown.credential();
+    let caller = gate.hear(&credential).await?;
+    let permit = gate.play(&caller, &credential, stream).await?;
+    audit::hooked(request, ("play", permit.principal()), stream)?;
+    Ok(())
+}
