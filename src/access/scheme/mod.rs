@@ -17,6 +17,7 @@ mod groups;
 pub(super) mod hdnts;
 pub(super) mod jwt;
 pub(super) mod order;
+pub mod path_token;
 pub(super) mod request;
 mod scope;
 mod seconds;

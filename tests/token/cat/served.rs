@@ -218,25 +218,39 @@ async fn a_spent_token_masks_no_other() {
     once.get(&format!("{key}?cat={another}")).await.expect(401);
 }
 
-/// `catr` renews nothing: it opens what it would open without, and the end is the end.
+/// A browser sends a cookie whatever page made it ask.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_may_be_renewed_is_not() {
-    let serve = Serve::start("\"never\"", &schemes()).await;
-    let key = serve.key("test/own").await;
+async fn another_site_begins_no_session_by_a_cookie_and_uses_nothing_up() {
+    let edge =
+        "[schemes.edgeauth]\nstreams = [\"test/**\"]\nsecrets_hex = [\"0123456789abcdef\"]\n";
+    let serve = Serve::start("\"never\"", &format!("{}{edge}", schemes())).await;
+    serve.key("test/own").await;
     let nobody = serve.stranger();
-    // By cookie, with ten minutes more from five minutes before the end on.
-    let renewal = map(&[(0, int(1)), (1, int(600)), (2, int(300)), (3, text("cat"))]);
-    let ending = |end: i64, more: &[(i64, Vec<u8>)]| {
-        super::forge::token(&[&[(4, int(end)), (7, bytes(&[8]))], more].concat())
+    let begin = async |query: &str, headers: &[(&str, &str)]| {
+        let body = Some(r#"{"stream":"test/own"}"#);
+        let path = format!("/v1/sessions{query}");
+        let answer = nobody.try_ask("POST", &path, headers, body).await;
+        answer.unwrap()
     };
-    let ask = async |token: &str| nobody.get(&format!("{key}?cat={token}")).await;
-    for more in [&[][..], &[(323, renewal)]] {
-        let answer = ask(&ending(now() + 60, more)).await.expect(200);
-        for sent in ["set-cookie", "cta-common-access-token", "location"] {
-            assert!(answer.headers.get(sent).is_none(), "{sent}");
+    let once = format!("CTA-Common-Access-Token={}", token(1, &[(308, int(1))]));
+    let short = serve.minted("edgeauth", "test/own", "1h");
+    let long = short.replacen("hdnts", "hdntl", 1);
+    let (away, home) = ("https://evil.example", serve.url());
+    for cookie in [&once, &long, &short] {
+        for origin in [away, "null"] {
+            let headers = [("cookie", cookie.as_str()), ("origin", origin)];
+            let refused = begin("", &headers).await.expect(403);
+            assert!(refused.headers.get("set-cookie").is_none());
         }
-        ask(&ending(now() - 60, more)).await.expect(401);
+        let headers = [("cookie", cookie.as_str()), ("origin", home.as_str())];
+        begin("", &headers).await.expect(200);
     }
-    let torn = ending(now() + 60, &[(323, map(&[(0, int(0))]))]);
-    ask(&torn).await.expect(401);
+    // It was used here, and not before.
+    begin("", &[("cookie", &once)]).await.expect(401);
+    // What a page sends by itself is no cookie.
+    let headers = [("cookie", once.as_str()), ("origin", away)];
+    begin(&format!("?{short}"), &headers).await.expect(200);
+    let another = format!("?cat={}", token(2, &[(308, int(1))]));
+    begin(&another, &headers).await.expect(200);
+    begin(&another, &headers).await.expect(401);
 }
