@@ -221,6 +221,7 @@ impl Instance {
                 scheme: "https",
                 authority: "",
                 path: &path,
+                token: None,
             },
             stream: Some(wanted.stream),
             query,

@@ -80,6 +80,7 @@ fn asked<T>(text: &str, purpose: Purpose, ask: impl FnOnce(Asked<'_>) -> T) -> T
             scheme: "https",
             authority: "keys.example.com",
             path,
+            token: None,
         },
         stream: None,
         query,

@@ -52,6 +52,7 @@ pub use permit::{
 };
 pub use policy::{BindIp, LimitKind, Page, PageError, PolicyConfig, PolicyFault};
 pub use revoke::{Revocation, RevokeError, write as write_revocation};
+pub use scheme::path_token;
 pub use scheme::{
     CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey, ClaimValue, EdgeAuthConfig,
     EdgeAuthFault, GroupsConfig, GroupsFault, HashAlgorithm, HdntsConfig, JwtConfig, JwtFault,

@@ -9,7 +9,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpRequest};
 
-use super::credential::presented_from;
+use super::credential::{PathToken, presented_from};
 use super::deliver::kid_in;
 use super::envelope::Surroundings;
 use super::error::{Code, Failure, Refusal};
@@ -248,6 +248,7 @@ fn remembered(
         method: shown.method.to_owned(),
         authority: shown.target.authority.to_owned(),
         path: shown.target.path.to_owned(),
+        path_token: PathToken::of(request).map(|token| text(token.expose())),
         alpn: shown.alpn.map(str::to_owned),
         ip: shown.ip,
         content,

@@ -1,20 +1,66 @@
 //! A request as an [`access::Credential`](Credential), which borrows from it.
 //!
-//! Nothing is judged here. Must not know: schemes, or what is valid.
+//! A token in a viewer's path is taken out of it before a route is looked for: what signs it meant the
+//! path without. Nothing is judged here. Must not know: schemes, or what is valid.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
-use actix_web::HttpRequest;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::uri::Authority;
+use actix_web::{HttpMessage as _, HttpRequest};
 
 use super::proxy::client_address;
 use super::tls::Shown;
-use crate::access::{Credential, Headers, Target};
+use crate::access::{Credential, Headers, Target, path_token};
+use crate::crypto::SecretText;
 
 impl Headers for HeaderMap {
     fn values<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
         Box::new(self.get_all(name).filter_map(|value| value.to_str().ok()))
+    }
+}
+
+/// The token that stood in the request's path, with its name.
+#[derive(Clone)]
+pub(super) struct PathToken(Rc<SecretText>);
+
+impl PathToken {
+    /// What was taken out of the request's path, if anything was.
+    pub(super) fn of(request: &HttpRequest) -> Option<Self> {
+        request.extensions().get::<Self>().cloned()
+    }
+
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+/// The routes below which a path may hold a token: those of viewers.
+const WITH_TOKENS: [&str; 3] = ["/hls/", "/v1/play/", "/v1/keys/"];
+
+/// Takes the token out of a viewer's path.
+pub(super) fn take_path_token(request: &mut ServiceRequest) {
+    let path = request.path();
+    let prefix = WITH_TOKENS.iter().find(|it| path.starts_with(**it));
+    let Some(route) = prefix.map(|prefix| prefix.len() - 1) else {
+        return;
+    };
+    let Some((rest, token)) = path_token::split(&path[route..]) else {
+        return;
+    };
+    let token = PathToken(Rc::new(SecretText::new(token.to_owned())));
+    let query = request.uri().query();
+    let query = query.map_or(String::new(), |query| format!("?{query}"));
+    let whole = format!("{}{rest}{query}", &path[..route]);
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = whole.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
+        request.extensions_mut().insert(token);
     }
 }
 
@@ -33,6 +79,7 @@ pub(super) fn presented_from(request: &HttpRequest, ip: Option<IpAddr>) -> Crede
             scheme: "https",
             authority: authority(request),
             path: request.path(),
+            token: None,
         },
         // The only protocol that our listeners agree on, or speak without an agreement.
         alpn: Some("http/1.1"),
@@ -73,6 +120,7 @@ mod tests {
             scheme: "https",
             authority: "keys.example.com:8443",
             path: "/v1/keys/x",
+            token: None,
         };
         assert_eq!(found.target, target);
     }

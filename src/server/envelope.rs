@@ -21,6 +21,7 @@ use tracing::Instrument as _;
 
 use super::audit;
 use super::cors::Origins;
+use super::credential::take_path_token;
 use super::entitlements::VIEWERS;
 use super::error::{Code, Failure};
 use super::files::has_encoded_separator;
@@ -58,7 +59,7 @@ const MOST_HEAD: usize = 32 * 1024;
 
 /// Wraps one request.
 pub(super) async fn envelope(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
     let began = Instant::now();
@@ -67,6 +68,7 @@ pub(super) async fn envelope(
     };
     let id = RequestId::random(&*around.entropy);
     let origin = request.headers().get(header::ORIGIN).cloned();
+    take_path_token(&mut request);
     let mut answer = match around.refuse(&request) {
         Some(failure) => request.error_response(failure),
         None if request.method() == Method::OPTIONS => preflight(request),

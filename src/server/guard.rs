@@ -13,7 +13,7 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 
 use super::audit;
-use super::credential::{presented, presented_from};
+use super::credential::{PathToken, presented, presented_from};
 use super::error::{Code, Failure};
 use super::proxy::client_address;
 use crate::access::{Act, Admitted, Caller, Credential, Gate, Permit, StreamAction};
@@ -26,6 +26,7 @@ pub(super) struct Guarded(Admitted);
 pub(super) struct Viewing {
     request: HttpRequest,
     ip: Option<IpAddr>,
+    path_token: Option<PathToken>,
     caller: Caller,
 }
 
@@ -49,7 +50,7 @@ impl Viewing {
 
     /// What was presented.
     pub(super) fn shown(&self) -> Credential<'_> {
-        presented_from(&self.request, self.ip)
+        shown(&self.request, self.ip, self.path_token.as_ref())
     }
 
     /// The client's address, if it is known.
@@ -96,11 +97,13 @@ impl FromRequest for Viewing {
         async move {
             audit::admit(&request)?;
             let ip = client_address(&request);
-            let shown = presented_from(&request, ip);
+            let path_token = PathToken::of(&request);
+            let shown = shown(&request, ip, path_token.as_ref());
             let caller = gate(&request)?.hear(&shown).await?;
             Ok(Self {
                 request,
                 ip,
+                path_token,
                 caller,
             })
         }
@@ -116,6 +119,16 @@ impl<A: StreamAction + 'static> FromRequest for Permitted<A> {
         let request = request.clone();
         async move { permit(&request).await.map(Self) }.boxed_local()
     }
+}
+
+fn shown<'a>(
+    request: &'a HttpRequest,
+    ip: Option<IpAddr>,
+    path_token: Option<&'a PathToken>,
+) -> Credential<'a> {
+    let mut shown = presented_from(request, ip);
+    shown.target.token = path_token.map(PathToken::expose);
+    shown
 }
 
 async fn permit<A: StreamAction>(request: &HttpRequest) -> Result<Permit<A>, Failure> {

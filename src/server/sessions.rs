@@ -13,9 +13,9 @@ use super::envelope::Surroundings;
 use super::error::{Code, Failure};
 use super::guard::Viewing;
 use super::streams::unstored;
-use crate::access::{Begun, Cookie, Gate, RevokeError, SESSION_COOKIE};
+use crate::access::{Begun, Cookie, Gate, Headers, RevokeError, SESSION_COOKIE};
 use crate::api::{CurrentSessionView, SessionRequest, SessionView, Text};
-use crate::domain::{Clock, StreamPattern};
+use crate::domain::{Clock, Denied, StreamPattern};
 
 pub(super) async fn begin(
     request: HttpRequest,
@@ -26,15 +26,23 @@ pub(super) async fn begin(
 ) -> Result<HttpResponse, Failure> {
     let asked: SessionRequest = json_or_default(&request, body).await?;
     let stream = asked.stream.map(|Text(stream)| stream);
-    let shown = who.shown();
+    let is_another_site =
+        request.headers().get(header::ORIGIN).is_some() && !is_ours(&request, &around);
+    let mut shown = who.shown();
+    let cookieless = Cookieless(shown.headers);
+    // A browser sends whatever cookie a scheme reads, and its token may have a few uses only.
+    if is_another_site {
+        shown.headers = &cookieless;
+    }
     let begun = gate.begin_session(who.caller(), &shown, stream.as_ref());
-    let begun = begun
-        .await
-        .map_err(|denied| who.refused(denied, stream.as_ref()))?;
+    let begun = begun.await.map_err(|denied| match denied {
+        Denied::NoCredential if is_another_site => another_site(),
+        denied => who.refused(denied, stream.as_ref()),
+    })?;
     note(&request, (&gate, &begun), &who)?;
     let mut answer = HttpResponse::Ok();
     // Another site must not put its own session into a browser.
-    if request.headers().get(header::ORIGIN).is_none() || is_ours(&request, &around) {
+    if !is_another_site {
         set_cookies(&mut answer, &begun, &gate, &**clock);
     }
     Ok(answered(&mut answer, begun))
@@ -151,8 +159,24 @@ fn check_page(request: &HttpRequest, who: &Viewing, around: &Surroundings) -> Re
     if !who.shown().has_session_cookie() || is_ours(request, around) {
         return Ok(());
     }
+    Err(another_site())
+}
+
+fn another_site() -> Failure {
     let why = "a cookie's session is changed by pages of server.allowed_origins alone";
-    Err(Failure::new(Code::Forbidden).detail(&why))
+    Failure::new(Code::Forbidden).detail(&why)
+}
+
+/// Every header but the cookies.
+struct Cookieless<'h>(&'h dyn Headers);
+
+impl Headers for Cookieless<'_> {
+    fn values<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+        match name {
+            "cookie" => Box::new(std::iter::empty()),
+            name => self.0.values(name),
+        }
+    }
 }
 
 /// Whether the page that asks is listed, or of this server.

@@ -9,6 +9,7 @@ mod push;
 mod question;
 mod scene;
 mod sessions;
+mod several;
 mod sql;
 mod storm;
 mod table;

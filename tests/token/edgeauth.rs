@@ -152,6 +152,9 @@ fn what_a_value_brings_in_is_refused() {
         ("acl=/*", "no_expiry"),
         ("exp=1704070800000~acl=/*", "milliseconds"),
         ("exp=soon~acl=/*", "time"),
+        ("exp=1704070800~acl=/*~id=a!b", "subject"),
+        ("exp=1704070800~acl=/*~id=a%7Eb", "subject"),
+        ("exp=1704070800~acl=/*~id=a%21b", "subject"),
     ] {
         judge("").denies(&format!("{path}?hdnts={}", sealed(signed)), reason);
     }

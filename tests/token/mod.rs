@@ -9,6 +9,7 @@ mod edgeauth;
 mod explain;
 mod groups;
 mod hdnts;
+mod in_path;
 mod issuer;
 mod jwks;
 mod jwt;

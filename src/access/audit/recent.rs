@@ -33,6 +33,8 @@ pub struct Remembered {
     pub authority: String,
     /// The path.
     pub path: String,
+    /// The token that stood in it, with its name.
+    pub path_token: Option<SecretText>,
     /// What the TLS handshake agreed on.
     pub alpn: Option<String>,
     /// The client's address.
@@ -49,7 +51,9 @@ impl Remembered {
         let headers: usize = headers
             .map(|(name, text)| name.len() + text.expose().len())
             .sum();
-        headers + self.query.expose().len() + self.path.len()
+        let token = self.path_token.as_ref();
+        let token = token.map_or(0, |token| token.expose().len());
+        headers + self.query.expose().len() + self.path.len() + token
     }
 }
 

@@ -6,6 +6,7 @@
 use super::recent::Remembered;
 use crate::access::check::{Asked, Finding, Instance, Purpose, Target, Verdict, explain_one};
 use crate::access::scheme::SchemesConfig;
+use crate::crypto::SecretText;
 use crate::domain::{Denied, Principal, StreamId, StreamPattern};
 use crate::outbound;
 use crate::store::{AuditCursor, AuditEntry, AuditFilter, AuditRow, Store, StoreError};
@@ -134,6 +135,7 @@ async fn tried(configured: &(SchemesConfig, outbound::Config), request: &Remembe
             scheme: "https",
             authority: &request.authority,
             path: content.as_deref().unwrap_or(&request.path),
+            token: request.path_token.as_ref().map(SecretText::expose),
         },
         stream: Some(&*request.entry.stream).filter(|stream| !stream.is_empty()),
         query: request.query.expose(),

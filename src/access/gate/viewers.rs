@@ -22,6 +22,10 @@ use crate::domain::{Denied, KeyFacts, Principal, PrincipalKind, StreamId, Timest
 /// How long the grants of a credential without an end last at least. Their text changes as often.
 const ENDLESS_GRANT: Duration = Duration::from_secs(24 * 3600);
 
+/// The most viewers of one request whose right to watch is asked for: each may be a question to a
+/// service of somebody else's.
+const MOST_QUESTIONS: usize = 3;
+
 impl Gate {
     /// Leave to hand out a key; `key` is `None` if no key has the kid asked for.
     ///
@@ -39,9 +43,9 @@ impl Gate {
         let vouchers = self.vouchers(caller, shown, stream);
         let good = self.good::<Deliver>(caller, &vouchers, opens)?;
         let key = key.filter(|_| !good.is_empty()).ok_or(Denied::UnknownKey)?;
-        let (deciding, policy) = self.choose(caller, &good, (shown, &key.stream)).await?;
+        let asked = (shown, &key.stream);
+        let (deciding, policy, entitled) = self.choose(caller, &good, asked).await?;
         let who = deciding.joined();
-        let entitled = self.entitled(&who, policy, &key.stream, shown.ip).await?;
         if !key.state.is_delivered() {
             return Err(Denied::KeyGone);
         }
@@ -97,31 +101,40 @@ impl Gate {
         if good.is_empty() {
             return Err(Denied::WrongStream);
         }
-        let (deciding, policy) = self.choose(caller, &good, (shown, stream)).await?;
-        let who = deciding.joined();
-        let entitled = self.entitled(&who, policy, stream, shown.ip).await?;
-        Ok((deciding, policy, entitled))
+        self.choose(caller, &good, (shown, stream)).await
     }
 
-    /// Of the good tokens, those that the stream's policy takes, and that policy. One that was made
-    /// for another address, lives too long, or has no use left, makes room for the next. Whether a use is taken
-    /// meanwhile is seen when it is.
+    /// Of the good tokens, those that the stream's policy takes, of somebody who is entitled; and that
+    /// policy. One that was made for another address, lives too long, or has no use left, makes room for
+    /// the next, and a viewer who is not entitled for another. Whether a use is taken meanwhile is seen
+    /// when it is.
     async fn choose<'a>(
         &self,
         caller: &'a Caller,
         good: &[&'a Arc<Principal>],
         asked: (&Credential<'_>, &StreamId),
-    ) -> Result<(Deciding<'a>, &'a Policy), Denied> {
+    ) -> Result<(Deciding<'a>, &'a Policy, Entitled), Denied> {
         let policy = caller.rules.policies.of(asked.1);
         let (mut left, mut refusal) = (Cow::Borrowed(good), None);
+        let mut questions = 0;
         loop {
             let deciding = policy.choose(&left);
             let deciding = deciding.map_err(|denied| refusal.clone().unwrap_or(denied))?;
-            let Some((who, denied)) = self.unusable(&deciding, policy, asked).await? else {
-                return Ok((deciding, policy));
-            };
-            left.to_mut().retain(|other| !Arc::ptr_eq(other, who));
-            refusal.get_or_insert(denied);
+            if let Some((who, denied)) = self.unusable(&deciding, policy, asked).await? {
+                left.to_mut().retain(|other| !Arc::ptr_eq(other, who));
+                refusal.get_or_insert(denied);
+                continue;
+            }
+            let who = deciding.joined();
+            questions += 1;
+            match self.entitled(&who, policy, asked.1, asked.0.ip).await {
+                Ok(entitled) => return Ok((deciding, policy, entitled)),
+                Err(denied @ Denied::NotEntitled) if questions < MOST_QUESTIONS => {
+                    left.to_mut().retain(|other| other.subject != who.subject);
+                    refusal.get_or_insert(denied);
+                }
+                Err(denied) => return Err(denied),
+            }
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) mod hdnts;
 pub(super) mod jwt;
 pub(super) mod order;
 mod password;
+pub mod path_token;
 pub(super) mod request;
 mod scope;
 mod seconds;

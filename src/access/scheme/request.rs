@@ -68,8 +68,10 @@ pub struct Target<'a> {
     pub scheme: &'a str,
     /// The host, and the port if the URL names one: `keys.example.com:8443`.
     pub authority: &'a str,
-    /// The path, percent-encoded, with the slash before it.
+    /// The path, percent-encoded, with the slash before it, and without such a token:
     pub path: &'a str,
+    /// The token that stood in the path, with its name: `hdntl=exp=…~hmac=HEX`.
+    pub token: Option<&'a str>,
 }
 
 impl<'a> Target<'a> {

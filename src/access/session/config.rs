@@ -28,6 +28,9 @@ pub struct SessionsConfig {
     /// key server share a registrable domain; `"none"` where they do not, and browsers that block
     /// third parties' cookies will not send it then. Default `"lax"`.
     pub same_site: SameSite,
+    /// The same of EdgeAuth's cookie `hdntl`, which players of other sites show as they do at Akamai's
+    /// edge; nothing is changed by it for a page that is not listed. Default `"none"`.
+    pub hdntl_same_site: SameSite,
     /// The `Domain` of the cookie: `"example.com"` sends it to every host below. Default: none, which
     /// is this host alone.
     pub domain: Option<String>,
@@ -68,6 +71,7 @@ impl Default for SessionsConfig {
             longest: hours(24),
             outlive_token: false,
             same_site: SameSite::Lax,
+            hdntl_same_site: SameSite::None,
             domain: None,
         }
     }

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::verify::print_fault;
 use crate::access::check::{Asked, Instance, InstanceError, Purpose, Target};
+use crate::access::path_token;
 use crate::config::{self, TokenSections};
 use crate::domain::{Clock as _, SystemClock, Timestamp};
 
@@ -29,8 +30,8 @@ pub(in crate::cli) struct AskedArgs {
     )]
     config: PathBuf,
     /// The playlist's URL, as the viewer has it.
-    #[arg(long)]
-    url: String,
+    #[arg(long, value_parser = page)]
+    url: PageUrl,
     /// A header of the request, `Name: value`; may be given several times.
     #[arg(long = "header", value_name = "HEADER", value_parser = header)]
     headers: Vec<(String, String)>,
@@ -55,6 +56,15 @@ pub(in crate::cli) struct AskedArgs {
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// A URL whose path may have held a token.
+#[derive(Debug, Clone)]
+struct PageUrl {
+    /// Without that token.
+    plain: String,
+    /// The token, with its name.
+    token: Option<String>,
 }
 
 /// What a token is for.
@@ -99,7 +109,8 @@ impl AskedArgs {
 
     /// As the gate takes it.
     pub(super) fn asked<'a>(&'a self, headers: &'a Vec<(String, String)>) -> Asked<'a> {
-        let (target, query) = parts(&self.url);
+        let (mut target, query) = parts(&self.url.plain);
+        target.token = self.url.token.as_deref();
         Asked {
             target,
             stream: None,
@@ -144,8 +155,23 @@ fn parts(url: &str) -> (Target<'_>, &str) {
         scheme,
         authority,
         path,
+        token: None,
     };
     (target, query)
+}
+
+fn page(text: &str) -> Result<PageUrl, Infallible> {
+    let (path, rest) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
+    Ok(match path_token::split(path) {
+        None => PageUrl {
+            plain: text.to_owned(),
+            token: None,
+        },
+        Some((path, token)) => PageUrl {
+            plain: path + rest,
+            token: Some(token.to_owned()),
+        },
+    })
 }
 
 fn header(text: &str) -> Result<(String, String), String> {

@@ -89,6 +89,7 @@ impl Shown {
                 scheme: "https",
                 authority: "",
                 path: &self.path,
+                token: None,
             },
             alpn: None,
             ip: self.ip,

@@ -217,3 +217,40 @@ async fn a_spent_token_masks_no_other() {
     once.get(&format!("{key}?cat={another}")).await.expect(200);
     once.get(&format!("{key}?cat={another}")).await.expect(401);
 }
+
+/// A browser sends a cookie whatever page made it ask.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_site_begins_no_session_by_a_cookie_and_uses_nothing_up() {
+    let edge =
+        "[schemes.edgeauth]\nstreams = [\"test/**\"]\nsecrets_hex = [\"0123456789abcdef\"]\n";
+    let serve = Serve::start("\"never\"", &format!("{}{edge}", schemes())).await;
+    serve.key("test/own").await;
+    let nobody = serve.stranger();
+    let begin = async |query: &str, headers: &[(&str, &str)]| {
+        let body = Some(r#"{"stream":"test/own"}"#);
+        let path = format!("/v1/sessions{query}");
+        let answer = nobody.try_ask("POST", &path, headers, body).await;
+        answer.unwrap()
+    };
+    let once = format!("CTA-Common-Access-Token={}", token(1, &[(308, int(1))]));
+    let short = serve.minted("edgeauth", "test/own", "1h");
+    let long = short.replacen("hdnts", "hdntl", 1);
+    let (away, home) = ("https://evil.example", serve.url());
+    for cookie in [&once, &long, &short] {
+        for origin in [away, "null"] {
+            let headers = [("cookie", cookie.as_str()), ("origin", origin)];
+            let refused = begin("", &headers).await.expect(403);
+            assert!(refused.headers.get("set-cookie").is_none());
+        }
+        let headers = [("cookie", cookie.as_str()), ("origin", home.as_str())];
+        begin("", &headers).await.expect(200);
+    }
+    // It was used here, and not before.
+    begin("", &[("cookie", &once)]).await.expect(401);
+    // What a page sends by itself is no cookie.
+    let headers = [("cookie", once.as_str()), ("origin", away)];
+    begin(&format!("?{short}"), &headers).await.expect(200);
+    let another = format!("?cat={}", token(2, &[(308, int(1))]));
+    begin(&another, &headers).await.expect(200);
+    begin(&another, &headers).await.expect(401);
+}

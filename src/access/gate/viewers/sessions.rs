@@ -59,9 +59,8 @@ impl Gate {
         let (deciding, also, terms) = match stream {
             None => (Deciding::alone(first), Vec::new(), None),
             Some(stream) => {
-                let (deciding, policy) = self.choose(caller, &good, (shown, stream)).await?;
-                let joined = deciding.joined();
-                let entitled = self.entitled(&joined, policy, stream, shown.ip).await?;
+                let chosen = self.choose(caller, &good, (shown, stream)).await?;
+                let (deciding, policy, entitled) = chosen;
                 let also = deciding.all().map(|who| Arc::clone(&who.scheme)).collect();
                 (deciding, also, Some((stream, policy, entitled)))
             }

@@ -29,6 +29,7 @@ fn takes_part(path: &str, part: i64, way: i64, text: &str) -> bool {
             scheme: "https",
             authority: "keys.example.com:8443",
             path,
+            token: None,
         },
         alpn: None,
         ip: None,

@@ -5,7 +5,7 @@
 use crate::crypto::hex_of;
 use std::time::Duration;
 
-use super::{EXCHANGED, EdgeAuth, FIELDS, LONG_LIVED, MOST};
+use super::{EXCHANGED, EdgeAuth, FIELDS, LONG_LIVED, outside_query};
 use crate::access::scheme::Fault;
 use crate::access::scheme::request::{Request, is_plain_path, only};
 use crate::access::scheme::tilde::{Token, judged};
@@ -39,7 +39,7 @@ impl EdgeAuth {
         let names = self.names.iter().map(String::as_str);
         let mut received = names.flat_map(|name| {
             let in_query = only(request.query, name).ok().flatten();
-            in_query.into_iter().chain(request.cookies(name).take(MOST))
+            in_query.into_iter().chain(outside_query(request, name))
         });
         received.find_map(|received| {
             let made = judged(received, |text| {

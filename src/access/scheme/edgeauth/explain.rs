@@ -2,7 +2,7 @@
 //!
 //! Must not know: whether the token verifies.
 
-use super::{EdgeAuth, FIELDS, LONG_LIVED, acl, escape};
+use super::{EdgeAuth, FIELDS, LONG_LIVED, acl, escape, outside_query};
 use crate::access::scheme::explain::{Candidate, Finding, Hint, MASK, MacKeys};
 use crate::access::scheme::request::{Request, decoded, only};
 use crate::access::scheme::tilde::{Token, readings};
@@ -14,7 +14,7 @@ pub(in crate::access::scheme) fn explain(scheme: &EdgeAuth, request: &Request<'_
     let names = scheme.names.iter().map(String::as_str).chain([LONG_LIVED]);
     let mut received = names.flat_map(|name| {
         let in_query = only(request.query, name).ok().flatten();
-        in_query.into_iter().chain(request.cookies(name))
+        in_query.into_iter().chain(outside_query(request, name))
     });
     let Some(received) = received.next() else {
         return Finding::default();

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::Fault;
 use super::hdnts::{check_address, time};
+use super::path_token::of_name;
 use super::request::{Repeated, Request, decoded, has, is_plain_path, only};
 use super::tilde::{Fields, Token, judged};
 use super::vouched::{Vouched, is_digest_name, name_of};
@@ -55,17 +56,18 @@ pub(in crate::access) struct EdgeAuth {
 }
 
 impl EdgeAuth {
-    /// Whether the request has a parameter or a cookie of such a name.
+    /// Whether the request has a parameter, a part of its path or a cookie of such a name.
     pub(super) fn is_shown(&self, request: &Request<'_>) -> bool {
         let mut names = self.read_names();
-        names.any(|name| has(request.query, name) || request.cookies(name).next().is_some())
+        names.any(|name| has(request.query, name) || outside_query(request, name).next().is_some())
     }
 
     fn read_names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str).chain([LONG_LIVED])
     }
 
-    /// Gives what is said of every such parameter and cookie. A player that asks by a URL with its short
+    /// Gives what is said of every one of them, in that order: what is good in one place is hidden by
+    /// nothing in another. A player that asks by a URL with its short
     /// token goes on by the long-lived one when that is over.
     pub(super) fn verify_each(
         &self,
@@ -77,8 +79,7 @@ impl EdgeAuth {
                 take(Err(Fault::Twice));
                 None
             });
-            let cookies = request.cookies(name).take(MOST);
-            for received in in_query.into_iter().chain(cookies) {
+            for received in in_query.into_iter().chain(outside_query(request, name)) {
                 take(self.judge(request, received));
             }
         }
@@ -104,6 +105,10 @@ impl EdgeAuth {
         let start = token.field("st").map(time).transpose()?;
         let end = time(token.field("exp").ok_or(Fault::Expiry)?)?;
         let id = token.field("id").map(|id| self.name(id));
+        // They separate fields and the lists' paths: a viewer that is called so means something else.
+        if id.as_deref().is_some_and(|id| id.contains(['~', '!'])) {
+            return Err(Fault::Subject);
+        }
         // What was exchanged is called as what it was exchanged for, so that it falls with that.
         let short = token
             .field("data")
@@ -164,6 +169,12 @@ impl EdgeAuth {
         }
         found
     }
+}
+
+/// What stands in the path and in cookies under that name.
+fn outside_query<'a>(request: &'a Request<'a>, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let in_path = of_name(request.target.token, name);
+    in_path.into_iter().chain(request.cookies(name).take(MOST))
 }
 
 /// A value that may have been escaped before it was signed.

@@ -16,10 +16,10 @@ pub(in crate::access::scheme) fn sign(
         true => python(text),
         false => text.to_owned(),
     };
-    // Neither library escapes the separator.
+    // Neither library escapes the separators, of fields and of a list's paths.
     let special: &[char] = match scheme.escape_early {
-        true => &['~'],
-        false => &['~', '&', '#', '%', '+', ';', ' '],
+        true => &['~', '!'],
+        false => &['~', '!', '&', '#', '%', '+', ';', ' '],
     };
     let id = order.subject_without(special)?;
     let ip = order.address().map(|ip| format!("ip={}~", escape(&ip)));
