@@ -35,10 +35,12 @@ pub(super) async fn begin(
         shown.headers = &cookieless;
     }
     let begun = gate.begin_session(who.caller(), &shown, stream.as_ref());
+    let is_by_cookie = is_another_site && request.headers().contains_key(header::COOKIE);
     let begun = begun.await.map_err(|denied| match denied {
-        Denied::NoCredential if is_another_site => another_site(),
-        denied => who.refused(denied, stream.as_ref()),
-    })?;
+        Denied::NoCredential if is_by_cookie => Denied::WrongPage("its cookie is another site's"),
+        denied => denied,
+    });
+    let begun = begun.map_err(|denied| who.refused(denied, stream.as_ref()))?;
     note(&request, (&gate, &begun), &who)?;
     let mut answer = HttpResponse::Ok();
     // Another site must not put its own session into a browser.
@@ -159,12 +161,8 @@ fn check_page(request: &HttpRequest, who: &Viewing, around: &Surroundings) -> Re
     if !who.shown().has_session_cookie() || is_ours(request, around) {
         return Ok(());
     }
-    Err(another_site())
-}
-
-fn another_site() -> Failure {
     let why = "a cookie's session is changed by pages of server.allowed_origins alone";
-    Failure::new(Code::Forbidden).detail(&why)
+    Err(Failure::new(Code::Forbidden).detail(&why))
 }
 
 /// Every header but the cookies.
