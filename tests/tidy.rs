@@ -168,7 +168,7 @@ fn the_rules_can_be_broken() {
 
 /// Every file of the server that names a lock, and why no warm key request waits at it for all others: one of
 /// many shards, or nothing that such a request comes to.
-const LOCKS: [(&str, &str); 18] = [
+const LOCKS: [(&str, &str); 19] = [
     (
         "src/access/audit/recent.rs",
         "refused requests alone are kept",
@@ -188,6 +188,10 @@ const LOCKS: [(&str, &str); 18] = [
     (
         "src/access/entitlement/breaker.rs",
         "questions to the source",
+    ),
+    (
+        "src/access/entitlement/echoes.rs",
+        "news, and what is called off",
     ),
     (
         "src/access/live/memory.rs",

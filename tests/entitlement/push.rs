@@ -8,7 +8,7 @@ use super::scene::{STREAM, Scene, fetch};
 use crate::harness::entitlement::{SECRETS, Service, ask_there};
 use crate::harness::postgres::Cluster;
 use crate::harness::serve::Serve;
-use crate::harness::wait::{seconds, until};
+use crate::harness::wait::{seconds, throughout, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_who_is_cut_off_loses_the_next_key() {
@@ -123,4 +123,24 @@ async fn every_server_hears_of_it() {
         (status(&other).await == 403).then_some(())
     })
     .await;
+}
+
+/// The server that is told hears of it as all servers do. What it asked in between stands: a second question
+/// would be one too many, and nothing to stand in for its answer if the service went away.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_after_it_was_called_off_is_not_asked_again() {
+    let scene = Scene::set("").await;
+    assert_eq!(scene.status("alice").await, 200);
+    let before = scene.service.asked().await;
+    for round in 1..=2 {
+        let alice = json!({"viewer": "alice"});
+        assert_eq!(
+            scene.service.push(&scene.serve, &alice, json!({})).await,
+            204
+        );
+        throughout("it is remembered", seconds(3), async || {
+            scene.status("alice").await == 200 && scene.service.asked().await == before + round
+        })
+        .await;
+    }
 }

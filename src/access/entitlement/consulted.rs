@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::answer::{Entitled, Question};
 use super::config::EntitlementConfig;
+use super::echoes::Echoes;
 use super::inquiry::Inquiry;
 use super::memory::Memory;
 use super::source::Source;
@@ -25,6 +26,7 @@ const TICK: Duration = Duration::from_millis(250);
 pub(in crate::access) struct Consulted {
     inquiry: Inquiry,
     memory: Memory,
+    echoes: Echoes,
     /// Places of those that are asked again; a quarter of the source's is left to who waits.
     refreshing: Arc<Semaphore>,
 }
@@ -42,6 +44,7 @@ impl Consulted {
         let places = (bounds.concurrency * 3 / 4).max(1);
         Self {
             inquiry: Inquiry::new(source, bounds, clocks, randoms, measures.clone()),
+            echoes: Echoes::new(Arc::clone(&clock)),
             memory: Memory::new(&config.cache, clock, entropy, measures.clone()),
             refreshing: Arc::new(Semaphore::new(places)),
         }
@@ -59,17 +62,33 @@ impl Consulted {
         self.memory.forget(viewer, stream);
     }
 
-    /// Forgets what `news` call for.
+    /// Every server is about to be told that; this one has done it, or will at once.
+    pub(super) fn expect(&self, viewer: Option<&str>, stream: Option<&StreamId>) {
+        self.echoes.expect(viewer, stream);
+    }
+
+    /// Nobody was told.
+    pub(super) fn expect_no_more(&self, viewer: Option<&str>, stream: Option<&StreamId>) {
+        self.echoes.take(viewer, stream);
+    }
+
+    /// Forgets what `news` call for, but for what was called off here: an answer of since then stands.
     pub(in crate::access) fn heed(&self, news: &News) {
         match news {
             News::Changes(changes) => {
                 for change in changes {
                     if let Change::Entitlement { viewer, stream } = change {
-                        self.forget(viewer.as_deref(), stream.as_ref());
+                        let (viewer, stream) = (viewer.as_deref(), stream.as_ref());
+                        if !self.echoes.take(viewer, stream) {
+                            self.forget(viewer, stream);
+                        }
                     }
                 }
             }
-            News::Lost => self.forget(None, None),
+            News::Lost => {
+                self.echoes.clear();
+                self.forget(None, None);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod answer;
 mod breaker;
 mod config;
 mod consulted;
+mod echoes;
 mod http;
 mod inquiry;
 mod memory;

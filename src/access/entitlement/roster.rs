@@ -64,9 +64,7 @@ impl Roster<'_> {
             return Err(Denied::WrongStream.into());
         }
         let own = |pattern: &StreamPattern| self.operator.encloses(pattern);
-        let replaced = self.store.replace_entitlements(viewer, own, &rows);
-        replaced.await?;
-        self.forget(viewer);
+        self.replace(viewer, own, &rows).await?;
         tracing::info!(viewer, by = self.operator.subject, "entitlements changed");
         Ok(view(viewer, rows))
     }
@@ -131,8 +129,7 @@ impl Roster<'_> {
     /// Takes back what `viewer` has within the operator's streams; `false` if that is nothing.
     pub async fn remove(&self, viewer: &str) -> Result<bool, RosterError> {
         let own = |pattern: &StreamPattern| self.operator.encloses(pattern);
-        let removed = self.store.replace_entitlements(viewer, own, &[]).await?;
-        self.forget(viewer);
+        let removed = self.replace(viewer, own, &[]).await?;
         tracing::info!(
             viewer,
             by = self.operator.subject,
@@ -154,10 +151,21 @@ impl Roster<'_> {
         call_off(self.store, self.consulted, &asked).await
     }
 
-    fn forget(&self, viewer: &str) {
-        if let Some(consulted) = self.consulted {
-            consulted.forget(Some(viewer), None);
-        }
+    /// What was said of the viewer before counts no more; how many rows went.
+    async fn replace(
+        &self,
+        viewer: &str,
+        own: impl Fn(&StreamPattern) -> bool + Send,
+        rows: &[EntitlementRow],
+    ) -> Result<u64, StoreError> {
+        let consulted = self.consulted;
+        consulted.inspect(|it| it.expect(Some(viewer), None));
+        let replaced = self.store.replace_entitlements(viewer, own, rows).await;
+        match &replaced {
+            Ok(_) => consulted.inspect(|it| it.forget(Some(viewer), None)),
+            Err(_) => consulted.inspect(|it| it.expect_no_more(Some(viewer), None)),
+        };
+        replaced
     }
 }
 
@@ -198,6 +206,7 @@ async fn call_off(
         return Err(RosterError::Invalid(NAME));
     }
     if let Some(consulted) = consulted {
+        consulted.expect(viewer.as_deref(), stream.as_ref());
         consulted.forget(viewer.as_deref(), stream.as_ref());
     }
     tracing::info!(
@@ -205,7 +214,11 @@ async fn call_off(
         stream = stream.as_ref().map(tracing::field::display),
         "entitlement answers are called off"
     );
-    Ok(store.tell_entitlement(viewer, stream).await?)
+    let told = store.tell_entitlement(viewer.clone(), stream.clone()).await;
+    if let (Err(_), Some(consulted)) = (&told, consulted) {
+        consulted.expect_no_more(viewer.as_deref(), stream.as_ref());
+    }
+    Ok(told?)
 }
 
 const NAME: &str = "a viewer's name has 1 to 512 bytes and no control characters";
