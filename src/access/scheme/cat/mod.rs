@@ -22,6 +22,7 @@ mod watch;
 use crate::crypto::hex_of;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -62,6 +63,8 @@ pub(in crate::access) struct Cat {
     /// What a token opens that names no URL.
     streams: Vec<StreamPattern>,
     lately: Remembered<Arc<Signed>>,
+    /// Whether a token ever asked to be renewed: where none does, none is looked at again.
+    renews: AtomicBool,
     watch: Watch,
 }
 
@@ -100,6 +103,7 @@ impl Cat {
             rules,
             streams: scope.streams().to_vec(),
             lately: Remembered::new(),
+            renews: AtomicBool::new(false),
             watch: Watch::new(),
         }
     }
@@ -168,6 +172,9 @@ impl Cat {
         self.check_seal(&envelope, &sealed)?;
         let claims = Claims::read(envelope.payload, &self.rules.harmless)?;
         self.rules.check(&claims)?;
+        if claims.renewal.is_some() {
+            self.renews.store(true, Ordering::Relaxed);
+        }
         let name = claims.id.as_deref().map(hex_of);
         let name = name.unwrap_or_else(|| digest_name(&sealed));
         Ok(Signed { claims, name })

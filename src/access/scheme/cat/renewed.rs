@@ -3,6 +3,7 @@
 //! It says the same to the byte, but for its end: so it is called by the same id, falls with the same
 //! revocation, and is for no more. Must not know: how it is sent.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -38,6 +39,9 @@ impl Cat {
         of: &str,
         (now, most): (Timestamp, Option<Duration>),
     ) -> Option<Renewed> {
+        if !self.renews.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut shown = presented(request).take(super::MOST);
         shown.find_map(|text| self.renew_one(request, (text, of), (now, most)))
     }
