@@ -92,3 +92,12 @@ fn the_words_may_stand_in_files() {
     judge(&settings, "publish").allows(&url("d=4"));
     judge(&settings, "publish").denies(&url("d=1"), "signature");
 }
+
+/// As RTMP's clients write it: the stream behind the application's query.
+#[test]
+fn a_stream_behind_the_query_is_the_one_that_is_asked_for() {
+    let judge = judge("publish = [\"xyz.doPublish\"]", "publish");
+    let verdict = judge.allows("rtmp://h/live?doPublish=xyz/news");
+    assert_eq!(verdict.streams, ["live/news"]);
+    judge.denies("rtmp://h/live?doPublish=other/news", "signature");
+}

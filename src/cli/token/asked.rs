@@ -160,7 +160,27 @@ fn parts(url: &str) -> (Target<'_>, &str) {
     (target, query)
 }
 
+/// RTMP's and RTSP's clients write the query behind the application, and the stream behind that:
+/// `rtmp://host/app?query/stream`.
+fn stream_moved(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_such = |begin: &str| {
+        scheme
+            .get(..4)
+            .is_some_and(|it| it.eq_ignore_ascii_case(begin))
+    };
+    let (place, query) = rest.split_once('?')?;
+    let (_, application) = place.split_once('/')?;
+    let (query, stream) = query.rsplit_once('/')?;
+    // A token's own slashes stand before its end, which a name of a stream is not like.
+    let is_name = !stream.is_empty() && !stream.contains(['=', '&', '?']);
+    let is_moved = (is_such("rtmp") || is_such("rtsp")) && !application.contains('/') && is_name;
+    is_moved.then(|| format!("{scheme}://{place}/{stream}?{query}"))
+}
+
 fn page(text: &str) -> Result<PageUrl, Infallible> {
+    let moved = stream_moved(text);
+    let text = moved.as_deref().unwrap_or(text);
     let (path, rest) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
     Ok(match path_token::split(path) {
         None => PageUrl {
@@ -194,6 +214,20 @@ fn cookie(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_may_stand_behind_the_query() {
+        for (url, moved) in [
+            ("rtmp://h/live?a=x/y=/s", Some("rtmp://h/live/s?a=x/y=")),
+            ("RTSPS://h:1/live?a=x/s", Some("RTSPS://h:1/live/s?a=x")),
+            ("rtmp://h/live/s?a=x/y=", None),
+            ("rtmp://h/live/s?a=x/y", None),
+            ("rtmp://h/live?a=x/y=", None),
+            ("https://h/live?a=x/s", None),
+        ] {
+            assert_eq!(stream_moved(url).as_deref(), moved, "{url}");
+        }
+    }
 
     #[test]
     fn a_url_has_a_path_and_a_query() {
