@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use cat::Terms;
 pub use cat::{CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey, Renewed, RenewedIn};
 #[cfg(test)]
 pub(super) use config::KINDS;
@@ -242,7 +243,7 @@ impl Schemes {
         &self,
         request: &Request<'_>,
         who: &Principal,
-        terms: (Timestamp, Option<Duration>),
+        terms: Terms<'_>,
     ) -> Option<Renewed> {
         let mut signed = self.signed.iter();
         signed.find_map(|it| it.renew(request, who, terms))

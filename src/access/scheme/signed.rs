@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Fault;
-use super::cat::{self, Cat, Renewed};
+use super::cat::{self, Cat, Renewed, Terms};
 use super::config::{SchemeConfig, SchemeFault, SchemesConfig};
 use super::edgeauth::{self, EdgeAuth, LongLived};
 use super::explain::Finding;
@@ -122,7 +122,7 @@ impl SignedRequests {
         &self,
         request: &Request<'_>,
         who: &Principal,
-        terms: (Timestamp, Option<Duration>),
+        terms: Terms<'_>,
     ) -> Option<Renewed> {
         match &self.scheme {
             Scheme::Cat(scheme) if self.scope.is_of(who) => {

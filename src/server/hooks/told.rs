@@ -45,8 +45,8 @@ pub(super) struct Shown {
 
 impl Told {
     /// The credential that was shown. A user and a password, or a token, stand in the URL where the
-    /// protocol has no place for them: `?user=…&password=…`, `?token=…`. Such a token counts as if a
-    /// header had it: publishers' URLs are nobody's playlist.
+    /// protocol has no place for them: `?user=…&password=…`, `?token=…`. A publisher's token counts as if a
+    /// header had it, for its URL is nobody's playlist; a viewer's stays one of a URL.
     pub(super) fn shown(self) -> Shown {
         let pairs = Parameters::of(self.query.expose());
         let in_url = || {
@@ -55,10 +55,10 @@ impl Told {
         };
         let told = self.basic.as_ref();
         let told = told.map(|(user, password)| basic(user.expose(), password.expose()));
+        let is_publishers = self.wish == Wish::Publish;
         let token = || {
-            pairs
-                .text(TOKEN_PARAMETER)
-                .map(|token| format!("Bearer {token}"))
+            let token = pairs.text(TOKEN_PARAMETER).filter(|_| is_publishers);
+            token.map(|token| format!("Bearer {token}"))
         };
         let value = told.or_else(in_url).or_else(token);
         Shown {

@@ -144,8 +144,8 @@ impl Gate {
         (shown, stream): (&Credential<'_>, &StreamId),
     ) -> Option<Renewed> {
         let who = permit.principal();
-        let most = caller.rules.policies.of(stream).max_life();
-        let terms = (self.clock.now(), most);
+        let most = || caller.rules.policies.of(stream).max_life();
+        let terms = (self.clock.now(), &most as _);
         let schemes = &caller.rules.schemes;
         schemes.renew(&request(shown, Some(stream)), who, terms)
     }

@@ -46,6 +46,7 @@ pub use cose::CatAlgorithm;
 pub(super) use explain::explain;
 pub use renewal::RenewedIn;
 pub use renewed::Renewed;
+pub(in crate::access) use renewed::Terms;
 pub(super) use sign::sign;
 
 /// The header, and the cookie.

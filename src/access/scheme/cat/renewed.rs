@@ -18,6 +18,9 @@ use crate::access::scheme::request::Request;
 use crate::crypto::SecretText;
 use crate::domain::Timestamp;
 
+/// Now, and how long a policy lets a token live: it is looked up for a token that is due alone.
+pub(in crate::access) type Terms<'a> = (Timestamp, &'a dyn Fn() -> Option<Duration>);
+
 /// A token that was renewed.
 #[derive(Debug)]
 pub struct Renewed {
@@ -37,7 +40,7 @@ impl Cat {
         &self,
         request: &Request<'_>,
         of: &str,
-        (now, most): (Timestamp, Option<Duration>),
+        (now, most): Terms<'_>,
     ) -> Option<Renewed> {
         if !self.renews.load(Ordering::Relaxed) {
             return None;
@@ -50,7 +53,7 @@ impl Cat {
         &self,
         request: &Request<'_>,
         (text, of): (&str, &str),
-        (now, most): (Timestamp, Option<Duration>),
+        (now, most): Terms<'_>,
     ) -> Option<Renewed> {
         let signed = self.signed(text).ok().filter(|it| it.name == of)?;
         let claims = &signed.claims;
@@ -58,9 +61,9 @@ impl Cat {
         if claims.replay == Replay::Prohibited || claims.check(request).is_err() {
             return None;
         }
-        let bound = most.map(|most| claims.issued.unwrap_or(now).plus(most));
-        let longest = |wanted: Timestamp| bound.map_or(wanted, |bound| bound.min(wanted));
-        let new_end = longest(renewal.new_end(end, now)?);
+        let wanted = renewal.new_end(end, now)?;
+        let bound = most().map(|most| claims.issued.unwrap_or(now).plus(most));
+        let new_end = bound.map_or(wanted, |bound| bound.min(wanted));
         if new_end <= end {
             return None;
         }
