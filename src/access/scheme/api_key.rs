@@ -114,25 +114,30 @@ impl Lookup {
 
 impl From<CredentialRow> for Found {
     fn from(row: CredentialRow) -> Self {
-        let principal = Principal {
-            kind: PrincipalKind::Machine,
-            scheme: API_KEY.into(),
-            also: Vec::new(),
-            subject: row.name,
-            token: row.id.clone(),
-            session: row.id,
-            within: row.streams.clone(),
-            streams: row.streams,
-            actions: row.actions,
-            kid: None,
-            issued: Some(row.created),
-            address: None,
-            uses: None,
-            expires: row.expires,
-        };
+        let digest = row.digest;
         Self {
-            digest: row.digest,
-            principal: Arc::new(principal),
+            digest,
+            principal: Arc::new(machine(row, API_KEY)),
         }
+    }
+}
+
+/// Whom a credential of the store speaks for, whichever way it is shown.
+pub(super) fn machine(row: CredentialRow, scheme: &str) -> Principal {
+    Principal {
+        kind: PrincipalKind::Machine,
+        scheme: scheme.into(),
+        also: Vec::new(),
+        subject: row.name,
+        token: row.id.clone(),
+        session: row.id,
+        within: row.streams.clone(),
+        streams: row.streams,
+        actions: row.actions,
+        kid: None,
+        issued: Some(row.created),
+        address: None,
+        uses: None,
+        expires: row.expires,
     }
 }

@@ -16,13 +16,14 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::api_key::machine;
 use super::verified::{Standing, Verified};
 use super::{Fault, PASSWORD};
 use crate::access::api_key::ApiKey;
 use crate::access::credential::{Place, Presented};
 use crate::access::password;
 use crate::crypto::{SecretText, hmac_sha256};
-use crate::domain::{Entropy, Principal, PrincipalKind, SystemEntropy, Timestamp};
+use crate::domain::{Entropy, Principal, SystemEntropy, Timestamp};
 use crate::store::{CredentialRow, Store};
 
 /// How long a row is taken as it was.
@@ -176,24 +177,9 @@ impl Lookup {
 }
 
 impl Found {
-    fn of(row: CredentialRow) -> Option<Self> {
-        let verifier = row.password?.verifier.into();
-        let principal = Principal {
-            kind: PrincipalKind::Machine,
-            scheme: PASSWORD.into(),
-            also: Vec::new(),
-            subject: row.name,
-            token: row.id.clone(),
-            session: row.id,
-            within: row.streams.clone(),
-            streams: row.streams,
-            actions: row.actions,
-            kid: None,
-            issued: Some(row.created),
-            address: None,
-            uses: None,
-            expires: row.expires,
-        };
+    fn of(mut row: CredentialRow) -> Option<Self> {
+        let verifier = row.password.take()?.verifier.into();
+        let principal = machine(row, PASSWORD);
         Some(Self {
             verifier,
             principal: Arc::new(principal),
