@@ -96,7 +96,8 @@ tools: rust
 	cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
 	# It reads a lock file: built faster than optimized it would save.
-	cargo deny --version >/dev/null 2>&1 || cargo install --locked --debug cargo-deny
+	cargo deny --version >/dev/null 2>&1 \
+	    || CARGO_PROFILE_DEV_DEBUG=false cargo install --locked --debug cargo-deny
 
 %/$(INSTALLED): %/package.json %/package-lock.json
 	@tools/need.sh node=nodejs npm=npm

@@ -15,8 +15,8 @@ const STREAM: &str = "test/final";
 const PLAYERS: u64 = 2000;
 /// Answers of the rotation in which the service dies end before the next one: what stands in for it
 /// is stale by then.
-const TTL: u64 = 30;
-const PERIOD: &str = "45s";
+const TTL: u64 = 18;
+const PERIOD: &str = "30s";
 const BOUNDS: &str = "[entitlement.bounds]\nconcurrency = 512\ntimeout = \"10s\"\n";
 
 /// A stream that rotates, where each player has a name of its own that the service is
@@ -56,7 +56,7 @@ fn storm(serve: &Serve) -> Process {
         "--players",
         &PLAYERS.to_string(),
         "--target-duration",
-        "20s",
+        "10s",
         "--rotations",
         "3",
         "--json",
