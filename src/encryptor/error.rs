@@ -82,6 +82,9 @@ pub enum EncryptorError {
     /// With `once`: some of it could not be published.
     #[error("not published: {}", .0.join("; "))]
     Unfinished(Vec<String>),
+    /// With `once`: the rest is published, and these segments of the source are not in it.
+    #[error("published with gaps, for these files were not there, empty or torn: {}", .0.join(", "))]
+    Gaps(Vec<String>),
     /// With `once`: all of it is published, and the server has not said that it keeps the keys.
     #[error(
         "all is published, but the key server has not taken note and would not keep the keys: run \

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::engine::Standing;
+use super::engine::{Engine, Standing};
 use super::error::EncryptorError;
 use super::event::StallReason;
 use super::notices::Stall;
@@ -15,6 +15,8 @@ use crate::domain::Timestamp;
 const SERVER: Duration = Duration::from_secs(60);
 /// A file that is not whole by then is not going to be.
 const FILE: Duration = Duration::from_secs(5);
+/// So many missing segments are told by their numbers.
+const MAX_TOLD: usize = 20;
 
 /// Says how a run with `once` has ended, if it has.
 pub(super) fn ended(
@@ -36,6 +38,26 @@ pub(super) fn ended(
     };
     let hopeless = !standing.stalls.is_empty() && standing.under_way == 0 && causes.all(is_over);
     hopeless.then(|| Err(EncryptorError::Unfinished(sentences(standing))))
+}
+
+impl Engine {
+    /// That all is listed does not say that all is there: what was given up is a gap.
+    pub(super) fn whole(&self) -> Result<(), EncryptorError> {
+        let given_up = self.tracks.values().flat_map(|track| {
+            let sentence = |msn| format!("{} segment {msn}", track.at);
+            track.unpublished().map(sentence)
+        });
+        let mut given_up: Vec<String> = given_up.collect();
+        let more = given_up.len().saturating_sub(MAX_TOLD);
+        given_up.truncate(MAX_TOLD);
+        if more > 0 {
+            given_up.push(format!("{more} more"));
+        }
+        match given_up.is_empty() {
+            true => Ok(()),
+            false => Err(EncryptorError::Gaps(given_up)),
+        }
+    }
 }
 
 /// How long to hope. `live` is what a live list may take to make up a missing file.

@@ -326,6 +326,14 @@ impl Track {
         last == Some(listed.last) && list.is_ended() == listed.ended
     }
 
+    /// What the source lists with media and players do not get: published as a gap, or not at all.
+    pub(super) fn unpublished(&self) -> impl Iterator<Item = u64> {
+        let segments = self.source.iter().flat_map(|list| list.segments());
+        let wanted = segments.filter(|segment| !segment.gap && segment.msn >= self.floor);
+        let has_media = |msn: &u64| self.done.get(msn).is_some_and(|done| done.media.is_some());
+        wanted.map(|segment| segment.msn).filter(move |msn| !has_media(msn))
+    }
+
     /// What the published playlist lists, for the server's ledger.
     pub(super) fn progress(&self) -> Option<RenditionProgress> {
         let listed = self.listed.as_ref()?;

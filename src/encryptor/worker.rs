@@ -275,7 +275,7 @@ impl Worker {
         self.progress
             .send_modify(|progress| progress.renditions = listed);
         match self.reporter.is_noted().await {
-            true => Ok(()),
+            true => self.engine.as_ref().map_or(Ok(()), Engine::whole),
             false => Err(EncryptorError::Unnoted),
         }
     }

@@ -174,7 +174,10 @@ async fn point_27_a_gap_has_no_file_and_keys_go_on_over_it() {
 async fn point_28_an_empty_segment_is_a_gap_and_never_an_empty_file() {
     let scene = Scene::new("p28", NEVER).await;
     audio(&scene, &[16, 0, 16]);
-    let output = scene.job.once_well();
+    let output = scene.job.once();
+    assert_eq!(output.status.code(), Some(1), "a listed segment is missing");
+    let why = String::from_utf8(output.stderr).unwrap();
+    assert!(why.contains("i.m3u8 segment 1"), "{why}");
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(
         told.contains("\"event\":\"gap\"") && told.contains("\"reason\":\"empty\""),
