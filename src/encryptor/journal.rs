@@ -6,13 +6,12 @@
 //! know: keys, playlists.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::lines::Lines;
 use super::path::Beneath;
 use super::root::Stamp;
 use crate::api::Text;
@@ -21,7 +20,7 @@ use crate::domain::Kid;
 /// The file, and what it said when it was opened.
 #[derive(Default)]
 pub(super) struct Journal {
-    open: Option<(PathBuf, File)>,
+    open: Option<Lines>,
     known: HashMap<Beneath, Line>,
 }
 
@@ -43,28 +42,14 @@ pub(super) struct Line {
 const FIRST_LINE: &str = "hlskey journal 1";
 
 impl Journal {
-    /// Opens the journal at `path` for the sink that `of` names, after this process has the folder
-    /// to itself. One of another sink is begun anew; a line that was half written ends it.
+    /// Opens the journal at `path` for the sink that `of` names.
     pub(super) fn open(path: PathBuf, of: &str) -> io::Result<Self> {
-        let first = format!("{FIRST_LINE} {of}");
-        let (known, whole) = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (HashMap::new(), 0),
-            file => read(file?, &first)?,
-        };
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)?;
-        file.set_len(whole)?;
-        io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
-        if whole == 0 {
-            file.write_all(format!("{first}\n").as_bytes())?;
-        }
+        let (lines, known) = Lines::open(path, format!("{FIRST_LINE} {of}"))?;
+        let known = known.into_iter();
+        let known = known.filter_map(|line: Line| Some((Beneath::found(&line.path)?, line)));
         Ok(Self {
-            open: Some((path, file)),
-            known,
+            open: Some(lines),
+            known: known.collect(),
         })
     }
 
@@ -75,21 +60,13 @@ impl Journal {
 
     /// Notes durable segments. They need not be noted durably: what is lost is encrypted again.
     pub(super) fn note(&mut self, lines: &[Line]) -> io::Result<()> {
-        let Some((_, file)) = &mut self.open else {
-            return Ok(());
-        };
-        let mut text = String::new();
-        for line in lines {
-            text.push_str(&serde_json::to_string(line)?);
-            text.push('\n');
-        }
-        file.write_all(text.as_bytes())
+        self.open.as_mut().map_or(Ok(()), |open| open.add(lines))
     }
 
     /// All is listed: nothing is to be gone on with.
     pub(super) fn finish(&mut self) {
-        if let Some((path, _)) = self.open.take() {
-            let _ = fs::remove_file(path);
+        if let Some(open) = self.open.take() {
+            open.remove();
         }
     }
 
@@ -99,45 +76,11 @@ impl Journal {
     }
 }
 
-/// The whole lines below `first`, and how many bytes they and it are; none of another sink's.
-fn read(file: File, first: &str) -> io::Result<(HashMap<Beneath, Line>, u64)> {
-    let (mut known, mut whole) = (HashMap::new(), 0);
-    let mut reader = BufReader::new(file);
-    let mut text = String::new();
-    while let Ok(len) = reader.read_line(&mut text) {
-        let Some(line) = text.strip_suffix('\n') else {
-            break;
-        };
-        match whole {
-            0 if line == first => {}
-            0 => break,
-            _ => {
-                let Ok(line) = serde_json::from_str::<Line>(line) else {
-                    break;
-                };
-                known.extend(Beneath::found(&line.path).map(|path| (path, line)));
-            }
-        }
-        whole += len as u64;
-        text.clear();
-    }
-    Ok((known, whole))
-}
-
-/// What tells a sink's directory from another that has, or later gets, the same path.
-pub(super) fn mark(sink: &Path) -> io::Result<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let about = fs::metadata(sink)?;
-    Ok(format!(
-        "{}:{} {}",
-        about.dev(),
-        about.ino(),
-        sink.display()
-    ))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write as _;
+
     use super::*;
     use crate::encryptor::root::Root;
 
@@ -168,7 +111,8 @@ mod tests {
         journal.note(&[line(&root, 1), line(&root, 2)]).unwrap();
         assert!(!has(&journal, &line(&root, 1)), "of an earlier run only");
         let torn = "{\"path\":\"v0/3.ts\",\"ms";
-        journal.open.unwrap().1.write_all(torn.as_bytes()).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(torn.as_bytes()).unwrap();
 
         let mut journal = Journal::open(path.clone(), "sink").unwrap();
         assert!(has(&journal, &line(&root, 1)) && has(&journal, &line(&root, 2)));

@@ -26,6 +26,7 @@ mod keeper;
 mod lease;
 mod ledger;
 mod likeness;
+mod lines;
 mod lost;
 mod multivariant;
 mod names;
