@@ -240,6 +240,53 @@ fn flags_of_one_channel_and_a_file_of_many_exclude_each_other() {
     }
 }
 
+/// Each channel by itself is well.
+#[test]
+fn no_channel_publishes_where_another_has_its_clear_media_its_state_or_its_sink() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().display();
+    let credential = dir.path().join("credential");
+    fs::write(&credential, "hk_obviously-a-fake\n").unwrap();
+    fs::create_dir_all(dir.path().join("in/b")).unwrap();
+    let path = dir.path().join("hlskey.toml");
+    let run = |a: &str, b: &str| {
+        let channel = |name: &str, own: &str| {
+            format!(
+                "[[encrypt.channels]]\nstream = \"test/{name}\"\n{own}\
+                 credential_file = \"{root}/credential\"\nserver = \"https://127.0.0.1:1\"\n"
+            )
+        };
+        let text = format!("[encrypt]\n{}{}", channel("a", a), channel("b", b));
+        fs::write(&path, text.replace("ROOT", &root.to_string())).unwrap();
+        let args = ["encrypt", "--once", "--config", path.to_str().unwrap()];
+        let output = binary::run(&args);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let own = |source: &str, sink: &str, state: &str| {
+        format!(
+            "source = \"dir:ROOT/{source}\"\nsink = [\"dir:ROOT/{sink}\"]\nstate = \"ROOT/{state}\"\n"
+        )
+    };
+    let b = own("in/b", "out/b", "state/b");
+    for (a, why) in [
+        (own("in/a", "in", "state/a"), "inside"),
+        (own("in/a", "in/b/out", "state/a"), "inside"),
+        (own("in/a", "state", "own/a"), "inside"),
+        (
+            own("in/a", "out", "state/a"),
+            "must not lie inside each other",
+        ),
+        (
+            own("in/a", "out/b", "state/a"),
+            "must not lie inside each other",
+        ),
+    ] {
+        let said = run(&a, &b);
+        assert!(said.contains(why), "{a}: {said}");
+        assert!(!dir.path().join("out").exists(), "{a}: nothing has begun");
+    }
+}
+
 #[test]
 fn a_wrong_file_is_told_with_what_is_wrong() {
     let dir = tempfile::tempdir().unwrap();

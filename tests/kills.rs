@@ -3,6 +3,7 @@
 //!
 //! Must not know: how any of it is kept.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
@@ -11,11 +12,13 @@ use serde_json::Value;
 
 use crate::harness::actor::{Actor, Answer};
 use crate::harness::chance::seeded;
+use crate::harness::encrypt::Encrypt;
 use crate::harness::on_air::{OnAir, told};
-use crate::harness::packager::Packager;
+use crate::harness::packager::{Packager, payload, replace};
 use crate::harness::process::Process;
+use crate::harness::serve::Serve;
 use crate::harness::small_disk::SmallDisk;
-use crate::harness::wait::seconds;
+use crate::harness::wait::{seconds, until};
 use crate::runs::Show;
 
 /// Restarts of a source: as many as the server tells of.
@@ -152,4 +155,52 @@ async fn no_moment_of_a_restart_is_a_bad_one_to_be_killed() {
         show.caught_up(&mut worker).await;
     }
     show.judge(3 * (6 + 4 * RESTARTS), 1 + RESTARTS).await;
+}
+
+/// A packager that wraps its numbers; a cache still has the first file of each name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_recurs_after_a_kill_is_another_file() {
+    let serve = Serve::start("{ segments = 3 }", "").await;
+    let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let job = Encrypt::at(&serve, "test/wraps", source.path(), sink.path());
+    let write = |msn: u64| {
+        let bytes = payload("index.m3u8", msn);
+        let name = source.path().join(format!("w{}.ts", msn % 4));
+        fs::write(name, bytes).unwrap();
+    };
+    let list = |numbers: std::ops::RangeInclusive<u64>| {
+        let mut text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:8\n".to_owned();
+        text += &format!("#EXT-X-MEDIA-SEQUENCE:{}\n", numbers.start());
+        for msn in numbers {
+            text += &format!("#EXTINF:8,\nw{}.ts\n", msn % 4);
+        }
+        replace(&source.path().join("index.m3u8"), &text);
+    };
+    let listed = async |last: &'static str| {
+        until(last, seconds(30), async || {
+            let text = fs::read_to_string(sink.path().join("index.m3u8")).ok()?;
+            let is_there = text.ends_with(&format!("{last}\n"));
+            is_there.then_some(text)
+        })
+        .await
+    };
+    (0..4).for_each(write);
+    list(0..=3);
+    let mut worker = job.start();
+    listed("w3.ts").await;
+    let first = fs::read(sink.path().join("w0.ts")).unwrap();
+    list(1..=3);
+    until("the list goes on", seconds(30), async || {
+        let text = fs::read_to_string(sink.path().join("index.m3u8")).unwrap();
+        (!text.contains("w0.ts")).then_some(())
+    })
+    .await;
+    worker.kill();
+    write(4);
+    list(1..=4);
+    let worker = job.start();
+    let text = listed("w0-4.ts").await;
+    assert!(text.contains("\nw1.ts\n"), "{text}");
+    assert!(fs::read(sink.path().join("w0.ts")).unwrap() == first);
+    drop(worker);
 }

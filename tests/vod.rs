@@ -101,6 +101,45 @@ async fn a_folder_is_an_asset_too_and_a_single_playlist_also() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_corrected_asset_is_told_and_what_is_published_stays() {
+    let studio = Studio::with("\"never\"", 4).await;
+    for run in ["first", "again"] {
+        let output = studio.job.command(&[]).output().unwrap();
+        assert!(output.status.success(), "{run}: {output:?}");
+    }
+    let before = tree(&studio.job.sink);
+    let corrected = studio.source.path().join("v0/seg-2.ts");
+    fs::write(corrected, payload("v0/index.m3u8", 3)).unwrap();
+    let output = studio.job.command(&[]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("changed are v0/index.m3u8 segment 2\n"),
+        "{said}"
+    );
+    assert!(tree(&studio.job.sink) == before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_list_whose_head_is_gone_is_no_success() {
+    let studio = Studio::with("\"never\"", 4).await;
+    let (list, first) = ("v0/index.m3u8", studio.source.path().join("v0/seg-0.ts"));
+    let live = studio.packager.list(list, 0..4, false);
+    fs::write(studio.source.path().join(list), live).unwrap();
+    let job = studio.job.of_asset(&studio.source.path().join("v0"));
+    let bytes = fs::read(&first).unwrap();
+    fs::remove_file(&first).unwrap();
+    let output = job.once();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("index.m3u8 segment 0\n"), "{said}");
+    assert!(job.sink.join("seg-3.ts").exists(), "the rest is published");
+    fs::write(&first, bytes).unwrap();
+    let sink = tempfile::tempdir().unwrap();
+    job.to_sink(sink.path()).once_well();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_is_gone_on_with() {
     let studio = Studio::with("{ segments = 500 }", 1000).await;
     let mut run = Process::start(studio.job.command(&[]));

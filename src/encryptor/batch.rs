@@ -2,7 +2,7 @@
 //!
 //! Must not know: playlists' texts; nothing is listed here.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::choose::{Candidate, Choice, Context, Missing, Wants, choose};
 use super::engine::Engine;
@@ -128,6 +128,7 @@ impl Engine {
 
     /// Writes files up to the first that cannot be, and takes note of the segments in them.
     fn write_files(&mut self, files: Vec<Outgoing>) -> Result<(), SinkError> {
+        self.note_names();
         let mut written = Vec::with_capacity(files.len());
         let mut failed = None;
         for file in files {
@@ -149,6 +150,20 @@ impl Engine {
             self.note_kept(part);
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// A finished asset gets the same names whenever it is encrypted. A note that cannot be written
+    /// costs a later run its memory, nothing else.
+    fn note_names(&mut self) {
+        let mut fresh = self.names.fresh();
+        let tracks = self.tracks.values().filter(|track| track.is_live_list());
+        let live: BTreeSet<&str> = tracks.map(|track| track.at.as_str()).collect();
+        fresh.retain(|line| live.contains(line.rendition.as_str()));
+        let noted = self.given.note(fresh);
+        let failed = noted.err().map(|error| Event::JournalFailed {
+            reason: error.to_string(),
+        });
+        self.events.extend(failed);
     }
 
     /// Tells of a segment that this run has encrypted.

@@ -31,6 +31,13 @@ pub(super) fn begins_segment(bytes: &[u8]) -> bool {
         .is_some_and(|kind| OPENINGS.iter().any(|open| *open == kind))
 }
 
+/// Whether `bytes` begin like any ISO media file.
+pub(super) fn is_box(bytes: &[u8]) -> bool {
+    let kind = bytes.get(4..8);
+    let mut known = OPENINGS.iter().chain(&INITIAL);
+    kind == Some(b"mdat") || kind.is_some_and(|kind| known.any(|known| *known == kind))
+}
+
 /// Why `bytes` is not a whole media segment: boxes to the last byte, and the media of each `moof`.
 pub(super) fn segment_fault(bytes: &[u8]) -> Option<String> {
     if !begins_segment(bytes) {

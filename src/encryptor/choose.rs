@@ -258,7 +258,7 @@ impl Chooser<'_, '_> {
                 return wait(msn, StallReason::Outside, detail);
             }
         };
-        if let Some(why) = self.unjoined(&piece) {
+        if let Some(why) = self.unjoined(segment) {
             return wait(msn, StallReason::Unsupported, why.to_owned());
         }
         let key = self.placed(msn, position);

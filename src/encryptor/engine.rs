@@ -15,6 +15,7 @@ use super::choose::{Context, Wants};
 use super::clearing::Clearing;
 use super::error::Summary;
 use super::event::Event;
+use super::given::Given;
 use super::journal::Journal;
 use super::multivariant::Multivariant;
 use super::names::Names;
@@ -23,13 +24,13 @@ use super::path::Beneath;
 use super::runs::SourceReport;
 use super::sink::{DirSink, Published};
 use super::source::DirSource;
+use super::strays::strays;
 use super::term::Footing;
 use super::track::Track;
 use super::trouble::Trouble;
 use super::window::Window;
 use crate::api::RenditionProgress;
 use crate::domain::{Kid, Timestamp};
-use crate::playlist::Playlist;
 
 /// Everything the worker knows of source and sink.
 pub(super) struct Engine {
@@ -52,6 +53,8 @@ pub(super) struct Engine {
     /// Playlists whose newest text was not taken.
     pub(super) refused: BTreeSet<Beneath>,
     pub(super) names: Names,
+    /// What is remembered of them.
+    pub(super) given: Given,
     pub(super) window: Window,
     pub(super) notices: Notices,
     pub(super) trouble: Trouble,
@@ -124,10 +127,8 @@ pub(super) struct Standing {
 impl Engine {
     /// An engine between `source` and `sink`, which may hold an earlier run's output.
     pub(super) fn new(source: DirSource, sink: DirSink, now: Timestamp) -> io::Result<Self> {
-        let files = sink.files()?;
-        let listed = listed_in(&sink, &files);
         Ok(Self {
-            window: Window::new(files, &listed, now),
+            window: Window::new(strays(&sink)?, now),
             source,
             sink,
             shown: watch::Sender::default(),
@@ -140,6 +141,7 @@ impl Engine {
             unreported: false,
             refused: BTreeSet::new(),
             names: Names::default(),
+            given: Given::default(),
             notices: Notices::default(),
             trouble: Trouble::default(),
             events: Vec::new(),
@@ -274,21 +276,4 @@ impl Engine {
             self.events.push(Event::Removed { files });
         }
     }
-}
-
-/// The segments that the playlists of a sink list, ours or not.
-fn listed_in(sink: &DirSink, files: &[Beneath]) -> BTreeSet<Beneath> {
-    let playlists = files.iter().filter(|file| file.is_playlist());
-    let texts = playlists.filter_map(|at| Some((at, sink.playlist(at).ok()??)));
-    let mut listed = BTreeSet::new();
-    for (at, text) in texts {
-        let Ok(list) = Playlist::parse(&text) else {
-            continue;
-        };
-        list.map_uris(&mut |_, uri| {
-            listed.extend(at.resolve(uri).ok());
-            uri.to_owned()
-        });
-    }
-    listed
 }

@@ -85,6 +85,12 @@ pub enum EncryptorError {
     /// With `once`: the rest is published, and these segments of the source are not in it.
     #[error("published with gaps, for these files were not there, empty or torn: {}", .0.join(", "))]
     Gaps(Vec<String>),
+    /// With `once`: an earlier run published these segments, and their files are others by now.
+    #[error(
+        "the source was changed after it was published, and what is published never changes: \
+         encrypt it to an empty sink, under a name of its own; changed are {}", .0.join(", ")
+    )]
+    Corrected(Vec<String>),
     /// With `once`: all of it is published, and the server has not said that it keeps the keys.
     #[error(
         "all is published, but the key server has not taken note and would not keep the keys: run \

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::engine::{Engine, Standing};
 use super::error::EncryptorError;
 use super::event::StallReason;
+use super::lease::Lease;
 use super::notices::Stall;
 use crate::domain::Timestamp;
 
@@ -15,7 +16,7 @@ use crate::domain::Timestamp;
 const SERVER: Duration = Duration::from_secs(60);
 /// A file that is not whole by then is not going to be.
 const FILE: Duration = Duration::from_secs(5);
-/// So many missing segments are told by their numbers.
+/// So many segments are told by their numbers.
 const MAX_TOLD: usize = 20;
 
 /// Says how a run with `once` has ended, if it has.
@@ -41,23 +42,30 @@ pub(super) fn ended(
 }
 
 impl Engine {
-    /// That all is listed does not say that all is there: what was given up is a gap.
-    pub(super) fn whole(&self) -> Result<(), EncryptorError> {
+    /// That all is listed does not say that all is there: what was given up is a gap, and what an
+    /// earlier run published may have been corrected since.
+    pub(super) fn whole(&mut self, lease: Option<&Lease>) -> Result<(), EncryptorError> {
         let given_up = self.tracks.values().flat_map(|track| {
             let sentence = |msn| format!("{} segment {msn}", track.at);
             track.unpublished().map(sentence)
         });
-        let mut given_up: Vec<String> = given_up.collect();
-        let more = given_up.len().saturating_sub(MAX_TOLD);
-        given_up.truncate(MAX_TOLD);
-        if more > 0 {
-            given_up.push(format!("{more} more"));
+        let given_up = shortened(given_up.collect());
+        if !given_up.is_empty() {
+            return Err(EncryptorError::Gaps(given_up));
         }
-        match given_up.is_empty() {
+        let corrected = shortened(self.corrected(lease));
+        match corrected.is_empty() {
             true => Ok(()),
-            false => Err(EncryptorError::Gaps(given_up)),
+            false => Err(EncryptorError::Corrected(corrected)),
         }
     }
+}
+
+fn shortened(mut segments: Vec<String>) -> Vec<String> {
+    let more = segments.len().saturating_sub(MAX_TOLD);
+    segments.truncate(MAX_TOLD);
+    segments.extend((more > 0).then(|| format!("{more} more")));
+    segments
 }
 
 /// How long to hope. `live` is what a live list may take to make up a missing file.

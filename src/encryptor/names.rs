@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
+use super::given::{Given, Line};
 use super::path::{Beneath, PathError, numbered, tagged};
 use crate::domain::Rendition;
 use crate::playlist::{MediaPlaylist, Segment};
@@ -16,14 +17,19 @@ use crate::playlist::{MediaPlaylist, Segment};
 #[derive(Default)]
 pub(super) struct Names {
     owners: HashMap<Beneath, Owner>,
-    /// Names that are listed no more, oldest first: kept for a while, since caches still have
-    /// the bytes.
-    left: VecDeque<Beneath>,
+    /// Names that are listed no more, with the count of those before: kept for a while, since
+    /// caches still have the bytes.
+    left: VecDeque<(u64, Beneath)>,
+    count: u64,
+    /// Given since they were last noted.
+    fresh: Vec<Line>,
 }
 
 struct Owner {
     holder: Holder,
     in_use: bool,
+    /// When it was last left, or asked for by another segment, by that count.
+    left: u64,
 }
 
 /// What a file is.
@@ -73,19 +79,47 @@ impl Names {
         let tries = std::iter::successors(Some(uri.to_owned()), |uri| Some(numbered(uri, msn)));
         for uri in tries.take(TRIES) {
             let path = list.resolve_segment(&uri)?;
-            match self.owners.get(&path).map(|owner| &owner.holder) {
-                Some(Holder::Segment(other, _)) if other != rendition => {
+            let owner = self.owners.get(&path);
+            let in_use = owner.is_some_and(|owner| owner.in_use);
+            match owner.map(|owner| &owner.holder) {
+                Some(Holder::Segment(other, _)) if other != rendition && in_use => {
                     return Err(NameError::Shared(other.clone()));
                 }
-                Some(Holder::Segment(_, other)) if *other != msn => {}
+                Some(Holder::Segment(of, other)) if (of, *other) != (rendition, msn) => {
+                    let (of, other) = (of.clone(), *other);
+                    self.recur(&of, other, path);
+                }
                 Some(Holder::Section) => {}
-                _ => {
+                known => {
+                    if known.is_none() {
+                        self.fresh.push(line(rendition, msn, &path));
+                    }
                     self.take(rendition, msn, &path);
                     return Ok(Name { path, uri });
                 }
             }
         }
         Err(NameError::Taken)
+    }
+
+    /// Nothing that an earlier run published is written again for another segment.
+    pub(super) fn remember(&mut self, given: &Given) {
+        for Line {
+            path,
+            rendition,
+            msn,
+        } in given.earlier()
+        {
+            if let (Some(path), Ok(rendition)) = (Beneath::found(path), rendition.parse()) {
+                self.take(&rendition, *msn, &path);
+                self.leave(&path);
+            }
+        }
+    }
+
+    /// The names that were given since this was last asked.
+    pub(super) fn fresh(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.fresh)
     }
 
     /// Takes note that `path` holds a segment already.
@@ -104,21 +138,41 @@ impl Names {
     }
 
     fn hold(&mut self, path: &Beneath, holder: Holder) {
-        let in_use = true;
-        let owner = Owner { holder, in_use };
+        let owner = Owner {
+            holder,
+            in_use: true,
+            left: 0,
+        };
         self.owners.insert(path.clone(), owner);
     }
 
     /// Takes note that no playlist lists `path` any more.
     pub(super) fn leave(&mut self, path: &Beneath) {
-        let Some(owner) = self.owners.get_mut(path) else {
-            return;
-        };
-        owner.in_use = false;
-        self.left.push_back(path.clone());
+        if let Some(owner) = self.owners.get_mut(path) {
+            owner.in_use = false;
+            self.left_now(path.clone());
+        }
+    }
+
+    /// Another segment would have `path`, which `msn` had: a name that recurs is kept longest.
+    fn recur(&mut self, rendition: &Rendition, msn: u64, path: Beneath) {
+        if !self.in_use(&path) {
+            self.fresh.push(line(rendition, msn, &path));
+            self.left_now(path);
+        }
+    }
+
+    fn left_now(&mut self, path: Beneath) {
+        self.count += 1;
+        if let Some(owner) = self.owners.get_mut(&path) {
+            owner.left = self.count;
+        }
+        self.left.push_back((self.count, path));
         if self.left.len() > MAX_LEFT
-            && let Some(oldest) = self.left.pop_front()
-            && !self.in_use(&oldest)
+            && let Some((count, oldest)) = self.left.pop_front()
+            && let Some(owner) = self.owners.get(&oldest)
+            && !owner.in_use
+            && owner.left == count
         {
             self.owners.remove(&oldest);
         }
@@ -127,6 +181,14 @@ impl Names {
     /// Whether `path` is listed, or written to be listed.
     pub(super) fn in_use(&self, path: &Beneath) -> bool {
         self.owners.get(path).is_some_and(|owner| owner.in_use)
+    }
+}
+
+fn line(rendition: &Rendition, msn: u64, path: &Beneath) -> Line {
+    Line {
+        path: path.to_string(),
+        rendition: rendition.to_string(),
+        msn,
     }
 }
 
@@ -184,8 +246,38 @@ mod tests {
         assert!(!names.in_use(&path));
         let again = names.claim(&v0, &list, 9, "a.ts").unwrap();
         assert_eq!(again.uri, "a-9.ts", "caches still have the old bytes");
-        let shared = names.claim(&v1, &list, 1, "a.ts");
-        assert_eq!(shared, Err(NameError::Shared(v0)));
+        let mut shared = |uri: &str| names.claim(&v1, &list, 1, uri).map(|name| name.uri);
+        assert_eq!(shared("a-9.ts"), Err(NameError::Shared(v0)));
+        assert_eq!(shared("a.ts").as_deref(), Ok("a-1.ts"), "it was another's");
+    }
+
+    #[test]
+    fn a_name_that_recurs_is_given_once_across_restarts() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = Beneath::found("i.m3u8").unwrap();
+        let rendition: Rendition = "i.m3u8".parse().unwrap();
+        let claim = |names: &mut Names, msn, uri: &str| {
+            let uri = names.claim(&rendition, &list, msn, uri).unwrap().uri;
+            names.leave(&list.resolve_segment(&uri).unwrap());
+            uri
+        };
+        let mut names = Names::default();
+        assert_eq!(claim(&mut names, 0, "slate.ts"), "slate.ts");
+        let half = MAX_LEFT as u64 / 2;
+        for round in 1..4 {
+            for msn in (round - 1) * half + 1..round * half {
+                claim(&mut names, msn, &format!("a{msn}.ts"));
+            }
+            let (msn, expected) = (round * half, format!("slate-{}.ts", round * half));
+            assert_eq!(claim(&mut names, msn, "slate.ts"), expected);
+        }
+        let mut given = Given::open(dir.path().join("names"), "sink").unwrap();
+        given.note(names.fresh()).unwrap();
+        let given = Given::open(dir.path().join("names"), "sink").unwrap();
+        let mut names = Names::default();
+        names.remember(&given);
+        assert_eq!(claim(&mut names, 900_000, "slate.ts"), "slate-900000.ts");
+        assert_eq!(claim(&mut names, 0, "slate.ts"), "slate.ts", "its own");
     }
 
     #[test]

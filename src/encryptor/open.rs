@@ -10,9 +10,10 @@ use std::{fs, io};
 use super::apart;
 use super::engine::Engine;
 use super::error::EncryptorError;
+use super::given::Given;
 use super::journal::Journal;
-use super::lines::mark;
 use super::ledger::StateError;
+use super::lines::mark;
 use super::options::{Options, Sink, Source};
 use super::path::Beneath;
 use super::sink::{DirSink, Outgoing};
@@ -161,6 +162,13 @@ pub(super) fn no_sink(path: &Path, source: io::Error) -> EncryptorError {
 pub(super) fn journal(options: &Options, engine: &Engine) -> Result<Journal, EncryptorError> {
     let path = options.state.join("journal");
     let opened = mark(engine.sink.path()).and_then(|of| Journal::open(path.clone(), &of));
+    opened.map_err(|source| StateError::Unusable { path, source }.into())
+}
+
+/// The names that earlier runs gave in this sink.
+pub(super) fn given(options: &Options, engine: &Engine) -> Result<Given, EncryptorError> {
+    let path = options.state.join("names");
+    let opened = mark(engine.sink.path()).and_then(|of| Given::open(path.clone(), &of));
     opened.map_err(|source| StateError::Unusable { path, source }.into())
 }
 

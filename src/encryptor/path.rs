@@ -24,7 +24,7 @@ pub(super) enum PathError {
     #[error("it uses a variable")]
     Variable,
     /// Its name is one that this program uses itself.
-    #[error("its name is kept for playlists or temporary files")]
+    #[error("its name is kept for playlists, or for files of hlskey's own")]
     Reserved,
     /// More than 512 bytes.
     #[error("it is longer than 512 bytes")]
@@ -32,7 +32,8 @@ pub(super) enum PathError {
 }
 
 const MAX_LEN: usize = 512;
-const TEMPORARY: &str = ".hlskey-";
+/// Unfinished files, and what is written down in a sink, begin so.
+const OWN: &str = ".hlskey-";
 
 impl Beneath {
     /// A path that a directory walk found; `None` if a playlist could not name it.
@@ -74,7 +75,7 @@ impl Beneath {
     /// Like [`Self::resolve`], for a segment: never a playlist's or a temporary file's name.
     pub(super) fn resolve_segment(&self, uri: &str) -> Result<Self, PathError> {
         let path = self.resolve(uri)?;
-        if path.is_playlist() || is_temporary(path.file_name()) {
+        if path.is_playlist() || path.file_name().starts_with(OWN) {
             Err(PathError::Reserved)
         } else {
             Ok(path)
@@ -118,8 +119,7 @@ impl Beneath {
 
     /// Whether the name says that it is a playlist.
     pub(super) fn is_playlist(&self) -> bool {
-        let is = |kind| self.extension().eq_ignore_ascii_case(kind);
-        is("m3u8") || is("m3u")
+        is_playlist(self.file_name())
     }
 }
 
@@ -129,14 +129,20 @@ impl fmt::Display for Beneath {
     }
 }
 
+/// Whether a file of this name is a playlist (RFC 8216 §4).
+pub(super) fn is_playlist(name: &str) -> bool {
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    end.eq_ignore_ascii_case("m3u8") || end.eq_ignore_ascii_case("m3u")
+}
+
 /// The name of the sink's unfinished file with this serial number.
 pub(super) fn temporary(serial: u64) -> String {
-    format!("{TEMPORARY}{serial}.tmp")
+    format!("{OWN}{serial}.tmp")
 }
 
 /// Whether a file of this name is one of the sink's unfinished ones.
 pub(super) fn is_temporary(name: &str) -> bool {
-    name.starts_with(TEMPORARY) && name.ends_with(".tmp")
+    name.starts_with(OWN) && name.ends_with(".tmp")
 }
 
 /// `uri` with `-{number}` before its extension: the name of a segment whose own name is taken.
@@ -144,13 +150,14 @@ pub(super) fn numbered(uri: &str, number: u64) -> String {
     tagged(uri, &number.to_string())
 }
 
-/// `uri` with `-{tag}` before its extension.
+/// `uri` with `-{tag}` before its extension. A space, which packagers write as it is, is encoded: a
+/// name that is made up is a URI.
 pub(super) fn tagged(uri: &str, tag: &str) -> String {
     let name = name_part(uri);
     let file_at = name.rfind('/').map_or(0, |slash| slash + 1);
     let dot = name[file_at..].rfind('.').filter(|at| *at > 0);
     let at = dot.map_or(name.len(), |dot| file_at + dot);
-    format!("{}-{tag}{}", &uri[..at], &uri[at..])
+    format!("{}-{tag}{}", &uri[..at], &uri[at..]).replace(' ', "%20")
 }
 
 fn name_part(uri: &str) -> &str {
@@ -225,7 +232,9 @@ mod tests {
         }
         refused("{$x}.ts", PathError::Variable);
         refused("index.m3u8", PathError::Reserved);
+        refused("LIST.M3U", PathError::Reserved);
         refused(&temporary(7), PathError::Reserved);
+        refused(".hlskey-writer.json", PathError::Reserved);
         refused(&"a".repeat(600), PathError::Long);
     }
 
@@ -236,6 +245,7 @@ mod tests {
             ("x.d/a", "x.d/a-7"),
             ("x/.a", "x/.a-7"),
             ("a.b.ts?q=1.2#f", "a.b-7.ts?q=1.2#f"),
+            ("my a.ts", "my%20a-7.ts"),
         ] {
             assert_eq!(numbered(uri, 7), expected);
         }

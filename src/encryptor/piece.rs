@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::boxes;
 use super::path::{Beneath, PathError};
+use super::section;
 use crate::playlist::{ByteRange, Map, MediaPlaylist, PartialSegment, Segment};
 
 /// A file of the source, or a part of one.
@@ -84,7 +85,7 @@ impl Piece {
         let extension = self.path.extension();
         let how = match self.kind {
             Kind::Frame => None,
-            Kind::Section => boxes::section_fault(bytes),
+            Kind::Section => section::fault(bytes),
             Kind::Segment if boxes::is_extension(extension) || boxes::begins_segment(bytes) => {
                 boxes::segment_fault(bytes)
             }

@@ -72,7 +72,8 @@ impl Engine {
         }
     }
 
-    fn is_made_of(
+    /// Whether the published file of `media` is what `bytes` are encrypted to.
+    pub(super) fn is_made_of(
         &self,
         bytes: Vec<u8>,
         rendition: &Rendition,

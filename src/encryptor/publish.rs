@@ -8,14 +8,16 @@ use std::time::Duration;
 use super::choose::Context;
 use super::draft::Draft;
 use super::engine::Engine;
-use super::event::Event;
+use super::event::{Event, StallReason};
 use super::multivariant::Multivariant;
+use super::notices::Stall;
 use super::path::Beneath;
 use super::place::Timeline;
+use super::restore::restore;
 use super::track::{Media, Track};
 use crate::api::Text;
 use crate::domain::Timestamp;
-use crate::playlist::Report;
+use crate::playlist::{Playlist, Report};
 
 impl Engine {
     /// Publishes each media playlist that has gone on.
@@ -155,10 +157,28 @@ impl Engine {
     }
 
     fn publish_multivariant(&mut self, at: &Beneath, text: &str, now: Timestamp) {
+        let there = self.sink.playlist(at).ok().flatten();
+        if there
+            .as_ref()
+            .is_some_and(|there| there != text && !self.is_ours(at, there))
+        {
+            let detail = "the sink holds another playlist of that name".to_owned();
+            let reason = StallReason::ForeignSink;
+            let msn = None;
+            return self.stall(
+                at,
+                Stall {
+                    msn,
+                    reason,
+                    detail,
+                },
+                now,
+            );
+        }
         let Some(list) = self.multivariants.get_mut(at) else {
             return;
         };
-        if self.sink.playlist(at).ok().flatten().as_deref() == Some(text) {
+        if there.as_deref() == Some(text) {
             list.is_published = true;
             text.clone_into(&mut list.shown);
             return;
@@ -173,6 +193,25 @@ impl Engine {
             }
             Err(error) => self.events.extend(self.trouble.failed(&error, now)),
         }
+    }
+}
+
+impl Engine {
+    /// Whether the multivariant playlist that lies at `at` is of an earlier run: what it names, as
+    /// far as it is there, is encrypted.
+    fn is_ours(&self, at: &Beneath, text: &str) -> bool {
+        let Ok(Playlist::Multivariant(list)) = Playlist::parse(text) else {
+            return false;
+        };
+        list.children().iter().all(|child| {
+            let at = at.resolve(&child.uri).ok();
+            let text = at.as_ref().map(|at| self.sink.playlist(at));
+            match (at, text) {
+                (Some(at), Some(Ok(Some(text)))) => restore(&at, text).is_ok(),
+                (Some(_), Some(Ok(None))) => true,
+                _ => false,
+            }
+        })
     }
 }
 

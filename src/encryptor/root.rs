@@ -137,6 +137,14 @@ impl Root {
         }
     }
 
+    /// The first bytes of a regular file, at most `len`.
+    pub(super) fn head(&self, path: &Beneath, len: u64) -> io::Result<Vec<u8>> {
+        let (file, _) = self.opened(path)?;
+        let mut head = Vec::new();
+        file.take(len).read_to_end(&mut head)?;
+        Ok(head)
+    }
+
     fn opened(&self, path: &Beneath) -> io::Result<(File, Stamp)> {
         let folder = self.folder(path).map_err(plain)?;
         let file = rustix::fs::openat(folder, path.file_name(), READ, Mode::empty());

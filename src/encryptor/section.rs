@@ -13,6 +13,7 @@ use super::lease::HeldKey;
 use super::path::{Beneath, PathError, tagged};
 use super::seal::{Plain, seal};
 use super::sink::SinkError;
+use super::tables;
 use crate::crypto::{Iv, hex_of, sha256};
 use crate::domain::Rendition;
 use crate::playlist::{KeyTag, Section};
@@ -59,7 +60,7 @@ const KID_DIGITS: usize = 8;
 impl Initial {
     /// Takes `bytes`, unless they are no initialisation section or hold media.
     pub(super) fn of(bytes: Vec<u8>) -> Result<Self, String> {
-        match boxes::section_fault(&bytes) {
+        match fault(&bytes) {
             Some(how) => Err(how),
             None => Ok(Self {
                 digest: hex_of(&sha256(&bytes)[..NAMED]),
@@ -71,6 +72,14 @@ impl Initial {
     /// The bytes to publish.
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+/// Why `bytes` is no initialisation section that may be published clear.
+pub(super) fn fault(bytes: &[u8]) -> Option<String> {
+    match bytes.first() {
+        Some(&tables::SYNC) => tables::fault(bytes),
+        _ => boxes::section_fault(bytes),
     }
 }
 

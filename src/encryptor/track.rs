@@ -15,6 +15,7 @@ use super::path::Beneath;
 use super::periods::periods_of;
 use super::place::Timeline;
 use super::restart::Restarted;
+use super::root::Stamp;
 use crate::api::{RenditionProgress, Text};
 use crate::domain::{Fingerprint, Rendition, Run, Timestamp};
 use crate::playlist::{MediaPlaylist, RewriteError};
@@ -43,6 +44,9 @@ pub(super) struct Track {
     pub(super) start: Option<u64>,
     /// Since when a segment's file is not there, or not whole and left so, by number.
     pub(super) absent: HashMap<u64, Timestamp>,
+    /// Files as they were when they were published in the run before. A packager that lists a
+    /// segment before it writes it still has the old one there.
+    stale: HashMap<Beneath, Stamp>,
     /// Something has changed since the playlist was last written.
     pub(super) dirty: bool,
     /// Why the playlist cannot be written as it is now.
@@ -99,6 +103,7 @@ impl Track {
             period: None,
             start: None,
             absent: HashMap::new(),
+            stale: HashMap::new(),
             dirty: false,
             fault: None,
             run: None,
@@ -160,15 +165,19 @@ impl Track {
         (self.source, self.start, self.restarted) = (None, None, None);
         self.parents.forget();
         self.absent.clear();
+        // its file is another run's now
+        let taken = self.done.values_mut();
+        let taken = taken.filter_map(|done| done.media.as_mut()?.source.take());
+        self.stale = taken.map(|taken| (taken.path, taken.was)).collect();
         let left = self.done.split_off(&next);
-        for done in self.done.values_mut() {
-            if let Some(media) = &mut done.media {
-                media.source = None; // its file is another run's now
-            }
-        }
         left.into_values()
             .filter_map(|done| Some((done.media?, done.duration)))
             .collect()
+    }
+
+    /// Whether a file in this state was published in the run before.
+    pub(super) fn is_stale(&self, path: &Beneath, stamp: Stamp) -> bool {
+        self.stale.get(path) == Some(&stamp)
     }
 
     /// The index of the first segment of the source that is not published yet.
@@ -331,7 +340,9 @@ impl Track {
         let segments = self.source.iter().flat_map(|list| list.segments());
         let wanted = segments.filter(|segment| !segment.gap && segment.msn >= self.floor);
         let has_media = |msn: &u64| self.done.get(msn).is_some_and(|done| done.media.is_some());
-        wanted.map(|segment| segment.msn).filter(move |msn| !has_media(msn))
+        wanted
+            .map(|segment| segment.msn)
+            .filter(move |msn| !has_media(msn))
     }
 
     /// What the published playlist lists, for the server's ledger.

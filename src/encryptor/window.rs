@@ -17,22 +17,13 @@ pub(super) struct Window {
     started: Timestamp,
 }
 
-/// What segments are called. Nothing else in a sink is deleted.
-const MEDIA: [&str; 14] = [
-    "ts", "aac", "ac3", "ec3", "mp3", "vtt", "webvtt", "m4s", "mp4", "m4v", "m4a", "cmfv", "cmfa",
-    "cmft",
-];
-
 impl Window {
-    /// A window over a sink that holds `files` at `now`, of which its playlists list `listed`.
-    pub(super) fn new(files: Vec<Beneath>, listed: &BTreeSet<Beneath>, now: Timestamp) -> Self {
+    /// A window over a sink in which `strays` lie at `now`.
+    pub(super) fn new(lying: Vec<Beneath>, now: Timestamp) -> Self {
         let mut strays: BTreeMap<String, Vec<Beneath>> = BTreeMap::new();
-        let is_media = |file: &Beneath| MEDIA.contains(&file.extension());
-        for file in files {
-            if is_media(&file) && !listed.contains(&file) {
-                let folder = file.folder().to_owned();
-                strays.entry(folder).or_default().push(file);
-            }
+        for stray in lying {
+            let folder = stray.folder().to_owned();
+            strays.entry(folder).or_default().push(stray);
         }
         Self {
             due: BTreeSet::new(),
@@ -81,8 +72,8 @@ mod tests {
     fn segments_stay_until_no_player_wants_them() {
         let at = |path: &str| Beneath::found(path).unwrap();
         let (zero, second) = (Timestamp::from_millis(0), Duration::from_secs(1));
-        let files = ["v0/a.ts", "v0/b.ts", "v1/c.ts", "v0/notes.txt", "v0/x.m3u8"].map(at);
-        let mut window = Window::new(files.to_vec(), &BTreeSet::from([at("v0/b.ts")]), zero);
+        let strays = ["v0/a.ts", "v1/c.ts"].map(at);
+        let mut window = Window::new(strays.to_vec(), zero);
         assert!(window.due(zero.plus(second * 1000)).is_empty());
         window.adopt("v0", second * 30);
         window.left(at("v0/d.ts"), second * 10, zero.plus(second * 5));
@@ -97,7 +88,7 @@ mod tests {
         let at = |path: &str| Beneath::found(path).unwrap();
         let (zero, second) = (Timestamp::from_millis(0), Duration::from_secs(1));
         let files = vec![at("v0/a.ts"), at("v0/b.ts")];
-        let mut window = Window::new(files, &BTreeSet::new(), zero);
+        let mut window = Window::new(files, zero);
         window.keep(&at("v0/a.ts"));
         window.adopt("v0", second * 30);
         window.left(at("v0/a.ts"), second * 40, zero);

@@ -26,7 +26,7 @@ use super::finish;
 use super::keeper::Keeper;
 use super::lease::Lease;
 use super::ledger::Ledger;
-use super::open::{Places, host, journal};
+use super::open::{Places, given, host, journal};
 use super::options::{Options, Source};
 use super::periods::union;
 use super::place::Claims;
@@ -64,6 +64,8 @@ pub async fn run(
     let mut engine = places.open(open_files.clone(), clock.now())?;
     let ledger = Ledger::open(&options, entropy.clone())?;
     engine.journal = journal(&options, &engine)?;
+    engine.given = given(&options, &engine)?;
+    engine.names.remember(&engine.given);
     let instance = match &options.instance {
         Some(name) => name.clone(),
         None => ledger.instance(&host())?,
@@ -265,7 +267,7 @@ impl Worker {
     }
 
     /// The end of a run that is done: every sink has everything, and the server has taken note.
-    async fn close(&self) -> Result<(), EncryptorError> {
+    async fn close(&mut self) -> Result<(), EncryptorError> {
         if let Some(engine) = &self.engine {
             let serial = engine.shown.borrow().serial;
             let level = self.replicas.level(serial, self.clock.as_ref()).await;
@@ -275,9 +277,15 @@ impl Worker {
         self.progress
             .send_modify(|progress| progress.renditions = listed);
         match self.reporter.is_noted().await {
-            true => self.engine.as_ref().map_or(Ok(()), Engine::whole),
+            true => self.whole(),
             false => Err(EncryptorError::Unnoted),
         }
+    }
+
+    fn whole(&mut self) -> Result<(), EncryptorError> {
+        let lease = self.lease.borrow().clone();
+        let engine = self.engine.as_mut();
+        engine.map_or(Ok(()), |engine| engine.whole(lease.as_deref()))
     }
 
     /// Watches the source, if the system lets us.

@@ -183,7 +183,7 @@ async fn point_24_each_iframe_is_a_small_file_under_its_segments_key_or_all_are_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn point_26_a_section_that_is_written_again_never_changes_what_is_published() {
+async fn point_26_what_is_written_again_never_changes_what_is_published() {
     let scene = Scene::new("p26", "\"never\"").await;
     scene.list(0..3, &plain, "");
     let mut worker = scene.job.start();
@@ -197,6 +197,7 @@ async fn point_26_a_section_that_is_written_again_never_changes_what_is_publishe
         (before, uri)
     };
     scene.list(0..3, &again, "");
+    scene.write("s1.m4s", fragment("another", 1));
     scene.write("init.mp4", section("another"));
     for msn in 3..5 {
         scene.write(&format!("s{msn}.m4s"), fragment("i", msn));

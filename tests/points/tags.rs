@@ -11,39 +11,71 @@ fn plain(msn: u64) -> (String, String) {
     (map.to_owned(), format!("s{msn}.m4s"))
 }
 
+const DATE: &str = "#EXT-X-PROGRAM-DATE-TIME:2026-01-02T12:00:00.000Z\n";
+const BREAK: &str = "#EXT-X-DISCONTINUITY\n";
+const OTHER: &str = "#EXT-X-MAP:URI=\"other.mp4\"\n";
+
 /// A discontinuity, another section and a date at segment 2.
 fn broken(msn: u64) -> (String, String) {
-    let (mut before, uri) = plain(msn);
-    if msn == 2 {
-        before = "#EXT-X-PROGRAM-DATE-TIME:2026-01-02T12:00:00.000Z\n#EXT-X-DISCONTINUITY\n\
-                  #EXT-X-MAP:URI=\"other.mp4\"\n"
-            .to_owned();
-    }
-    (before, uri)
+    let (before, uri) = plain(msn);
+    let all = [DATE, BREAK, OTHER].concat();
+    (if msn == 2 { all } else { before }, uri)
 }
 
+/// What the source has stays in its order; the key comes after a break, and before anything else
+/// that it applies to.
 #[tokio::test(flavor = "multi_thread")]
-async fn point_05_discontinuity_key_map_key_stand_in_this_order() {
-    let scene = Scene::new("p05", NEVER).await;
-    scene.list(0..4, &broken, "#EXT-X-ENDLIST\n");
-    let view = scene.once(&[]).await;
-    let lines = short(&view.text("i.m3u8"));
-    let from = lines.iter().position(|line| line == "s1.m4s").unwrap() + 1;
-    let expected = [
-        "DATE",
-        "#EXT-X-DISCONTINUITY",
-        "NONE",
-        "MAP",
-        "KEY 0",
-        "INF",
-        "s2.m4s",
-    ];
-    assert_eq!(kinds(&lines)[from..from + 7], expected);
-    for opened in view.open("i.m3u8") {
-        let msn = opened.listed.msn;
-        assert_eq!(opened.plain, fragment("i", msn));
-        let own = section(if msn < 2 { "init" } else { "other" });
-        assert_eq!(opened.map, Some(own));
+async fn point_05_discontinuity_key_map_key_date_stand_in_this_order() {
+    for (map, order, expected) in [
+        (
+            "clear",
+            [DATE, BREAK, OTHER],
+            ["DATE", "BREAK", "NONE", "MAP", "KEY 0"],
+        ),
+        (
+            "clear",
+            [BREAK, OTHER, DATE],
+            ["BREAK", "NONE", "MAP", "KEY 0", "DATE"],
+        ),
+        (
+            "clear",
+            [BREAK, DATE, OTHER],
+            ["BREAK", "DATE", "NONE", "MAP", "KEY 0"],
+        ),
+        (
+            "encrypted",
+            [BREAK, OTHER, DATE],
+            ["BREAK", "KEY 0", "MAP", "KEY 0", "DATE"],
+        ),
+    ] {
+        let scene = Scene::new("p05", NEVER).await;
+        let lines = |msn: u64| {
+            let (before, uri) = plain(msn);
+            (if msn == 2 { order.concat() } else { before }, uri)
+        };
+        scene.list(0..4, &lines, "#EXT-X-ENDLIST\n");
+        let view = scene.once(&["--map", map]).await;
+        let lines = short(&view.text("i.m3u8"));
+        let from = lines.iter().position(|line| line == "s1.m4s").unwrap() + 1;
+        let shown = kinds(&lines)[from..from + 7].to_vec();
+        let expected: Vec<&str> = expected.into_iter().chain(["INF", "s2.m4s"]).collect();
+        let shown: Vec<&str> = shown
+            .into_iter()
+            .map(|kind| {
+                if kind == "#EXT-X-DISCONTINUITY" {
+                    "BREAK"
+                } else {
+                    kind
+                }
+            })
+            .collect();
+        assert_eq!(shown, expected, "{order:?}");
+        for opened in view.open("i.m3u8") {
+            let msn = opened.listed.msn;
+            assert_eq!(opened.plain, fragment("i", msn));
+            let own = section(if msn < 2 { "init" } else { "other" });
+            assert_eq!(opened.map, Some(own));
+        }
     }
 }
 

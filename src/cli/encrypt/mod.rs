@@ -19,7 +19,7 @@ use clap::Args;
 use super::memory::keep_private;
 use crate::config::{Channel, Encrypt};
 use crate::crypto::SecretText;
-use crate::encryptor::{Containers, Options, Spool, SpoolLimits};
+use crate::encryptor::{Containers, Options, Spool, SpoolLimits, apart};
 use crate::server::Ingest;
 use crate::telemetry::{LogConfig, init_logging, shutdown_signal};
 
@@ -121,6 +121,7 @@ fn jobs(args: &EncryptArgs) -> anyhow::Result<Jobs> {
         options(channel, &parent, args.once).with_context(|| name.to_owned())
     });
     let jobs: Vec<Options> = jobs.collect::<Result<_, _>>()?;
+    apart(&jobs)?;
     let all: Vec<&Channel> = channels.iter().collect();
     let listeners = push::listeners(&all, &jobs)?;
     Ok((jobs, listeners, metrics))

@@ -14,6 +14,10 @@ impl Chooser<'_, '_> {
     /// The state of a segment's file once it is complete.
     pub(super) fn file(&mut self, index: usize, msn: u64, piece: &Piece) -> Result<Stamp, Step> {
         let (reason, detail) = match self.source.sight(piece, self.context.now) {
+            Sight::Settled(stamp) if self.is_still_old(msn, piece, stamp) => {
+                let detail = format!("{piece} is still that of the run before");
+                return Err(wait(msn, StallReason::Missing, detail));
+            }
             Sight::Settled(stamp) => {
                 self.track.absent.remove(&msn);
                 return Ok(stamp);
@@ -29,6 +33,17 @@ impl Chooser<'_, '_> {
             return Err(wait(msn, reason, detail));
         }
         Err(self.absent(index, msn, reason, detail))
+    }
+
+    /// Whether the file is to be written yet: it was published before the source began anew. One
+    /// that stays as it is for two target durations is meant.
+    fn is_still_old(&mut self, msn: u64, piece: &Piece, stamp: Stamp) -> bool {
+        if piece.range.is_some() || !self.track.is_stale(&piece.path, stamp) {
+            return false;
+        }
+        let now = self.context.now;
+        let since = *self.track.absent.entry(msn).or_insert(now);
+        now.since(since) < patience(self.list)
     }
 
     /// A file that is not there, or not whole and not written to, is waited for; in a live list,

@@ -7,10 +7,9 @@ use std::collections::HashMap;
 use super::{Candidate, Chooser, Context};
 use crate::encryptor::containers::ByteRanges;
 use crate::encryptor::path::Beneath;
-use crate::encryptor::piece::Piece;
 use crate::encryptor::place::Timeline;
 use crate::encryptor::track::Track;
-use crate::playlist::MediaPlaylist;
+use crate::playlist::{MediaPlaylist, Segment};
 
 /// The segments that are ranges of one file.
 pub(super) struct Joined {
@@ -18,7 +17,12 @@ pub(super) struct Joined {
     pub(super) first: u64,
     /// How many there are.
     pub(super) parts: usize,
+    /// Their bytes, all together.
+    len: u64,
 }
+
+/// Ranges that stay together are in memory together.
+const MAX_JOINED: u64 = 512 << 20;
 
 /// The files of `list` whose ranges stay together, by URI: where that is asked for, and can be.
 /// I-frames are always files of their own.
@@ -32,13 +36,15 @@ pub(super) fn joined<'a>(
     if !is_asked || track.timeline != Timeline::Finished || list.is_iframes() {
         return files;
     }
-    let ranges = list.segments().iter();
-    for segment in ranges.filter(|segment| segment.range.is_some() && !segment.gap) {
+    let ranges = list.segments().iter().filter(|segment| !segment.gap);
+    for (segment, range) in ranges.filter_map(|segment| Some((segment, segment.range?))) {
         let joined = files.entry(segment.uri.as_str()).or_insert(Joined {
             first: segment.msn,
             parts: 0,
+            len: 0,
         });
         joined.parts += 1;
+        joined.len = joined.len.saturating_add(range.len());
     }
     files
 }
@@ -66,11 +72,18 @@ impl Chooser<'_, '_> {
     }
 
     /// Why a range cannot stay one.
-    pub(super) fn unjoined(&self, piece: &Piece) -> Option<&'static str> {
+    pub(super) fn unjoined(&self, segment: &Segment) -> Option<&'static str> {
         let is_asked = self.context.containers.byteranges == ByteRanges::Rebase;
-        let is_meant = is_asked && piece.range.is_some() && !self.list.is_iframes();
-        let why = "a published file never grows, so ranges stay ranges in finished playlists only; \
-                   let them be split into files";
-        (is_meant && !self.joins()).then_some(why)
+        let is_meant = is_asked && segment.range.is_some() && !self.list.is_iframes();
+        match self.joined.get(segment.uri.as_str()) {
+            _ if !is_meant => None,
+            None => Some(UNFINISHED),
+            Some(joined) => (joined.len > MAX_JOINED).then_some(TOO_LONG),
+        }
     }
 }
+
+const UNFINISHED: &str = "a published file never grows, so ranges stay ranges in finished playlists \
+     only; let them be split into files";
+const TOO_LONG: &str = "the ranges of one file are over 512 MiB, which is too much to hold; let them \
+     be split into files";

@@ -124,6 +124,11 @@ impl DirSink {
         self.root.read(path, MAX_SEGMENT).map(|(bytes, _)| bytes)
     }
 
+    /// The first bytes of a file, at most `len`.
+    pub(in crate::encryptor) fn head(&self, path: &Beneath, len: u64) -> io::Result<Vec<u8>> {
+        self.root.head(path, len)
+    }
+
     /// Writes a segment. It may be listed once [`Self::settle`] has succeeded.
     pub(in crate::encryptor) fn write_segment(
         &mut self,

@@ -12,7 +12,7 @@ use super::recording::Locks;
 use super::watch::OpenFiles;
 use super::whole::Looks;
 use crate::domain::Timestamp;
-use crate::encryptor::path::Beneath;
+use crate::encryptor::path::{Beneath, is_playlist};
 use crate::encryptor::piece::Piece;
 use crate::encryptor::root::{Root, Stamp};
 use crate::encryptor::spool::Spool;
@@ -131,7 +131,7 @@ impl DirSource {
     /// Every playlist beneath the root, in the order of their paths; hidden ones are not ours.
     pub(in crate::encryptor) fn playlists(&mut self, now: Timestamp) -> io::Result<Vec<Beneath>> {
         self.looks.forget(now);
-        let wanted = |name: &str| name.ends_with(".m3u8") && !name.starts_with('.');
+        let wanted = |name: &str| is_playlist(name) && !name.starts_with('.');
         let mut found = self.root.files(&wanted)?;
         found.sort();
         self.read

@@ -39,7 +39,7 @@ fn a_window_is_followed_and_every_segment_has_its_key() {
 #[test]
 fn files_go_only_when_no_player_can_want_them() {
     let mut bench = Bench::new(BY_THREE);
-    fs::write(bench.sink("stray.ts"), "left by a killed run").unwrap();
+    fs::write(bench.sink("stray.ts"), "left by a killed run, encrypted.").unwrap();
     fs::write(bench.sink("notes.txt"), "not ours").unwrap();
     bench.restart();
     bench.live("index.m3u8", 0..=2);

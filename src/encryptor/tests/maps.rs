@@ -317,3 +317,40 @@ fn a_sink_that_was_emptied_gets_its_sections_again() {
     bench.settle();
     assert_eq!(files(bench.sink.path()), before);
 }
+
+/// RFC 8216 §3.2; names with spaces as packagers write them, and a playlist by its other name.
+#[test]
+fn a_section_of_mpeg_ts_is_its_tables_alone() {
+    let packet = |pid: u16, table: &[u8]| {
+        let [high, low] = pid.to_be_bytes();
+        let mut packet = [&[0x47, 0x40 | high, low, 0x10, 0][..], table].concat();
+        packet.resize(188, 0xff);
+        packet
+    };
+    let pat = [0, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0, 9, 9, 9, 9];
+    let tables = [packet(0, &pat), packet(0x1000, &[2])].concat();
+    let list = "i.m3u";
+    let mut bench = Bench::new(EVERY_TEN);
+    let text = listing(0..=2, |msn| {
+        bench.write(&format!("my s{msn}.ts"), segment(msn));
+        let map = "#EXT-X-MAP:URI=\"my init.ts\"\n";
+        (
+            if msn == 0 { map } else { "" }.to_owned(),
+            format!("my s{msn}.ts"),
+        )
+    });
+    bench.write(list, text);
+    bench.write("my init.ts", [&tables[..], &segment(9)].concat());
+    bench.settle();
+    assert!(
+        bench
+            .stalls()
+            .contains(&(list.to_owned(), StallReason::Section))
+    );
+    assert!(bench.listed(list).is_empty());
+    bench.write("my init.ts", &tables);
+    bench.settle();
+    assert_eq!(bench.listed(list), [0, 1, 2]);
+    bench.audit_made(list, |msn| (segment(msn), Some(tables.clone())));
+    assert!(bench.text(list).contains("URI=\"my%20init-"));
+}

@@ -16,6 +16,7 @@ mod ranges;
 mod restart;
 mod runs;
 mod session_key;
+mod stale;
 mod variables;
 
 use std::collections::{BTreeMap, HashSet};
