@@ -338,7 +338,7 @@ pub enum StallReason {
     ForeignSink,
     /// A playlist names a file outside the source, or one that may not be used.
     Outside,
-    /// Another rendition lists the same file.
+    /// Every name that the segment could be given is taken.
     Shared,
     /// A segment's file is not there.
     Missing,

@@ -1,8 +1,8 @@
 //! Who has which name in the sink, so that no published file is ever written again.
 //!
-//! A packager may use a file for several segments: by wrapping its numbers, or by listing a
-//! slate twice. The first segment keeps the file's name, later ones get their number in it. A
-//! segment that is a range of a file, or an I-frame, has its number in any case.
+//! A packager may use a file for several segments: by wrapping its numbers, by listing a slate
+//! twice, or in two playlists. The first segment keeps the file's name, others get their number in
+//! it. A segment that is a range of a file, or an I-frame, has its number in any case.
 //! Must not know: playlists' texts, file contents.
 
 use std::borrow::Cow;
@@ -54,9 +54,6 @@ pub(super) enum NameError {
     /// The playlist names no usable file.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// Another rendition publishes under that name.
-    #[error("{0} publishes it too; let each rendition have files of its own")]
-    Shared(Rendition),
     /// Every name that could be given is taken.
     #[error("its name is taken")]
     Taken,
@@ -79,12 +76,7 @@ impl Names {
         let tries = std::iter::successors(Some(uri.to_owned()), |uri| Some(numbered(uri, msn)));
         for uri in tries.take(TRIES) {
             let path = list.resolve_segment(&uri)?;
-            let owner = self.owners.get(&path);
-            let in_use = owner.is_some_and(|owner| owner.in_use);
-            match owner.map(|owner| &owner.holder) {
-                Some(Holder::Segment(other, _)) if other != rendition && in_use => {
-                    return Err(NameError::Shared(other.clone()));
-                }
+            match self.owners.get(&path).map(|owner| &owner.holder) {
                 Some(Holder::Segment(of, other)) if (of, *other) != (rendition, msn) => {
                     let (of, other) = (of.clone(), *other);
                     self.recur(&of, other, path);
@@ -247,7 +239,7 @@ mod tests {
         let again = names.claim(&v0, &list, 9, "a.ts").unwrap();
         assert_eq!(again.uri, "a-9.ts", "caches still have the old bytes");
         let mut shared = |uri: &str| names.claim(&v1, &list, 1, uri).map(|name| name.uri);
-        assert_eq!(shared("a-9.ts"), Err(NameError::Shared(v0)));
+        assert_eq!(shared("a-9.ts").as_deref(), Ok("a-9-1.ts"), "another's");
         assert_eq!(shared("a.ts").as_deref(), Ok("a-1.ts"), "it was another's");
     }
 
