@@ -9,6 +9,7 @@ mod rules;
 mod viewers;
 
 pub use caller::Caller;
+pub use publish::Sending;
 
 use std::convert::Infallible;
 use std::sync::Arc;

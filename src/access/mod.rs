@@ -37,13 +37,13 @@ pub use certificate::{
     CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError,
 };
 pub use config::{AccessConfigError, Config, GrantsConfig};
-pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target, shows};
+pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target, Way, shows};
 pub use enrolment::{Enrolment, EnrolmentError};
 pub use entitlement::{
     BoundsConfig, CacheConfig, EntitlementConfig, EntitlementFault, EntitlementSource,
     HttpSourceConfig, Roster, RosterError, SIGNATURE_HEADER, ViewerConfig, entitlement_rows,
 };
-pub use gate::{Caller, Gate};
+pub use gate::{Caller, Gate, Sending};
 pub use grant::Grants;
 pub use live::{Listing, Live, Survey};
 pub use permit::{

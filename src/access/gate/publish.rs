@@ -13,44 +13,76 @@ use crate::domain::{Action, Denied, Principal, StreamId};
 
 impl Gate {
     /// Leave to send a stream: by any credential that has the action `publish` and the stream, or by a
-    /// word of `publish` in `urlparams`. Every token is tried; a bad one never masks a good one.
+    /// word of `publish` in `urlparams`. Every token is tried; a bad one never masks a good one, and none
+    /// that is refused hides that another could not be looked at.
     pub async fn publish(
         &self,
         shown: &Credential<'_>,
         stream: &StreamId,
+        sending: Sending,
     ) -> Result<Permit<Publish>, Denied> {
         let (rules, now) = (self.rules.get(), self.clock.now());
-        let (mut found, mut fault) = rules.schemes.verify_all(shown, now).await;
+        let (mut found, fault) = rules.schemes.verify_all(shown, now).await;
         let request = Request {
             purpose: Purpose::Publish,
             ..request(shown, Some(stream))
         };
         let (signed, signed_fault) = rules.schemes.verify_request(&request, now);
         found.extend(signed.iter().map(|who| publisher(who)));
-        fault = fault.or(signed_fault.map(Denied::from));
-        let mut refusal = None;
+        let mut refusals = Vec::new();
         for who in found {
-            match self.may_send(&who, shown, stream).await {
+            match self.may_send(&who, shown, (stream, sending)).await {
                 Ok(()) => return Ok(Permit::new(Seal(()), who, stream.clone())),
-                Err(denied) => refusal = refusal.or(Some(denied)),
+                Err(denied) => refusals.push(denied),
             }
         }
-        Err(refusal.or(fault).unwrap_or(Denied::NoCredential))
+        refusals.extend(fault);
+        refusals.extend(signed_fault.map(Denied::from));
+        Err(gravest(refusals))
     }
 
-    /// A use of a token that has a few only is taken last.
+    /// Leave to connect, before it is said what for: to whoever shows nothing, and to whoever shows something
+    /// good for anything. Refuses with [`Denied::BadCredential`] or [`Denied::Undecided`].
+    pub async fn connect(&self, shown: &Credential<'_>) -> Result<(), Denied> {
+        match self.hear(shown).await {
+            Ok(_) | Err(Denied::NoCredential) => Ok(()),
+            Err(denied) => Err(denied),
+        }
+    }
+
+    /// A use of a token that has a few only is taken last, once for as long as somebody sends.
     async fn may_send(
         &self,
         who: &Principal,
         shown: &Credential<'_>,
-        stream: &StreamId,
+        (stream, sending): (&StreamId, Sending),
     ) -> Result<(), Denied> {
         self.able::<Publish>(who)?;
         super::covered(who, stream)?;
         let is_there = who.address.is_none_or(|bound| shown.ip == Some(bound));
         is_there.then_some(()).ok_or(Denied::WrongAddress)?;
-        self.uses.spend(who).await
+        match sending {
+            Sending::Begins => self.uses.spend(who).await,
+            Sending::GoesOn => Ok(()),
+        }
     }
+}
+
+/// Whether somebody begins to send, or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// A first question.
+    Begins,
+    /// The same again, while it sends.
+    GoesOn,
+}
+
+/// What could not be decided may have been good; else the first has it.
+fn gravest(refusals: Vec<Denied>) -> Denied {
+    let undecided = |denied: &Denied| matches!(denied, Denied::Undecided(_));
+    let at = refusals.iter().position(undecided).unwrap_or_default();
+    let refusal = refusals.into_iter().nth(at);
+    refusal.unwrap_or(Denied::NoCredential)
 }
 
 /// Whoever was verified for publishing may do that alone, of one scheme that has words for it.

@@ -27,6 +27,7 @@ pub(super) mod securetoken;
 pub(super) mod session;
 pub(super) mod signed;
 mod tilde;
+mod turns;
 pub(super) mod urlparams;
 mod verified;
 mod vouched;
@@ -58,7 +59,7 @@ pub use wmsauth::WmsAuthConfig;
 
 use super::certificate::CertificateConfig;
 use super::config::AccessConfigError;
-use super::credential::{Credential, Place, Presented, Token};
+use super::credential::{Asker, Credential, Place, Presented, Token};
 use super::grant::Grants;
 use super::session::Sessions;
 use crate::crypto::SecretText;
@@ -198,6 +199,7 @@ impl Schemes {
             place,
             text,
             user: None,
+            from: Asker::default(),
         };
         let verified = self.verify_one(&presented, now).await;
         verified.map_err(Denied::from)

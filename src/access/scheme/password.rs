@@ -6,21 +6,18 @@
 //!
 //! Must not know: how the store keeps rows, or what a verifier looks like.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use moka::future::Cache;
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::api_key::machine;
+use super::turns::Turns;
 use super::verified::{Standing, Verified};
 use super::{Fault, PASSWORD};
 use crate::access::api_key::ApiKey;
-use crate::access::credential::{Place, Presented};
+use crate::access::credential::{Asker, Place, Presented};
 use crate::access::password;
 use crate::crypto::{SecretText, hmac_sha256};
 use crate::domain::{Entropy, Principal, SystemEntropy, Timestamp};
@@ -32,12 +29,6 @@ const FRESH: Duration = Duration::from_secs(5);
 const JUDGED: Duration = Duration::from_secs(60);
 /// The most of each that is remembered.
 const MOST: u64 = 10_000;
-/// Of so many cores one may hash, each 19 MiB: a flood of guesses leaves the others to who fetches keys.
-const CORES: usize = 4;
-/// The most that wait for it, and for how long. Those of a flood hold half of the operator's connections at
-/// most, where nginx-rtmp asks; the others are refused at once.
-const WAITING: usize = 32;
-const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) struct Passwords {
     store: Store,
@@ -45,8 +36,7 @@ pub(super) struct Passwords {
     judged: Cache<[u8; 32], bool>,
     /// Under which passwords are remembered; no other process knows it.
     key: [u8; 32],
-    hashing: Semaphore,
-    waiting: Semaphore,
+    turns: Turns,
 }
 
 /// What the store said of one user, and when.
@@ -74,8 +64,7 @@ impl Passwords {
                 .time_to_live(JUDGED)
                 .build(),
             key,
-            hashing: Semaphore::new(at_once()),
-            waiting: Semaphore::new(at_once() + WAITING),
+            turns: Turns::new(),
         }
     }
 
@@ -93,14 +82,20 @@ impl Passwords {
             return None;
         }
         // Boxed: viewers' requests, which are most, must not carry this future about.
-        Some(Box::pin(self.judge(user, presented.text.expose(), now)).await)
+        let shown = (user, presented.text.expose());
+        Some(Box::pin(self.judge(shown, presented.from, now)).await)
     }
 
     /// A user that is unknown and a password that is wrong take the same steps.
-    async fn judge(&self, user: &str, text: &str, now: Timestamp) -> Result<Verified, Fault> {
+    async fn judge(
+        &self,
+        (user, text): (&str, &str),
+        from: Asker,
+        now: Timestamp,
+    ) -> Result<Verified, Fault> {
         let found = self.look_up(user, now).await?;
         let verifier = found.as_ref().map(|found| Arc::clone(&found.verifier));
-        let is_right = self.is_right(user, text, verifier).await?;
+        let is_right = self.is_right((user, text), from, verifier).await?;
         let found = found.filter(|_| is_right).ok_or(Fault::Password)?;
         Ok(Verified {
             principal: found.principal,
@@ -111,8 +106,8 @@ impl Passwords {
 
     async fn is_right(
         &self,
-        user: &str,
-        text: &str,
+        (user, text): (&str, &str),
+        from: Asker,
         verifier: Option<Arc<str>>,
     ) -> Result<bool, Fault> {
         let known = verifier.as_deref().unwrap_or_default();
@@ -126,16 +121,19 @@ impl Passwords {
                 text.as_bytes(),
             ],
         );
-        let hashed = self.hashed(text, verifier);
+        let hashed = self.hashed(text, from, verifier);
         let judged = self.judged.try_get_with(digest, hashed).await;
         judged.map_err(|fault: Arc<Fault>| *fault)
     }
 
     /// Hashed where blocking is allowed, so many at once and no more.
-    async fn hashed(&self, text: &str, verifier: Option<Arc<str>>) -> Result<bool, Fault> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Fault::Busy)?;
-        let turn = timeout(PATIENCE, self.hashing.acquire()).await;
-        let _turn = turn.ok().and_then(Result::ok).ok_or(Fault::Busy)?;
+    async fn hashed(
+        &self,
+        text: &str,
+        from: Asker,
+        verifier: Option<Arc<str>>,
+    ) -> Result<bool, Fault> {
+        let _turn = self.turns.take(from).await.ok_or(Fault::Busy)?;
         let text = SecretText::new(text.to_owned());
         let verify = move || password::verify(text.expose(), verifier.as_deref());
         spawn_blocking(verify).await.map_err(|_| Fault::Busy)
@@ -161,12 +159,6 @@ impl Passwords {
         let found = row.and_then(Found::of);
         Ok(Lookup { at: now, found })
     }
-}
-
-/// The most that are hashed at once.
-fn at_once() -> usize {
-    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-    (cores / CORES).max(1)
 }
 
 impl Lookup {

@@ -10,14 +10,16 @@ mod oven_media_engine;
 mod srs;
 mod told;
 
+use std::net::IpAddr;
+
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
 use config::Hook;
 pub(super) use config::Hooks;
 pub use config::{HookConfig, HookFault, HookKind};
-use told::{Shown, Told, Wish};
+use told::{Said, Shown, Told, Wish};
 
 use super::audit;
 use super::body::bounded;
@@ -25,8 +27,8 @@ use super::error::Failure;
 use super::proxy::client_address;
 use super::query::Parameters;
 use crate::access::audit::Affected;
-use crate::access::{Gate, shows};
-use crate::domain::{Denied, StreamId};
+use crate::access::{Gate, Sending, shows};
+use crate::domain::{Clock, Denied, Flaw, StreamId, Timestamp};
 use crate::keys::Keys;
 
 /// The query parameter of a hook's URL that holds the media server's secret.
@@ -38,7 +40,7 @@ pub(super) async fn ask(
     request: HttpRequest,
     body: Payload,
     (gate, keys): (Data<Gate>, Data<Keys>),
-    hooks: Data<Hooks>,
+    (hooks, clock): (Data<Hooks>, Data<dyn Clock>),
 ) -> Result<HttpResponse, Failure> {
     audit::admit(&request)?;
     let name = request.match_info().get("hook").unwrap_or_default();
@@ -46,14 +48,35 @@ pub(super) async fn ask(
     let hook = hook.ok_or(Denied::NoCredential)?;
     let body = bounded(&request, body, MOST).await?;
     is_said_by(hook, &request, &body).ok_or(Denied::NoCredential)?;
-    let told = std::str::from_utf8(&body).ok().and_then(reader(hook.kind));
-    let told = told.ok_or_else(|| Failure::bad_request(&"no question that is answered here"))?;
+    let said = std::str::from_utf8(&body).ok();
+    let said = said.and_then(|body| read(hook.kind, body, clock.now()));
+    let (wish, told) = match said {
+        Some(Said::News) => return Ok(allowed(hook.kind)),
+        Some(Said::Old) => return Err(Denied::BadCredential(OLD).into()),
+        Some(Said::Connects(told)) => (None, told),
+        Some(Said::Asks(wish, told)) => (Some(wish), told),
+        None => return Err(Failure::bad_request(&"no question that is answered here")),
+    };
     let publisher = told.ip.map(|ip| ip.to_string()).unwrap_or_default();
     let affected = Affected::default().with("hook", name);
     audit::about(&request, affected.with("address", &publisher));
-    decide(&request, hook, told, (&gate, &keys)).await?;
+    request.extensions_mut().insert(SpokenFor(told.ip));
+    match wish {
+        Some(wish) => decide(&request, hook, (wish, told), (&gate, &keys)).await?,
+        None => gate.connect(&told.shown(true).credential()).await?,
+    }
     Ok(allowed(hook.kind))
 }
+
+/// The signature's time is another day's.
+const OLD: Flaw = Flaw {
+    code: "time",
+    sentence: "the question was signed more than five minutes ago, or ahead",
+};
+
+/// For whom a media server asks: who guesses is counted by its own address, not by the media server's, which
+/// speaks for everybody. Nobody but a media server that has shown itself is believed.
+pub(super) struct SpokenFor(pub(super) Option<IpAddr>);
 
 /// Whether the media server itself asks, from where it may. One that signs shows that in the body.
 fn is_its(hook: &Hook, request: &HttpRequest) -> bool {
@@ -79,12 +102,12 @@ fn is_said_by(hook: &Hook, request: &HttpRequest, body: &[u8]) -> Option<()> {
     is_signed.then_some(())
 }
 
-fn reader(kind: HookKind) -> fn(&str) -> Option<Told> {
+fn read(kind: HookKind, body: &str, now: Timestamp) -> Option<Said> {
     match kind {
-        HookKind::NginxRtmp => nginx_rtmp::told,
-        HookKind::Srs => srs::told,
-        HookKind::Mediamtx => mediamtx::told,
-        HookKind::OvenMediaEngine => oven_media_engine::told,
+        HookKind::NginxRtmp => nginx_rtmp::said(body),
+        HookKind::Srs => srs::said(body),
+        HookKind::Mediamtx => mediamtx::said(body),
+        HookKind::OvenMediaEngine => oven_media_engine::said(body, now),
     }
 }
 
@@ -102,17 +125,20 @@ fn allowed(kind: HookKind) -> HttpResponse {
 async fn decide(
     request: &HttpRequest,
     hook: &Hook,
-    told: Told,
+    (wish, told): (Wish, Told),
     (gate, keys): (&Gate, &Keys),
 ) -> Result<(), Failure> {
     // What cannot be a stream's name is nobody's.
-    let stream: StreamId = told.stream.parse().map_err(|_| Denied::WrongStream)?;
-    let (wish, shown) = (told.wish, told.shown());
+    let name = hook.name_of(&told);
+    let stream: StreamId = name.parse().map_err(|_| Denied::WrongStream)?;
+    let is_publishers = matches!(wish, Wish::Publish | Wish::PublishOn);
+    let shown = told.shown(is_publishers);
     let outcome = match wish {
-        Wish::Done => return Ok(()),
         _ if !hook.has(&stream) => Err(Denied::WrongStream.into()),
         Wish::Publish => publish(request, (&shown, &stream), (gate, keys)).await,
+        Wish::PublishOn => publish_on((&shown, &stream), gate).await,
         Wish::Play => play(request, (&shown, &stream), gate).await,
+        Wish::PlayOn => play_on((&shown, &stream), gate).await,
     };
     outcome.map_err(|failure: Failure| failure.about(None, Some(stream), None))
 }
@@ -122,10 +148,18 @@ async fn publish(
     (shown, stream): (&Shown, &StreamId),
     (gate, keys): (&Gate, &Keys),
 ) -> Result<(), Failure> {
-    let permit = gate.publish(&shown.credential(), stream).await?;
+    let credential = shown.credential();
+    let permit = gate.publish(&credential, stream, Sending::Begins).await?;
     keys.expect(&permit).await?;
     audit::hooked(request, ("publish", permit.principal()), stream)?;
     Ok(())
+}
+
+/// Noted when it began; what ends it is noted as a refusal.
+async fn publish_on((shown, stream): (&Shown, &StreamId), gate: &Gate) -> Result<(), Failure> {
+    let credential = shown.credential();
+    let permit = gate.publish(&credential, stream, Sending::GoesOn).await;
+    Ok(permit.map(drop)?)
 }
 
 async fn play(
@@ -138,4 +172,10 @@ async fn play(
     let permit = gate.play(&caller, &credential, stream).await?;
     audit::hooked(request, ("play", permit.principal()), stream)?;
     Ok(())
+}
+
+async fn play_on((shown, stream): (&Shown, &StreamId), gate: &Gate) -> Result<(), Failure> {
+    let credential = shown.credential();
+    let caller = gate.hear(&credential).await?;
+    Ok(gate.would_play(&caller, &credential, stream).await?)
 }
