@@ -43,8 +43,24 @@ pub fn is_user(text: &str) -> bool {
 
 /// A new verifier for `password`.
 pub fn hash(password: &SecretText, entropy: &dyn Entropy) -> Result<String, PasswordFault> {
+    match is_short(password) {
+        true => Err(PasswordFault::Length),
+        false => hash_existing(password, entropy),
+    }
+}
+
+/// Whether nobody would be given it as a new one.
+pub fn is_short(password: &SecretText) -> bool {
+    password.expose().len() < SHORTEST
+}
+
+/// As [`hash`], of a password that another program has taken already, however short.
+pub fn hash_existing(
+    password: &SecretText,
+    entropy: &dyn Entropy,
+) -> Result<String, PasswordFault> {
     let bytes = password.expose().as_bytes();
-    if !(SHORTEST..=LONGEST).contains(&bytes.len()) {
+    if !(1..=LONGEST).contains(&bytes.len()) {
         return Err(PasswordFault::Length);
     }
     let mut salt = [0; SALT_LEN];
