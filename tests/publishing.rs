@@ -5,10 +5,12 @@
 mod accounts;
 mod document;
 mod guessers;
+mod nimble;
 mod rtmp;
 mod shown;
 mod signed;
 mod strained;
+mod users;
 mod words;
 
 use std::path::PathBuf;
@@ -46,6 +48,7 @@ pub(crate) fn prepared(more: &str) -> Serve {
         hook("srs", "srs"),
         hook("mediamtx", "mediamtx"),
         hook("ome", "oven-media-engine"),
+        hook("nimble", "nimble"),
     ];
     let more = format!("{}\n{more}", hooks.join(""));
     let serve = Serve::prepare("{ every = \"10m\" }", &more);
@@ -175,6 +178,19 @@ async fn basic_opens_packagers_routes_and_no_password_is_printed_or_kept() {
     assert!(listed.contains("\"user\": \"packager\""), "{listed}");
     assert!(
         !listed.contains("argon2") && !listed.contains(PASSWORD),
+        "{listed}"
+    );
+    let listed = binary::printed(
+        &args[..2]
+            .iter()
+            .chain(&args[3..])
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    let row = listed.lines().find(|line| line.starts_with("packager "));
+    assert_eq!(
+        row.unwrap().split_whitespace().nth(1),
+        Some("packager"),
         "{listed}"
     );
     for entry in std::fs::read_dir(file(&serve, "keystore")).unwrap() {

@@ -79,6 +79,8 @@ const MATRIX: [Row; 51] = {
         Row(Public, "GET", BENTO4, Packager, counted),
         Row(Public, "GET", NGINX_VOD, Packager, counted),
         Row(Public, "GET", GOOGLE, Packager, counted),
+        Row(Public, "GET", GPAC, Packager, counted),
+        Row(Public, "GET", FLUSSONIC, Packager, counted),
         Row(Public, "GET", RAW_KEY, Packager, managed),
         Row(
             Public,

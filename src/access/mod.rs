@@ -29,6 +29,7 @@ mod scheme;
 mod session;
 #[cfg(test)]
 pub(crate) mod testing;
+mod users;
 mod uses;
 
 pub use crate::store::{Maker, RevocationRow};
@@ -61,3 +62,4 @@ pub use scheme::{
     UrlParamsFault, WmsAuthConfig,
 };
 pub use session::{Begun, Cookie, SameSite, SessionsConfig, SessionsFault};
+pub use users::{UsersConfig, UsersFault};

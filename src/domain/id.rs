@@ -37,7 +37,7 @@ const MAX_PARTS: usize = 8;
 /// The longest part of a stream id, in bytes.
 const MAX_PART: usize = 64;
 /// Sub-resources of `/v1/streams/{stream}`: a stream's last part may be none of them.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 14] = [
     "schedule",
     "rotate",
     "progress",
@@ -50,6 +50,8 @@ const RESERVED: [&str; 12] = [
     "keys",
     "bento4",
     "google.json",
+    "gpac.xml",
+    "flussonic.key",
 ];
 
 /// A stream's name: a path such as `live/news` or `live/_definst_/mp4:match`.

@@ -99,6 +99,12 @@ pub const ROUTES: &[Route] = &[
     public("GET", GOOGLE, Some(Action::Lease), || {
         web::to(dialects::google::secret)
     }),
+    public("GET", GPAC, Some(Action::Lease), || {
+        web::to(dialects::gpac::crypt_file)
+    }),
+    public("GET", FLUSSONIC, Some(Action::Lease), || {
+        web::to(dialects::flussonic::key)
+    }),
     public("POST", ROTATE, Some(Action::Rotate), || {
         web::to(rotate::rotate)
     }),
@@ -203,6 +209,8 @@ const SHAKA: &str = "/v1/streams/{stream}/shaka";
 const BENTO4: &str = "/v1/streams/{stream}/bento4";
 const NGINX_VOD: &str = "/v1/streams/{stream}/nginx-vod.json";
 const GOOGLE: &str = "/v1/streams/{stream}/google.json";
+const GPAC: &str = "/v1/streams/{stream}/gpac.xml";
+const FLUSSONIC: &str = "/v1/streams/{stream}/flussonic.key";
 const ROTATE: &str = "/v1/streams/{stream}/rotate";
 const PROGRESS: &str = "/v1/streams/{stream}/progress";
 const SPEKE_V1: &str = "/speke/v1.0/copyProtection";

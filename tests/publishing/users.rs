@@ -68,7 +68,10 @@ async fn decides(serve: &Serve, of_carol: u16) {
     )
     .await;
     let told = serve.process.as_ref().unwrap().stderr.text();
-    assert!(!told.contains(PASSWORD) && !told.contains("argon2id$"), "{told}");
+    assert!(
+        !told.contains(PASSWORD) && !told.contains("argon2id$"),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,8 +86,19 @@ async fn a_sqlite_file_says_who_may_publish() {
     assert_eq!(rows, 8);
     // A user of ours is not looked for elsewhere.
     add_user(&serve, "alice2", "live/*", "publish");
-    database::run(&url, &format!("INSERT INTO users VALUES ('alice2', '{VERIFIER}', '**')")).await;
-    statuses(&serve, &[("live", "alice2", PASSWORD, 200), ("live8", "alice2", PASSWORD, 403)]).await;
+    database::run(
+        &url,
+        &format!("INSERT INTO users VALUES ('alice2', '{VERIFIER}', '**')"),
+    )
+    .await;
+    statuses(
+        &serve,
+        &[
+            ("live", "alice2", PASSWORD, 200),
+            ("live8", "alice2", PASSWORD, 403),
+        ],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,11 +113,24 @@ async fn a_postgres_says_who_may_publish_and_is_remembered() {
     serve.resume().await;
     decides(&serve, 200).await;
     // In the clear, nothing is no password.
-    statuses(&serve, &[("live", "eve", "", 401), ("live", "carol", "x", 401)]).await;
+    statuses(
+        &serve,
+        &[("live", "eve", "", 401), ("live", "carol", "x", 401)],
+    )
+    .await;
     cluster.control(&["stop", "-m", "immediate"]);
-    statuses(&serve, &[("live", "alice", PASSWORD, 200), ("live", "frank", PASSWORD, 503)]).await;
+    statuses(
+        &serve,
+        &[
+            ("live", "alice", PASSWORD, 200),
+            ("live", "frank", PASSWORD, 503),
+        ],
+    )
+    .await;
     cluster.control(&["start"]);
-    cluster.sql(&format!("INSERT INTO users VALUES ('frank', '{VERIFIER}', NULL)"));
+    cluster.sql(&format!(
+        "INSERT INTO users VALUES ('frank', '{VERIFIER}', NULL)"
+    ));
     until("the database is asked again", seconds(20), async || {
         let own = format!("user=frank&password={PASSWORD}");
         (nginx_asks(&serve.ops(), "live", &own).await.status == 200).then_some(())
@@ -115,7 +142,9 @@ async fn a_postgres_says_who_may_publish_and_is_remembered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_hangs_is_given_up_and_holds_up_nobody() {
     let cluster = Cluster::start();
-    cluster.sql("CREATE TABLE slow (username TEXT, wait FLOAT8); INSERT INTO slow VALUES ('slow', 3600)");
+    cluster.sql(
+        "CREATE TABLE slow (username TEXT, wait FLOAT8); INSERT INTO slow VALUES ('slow', 3600)",
+    );
     let query = "SELECT pg_sleep(wait)::text AS password FROM slow WHERE username = :user";
     let mut serve = prepared(&format!(
         "[users.customers]\nstreams = ['live/**']\ntimeout = '2s'\n[users.customers.sql]\n\
@@ -147,6 +176,9 @@ async fn a_section_that_could_let_nobody_in_is_told() {
         let config = serve.config();
         let done = binary::run(&["config", "check", "--config", config.to_str().unwrap()]);
         let said = String::from_utf8(done.stderr).unwrap();
-        assert!(!done.status.success() && said.contains(says), "{to}: {said}");
+        assert!(
+            !done.status.success() && said.contains(says),
+            "{to}: {said}"
+        );
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! Must not know: HTTP, or any media server.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::caller::request;
 use super::{Gate, Seal};
-use crate::access::credential::Credential;
+use crate::access::credential::{Asker, Credential, Way};
 use crate::access::permit::{Permit, Publish};
 use crate::access::scheme::request::{Purpose, Request};
 use crate::domain::{Action, Denied, Principal, StreamId};
@@ -39,6 +40,24 @@ impl Gate {
         refusals.extend(fault);
         refusals.extend(signed_fault.map(Denied::from));
         Err(gravest(refusals))
+    }
+
+    /// Leave to send a stream, for a user of whom somebody else vouches that it is one: a media server that
+    /// has verified a signature, and shown that it is itself.
+    pub async fn publish_as(
+        &self,
+        user: &str,
+        ip: Option<IpAddr>,
+        stream: &StreamId,
+    ) -> Result<Permit<Publish>, Denied> {
+        let (rules, way) = (self.rules.get(), Way::Hook);
+        let named = rules
+            .schemes
+            .user(user, Asker { way, ip }, self.clock.now());
+        let who = named.await?;
+        self.able::<Publish>(&who)?;
+        super::covered(&who, stream)?;
+        Ok(Permit::new(Seal(()), who, stream.clone()))
     }
 
     /// Leave to connect, before it is said what for: to whoever shows nothing, and to whoever shows something

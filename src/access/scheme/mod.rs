@@ -61,7 +61,9 @@ use super::certificate::CertificateConfig;
 use super::config::AccessConfigError;
 use super::credential::{Asker, Credential, Place, Presented, Token};
 use super::grant::Grants;
+use super::password::is_user;
 use super::session::Sessions;
+use super::users::Users;
 use crate::crypto::SecretText;
 use crate::domain::{Clock, Denied, Principal, Timestamp};
 use crate::outbound;
@@ -72,13 +74,14 @@ use jwt::Jwt;
 use password::Passwords;
 use request::Request;
 use signed::SignedRequests;
+pub(super) use turns::Turns;
 use verified::VerifiedTokens;
 
 /// The names of our own schemes, which no instance may have.
 pub(super) const GRANT: &str = "grant";
 const API_KEY: &str = "api_key";
 const CERTIFICATE: &str = "certificate";
-const PASSWORD: &str = "password";
+pub(super) const PASSWORD: &str = "password";
 pub(super) const SESSION: &str = "session";
 
 /// Every configured instance, and the tokens that lately verified.
@@ -114,7 +117,7 @@ impl Schemes {
         outbound: &outbound::Config,
         certificates: &[CertificateConfig],
         (grants, sessions): (Arc<Grants>, Arc<Sessions>),
-        store: Store,
+        (store, users): (Store, Vec<Users>),
     ) -> Result<Self, AccessConfigError> {
         let ours = [
             Scheme::Grant(grants),
@@ -123,7 +126,7 @@ impl Schemes {
         ];
         let jwts = jwt::load(config, outbound)?.into_iter();
         // Last: a token may come as basic's password, and costs less.
-        let passwords = Scheme::Password(Box::new(Passwords::new(store)));
+        let passwords = Scheme::Password(Box::new(Passwords::new(store, users)));
         Ok(Self {
             signed: signed::load(config)?,
             schemes: ours
@@ -186,6 +189,23 @@ impl Schemes {
             None => {}
         }
         (good, deepest.map(Denied::from))
+    }
+
+    /// The packager whose user that is, whatever its password.
+    pub(super) async fn user(
+        &self,
+        user: &str,
+        from: Asker,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Denied> {
+        let passwords = self.schemes.iter().find_map(|scheme| match scheme {
+            Scheme::Password(passwords) => Some(passwords),
+            _ => None,
+        });
+        let passwords = passwords.filter(|_| is_user(user));
+        let passwords = passwords.ok_or(Fault::Password)?;
+        let found = passwords.find(user, from, now).await?;
+        Ok(found.ok_or(Fault::Password)?.principal)
     }
 
     /// Tries one token that nobody sent over HTTP.

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const OF_ONE: usize = 8;
 
 /// The lines.
-pub(super) struct Turns {
+pub(in crate::access) struct Turns {
     direct: Line,
     hooks: Line,
 }
@@ -48,7 +48,7 @@ struct Own {
 }
 
 /// Leave to hash one password, until it is dropped.
-pub(super) struct Turn<'t> {
+pub(in crate::access) struct Turn<'t> {
     _hashing: SemaphorePermit<'t>,
     _first: Option<OwnedSemaphorePermit>,
     _place: Option<Place<'t>>,
@@ -68,7 +68,8 @@ impl Turns {
         Self::of((cores / CORES).max(1))
     }
 
-    fn of(at_once: usize) -> Self {
+    /// So many at once on each way.
+    pub(in crate::access) fn of(at_once: usize) -> Self {
         let line = || Line {
             hashing: Semaphore::new(at_once),
             waiting: Semaphore::new(at_once + WAITING),
@@ -83,7 +84,7 @@ impl Turns {
     /// Waits until it is the asker's turn; `None` if too many wait already, or it does not come.
     ///
     /// Who hides behind a proxy that does not say so is everybody, and waits as one of many.
-    pub(super) async fn take(&self, from: Asker) -> Option<Turn<'_>> {
+    pub(in crate::access) async fn take(&self, from: Asker) -> Option<Turn<'_>> {
         let line = match from.way {
             Way::Direct => &self.direct,
             Way::Hook => &self.hooks,

@@ -4,7 +4,9 @@
 
 pub(super) mod bento4;
 pub(super) mod ffmpeg;
+pub(super) mod flussonic;
 pub(super) mod google;
+pub(super) mod gpac;
 pub(super) mod nginx_vod;
 pub(super) mod raw;
 pub(super) mod shaka;

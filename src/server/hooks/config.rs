@@ -42,6 +42,8 @@ pub enum HookKind {
     Srs,
     /// MediaMTX: `authMethod: http`.
     Mediamtx,
+    /// Nimble Streamer: publish control and playback authorization.
+    Nimble,
     /// OvenMediaEngine: `AdmissionWebhooks`; the secret signs what it asks.
     OvenMediaEngine,
 }

@@ -38,6 +38,7 @@ pub(super) fn said(body: &str) -> Option<Said> {
         host: None,
         ip: body.ip.parse().ok(),
         query: SecretText::new(body.query),
+        headers: Vec::new(),
         basic: some.map(|text| (body.user.clone().into(), text)).collect(),
     };
     Some(Said::Asks(wish, told))

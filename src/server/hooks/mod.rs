@@ -6,6 +6,7 @@
 mod config;
 mod mediamtx;
 mod nginx_rtmp;
+mod nimble;
 mod oven_media_engine;
 mod srs;
 mod told;
@@ -14,12 +15,12 @@ use std::net::IpAddr;
 
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use config::Hook;
 pub(super) use config::Hooks;
 pub use config::{HookConfig, HookFault, HookKind};
-use told::{Said, Shown, Told, Wish};
+use told::{Said, Shown, Told, Vouched, Wish};
 
 use super::audit;
 use super::body::bounded;
@@ -53,6 +54,10 @@ pub(super) async fn ask(
     let (wish, told) = match said {
         Some(Said::News) => return Ok(allowed(hook.kind)),
         Some(Said::Old) => return Err(Denied::BadCredential(OLD).into()),
+        Some(Said::Batch(all)) => {
+            let decided = batch(&request, (name, hook), all, (&gate, &keys)).await?;
+            return Ok(unstored().json(nimble::answers(decided)));
+        }
         Some(Said::Connects(told)) => (None, told),
         Some(Said::Asks(wish, told)) => (Some(wish), told),
         None => return Err(Failure::bad_request(&"no question that is answered here")),
@@ -60,6 +65,11 @@ pub(super) async fn ask(
     let publisher = told.ip.map(|ip| ip.to_string()).unwrap_or_default();
     let affected = Affected::default().with("hook", name);
     audit::about(&request, affected.with("address", &publisher));
+    if hook.kind == HookKind::Nimble {
+        let decided = decide(&request, hook, (Wish::Play, told), (&gate, &keys)).await;
+        decided.map_err(|failure| failure.forbidden_as(nimble::FORBIDDEN))?;
+        return Ok(allowed(hook.kind));
+    }
     request.extensions_mut().insert(SpokenFor(told.ip));
     match wish {
         Some(wish) => decide(&request, hook, (wish, told), (&gate, &keys)).await?,
@@ -107,19 +117,67 @@ fn read(kind: HookKind, body: &str, now: Timestamp) -> Option<Said> {
         HookKind::NginxRtmp => nginx_rtmp::said(body),
         HookKind::Srs => srs::said(body),
         HookKind::Mediamtx => mediamtx::said(body),
+        HookKind::Nimble => nimble::said(body),
         HookKind::OvenMediaEngine => oven_media_engine::said(body, now),
     }
 }
 
 /// What the media server takes for a yes. A no is a status of 4xx to all of them.
 fn allowed(kind: HookKind) -> HttpResponse {
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    let mut answer = unstored();
     match kind {
         HookKind::Srs => answer.json(serde_json::json!({ "code": 0 })),
+        HookKind::Nimble => answer.json(serde_json::json!({ "return_code": 200 })),
         HookKind::OvenMediaEngine => answer.json(serde_json::json!({ "allowed": true })),
         HookKind::NginxRtmp | HookKind::Mediamtx => answer.finish(),
     }
+}
+
+fn unstored() -> HttpResponseBuilder {
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    answer
+}
+
+/// Each of those for whom the media server vouches, and whether it may publish. What cannot be decided of one
+/// is no answer to any.
+async fn batch(
+    request: &HttpRequest,
+    (name, hook): (&str, &Hook),
+    all: Vec<Vouched>,
+    (gate, keys): (&Gate, &Keys),
+) -> Result<Vec<(serde_json::Value, bool)>, Failure> {
+    let mut decided = Vec::with_capacity(all.len());
+    for one in all {
+        let publisher = one.ip.map(|ip| ip.to_string()).unwrap_or_default();
+        let affected = Affected::default().with("hook", name);
+        audit::about(request, affected.with("address", &publisher));
+        let stream = one.stream.parse::<StreamId>().ok();
+        let is_allowed = match vouched(request, hook, (&one, stream.as_ref()), (gate, keys)).await {
+            Ok(()) => true,
+            Err(failure) if failure.is_ours() => return Err(failure),
+            Err(failure) => {
+                audit::hook_refused(request, &failure, stream.as_ref());
+                false
+            }
+        };
+        decided.push((one.seq, is_allowed));
+    }
+    Ok(decided)
+}
+
+async fn vouched(
+    request: &HttpRequest,
+    hook: &Hook,
+    (one, stream): (&Vouched, Option<&StreamId>),
+    (gate, keys): (&Gate, &Keys),
+) -> Result<(), Failure> {
+    let stream = stream.filter(|stream| hook.has(stream));
+    let stream = stream.ok_or(Denied::WrongStream)?;
+    let permit = gate.publish_as(&one.user, one.ip, stream).await?;
+    keys.expect(&permit).await?;
+    audit::hooked(request, ("publish", permit.principal()), stream)?;
+    Ok(())
 }
 
 async fn decide(

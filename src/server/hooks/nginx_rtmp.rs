@@ -29,6 +29,7 @@ pub(super) fn said(body: &str) -> Option<Said> {
         host: None,
         ip: value("addr").and_then(|text| text.parse().ok()),
         query: SecretText::new(shown(own(body, its), behind(&tcurl))),
+        headers: Vec::new(),
         basic: Vec::new(),
     };
     Some(match wish {

@@ -66,6 +66,7 @@ pub(super) fn said(body: &str, now: Timestamp) -> Option<Said> {
         host: None,
         ip: client.address.parse().ok(),
         query: SecretText::new(query.to_owned()),
+        headers: Vec::new(),
         basic: Vec::new(),
     };
     Some(Said::Asks(wish, told))

@@ -64,6 +64,7 @@ impl Body {
             host,
             ip: self.ip.parse().ok(),
             query: SecretText::new(query),
+            headers: Vec::new(),
             basic: Vec::new(),
         }
     }

@@ -30,10 +30,21 @@ pub(super) enum Said {
     News,
     /// A question that was signed too long ago, or by a clock too far from ours.
     Old,
+    /// Several want to publish, for whom the media server vouches.
+    Batch(Vec<Vouched>),
     /// Somebody is here, and does not say yet what for.
     Connects(Told),
     /// Somebody wants something.
     Asks(Wish, Told),
+}
+
+/// A publisher whose signature the media server has verified.
+pub(super) struct Vouched {
+    /// What the answer is known by.
+    pub(super) seq: serde_json::Value,
+    pub(super) user: String,
+    pub(super) stream: String,
+    pub(super) ip: Option<IpAddr>,
 }
 
 /// Whom a media server tells of.
@@ -46,6 +57,8 @@ pub(super) struct Told {
     pub(super) query: SecretText,
     /// Users with passwords, where the protocol has them.
     pub(super) basic: Vec<(SecretText, SecretText)>,
+    /// What else a browser has sent.
+    pub(super) headers: Vec<(String, String)>,
     /// Whose address.
     pub(super) ip: Option<IpAddr>,
 }
@@ -81,6 +94,7 @@ impl Told {
         Shown {
             headers: values
                 .map(|value| ("authorization".to_owned(), value))
+                .chain(self.headers)
                 .collect(),
             path: format!("/{}", self.stream),
             query: self.query,
