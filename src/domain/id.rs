@@ -168,6 +168,16 @@ impl fmt::Display for Kid {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BroughtKid(uuid::Uuid);
 
+impl BroughtKid {
+    /// A name made of a digest, of its first sixteen bytes (RFC 9562 §5.8: version 8).
+    #[must_use]
+    pub fn of_digest(digest: [u8; 32]) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
 impl FromStr for BroughtKid {
     type Err = IdError;
 

@@ -160,7 +160,7 @@ async fn each_dialect_tells_of_the_same_key() {
     let one = &google["encryptionKeys"][0];
     assert_eq!(
         (&one["keyId"], &one["key"], &one["keyUri"]),
-        (&bare.into(), &hex.into(), &uri.clone().into())
+        (&bare.clone().into(), &hex.into(), &uri.clone().into())
     );
     assert_eq!(one["iv"].as_str().unwrap().len(), 32);
     assert_eq!(

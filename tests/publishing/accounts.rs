@@ -148,7 +148,10 @@ fn every_section_of_the_document_is_taken_and_every_hook_is_one_of_them() {
         private(&secret, "obviously-a-fake-secret-of-40-characters");
     }
     let customers = super::file(&serve, "keystore/customers.url");
-    private(&customers, "postgres://hlskey@customers.example.com/customers");
+    private(
+        &customers,
+        "postgres://hlskey@customers.example.com/customers",
+    );
     run(&serve, "hlskey config check --config hlskey.toml", &[]);
     let document = text();
     let asked: Vec<_> = document.split("/v1/hooks/").skip(1).collect();

@@ -3,6 +3,7 @@
 //! Must not know: how that is found, or who may ask.
 
 pub(super) mod bento4;
+pub(super) mod cpix;
 pub(super) mod ffmpeg;
 pub(super) mod flussonic;
 pub(super) mod google;
