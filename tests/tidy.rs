@@ -206,6 +206,10 @@ const LOCKS: [(&str, &str); 19] = [
         "src/access/scheme/jwt/issuer_keys.rs",
         "questions to the issuer",
     ),
+    (
+        "src/access/scheme/turns.rs",
+        "passwords that wait to be hashed",
+    ),
     ("src/keys/allowance.rs", "keys that are issued"),
     ("src/keys/signals.rs", "long polls of encryptors"),
     (

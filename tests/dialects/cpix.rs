@@ -26,7 +26,8 @@ fn elements(text: &str) -> Vec<(String, Vec<(String, String)>, String)> {
             }
             Event::Text(text) => {
                 if let Some(last) = found.last_mut() {
-                    last.2.push_str(&String::from_utf8(text.to_vec()).unwrap());
+                    let text = String::from_utf8(text.to_vec()).unwrap();
+                    last.2.push_str(text.trim());
                 }
             }
             Event::Eof => return found,
