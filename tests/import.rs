@@ -48,7 +48,7 @@ fn write(root: &Path, file: &str, text: &str) {
     std::fs::write(path, text).unwrap();
 }
 
-/// Three applications: `live` with a token, `live8` with words, `vod` by the default file.
+/// Four applications: `live` with a token, `live8` with words, `vod` by the default file, `odd` with a folder nobody finds.
 fn installation() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let keys = "${com.wowza.wms.context.VHostConfigHome}/keys";
@@ -68,6 +68,10 @@ fn installation() -> tempfile::TempDir {
         ("conf/live/Application.xml", live),
         ("conf/live8/Application.xml", live8),
         ("conf/Application.xml", application("", &[])),
+        (
+            "conf/odd/Application.xml",
+            application("${com.example.Own}/keys", &[]),
+        ),
         ("applications/vod/.keep", String::new()),
         ("keys/live/show.key", key_file(KEY, "")),
         (
@@ -135,7 +139,7 @@ async fn an_installation_is_taken_over_once_and_what_is_left_is_told() {
         "made: the key of live/other: https://localhost:",
         ", which was https://old.example.com/key.php\n",
         "made: the credential wowza-User1, to publish to live/**",
-        "made: the credential wowza-User2, to publish to live8/**, vod/**",
+        "made: the credential wowza-User2, to publish to live8/**, odd/**, vod/**",
         "not carried over: live: the property securityPlayIPWhiteList",
         "not carried over: live: the module com.example.Own",
         "apple.key: cupertinostreaming-aes128-method is not AES-128",
@@ -143,6 +147,7 @@ async fn an_installation_is_taken_over_once_and_what_is_left_is_told() {
         "whose.key: several applications look there",
         "other.key: cupertinostreaming-aes128-iv",
         "publish.password: a line without a password",
+        "${com.example.Own}/keys: odd: a variable of KeyDir is not known",
         "note: the password of User1 has fewer than 12 bytes",
     ] {
         assert!(told.contains(line), "{line}\n{told}");

@@ -82,11 +82,16 @@ impl Installation {
     /// application that looks there.
     pub(super) fn keys(&self, application: Option<&str>) -> anyhow::Result<Vec<FoundKey>> {
         let mut folders: BTreeMap<PathBuf, Vec<&str>> = BTreeMap::new();
-        for (name, one) in &self.applications {
-            let folder = self.resolved(&one.key_dir, name).unwrap_or_default();
-            folders.entry(folder).or_default().push(name);
-        }
         let mut found: Vec<FoundKey> = Vec::new();
+        for (name, one) in &self.applications {
+            match self.resolved(&one.key_dir, name) {
+                Some(folder) => folders.entry(folder).or_default().push(name),
+                None => found.push(FoundKey {
+                    path: PathBuf::from(&one.key_dir),
+                    taken: Err(anyhow::anyhow!("{name}: a variable of KeyDir is not known")),
+                }),
+            }
+        }
         for (folder, users) in &folders {
             for path in files::key_files(folder)? {
                 if found.iter().any(|one| one.path == path) {

@@ -166,7 +166,13 @@ impl Import {
             }
             return Ok(());
         }
-        let row = publisher_row(name, &one, streams)?;
+        let row = match publisher_row(name, &one, streams) {
+            Ok(row) => row,
+            Err(why) => {
+                self.report.left(&format!("{}: {why:#}", one.user));
+                return Ok(());
+            }
+        };
         if !self.is_dry {
             match self.recorded.store.add_credential(&row).await {
                 Err(StoreError::Conflict(what)) => {
