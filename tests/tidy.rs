@@ -168,7 +168,7 @@ fn the_rules_can_be_broken() {
 
 /// Every file of the server that names a lock, and why no warm key request waits at it for all others: one of
 /// many shards, or nothing that such a request comes to.
-const LOCKS: [(&str, &str); 19] = [
+const LOCKS: [(&str, &str); 20] = [
     (
         "src/access/audit/recent.rs",
         "refused requests alone are kept",

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
+use crate::harness::binary;
 use crate::harness::database;
+use crate::harness::rust_source::root;
 use crate::harness::serve::Serve;
 
 const FIRST: [u8; 16] = [1; 16];
@@ -97,4 +99,19 @@ async fn a_file_that_is_deleted_is_served_on_and_one_that_changed_is_another_key
         database::number(&url, "SELECT count(*) FROM periods").await,
         2
     );
+}
+
+#[test]
+fn the_documents_section_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(root().join("docs/PACKAGERS.md")).unwrap();
+    let blocks = text.split("```toml\n").skip(1);
+    let sections: Vec<_> = blocks.filter_map(|rest| rest.split("```").next()).collect();
+    let sections = sections
+        .join("\n")
+        .replace("/srv/keys", folder.path().to_str().unwrap());
+    assert!(sections.contains("[[server.key_folders]]"));
+    let serve = Serve::prepare("{ every = \"10m\" }", &sections);
+    let config = serve.config();
+    binary::printed(&["config", "check", "--config", config.to_str().unwrap()]);
 }
