@@ -32,6 +32,7 @@ const OF_ONE: usize = 8;
 pub(in crate::access) struct Turns {
     direct: Line,
     hooks: Line,
+    patience: Duration,
 }
 
 /// Those who wait on one way.
@@ -78,6 +79,7 @@ impl Turns {
         Self {
             direct: line(),
             hooks: line(),
+            patience: PATIENCE,
         }
     }
 
@@ -101,7 +103,7 @@ impl Turns {
             };
             Some((first, line.hashing.acquire().await.ok()?))
         };
-        let (first, hashing) = timeout(PATIENCE, turn).await.ok()??;
+        let (first, hashing) = timeout(self.patience, turn).await.ok()??;
         Some(Turn {
             _hashing: hashing,
             _first: first,
@@ -169,7 +171,7 @@ mod tests {
         turns.take(from).boxed()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_comes_from_elsewhere_waits_for_one_of_a_flood() {
         let turns = Turns::of(1);
         let mut flood: Vec<_> = (0..OF_ONE)
@@ -195,8 +197,8 @@ mod tests {
         assert_eq!(turns.hooks.waiting.available_permits(), 1 + WAITING);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_few_addresses_leave_places_to_others_and_nobody_waits_for_ever() {
+    #[tokio::test]
+    async fn a_few_addresses_leave_places_to_others() {
         let turns = Turns::of(1);
         let mut flood = Vec::new();
         for number in 0..8 {
@@ -206,9 +208,21 @@ mod tests {
                 flood.push((one, done));
             }
         }
+        assert!(turns.hooks.waiting.available_permits() < WAITING / 2);
         let mut late = ask(&turns, from(Way::Hook, 200));
         assert!(late.as_mut().now_or_never().is_none(), "it waits");
-        assert!(late.await.is_none(), "as long as patience lasts");
-        assert!(turns.hooks.waiting.available_permits() < WAITING / 2);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_ever() {
+        let turns = Turns {
+            patience: Duration::ZERO,
+            ..Turns::of(1)
+        };
+        let turn = turns.take(from(Way::Hook, 1)).await;
+        assert!(turn.is_some());
+        assert!(turns.take(from(Way::Hook, 2)).await.is_none());
+        drop(turn);
+        assert!(turns.take(from(Way::Hook, 2)).await.is_some());
     }
 }
