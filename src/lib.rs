@@ -9,7 +9,7 @@
 //! 4  keys
 //! 3  access
 //! 2  store
-//! 1  crypto   playlist   api   telemetry   outbound
+//! 1  crypto   playlist   api   telemetry   outbound   xml
 //! 0  domain   crash
 //! ```
 //!
@@ -23,6 +23,7 @@ pub mod crypto;
 pub mod outbound;
 pub mod playlist;
 pub mod telemetry;
+pub mod xml;
 
 pub mod store;
 

@@ -123,7 +123,7 @@ fn named(line: &str) -> Vec<Named> {
     let depth = match words.first() {
         Some(
             &("stream" | "token" | "credential" | "session" | "entitlement" | "audit" | "keystore"
-            | "config" | "key"),
+            | "config" | "key" | "import"),
         ) => 2,
         _ => 1,
     };

@@ -36,6 +36,8 @@ mod faults;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod independent;
 #[cfg(test)]
 mod keystore;

@@ -4,10 +4,14 @@
 
 mod accounts;
 mod document;
+mod guessers;
+mod nimble;
 mod rtmp;
 mod shown;
 mod signed;
 mod strained;
+mod users;
+mod words;
 
 use std::path::PathBuf;
 
@@ -26,6 +30,13 @@ const SECRET: &str = "obviously-a-fake-hook-secret";
 
 /// A server that three media servers may ask about `live/**` and `test/**`.
 pub(crate) async fn asked(more: &str) -> Serve {
+    let mut serve = prepared(more);
+    serve.resume().await;
+    serve
+}
+
+/// The same, not yet started.
+pub(crate) fn prepared(more: &str) -> Serve {
     let hook = |name: &str, kind: &str| {
         format!(
             "[server.hooks.{name}]\nkind = '{kind}'\nsecret_file = 'hook.secret'\n\
@@ -37,15 +48,15 @@ pub(crate) async fn asked(more: &str) -> Serve {
         hook("srs", "srs"),
         hook("mediamtx", "mediamtx"),
         hook("ome", "oven-media-engine"),
+        hook("nimble", "nimble"),
     ];
     let more = format!("{}\n{more}", hooks.join(""));
-    let mut serve = Serve::prepare("{ every = \"10m\" }", &more);
+    let serve = Serve::prepare("{ every = \"10m\" }", &more);
     private(&file(&serve, "hook.secret"), SECRET);
-    serve.resume().await;
     serve
 }
 
-fn file(serve: &Serve, name: &str) -> PathBuf {
+pub(crate) fn file(serve: &Serve, name: &str) -> PathBuf {
     serve.config().parent().unwrap().join(name)
 }
 
@@ -70,10 +81,15 @@ pub(crate) fn add_user(serve: &Serve, user: &str, streams: &str, actions: &str) 
 }
 
 /// What nginx-rtmp says of a publisher, and how it is answered.
-async fn nginx_asks(actor: &Actor, app: &str, own: &str) -> Answer {
+pub(crate) async fn nginx_asks(actor: &Actor, app: &str, own: &str) -> Answer {
+    nginx_asks_for(actor, "192.0.2.7", app, own).await
+}
+
+/// The same of a publisher at that address.
+async fn nginx_asks_for(actor: &Actor, address: &str, app: &str, own: &str) -> Answer {
     let hook = format!("/v1/hooks/rtmp?secret={SECRET}");
     let body = format!(
-        "app={app}&flashver=&swfurl=&tcurl=rtmp%3A%2F%2Fh&pageurl=&addr=192.0.2.7&clientid=1\
+        "app={app}&flashver=&swfurl=&tcurl=rtmp%3A%2F%2Fh&pageurl=&addr={address}&clientid=1\
          &call=publish&name=show&type=live&{own}"
     );
     let form = [("content-type", "application/x-www-form-urlencoded")];
@@ -164,6 +180,19 @@ async fn basic_opens_packagers_routes_and_no_password_is_printed_or_kept() {
         !listed.contains("argon2") && !listed.contains(PASSWORD),
         "{listed}"
     );
+    let listed = binary::printed(
+        &args[..2]
+            .iter()
+            .chain(&args[3..])
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    let row = listed.lines().find(|line| line.starts_with("packager "));
+    assert_eq!(
+        row.unwrap().split_whitespace().nth(1),
+        Some("packager"),
+        "{listed}"
+    );
     for entry in std::fs::read_dir(file(&serve, "keystore")).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         let holds = |text: &str| {
@@ -185,7 +214,7 @@ async fn each_media_server_asks_in_its_own_words() {
     let json = [("content-type", "application/json")];
     let srs = |app: &str, param: &str| {
         format!(
-            r#"{{"action":"on_publish","client_id":"x","ip":"192.0.2.7","vhost":"v","app":"{app}",
+            r#"{{"action":"on_publish","client_id":"x","ip":"192.0.2.7","vhost":"__defaultVhost__","app":"{app}",
                 "tcUrl":"rtmp://h","stream":"show","param":"{param}"}}"#
         )
     };
@@ -243,7 +272,7 @@ async fn nobody_asks_without_the_media_servers_secret() {
     let other = body.replace("app=live", "app=other");
     let path = format!("/v1/hooks/rtmp?secret={SECRET}");
     send(&ops, &path, &form, &other).await.expect(403);
-    send(&ops, &path, &form, "call=record_done&app=live&name=a")
+    send(&ops, &path, &form, "call=else&app=live&name=a")
         .await
         .expect(400);
     send(&ops, &path, &form, &"a=b&".repeat(20_000))

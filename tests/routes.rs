@@ -37,8 +37,9 @@ struct Row(Listener, &'static str, &'static str, Right, [u16; 6]);
 
 const OPEN: [u16; 6] = [200; 6];
 const DELIVERED: [u16; 6] = [401, 401, 401, 404, 403, 200];
+const UNFILED: [u16; 6] = [401, 401, 401, 404, 403, 404];
 /// Rows that take something away stand last.
-const MATRIX: [Row; 51] = {
+const MATRIX: [Row; 56] = {
     use Listener::{Ops, Public};
     use Right::{Operator, Packager, Viewer};
     let managed = [401, 401, 401, 403, 403, 200];
@@ -47,6 +48,9 @@ const MATRIX: [Row; 51] = {
     [
         Row(Public, "GET", KEY, Viewer, DELIVERED),
         Row(Public, "HEAD", KEY, Viewer, DELIVERED),
+        // The stage has no folder of keys.
+        Row(Public, "GET", KEY_FILE, Viewer, UNFILED),
+        Row(Public, "HEAD", KEY_FILE, Viewer, UNFILED),
         Row(Public, "GET", PLAY, Viewer, managed),
         Row(Public, "HEAD", PLAY, Viewer, managed),
         // Any viewer's token begins a session of its own streams; none of these is a session.
@@ -79,6 +83,9 @@ const MATRIX: [Row; 51] = {
         Row(Public, "GET", BENTO4, Packager, counted),
         Row(Public, "GET", NGINX_VOD, Packager, counted),
         Row(Public, "GET", GOOGLE, Packager, counted),
+        Row(Public, "GET", CPIX, Packager, counted),
+        Row(Public, "GET", GPAC, Packager, counted),
+        Row(Public, "GET", FLUSSONIC, Packager, counted),
         Row(Public, "GET", RAW_KEY, Packager, managed),
         Row(
             Public,

@@ -168,7 +168,7 @@ fn the_rules_can_be_broken() {
 
 /// Every file of the server that names a lock, and why no warm key request waits at it for all others: one of
 /// many shards, or nothing that such a request comes to.
-const LOCKS: [(&str, &str); 19] = [
+const LOCKS: [(&str, &str); 20] = [
     (
         "src/access/audit/recent.rs",
         "refused requests alone are kept",
@@ -205,6 +205,10 @@ const LOCKS: [(&str, &str); 19] = [
     (
         "src/access/scheme/jwt/issuer_keys.rs",
         "questions to the issuer",
+    ),
+    (
+        "src/access/scheme/turns.rs",
+        "passwords that wait to be hashed",
     ),
     ("src/keys/allowance.rs", "keys that are issued"),
     ("src/keys/signals.rs", "long polls of encryptors"),

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use super::config::AccessConfigError;
-use super::credential::{Credential, Token};
+use super::credential::{Credential, Token, Way};
 use super::scheme::jwt::Jwt;
 use super::scheme::signed::SignedRequests;
 use super::scheme::{Fault, LAST_SECOND, SchemeConfig, SchemesConfig, Verified};
@@ -316,6 +316,7 @@ impl<'a> Asked<'a> {
             alpn: self.alpn,
             ip: self.ip,
             certificate: None,
+            way: Way::Direct,
         }
     }
 }

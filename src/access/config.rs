@@ -1,8 +1,9 @@
-//! The sections `[schemes.NAME]`, `[[client_certificates]]`, `[grants]` and `[entitlement]`.
+//! The sections `[schemes.NAME]`, `[[client_certificates]]`, `[users.NAME]`, `[grants]` and `[entitlement]`.
 //!
 //! Must not know: where the file lies; paths are absolute when they come here.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -11,6 +12,7 @@ use super::entitlement::{EntitlementConfig, EntitlementFault};
 use super::policy::{PolicyConfig, PolicyFault};
 use super::scheme::{SchemeFault, SchemesConfig};
 use super::session::{SessionsConfig, SessionsFault};
+use super::users::{UsersConfig, UsersFault};
 use crate::crypto::PrivateFileError;
 use crate::outbound;
 
@@ -26,6 +28,9 @@ pub struct Config {
     /// certificate alone. Default: nothing.
     #[serde(default)]
     pub client_certificates: Vec<CertificateConfig>,
+    /// `[users.NAME]`: databases that have users and passwords of packagers. Default: none.
+    #[serde(default)]
+    pub users: BTreeMap<String, UsersConfig>,
     /// `[[policies]]`: what streams ask of their viewers. Default: any good token will do.
     #[serde(default)]
     pub policies: Vec<PolicyConfig>,
@@ -71,6 +76,15 @@ pub enum AccessConfigError {
         #[source]
         fault: CertificateFault,
     },
+    /// A database of users is misconfigured.
+    #[error("users.{name}: {fault}")]
+    Users {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        fault: UsersFault,
+    },
     /// A policy is misconfigured.
     #[error("policies: number {}: {fault}", at + 1)]
     Policy {
@@ -100,6 +114,7 @@ impl AccessConfigError {
         match self {
             Self::Scheme { name, .. } => name,
             Self::Certificate { .. } => "client_certificates",
+            Self::Users { .. } => "users",
             Self::Policy { .. } => "policies",
             Self::Sessions(_) => "sessions",
             Self::NoGrantKey | Self::GrantKey(_) => "key_files",
@@ -112,11 +127,21 @@ impl Config {
     /// Every path of the section, for resolving relative ones.
     pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
         let schemes = self.schemes.paths_mut();
+        let users = self.users.values_mut();
         schemes
+            .chain(users.filter_map(|one| one.sql.url_file.as_mut()))
             .chain(self.outbound.paths_mut())
             .chain(&mut self.grants.key_files)
             .chain(self.entitlement.paths_mut())
             .collect()
+    }
+
+    /// Makes relative database paths absolute, seen from `base`.
+    pub fn resolve(&mut self, base: &Path) {
+        self.entitlement.resolve(base);
+        for users in self.users.values_mut() {
+            users.sql.resolve(base);
+        }
     }
 }
 

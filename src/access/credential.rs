@@ -47,6 +47,18 @@ pub struct Credential<'a> {
     pub ip: Option<IpAddr>,
     /// The certificate that the client's connection was made with, where the listener asks for one.
     pub certificate: Option<&'a Arc<ClientCertificate>>,
+    /// Whether the client asks itself, or a media server for it.
+    pub way: Way,
+}
+
+/// By which way somebody comes: a flood on one must not close the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Way {
+    /// A request of its own.
+    #[default]
+    Direct,
+    /// A media server's question about it.
+    Hook,
 }
 
 /// One token out of a request.
@@ -58,6 +70,15 @@ pub(super) struct Presented<'a> {
     pub(super) text: Token<'a>,
     /// The user that it came with, as basic's password.
     pub(super) user: Option<SecretText>,
+    /// Who shows it.
+    pub(super) from: Asker,
+}
+
+/// Where a token comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asker {
+    pub(super) way: Way,
+    pub(super) ip: Option<IpAddr>,
 }
 
 /// A token's text, wiped where it is a copy.
@@ -94,22 +115,28 @@ impl<'a> Credential<'a> {
 
     /// Every token presented, in the order in which they are tried: bearer, basic, session, query.
     pub(super) fn presented(&self) -> impl Iterator<Item = Presented<'a>> + use<'a> {
-        let authorization = self.header("authorization");
-        let bearer = authorization.and_then(bearer).map(Token::Borrowed);
-        let basic = authorization.and_then(user_and_password);
-        let at = |place| {
+        let (way, ip) = (self.way, self.ip);
+        let from = Asker { way, ip };
+        let at = move |place| {
             move |text| Presented {
                 place,
                 text,
                 user: None,
+                from,
             }
         };
-        let basic = basic.map(|(user, password)| Presented {
-            place: Place::Header,
-            text: Token::Owned(password),
-            user: Some(user),
-        });
-        let headers = bearer.into_iter().map(at(Place::Header)).chain(basic);
+        let headers = self
+            .headers
+            .values("authorization")
+            .filter_map(move |text| {
+                if let Some(token) = bearer(text) {
+                    return Some(at(Place::Header)(Token::Borrowed(token)));
+                }
+                let (user, password) = user_and_password(text)?;
+                let shown = at(Place::Header)(Token::Owned(password));
+                let user = Some(user);
+                Some(Presented { user, ..shown })
+            });
         let cookies = self.cookies(SESSION_COOKIE).map(Token::Borrowed);
         let named = pairs(self.query).filter(|(name, _)| *name == TOKEN_PARAMETER);
         let query = named.filter_map(|(_, value)| decoded(value));

@@ -9,6 +9,7 @@ mod rules;
 mod viewers;
 
 pub use caller::Caller;
+pub use publish::Sending;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use super::revoke::Refusals;
 use super::ring::Ring;
 use super::scheme::{self, Fault, certificate};
 use super::session::Sessions;
+use super::users;
 use super::uses::Uses;
 use crate::api::InvalidationRequest;
 use crate::crypto::SecretText;
@@ -99,6 +101,7 @@ impl Gate {
         Policies::new(&config.policies, &config.schemes)?;
         scheme::check(&config.schemes, &config.outbound)?;
         certificate::check(&config.client_certificates)?;
+        users::check(&config.users)?;
         Ok(entitlement::check(&config.entitlement)?)
     }
 

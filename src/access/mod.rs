@@ -29,6 +29,7 @@ mod scheme;
 mod session;
 #[cfg(test)]
 pub(crate) mod testing;
+mod users;
 mod uses;
 
 pub use crate::store::{Maker, RevocationRow};
@@ -37,13 +38,13 @@ pub use certificate::{
     CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError,
 };
 pub use config::{AccessConfigError, Config, GrantsConfig};
-pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target, shows};
+pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target, Way, shows};
 pub use enrolment::{Enrolment, EnrolmentError};
 pub use entitlement::{
     BoundsConfig, CacheConfig, EntitlementConfig, EntitlementFault, EntitlementSource,
     HttpSourceConfig, Roster, RosterError, SIGNATURE_HEADER, ViewerConfig, entitlement_rows,
 };
-pub use gate::{Caller, Gate};
+pub use gate::{Caller, Gate, Sending};
 pub use grant::Grants;
 pub use live::{Listing, Live, Survey};
 pub use permit::{
@@ -61,3 +62,4 @@ pub use scheme::{
     UrlParamsFault, WmsAuthConfig,
 };
 pub use session::{Begun, Cookie, SameSite, SessionsConfig, SessionsFault};
+pub use users::{UsersConfig, UsersFault};

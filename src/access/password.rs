@@ -2,6 +2,8 @@
 //!
 //! Must not know: whose they are, or where they are kept.
 
+use std::sync::Arc;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -24,6 +26,37 @@ const MOST_PASSES: u32 = 8;
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LW5vYm9keS1uYQ\
                        $bm9ib2R5IG5vYm9keSBub2JvZHkgbm9ib2R5IG5vYm8";
 
+/// What is kept of a password.
+#[derive(Clone)]
+pub(super) enum Proof {
+    /// A verifier.
+    Verifier(Arc<str>),
+    /// The password itself, in somebody else's database that is so old.
+    Clear(SecretText),
+}
+
+impl Proof {
+    /// What it is remembered by.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Verifier(text) => text,
+            Self::Clear(text) => text.expose(),
+        }
+    }
+
+    /// Whether `password` is the one. Takes as long whatever is kept, and if nothing is.
+    pub(super) fn is_of(proof: Option<&Self>, password: &str) -> bool {
+        match proof {
+            None => verify(password, None),
+            Some(Self::Verifier(text)) => verify(password, Some(text)),
+            Some(Self::Clear(text)) => {
+                verify(password, None);
+                !text.expose().is_empty() && text.is(password)
+            }
+        }
+    }
+}
+
 /// Why a password is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordFault {
@@ -43,8 +76,24 @@ pub fn is_user(text: &str) -> bool {
 
 /// A new verifier for `password`.
 pub fn hash(password: &SecretText, entropy: &dyn Entropy) -> Result<String, PasswordFault> {
+    match is_short(password) {
+        true => Err(PasswordFault::Length),
+        false => hash_existing(password, entropy),
+    }
+}
+
+/// Whether nobody would be given it as a new one.
+pub fn is_short(password: &SecretText) -> bool {
+    password.expose().len() < SHORTEST
+}
+
+/// As [`hash`], of a password that another program has taken already, however short.
+pub fn hash_existing(
+    password: &SecretText,
+    entropy: &dyn Entropy,
+) -> Result<String, PasswordFault> {
     let bytes = password.expose().as_bytes();
-    if !(SHORTEST..=LONGEST).contains(&bytes.len()) {
+    if !(1..=LONGEST).contains(&bytes.len()) {
         return Err(PasswordFault::Length);
     }
     let mut salt = [0; SALT_LEN];
@@ -69,6 +118,11 @@ pub(super) fn verify(password: &str, verifier: Option<&str>) -> bool {
             .is_ok()
     });
     is_it && usable.is_some()
+}
+
+/// Whether `text` is a verifier that would be looked at.
+pub(super) fn is_verifier(text: &str) -> bool {
+    is_bounded(text)
 }
 
 /// Argon2id with 19 MiB and two passes.

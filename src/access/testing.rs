@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{
     Admitted, ApiKey, ClientCertificate, Config, Credential, Deliver, Gate, Permit, Play, Target,
+    Way,
 };
 use crate::crypto::SecretText;
 use crate::domain::{Action, Clock, Denied, KeyFacts, StreamId, SystemEntropy, Timestamp};
@@ -184,6 +185,7 @@ impl Sent {
             alpn: None,
             ip: Some("192.0.2.7".parse().unwrap()),
             certificate: self.certificate.as_ref(),
+            way: Way::Direct,
         }
     }
 }

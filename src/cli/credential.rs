@@ -181,14 +181,18 @@ async fn list(args: LsArgs) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&rows)?);
         return Ok(());
     }
-    println!("{:<20} {:<28} {:<40} EXPIRES", "NAME", "STREAMS", "ACTIONS");
+    println!(
+        "{:<20} {:<16} {:<28} {:<40} EXPIRES",
+        "NAME", "USER", "STREAMS", "ACTIONS"
+    );
     for row in &rows {
         let expires = row
             .expires
             .map_or_else(|| "never".to_owned(), |at| at.to_string());
         println!(
-            "{:<20} {:<28} {:<40} {expires}",
+            "{:<20} {:<16} {:<28} {:<40} {expires}",
             row.name,
+            row.password.as_ref().map_or("-", |it| it.user.as_str()),
             streams(row),
             actions(row)
         );

@@ -53,6 +53,8 @@ enum Format {
     Shaka,
     /// Arguments of Bento4's mp42hls.
     Bento4,
+    /// A crypt file of GPAC.
+    Gpac,
     /// The DRM answer of nginx-vod-module.
     NginxVod,
     /// The raw key, and a key information file that names it.
@@ -66,6 +68,7 @@ impl Format {
             Self::Wowza => "wowza.key",
             Self::Shaka => "shaka",
             Self::Bento4 => "bento4",
+            Self::Gpac => "gpac.xml",
             Self::NginxVod => "nginx-vod.json",
             Self::Ffmpeg => "ffmpeg.keyinfo",
         }
@@ -77,6 +80,7 @@ impl Format {
             Self::Wowza => "key",
             Self::Shaka => "flags",
             Self::Bento4 => "args",
+            Self::Gpac => "xml",
             Self::NginxVod => "json",
             Self::Ffmpeg => "keyinfo",
         }

@@ -10,6 +10,7 @@ mod demo;
 mod encrypt;
 mod entitlement;
 mod health;
+mod import;
 mod key;
 mod keystore;
 mod memory;
@@ -55,6 +56,9 @@ enum Command {
     /// Make viewers' tokens.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Take over what another server has: streams, keys, settings, publishers.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Manage packagers' and operators' credentials.
     #[command(subcommand)]
     Credential(credential::CredentialCommand),
@@ -137,6 +141,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Stream(command) => block_on(stream::run(command)),
         Command::Key(command) => block_on(key::run(command)),
         Command::Token(command) => return block_on(token::run(command)),
+        Command::Import(command) => block_on(import::run(command)),
         Command::Credential(command) => block_on(credential::run(command)),
         Command::Revoke(args) => block_on(revoke::run(args)),
         Command::Entitlement(command) => block_on(entitlement::run(command)),

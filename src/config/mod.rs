@@ -9,6 +9,7 @@ mod error;
 mod locate;
 mod unlike;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -64,6 +65,8 @@ struct File {
     schemes: access::SchemesConfig,
     #[serde(default)]
     client_certificates: Vec<access::CertificateConfig>,
+    #[serde(default)]
+    users: BTreeMap<String, access::UsersConfig>,
     #[serde(default)]
     policies: Vec<access::PolicyConfig>,
     #[serde(default)]
@@ -172,6 +175,7 @@ impl Config {
             keys,
             schemes,
             client_certificates,
+            users,
             policies,
             sessions,
             outbound,
@@ -183,6 +187,7 @@ impl Config {
         let access = access::Config {
             schemes,
             client_certificates,
+            users,
             policies,
             sessions,
             outbound,
@@ -203,7 +208,7 @@ impl Config {
             *path = folder.join(&*path);
         }
         config.store.resolve(&folder);
-        config.access.entitlement.resolve(&folder);
+        config.access.resolve(&folder);
         config
     }
 

@@ -37,7 +37,7 @@ const MAX_PARTS: usize = 8;
 /// The longest part of a stream id, in bytes.
 const MAX_PART: usize = 64;
 /// Sub-resources of `/v1/streams/{stream}`: a stream's last part may be none of them.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 14] = [
     "schedule",
     "rotate",
     "progress",
@@ -50,6 +50,8 @@ const RESERVED: [&str; 12] = [
     "keys",
     "bento4",
     "google.json",
+    "gpac.xml",
+    "flussonic.key",
 ];
 
 /// A stream's name: a path such as `live/news` or `live/_definst_/mp4:match`.
@@ -165,6 +167,16 @@ impl fmt::Display for Kid {
 /// may bring the same one, and no player ever sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BroughtKid(uuid::Uuid);
+
+impl BroughtKid {
+    /// A name made of a digest, of its first sixteen bytes (RFC 9562 §5.8: version 8).
+    #[must_use]
+    pub fn of_digest(digest: [u8; 32]) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
 
 impl FromStr for BroughtKid {
     type Err = IdError;

@@ -24,7 +24,7 @@ pub use decision::{Action, Denied, Flaw};
 pub use entropy::{Entropy, SystemEntropy};
 pub use epochs::Epochs;
 pub use id::{BroughtKid, IdError, Kid, Rendition, RequestId, StreamId};
-pub use network::{Network, NetworkError};
+pub use network::{Network, NetworkError, network_of};
 pub use pattern::StreamPattern;
 pub use period::{Boundary, KeyFacts, Period, PeriodState, Position, Scope};
 pub use principal::{Principal, PrincipalKind};

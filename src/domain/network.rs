@@ -2,7 +2,7 @@
 //!
 //! Must not know: what is in one.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -32,6 +32,16 @@ impl FromStr for Network {
         network
             .map(|network| Self(network.trunc()))
             .map_err(|_| NetworkError(text.to_owned()))
+    }
+}
+
+/// What counts as one client: an address, or for IPv6 its network of 64 bits, for whoever has one has all
+/// of it.
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !0 << 64).into(),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

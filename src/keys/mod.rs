@@ -8,6 +8,8 @@ mod backup;
 mod brought;
 mod config;
 mod error;
+mod filed;
+mod import;
 mod lease;
 mod masters;
 mod news;
@@ -35,6 +37,7 @@ pub use backup::{BackupError, Contents, backup, check as check_backup, restore};
 pub use brought::{BroughtAsk, BroughtKey};
 pub use config::{Config, Retention, Template, TemplateError};
 pub use error::KeysError;
+pub use import::{Imported, import, would_import};
 pub use lease::{Holding, Lease, LeaseRequest, LeasedPeriod};
 pub use present::Present;
 pub use register::Registered;
@@ -48,6 +51,7 @@ use crate::domain::{Boundary, Clock, Entropy, Kid, Schedule, StreamId, Timestamp
 use crate::store::{Reach, Store, StoreError, StreamRow};
 use crate::telemetry::StoreMeasures;
 use allowance::Allowance;
+use filed::Files;
 use masters::Masters;
 use owner::Owners;
 use retain::Rules;
@@ -70,6 +74,7 @@ pub struct Keys {
     retention: Rules,
     templates: Vec<Template>,
     caches: Caches,
+    files: Files,
     owners: Owners,
     signals: Signals,
     /// Told when an encryptor was heard of, which may be what a cut waits for.
@@ -98,6 +103,7 @@ impl Keys {
             retention: Rules::new(config),
             templates: config.templates.clone(),
             caches: Caches::default(),
+            files: Files::default(),
             owners: Owners::default(),
             signals: Signals::default(),
             acks: Signals::default(),

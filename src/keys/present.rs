@@ -3,14 +3,15 @@
 //! Must not know: in whose words the key is told.
 
 use crate::access::{self, Permit};
-use crate::domain::{Rendition, Rotation, Schedule, Slot, Stream, StreamId};
+use crate::domain::{Position, Rendition, Rotation, Schedule, Slot, Stream, StreamId, Timestamp};
 
 use super::span::Span;
-use super::{Holding, Keys, KeysError, LeaseRequest, LeasedPeriod};
+use super::{Holding, Keys, KeysError, Lease, LeaseRequest, LeasedPeriod};
 
 /// Who does not count segments cannot know when a new key is due.
 const BY_COUNT: &str = "the stream takes a new key by count of segments, which only an encryptor follows \
      that asks for GET …/schedule: register it with \"every\", or with \"never\"";
+const BACKWARDS: &str = "end is not before start, and they are not years apart";
 const NOT_DELIVERED: &str = "the key of the present is revoked, retired or destroyed: viewers are \
      not given it; rotate the stream, or wait for its next period";
 
@@ -36,6 +37,37 @@ impl Keys {
     ) -> Result<Present, KeysError> {
         self.present_period(permit.subject(), permit.stream(), rendition)
             .await
+    }
+
+    /// The periods from `start` (now, if it is not said) to `end` (the same moment), those that are not delivered left out; else as
+    /// [`Self::present`].
+    pub async fn between(
+        &self,
+        permit: &Permit<access::Lease>,
+        (start, end): (Option<Timestamp>, Option<Timestamp>),
+        rendition: Option<&Rendition>,
+    ) -> Result<Lease, KeysError> {
+        let (subject, id) = (permit.subject(), permit.stream());
+        let schedule = self.known_or_templated(subject, id).await?.stream.schedule;
+        let start = start.unwrap_or_else(|| self.clock.now());
+        let [first, last] = [start, end.unwrap_or(start)].map(|time| slot_of(&schedule, time));
+        let (from, last) = (first?.index, last?.index);
+        let count = last.checked_sub(from).and_then(|span| span.checked_add(1));
+        let count = count.and_then(|count| u32::try_from(count).ok());
+        let ask = LeaseRequest {
+            from: Some(from),
+            count: Some(
+                count
+                    .filter(|count| *count > 0)
+                    .ok_or(KeysError::Invalid(BACKWARDS))?,
+            ),
+            rendition: rendition.cloned(),
+            ..LeaseRequest::default()
+        };
+        let lease = self.lease_periods(subject, id, &ask, Holding::nobodys());
+        let mut lease = lease.await?;
+        lease.periods.retain(|one| one.period.state.is_delivered());
+        Ok(lease)
     }
 
     pub(super) async fn present_period(
@@ -66,9 +98,18 @@ impl Keys {
     }
 }
 
+/// The period of that moment, unless it is found by counting.
+fn slot_of(schedule: &Schedule, time: Timestamp) -> Result<Slot, KeysError> {
+    let time = Some(time);
+    uncounted(schedule, schedule.slot_at(Position { segment: 0, time }))
+}
+
 /// The period of now, unless it is found by counting.
 fn present_slot(schedule: &Schedule, span: &Span) -> Result<Slot, KeysError> {
-    let slot = span.present(schedule);
+    uncounted(schedule, span.present(schedule))
+}
+
+fn uncounted(schedule: &Schedule, slot: Option<Slot>) -> Result<Slot, KeysError> {
     let is_counted = |slot: &Slot| matches!(schedule.rule_of(slot.index), Rotation::Segments(_));
     slot.filter(|slot| !is_counted(slot))
         .ok_or(KeysError::Conflict(BY_COUNT))

@@ -154,6 +154,26 @@ pub(super) fn hooked(
     )
 }
 
+/// A media server is about to be told, of one of several, that it may not.
+pub(super) fn hook_refused(request: &HttpRequest, failure: &Failure, stream: Option<&StreamId>) {
+    let around = request.app_data::<Data<Surroundings>>();
+    let Some((around, refusal)) = around.zip(failure.refusal()) else {
+        return;
+    };
+    let detail = serde_json::json!({ "sentence": refusal.denied.to_string() });
+    let extensions = request.extensions();
+    let ruling = Ruling {
+        action: Action::Publish.as_str(),
+        reason: refusal.denied.code(),
+        stream,
+        ip: client_address(request),
+        detail: Some(&detail),
+        affected: extensions.get(),
+        ..Ruling::default()
+    };
+    around.trail.refused(&ruling, |_| None);
+}
+
 /// A viewer has ended its session.
 pub(super) fn ended(request: &HttpRequest, session: &Principal, ip: Option<IpAddr>) {
     if let Some(around) = request.app_data::<Data<Surroundings>>() {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::hooks::HookConfig;
+use super::key_files::KeyFolderConfig;
 use super::tls::{self, ClientFiles, Files, TlsError};
 use crate::api::Text;
 use crate::domain::{Network, Timestamp};
@@ -60,6 +61,10 @@ pub struct Config {
     /// `/v1/hooks/NAME`. Default: none.
     #[serde(default)]
     pub hooks: BTreeMap<String, HookConfig>,
+    /// `[[server.key_folders]]`: folders of keys that SRS or nginx-rtmp make by themselves, at
+    /// `/v1/key-files/{app}/{stream}-{number}.key`. Default: none.
+    #[serde(default)]
+    pub key_folders: Vec<KeyFolderConfig>,
     /// Worker threads. Default: one for each core.
     #[serde(default)]
     pub workers: Option<NonZeroUsize>,
@@ -152,7 +157,12 @@ impl Config {
         let paths = tls.into_iter().chain(self.origin.as_mut());
         let hooks = self.hooks.values_mut();
         let secrets = hooks.map(|hook| &mut hook.secret_file);
-        paths.chain(packagers).chain(secrets).collect()
+        let folders = self.key_folders.iter_mut().map(|one| &mut one.path);
+        paths
+            .chain(packagers)
+            .chain(secrets)
+            .chain(folders)
+            .collect()
     }
 
     /// Whether the settings go together.

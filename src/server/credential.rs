@@ -14,7 +14,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 
 use super::proxy::client_address;
 use super::tls::Shown;
-use crate::access::{Credential, Headers, Target, path_token};
+use crate::access::{Credential, Headers, Target, Way, path_token};
 use crate::crypto::SecretText;
 
 impl Headers for HeaderMap {
@@ -85,6 +85,7 @@ pub(super) fn presented_from(request: &HttpRequest, ip: Option<IpAddr>) -> Crede
         alpn: Some("http/1.1"),
         ip,
         certificate: request.conn_data::<Shown>().map(|shown| &shown.certificate),
+        way: Way::Direct,
     }
 }
 

@@ -16,7 +16,7 @@ use super::error::Failure;
 use super::guard::Viewing;
 use super::renewed;
 use crate::access::Gate;
-use crate::domain::{Clock, Kid, Timestamp};
+use crate::domain::{Clock, KeyFacts, Kid, Timestamp};
 use crate::keys::Keys;
 use crate::telemetry::Metrics;
 
@@ -31,13 +31,24 @@ pub(super) async fn deliver(
         Some(kid) => keys.locate(kid).await?,
         None => None,
     };
+    hand_out(&request, &who, facts, (&gate, &keys), (&**clock, &metrics)).await
+}
+
+/// A key to whoever may have it, whichever way it was named.
+pub(super) async fn hand_out(
+    request: &HttpRequest,
+    who: &Viewing,
+    facts: Option<KeyFacts>,
+    (gate, keys): (&Gate, &Keys),
+    (clock, metrics): (&dyn Clock, &Metrics),
+) -> Result<HttpResponse, Failure> {
     let permit = gate
         .deliver(who.caller(), &who.shown(), facts.as_ref())
         .await
         .map_err(|denied| who.refused(denied, facts.as_ref().map(|facts| &facts.stream)))?;
     let key = keys.reveal(&permit).await?;
     if request.method() == Method::GET {
-        audit::delivered(&request, &permit, &who)?;
+        audit::delivered(request, &permit, who)?;
         metrics.deliveries.inc();
     }
     let age = max_age(permit.expires(), clock.now());
@@ -49,7 +60,7 @@ pub(super) async fn deliver(
     let stream = facts.as_ref().map(|facts| &facts.stream);
     let renewed = stream.and_then(|it| gate.renewed(who.caller(), &permit, (&who.shown(), it)));
     if let Some(token) = renewed {
-        renewed::put(&mut answer, &gate, &token, clock.now());
+        renewed::put(&mut answer, gate, &token, clock.now());
     }
     Ok(answer)
 }

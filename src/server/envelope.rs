@@ -5,6 +5,7 @@
 //! or a header. A refusal's line has the client's address, which is what a firewall needs to stop
 //! somebody; an answer as it should be has none.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -25,6 +26,7 @@ use super::credential::take_path_token;
 use super::entitlements::VIEWERS;
 use super::error::{Code, Failure};
 use super::files::has_encoded_separator;
+use super::hooks::SpokenFor;
 use super::ops::is_for_loopback;
 use super::proxy::client_address;
 use super::restraint::{Restraint, Strain};
@@ -110,6 +112,19 @@ fn is_viewers(request: &HttpRequest) -> bool {
     let measures = request.app_data::<RouteMeasures>();
     let action = measures.and_then(|known| action_of(request.method().as_str(), known.route));
     action.is_some_and(|action| Action::VIEWER.contains(&action))
+}
+
+/// Whether a media server asks for somebody else.
+fn is_spoken_for(request: &HttpRequest) -> bool {
+    request.extensions().contains::<SpokenFor>()
+}
+
+/// The address of whom the request is from: of whom a media server asks for, else of the client.
+fn asker_address(request: &HttpRequest) -> Option<IpAddr> {
+    match request.extensions().get::<SpokenFor>() {
+        Some(SpokenFor(address)) => *address,
+        None => client_address(request),
+    }
 }
 
 /// The template of a request that matched none.
@@ -205,11 +220,12 @@ impl Surroundings {
 
     /// What a refusal is answered with: itself, or that its address is refused too often.
     fn restrain(&self, failure: Failure, answer: &mut ServiceResponse) -> Failure {
-        if !(failure.is_refusal() && is_viewers(answer.request())) {
+        let spoken_for = is_spoken_for(answer.request());
+        if !(failure.is_refusal() && (spoken_for || is_viewers(answer.request()))) {
             return failure;
         }
         // Who is behind a proxy that does not say so is everybody.
-        let Some(address) = client_address(answer.request()) else {
+        let Some(address) = asker_address(answer.request()) else {
             return failure;
         };
         match self.restraint.refused(address) {
@@ -262,7 +278,7 @@ impl Surroundings {
             }
             Some(failure) => {
                 let code = failure.code().name();
-                let client = client_address(answer.request()).map(tracing::field::display);
+                let client = asker_address(answer.request()).map(tracing::field::display);
                 tracing::info!(request_id = %id, client, route, status, micros, code, reason = failure.reason_text(), "refused");
             }
         }

@@ -262,6 +262,16 @@ impl Failure {
         failure
     }
 
+    /// The same refusal as another protocol spells it: 403 and that body. A failure of ours stays what it is.
+    #[must_use]
+    pub(super) fn forbidden_as(mut self, body: &str) -> Self {
+        if !self.is_ours() {
+            self.code = Code::Forbidden;
+            self.extra = Some(Extra::Spelled(body.to_owned()));
+        }
+        self
+    }
+
     /// The body of such a refusal.
     pub(super) fn spelled_body(&self) -> Option<&str> {
         match &self.extra {

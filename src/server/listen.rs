@@ -23,6 +23,7 @@ use super::cors::{OriginError, Origins};
 use super::envelope::Surroundings;
 use super::files::{Lists, Root};
 use super::hooks::{HookFault, Hooks};
+use super::key_files::KeyFolders;
 use super::pages::{self, Page};
 use super::proxy::TrustedProxies;
 use super::restraint::Restraint;
@@ -309,6 +310,7 @@ pub(super) struct Wiring {
     lists: Option<Data<Lists>>,
     trusted: Data<TrustedProxies>,
     hooks: Data<Hooks>,
+    folders: Data<KeyFolders>,
     public: Data<Surroundings>,
     packagers: Data<Surroundings>,
     ops: Data<Surroundings>,
@@ -342,6 +344,7 @@ impl Wiring {
         Self {
             trusted: Data::new(trusted(config)),
             hooks: Data::new(hooks),
+            folders: Data::new(KeyFolders::new(&config.key_folders)),
             public: around(Listener::Public, origins, None),
             packagers: around(Listener::Packagers, Origins::none(), clients),
             ops: around(Listener::Ops, Origins::none(), None),
@@ -365,6 +368,7 @@ impl Wiring {
         app.app_data(around)
             .app_data(self.trusted)
             .app_data(self.hooks)
+            .app_data(self.folders)
             .app_data(self.gate)
             .app_data(self.keys)
             .app_data(self.clock)

@@ -47,6 +47,15 @@ impl Parameters {
         found.map(|(_, text)| text.as_str())
     }
 
+    /// All of those names, as they are.
+    pub(super) fn all<'p>(&'p self, names: &'p [&str]) -> impl Iterator<Item = &'p str> {
+        let found = self
+            .0
+            .iter()
+            .filter(|(key, _)| names.contains(&key.as_str()));
+        found.map(|(_, text)| text.as_str())
+    }
+
     /// Refuses names but these and a token's. A filter that is misspelt must not pass for a wide one.
     pub(super) fn only(&self, names: &[&str]) -> Result<(), Failure> {
         let is_asked = |key: &str| names.contains(&key) || key == TOKEN_PARAMETER;

@@ -11,8 +11,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::proxy::network_of;
-use crate::domain::Clock;
+use crate::domain::{Clock, network_of};
 
 /// The buckets of all addresses that were refused lately; one for all listeners.
 pub(super) struct Restraint {

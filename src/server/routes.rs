@@ -10,8 +10,8 @@ use actix_web::{HttpResponse, Resource};
 use super::dialects::speke;
 use super::error::{Code, Failure};
 use super::{
-    credentials, deliver, dialects, entitlements, hooks, live, openapi, ops, origin, play,
-    progress, revocations, revoke, rotate, schedule, sessions, streams, trail,
+    credentials, deliver, dialects, entitlements, hooks, key_files, live, openapi, ops, origin,
+    play, progress, revocations, revoke, rotate, schedule, sessions, streams, trail,
 };
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};
@@ -65,6 +65,12 @@ pub const ROUTES: &[Route] = &[
     public("HEAD", KEY, Some(Action::Deliver), || {
         web::to(deliver::deliver)
     }),
+    public("GET", KEY_FILE, Some(Action::Deliver), || {
+        web::to(key_files::deliver)
+    }),
+    public("HEAD", KEY_FILE, Some(Action::Deliver), || {
+        web::to(key_files::deliver)
+    }),
     public("GET", PLAY, Some(Action::Play), || web::to(play::play)),
     public("HEAD", PLAY, Some(Action::Play), || web::to(play::play)),
     public("GET", HLS, None, || web::to(origin::file)),
@@ -98,6 +104,15 @@ pub const ROUTES: &[Route] = &[
     }),
     public("GET", GOOGLE, Some(Action::Lease), || {
         web::to(dialects::google::secret)
+    }),
+    public("GET", CPIX, Some(Action::Lease), || {
+        web::to(dialects::cpix::document)
+    }),
+    public("GET", GPAC, Some(Action::Lease), || {
+        web::to(dialects::gpac::crypt_file)
+    }),
+    public("GET", FLUSSONIC, Some(Action::Lease), || {
+        web::to(dialects::flussonic::key)
     }),
     public("POST", ROTATE, Some(Action::Rotate), || {
         web::to(rotate::rotate)
@@ -191,6 +206,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 const KEY: &str = "/v1/keys/{kid}";
+const KEY_FILE: &str = "/v1/key-files/{file}";
 const PLAY: &str = "/v1/play/{stream}/{file}.m3u8";
 const HLS: &str = "/hls/{stream}/{file}";
 const STREAM: &str = "/v1/streams/{stream}";
@@ -203,6 +219,9 @@ const SHAKA: &str = "/v1/streams/{stream}/shaka";
 const BENTO4: &str = "/v1/streams/{stream}/bento4";
 const NGINX_VOD: &str = "/v1/streams/{stream}/nginx-vod.json";
 const GOOGLE: &str = "/v1/streams/{stream}/google.json";
+const CPIX: &str = "/v1/streams/{stream}/cpix";
+const GPAC: &str = "/v1/streams/{stream}/gpac.xml";
+const FLUSSONIC: &str = "/v1/streams/{stream}/flussonic.key";
 const ROTATE: &str = "/v1/streams/{stream}/rotate";
 const PROGRESS: &str = "/v1/streams/{stream}/progress";
 const SPEKE_V1: &str = "/speke/v1.0/copyProtection";

@@ -3,8 +3,10 @@
 //!
 //! Must not know: how a period is chosen.
 
+mod cpix;
 mod export;
 mod ffmpeg;
+mod folders;
 mod tools;
 mod words;
 

@@ -9,13 +9,15 @@ use crate::harness::actor::{Actor, Answer};
 use crate::harness::serve::Serve;
 
 /// Those that tell of the period of now.
-const PRESENT: [&str; 6] = [
+const PRESENT: [&str; 8] = [
     "ffmpeg.keyinfo",
     "wowza.key",
     "shaka",
     "bento4",
     "nginx-vod.json",
     "google.json?mux_streams=ts",
+    "gpac.xml",
+    "flussonic.key?file=live/news&number=7",
 ];
 
 /// URI and raw key, as the key information has them.
@@ -125,7 +127,7 @@ async fn each_dialect_tells_of_the_same_key() {
         never_stored(&answer);
         answer
     };
-    let upper = hex.to_uppercase();
+    let (upper, digits) = (hex.to_uppercase(), hex.clone());
     assert_eq!(
         told("wowza.key").await.text(),
         format!("cupertinostreaming-aes128-key: {upper}\ncupertinostreaming-aes128-url: {uri}\n")
@@ -158,7 +160,7 @@ async fn each_dialect_tells_of_the_same_key() {
     let one = &google["encryptionKeys"][0];
     assert_eq!(
         (&one["keyId"], &one["key"], &one["keyUri"]),
-        (&bare.into(), &hex.into(), &uri.clone().into())
+        (&bare.clone().into(), &hex.into(), &uri.clone().into())
     );
     assert_eq!(one["iv"].as_str().unwrap().len(), 32);
     assert_eq!(
@@ -166,6 +168,20 @@ async fn each_dialect_tells_of_the_same_key() {
         serde_json::json!([{"muxStreams": ["ts_video", "ts_audio"]}])
     );
 
+    assert_eq!(
+        told("gpac.xml").await.text(),
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<GPACDRM type=\"CENC AES-CBC\">\n\
+             <CrypTrack IsEncrypted=\"1\" IV_size=\"16\" first_IV=\"0x00000000000000000000000000000000\">\n\
+             <key KID=\"0x{bare}\" value=\"0x{digits}\" hlsInfo=\"URI=&quot;{uri}&quot;\"/>\n\
+             </CrypTrack>\n</GPACDRM>\n"
+        )
+    );
+    let flussonic = told("flussonic.key?file=live/news&number=7").await;
+    assert_eq!(
+        (flussonic.header("x-key-url"), flussonic.text()),
+        (uri.as_str(), digits)
+    );
     let raw = told(&format!("key?kid={kid}")).await;
     assert_eq!(
         (raw.body, raw.headers["content-type"].to_str().unwrap()),

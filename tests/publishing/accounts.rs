@@ -143,14 +143,19 @@ fn operator_of(serve: &Serve, key: &str) -> Actor {
 fn every_section_of_the_document_is_taken_and_every_hook_is_one_of_them() {
     let sections = blocks("toml").join("\n");
     let serve = Serve::prepare("{ every = \"10m\" }", &sections);
-    for name in ["rtmp", "srs", "mediamtx", "ome", "senders"] {
+    for name in ["rtmp", "srs", "mediamtx", "ome", "nimble", "senders"] {
         let secret = super::file(&serve, &format!("keystore/{name}.secret"));
         private(&secret, "obviously-a-fake-secret-of-40-characters");
     }
+    let customers = super::file(&serve, "keystore/customers.url");
+    private(
+        &customers,
+        "postgres://hlskey@customers.example.com/customers",
+    );
     run(&serve, "hlskey config check --config hlskey.toml", &[]);
     let document = text();
     let asked: Vec<_> = document.split("/v1/hooks/").skip(1).collect();
-    assert!(asked.len() >= 5);
+    assert!(asked.len() >= 6);
     for hook in asked {
         let name = hook.split(['?', '<']).next().unwrap();
         assert!(

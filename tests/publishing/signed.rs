@@ -5,6 +5,8 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 
 use super::{PASSWORD, SECRET, add_user, asked, send};
 
@@ -14,10 +16,15 @@ fn signature(secret: &str, body: &str) -> String {
 }
 
 fn question(direction: &str, url: &str) -> String {
+    question_at(OffsetDateTime::now_utc(), direction, url)
+}
+
+fn question_at(time: OffsetDateTime, direction: &str, url: &str) -> String {
+    let time = time.format(&Rfc3339).unwrap();
     format!(
         r#"{{"client":{{"address":"192.0.2.7","port":29291,"user_agent":"x"}},"request":{{
             "direction":"{direction}","protocol":"rtmp","status":"opening","url":"{url}",
-            "time":"2026-01-01T00:00:00.000Z"}}}}"#
+            "time":"{time}"}}}}"#
     )
 }
 
@@ -61,6 +68,16 @@ async fn a_signed_question_is_answered_and_no_other() {
     ] {
         ask(hook, &good, &bad).await.expect(401);
     }
+    // One that is repeated later is refused, and that it is over is not.
+    let old = OffsetDateTime::now_utc() - Duration::minutes(6);
+    let again = question_at(old, "incoming", &url("live", &own));
+    ask(hook, &again, &signature(SECRET, &again))
+        .await
+        .expect(401);
+    let over = again.replace("opening", "closing");
+    ask(hook, &over, &signature(SECRET, &over))
+        .await
+        .expect(200);
     // The secret itself is no signature.
     let shown = format!("{hook}?secret={SECRET}");
     ask(&shown, &good, "").await.expect(401);

@@ -15,6 +15,7 @@ use crate::access::policy::Policies;
 use crate::access::ring::Ring;
 use crate::access::scheme::{Schemes, SchemesConfig};
 use crate::access::session::Sessions;
+use crate::access::users;
 use crate::domain::Clock;
 use crate::outbound;
 use crate::store::Store;
@@ -51,7 +52,7 @@ impl Rules {
                 &config.outbound,
                 &config.client_certificates,
                 makers,
-                ours.store.clone(),
+                (ours.store.clone(), users::open(&config.users)?),
             )?,
             policies: Policies::new(&config.policies, &config.schemes)?,
             configured: (config.schemes.clone(), config.outbound.clone()),

@@ -128,6 +128,8 @@ pub(in crate::access) enum Fault {
     KeysAway,
     /// The store that knows API keys is away: nothing was decided.
     StoreAway,
+    /// A database of users is away, or its row is not understood: nothing was decided.
+    UsersAway,
     /// Too many passwords wait to be hashed: nothing was decided.
     Busy,
 }
@@ -196,6 +198,7 @@ impl Fault {
             Self::Spent => "it was used as often as it may be",
             Self::KeysAway => "the issuer's keys cannot be fetched",
             Self::StoreAway => "the store of API keys does not answer",
+            Self::UsersAway => "the database of users does not answer as it should",
             Self::Busy => "too many passwords wait to be looked at",
         }
     }
@@ -261,7 +264,7 @@ impl Fault {
             Self::Expired => "expired",
             Self::Spent => "replay",
             Self::KeysAway => "keys_away",
-            Self::StoreAway | Self::Busy => "undecided",
+            Self::StoreAway | Self::UsersAway | Self::Busy => "undecided",
         }
     }
 }
@@ -269,7 +272,9 @@ impl Fault {
 impl From<Fault> for Denied {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::KeysAway | Fault::StoreAway | Fault::Busy => Self::Undecided(fault.reason()),
+            Fault::KeysAway | Fault::StoreAway | Fault::UsersAway | Fault::Busy => {
+                Self::Undecided(fault.reason())
+            }
             _ => Self::BadCredential(Flaw {
                 code: fault.code(),
                 sentence: fault.reason(),

@@ -27,6 +27,7 @@ pub(super) mod securetoken;
 pub(super) mod session;
 pub(super) mod signed;
 mod tilde;
+mod turns;
 pub(super) mod urlparams;
 mod verified;
 mod vouched;
@@ -58,9 +59,11 @@ pub use wmsauth::WmsAuthConfig;
 
 use super::certificate::CertificateConfig;
 use super::config::AccessConfigError;
-use super::credential::{Credential, Place, Presented, Token};
+use super::credential::{Asker, Credential, Place, Presented, Token};
 use super::grant::Grants;
+use super::password::is_user;
 use super::session::Sessions;
+use super::users::Users;
 use crate::crypto::SecretText;
 use crate::domain::{Clock, Denied, Principal, Timestamp};
 use crate::outbound;
@@ -71,13 +74,14 @@ use jwt::Jwt;
 use password::Passwords;
 use request::Request;
 use signed::SignedRequests;
+pub(super) use turns::Turns;
 use verified::VerifiedTokens;
 
 /// The names of our own schemes, which no instance may have.
 pub(super) const GRANT: &str = "grant";
 const API_KEY: &str = "api_key";
 const CERTIFICATE: &str = "certificate";
-const PASSWORD: &str = "password";
+pub(super) const PASSWORD: &str = "password";
 pub(super) const SESSION: &str = "session";
 
 /// Every configured instance, and the tokens that lately verified.
@@ -113,7 +117,7 @@ impl Schemes {
         outbound: &outbound::Config,
         certificates: &[CertificateConfig],
         (grants, sessions): (Arc<Grants>, Arc<Sessions>),
-        store: Store,
+        (store, users): (Store, Vec<Users>),
     ) -> Result<Self, AccessConfigError> {
         let ours = [
             Scheme::Grant(grants),
@@ -122,7 +126,7 @@ impl Schemes {
         ];
         let jwts = jwt::load(config, outbound)?.into_iter();
         // Last: a token may come as basic's password, and costs less.
-        let passwords = Scheme::Password(Box::new(Passwords::new(store)));
+        let passwords = Scheme::Password(Box::new(Passwords::new(store, users)));
         Ok(Self {
             signed: signed::load(config)?,
             schemes: ours
@@ -187,6 +191,23 @@ impl Schemes {
         (good, deepest.map(Denied::from))
     }
 
+    /// The packager whose user that is, whatever its password.
+    pub(super) async fn user(
+        &self,
+        user: &str,
+        from: Asker,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Denied> {
+        let passwords = self.schemes.iter().find_map(|scheme| match scheme {
+            Scheme::Password(passwords) => Some(passwords),
+            _ => None,
+        });
+        let passwords = passwords.filter(|_| is_user(user));
+        let passwords = passwords.ok_or(Fault::Password)?;
+        let found = passwords.find(user, from, now).await?;
+        Ok(found.ok_or(Fault::Password)?.principal)
+    }
+
     /// Tries one token that nobody sent over HTTP.
     pub(super) async fn verify_bearer(
         &self,
@@ -198,6 +219,7 @@ impl Schemes {
             place,
             text,
             user: None,
+            from: Asker::default(),
         };
         let verified = self.verify_one(&presented, now).await;
         verified.map_err(Denied::from)

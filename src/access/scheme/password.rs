@@ -1,29 +1,29 @@
 //! The scheme of packagers' passwords: the user finds the row, Argon2id decides.
 //!
+//! A user that the store does not know is looked for in the databases of `[users.NAME]`.
+//!
 //! A row is remembered for five seconds, as an API key's is. That a password belongs to a verifier, or
 //! does not, is remembered for a minute by a keyed digest of both: it stays true whatever becomes of
 //! the row, which is asked for all the same, so a credential that was removed ends with its row.
 //!
 //! Must not know: how the store keeps rows, or what a verifier looks like.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use moka::future::Cache;
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::api_key::machine;
+use super::turns::Turns;
 use super::verified::{Standing, Verified};
 use super::{Fault, PASSWORD};
 use crate::access::api_key::ApiKey;
-use crate::access::credential::{Place, Presented};
-use crate::access::password;
+use crate::access::credential::{Asker, Place, Presented};
+use crate::access::password::{self, Proof};
+use crate::access::users::{Found, Users};
 use crate::crypto::{SecretText, hmac_sha256};
-use crate::domain::{Entropy, Principal, SystemEntropy, Timestamp};
+use crate::domain::{Entropy, SystemEntropy, Timestamp};
 use crate::store::{CredentialRow, Store};
 
 /// How long a row is taken as it was.
@@ -32,12 +32,6 @@ const FRESH: Duration = Duration::from_secs(5);
 const JUDGED: Duration = Duration::from_secs(60);
 /// The most of each that is remembered.
 const MOST: u64 = 10_000;
-/// Of so many cores one may hash, each 19 MiB: a flood of guesses leaves the others to who fetches keys.
-const CORES: usize = 4;
-/// The most that wait for it, and for how long. Those of a flood hold half of the operator's connections at
-/// most, where nginx-rtmp asks; the others are refused at once.
-const WAITING: usize = 32;
-const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) struct Passwords {
     store: Store,
@@ -45,8 +39,8 @@ pub(super) struct Passwords {
     judged: Cache<[u8; 32], bool>,
     /// Under which passwords are remembered; no other process knows it.
     key: [u8; 32],
-    hashing: Semaphore,
-    waiting: Semaphore,
+    turns: Turns,
+    users: Vec<Users>,
 }
 
 /// What the store said of one user, and when.
@@ -56,14 +50,8 @@ struct Lookup {
     found: Option<Found>,
 }
 
-#[derive(Clone)]
-struct Found {
-    verifier: Arc<str>,
-    principal: Arc<Principal>,
-}
-
 impl Passwords {
-    pub(super) fn new(store: Store) -> Self {
+    pub(super) fn new(store: Store, users: Vec<Users>) -> Self {
         let mut key = [0; 32];
         SystemEntropy.fill(&mut key);
         Self {
@@ -74,8 +62,8 @@ impl Passwords {
                 .time_to_live(JUDGED)
                 .build(),
             key,
-            hashing: Semaphore::new(at_once()),
-            waiting: Semaphore::new(at_once() + WAITING),
+            turns: Turns::new(),
+            users,
         }
     }
 
@@ -93,14 +81,20 @@ impl Passwords {
             return None;
         }
         // Boxed: viewers' requests, which are most, must not carry this future about.
-        Some(Box::pin(self.judge(user, presented.text.expose(), now)).await)
+        let shown = (user, presented.text.expose());
+        Some(Box::pin(self.judge(shown, presented.from, now)).await)
     }
 
     /// A user that is unknown and a password that is wrong take the same steps.
-    async fn judge(&self, user: &str, text: &str, now: Timestamp) -> Result<Verified, Fault> {
-        let found = self.look_up(user, now).await?;
-        let verifier = found.as_ref().map(|found| Arc::clone(&found.verifier));
-        let is_right = self.is_right(user, text, verifier).await?;
+    async fn judge(
+        &self,
+        (user, text): (&str, &str),
+        from: Asker,
+        now: Timestamp,
+    ) -> Result<Verified, Fault> {
+        let found = self.find(user, from, now).await?;
+        let proof = found.as_ref().map(|found| found.proof.clone());
+        let is_right = self.is_right((user, text), from, proof).await?;
         let found = found.filter(|_| is_right).ok_or(Fault::Password)?;
         Ok(Verified {
             principal: found.principal,
@@ -109,13 +103,26 @@ impl Passwords {
         })
     }
 
-    async fn is_right(
+    /// The user, if there is one.
+    pub(super) async fn find(
         &self,
         user: &str,
-        text: &str,
-        verifier: Option<Arc<str>>,
+        from: Asker,
+        now: Timestamp,
+    ) -> Result<Option<Found>, Fault> {
+        match self.look_up(user, now).await? {
+            Some(own) => Ok(Some(own)),
+            None => self.look_elsewhere(user, from, now).await,
+        }
+    }
+
+    async fn is_right(
+        &self,
+        (user, text): (&str, &str),
+        from: Asker,
+        proof: Option<Proof>,
     ) -> Result<bool, Fault> {
-        let known = verifier.as_deref().unwrap_or_default();
+        let known = proof.as_ref().map_or("", Proof::text);
         let digest = hmac_sha256(
             &self.key,
             &[
@@ -126,18 +133,16 @@ impl Passwords {
                 text.as_bytes(),
             ],
         );
-        let hashed = self.hashed(text, verifier);
+        let hashed = self.hashed(text, from, proof);
         let judged = self.judged.try_get_with(digest, hashed).await;
         judged.map_err(|fault: Arc<Fault>| *fault)
     }
 
     /// Hashed where blocking is allowed, so many at once and no more.
-    async fn hashed(&self, text: &str, verifier: Option<Arc<str>>) -> Result<bool, Fault> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Fault::Busy)?;
-        let turn = timeout(PATIENCE, self.hashing.acquire()).await;
-        let _turn = turn.ok().and_then(Result::ok).ok_or(Fault::Busy)?;
+    async fn hashed(&self, text: &str, from: Asker, proof: Option<Proof>) -> Result<bool, Fault> {
+        let _turn = self.turns.take(from).await.ok_or(Fault::Busy)?;
         let text = SecretText::new(text.to_owned());
-        let verify = move || password::verify(text.expose(), verifier.as_deref());
+        let verify = move || Proof::is_of(proof.as_ref(), text.expose());
         spawn_blocking(verify).await.map_err(|_| Fault::Busy)
     }
 
@@ -152,21 +157,30 @@ impl Passwords {
         Ok(lookup.found)
     }
 
+    /// In the first database that knows the user.
+    async fn look_elsewhere(
+        &self,
+        user: &str,
+        from: Asker,
+        now: Timestamp,
+    ) -> Result<Option<Found>, Fault> {
+        for users in &self.users {
+            if let Some(found) = users.find(user, from, now).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
     async fn ask(&self, user: &str, now: Timestamp) -> Result<Lookup, Fault> {
         let row = self.store.credential_of_user(user).await.map_err(|error| {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, "cannot look up a packager's password");
             Fault::StoreAway
         })?;
-        let found = row.and_then(Found::of);
+        let found = row.and_then(found);
         Ok(Lookup { at: now, found })
     }
-}
-
-/// The most that are hashed at once.
-fn at_once() -> usize {
-    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-    (cores / CORES).max(1)
 }
 
 impl Lookup {
@@ -176,13 +190,11 @@ impl Lookup {
     }
 }
 
-impl Found {
-    fn of(mut row: CredentialRow) -> Option<Self> {
-        let verifier = row.password.take()?.verifier.into();
-        let principal = machine(row, PASSWORD);
-        Some(Self {
-            verifier,
-            principal: Arc::new(principal),
-        })
-    }
+fn found(mut row: CredentialRow) -> Option<Found> {
+    let verifier = row.password.take()?.verifier.into();
+    let principal = machine(row, PASSWORD);
+    Some(Found {
+        proof: Proof::Verifier(verifier),
+        principal: Arc::new(principal),
+    })
 }

@@ -14,7 +14,13 @@ use crate::access::Gate;
 use crate::config::Config;
 
 /// What is read anew; the rest of the file counts at the next start.
-const RELOADED: [&str; 4] = ["schemes", "client_certificates", "policies", "outbound"];
+const RELOADED: [&str; 5] = [
+    "schemes",
+    "client_certificates",
+    "users",
+    "policies",
+    "outbound",
+];
 
 /// Reads the configuration again at each SIGHUP. Before there is one, the signal ends the process.
 pub(super) struct Reloads {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::server::proxy::network_of;
+use crate::domain::network_of;
 
 /// Connections of one worker, per listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

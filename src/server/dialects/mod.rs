@@ -3,8 +3,11 @@
 //! Must not know: how that is found, or who may ask.
 
 pub(super) mod bento4;
+pub(super) mod cpix;
 pub(super) mod ffmpeg;
+pub(super) mod flussonic;
 pub(super) mod google;
+pub(super) mod gpac;
 pub(super) mod nginx_vod;
 pub(super) mod raw;
 pub(super) mod shaka;

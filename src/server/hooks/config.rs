@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::told::Told;
 use crate::api::Text;
 use crate::crypto::{PrivateFileError, SecretText, read_private};
 use crate::domain::{Network, StreamId, StreamPattern};
@@ -25,6 +26,10 @@ pub struct HookConfig {
     /// The addresses that it asks from. Default: loopback.
     #[serde(default)]
     pub from: Vec<Text<Network>>,
+    /// Of SRS: the vhosts whose streams are called `app/stream`, as those of the default one are; of every
+    /// other vhost they are `vhost/app/stream`. Default: none.
+    #[serde(default)]
+    pub vhosts: Vec<String>,
 }
 
 /// A media server whose questions are understood.
@@ -37,6 +42,8 @@ pub enum HookKind {
     Srs,
     /// MediaMTX: `authMethod: http`.
     Mediamtx,
+    /// Nimble Streamer: publish control and playback authorization.
+    Nimble,
     /// OvenMediaEngine: `AdmissionWebhooks`; the secret signs what it asks.
     OvenMediaEngine,
 }
@@ -50,6 +57,9 @@ pub enum HookFault {
     /// It could be guessed.
     #[error("server.hooks.{0}: secret_file: a secret has {LEAST} bytes or more")]
     Short(String),
+    /// Only SRS has vhosts.
+    #[error("server.hooks.{0}: vhosts is for the kind srs")]
+    NoVhosts(String),
     /// Nothing would ever be let through.
     #[error("server.hooks.{0}: streams is empty: name those that the media server may ask about")]
     NoStreams(String),
@@ -67,6 +77,7 @@ pub(super) struct Hook {
     pub(super) secret: SecretText,
     streams: Vec<StreamPattern>,
     from: Vec<Network>,
+    vhosts: Vec<String>,
 }
 
 impl Hooks {
@@ -95,12 +106,24 @@ impl Hook {
         if config.streams.is_empty() {
             return Err(HookFault::NoStreams(name.to_owned()));
         }
+        if config.kind != HookKind::Srs && !config.vhosts.is_empty() {
+            return Err(HookFault::NoVhosts(name.to_owned()));
+        }
         Ok(Self {
             kind: config.kind,
             secret,
             streams: config.streams.iter().map(|text| text.0.clone()).collect(),
             from: config.from.iter().map(|text| text.0).collect(),
+            vhosts: config.vhosts.clone(),
         })
+    }
+
+    /// What the stream is called here. Two vhosts may have a stream of the same name, and each is another's.
+    pub(super) fn name_of(&self, told: &Told) -> String {
+        match &told.host {
+            Some(host) if !self.vhosts.contains(host) => format!("{host}/{}", told.stream),
+            _ => told.stream.clone(),
+        }
     }
 
     /// Whether it may ask about that stream.

@@ -6,18 +6,21 @@
 mod config;
 mod mediamtx;
 mod nginx_rtmp;
+mod nimble;
 mod oven_media_engine;
 mod srs;
 mod told;
 
+use std::net::IpAddr;
+
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use config::Hook;
 pub(super) use config::Hooks;
 pub use config::{HookConfig, HookFault, HookKind};
-use told::{Shown, Told, Wish};
+use told::{Said, Shown, Told, Vouched, Wish};
 
 use super::audit;
 use super::body::bounded;
@@ -25,8 +28,8 @@ use super::error::Failure;
 use super::proxy::client_address;
 use super::query::Parameters;
 use crate::access::audit::Affected;
-use crate::access::{Gate, shows};
-use crate::domain::{Denied, StreamId};
+use crate::access::{Gate, Sending, shows};
+use crate::domain::{Clock, Denied, Flaw, StreamId, Timestamp};
 use crate::keys::Keys;
 
 /// The query parameter of a hook's URL that holds the media server's secret.
@@ -38,7 +41,7 @@ pub(super) async fn ask(
     request: HttpRequest,
     body: Payload,
     (gate, keys): (Data<Gate>, Data<Keys>),
-    hooks: Data<Hooks>,
+    (hooks, clock): (Data<Hooks>, Data<dyn Clock>),
 ) -> Result<HttpResponse, Failure> {
     audit::admit(&request)?;
     let name = request.match_info().get("hook").unwrap_or_default();
@@ -46,14 +49,44 @@ pub(super) async fn ask(
     let hook = hook.ok_or(Denied::NoCredential)?;
     let body = bounded(&request, body, MOST).await?;
     is_said_by(hook, &request, &body).ok_or(Denied::NoCredential)?;
-    let told = std::str::from_utf8(&body).ok().and_then(reader(hook.kind));
-    let told = told.ok_or_else(|| Failure::bad_request(&"no question that is answered here"))?;
+    let said = std::str::from_utf8(&body).ok();
+    let said = said.and_then(|body| read(hook.kind, body, clock.now()));
+    let (wish, told) = match said {
+        Some(Said::News) => return Ok(allowed(hook.kind)),
+        Some(Said::Old) => return Err(Denied::BadCredential(OLD).into()),
+        Some(Said::Batch(all)) => {
+            let decided = batch(&request, (name, hook), all, (&gate, &keys)).await?;
+            return Ok(unstored().json(nimble::answers(decided)));
+        }
+        Some(Said::Connects(told)) => (None, told),
+        Some(Said::Asks(wish, told)) => (Some(wish), told),
+        None => return Err(Failure::bad_request(&"no question that is answered here")),
+    };
     let publisher = told.ip.map(|ip| ip.to_string()).unwrap_or_default();
     let affected = Affected::default().with("hook", name);
     audit::about(&request, affected.with("address", &publisher));
-    decide(&request, hook, told, (&gate, &keys)).await?;
+    if hook.kind == HookKind::Nimble {
+        let decided = decide(&request, hook, (Wish::Play, told), (&gate, &keys)).await;
+        decided.map_err(|failure| failure.forbidden_as(nimble::FORBIDDEN))?;
+        return Ok(allowed(hook.kind));
+    }
+    request.extensions_mut().insert(SpokenFor(told.ip));
+    match wish {
+        Some(wish) => decide(&request, hook, (wish, told), (&gate, &keys)).await?,
+        None => gate.connect(&told.shown(true).credential()).await?,
+    }
     Ok(allowed(hook.kind))
 }
+
+/// The signature's time is another day's.
+const OLD: Flaw = Flaw {
+    code: "time",
+    sentence: "the question was signed more than five minutes ago, or ahead",
+};
+
+/// For whom a media server asks: who guesses is counted by its own address, not by the media server's, which
+/// speaks for everybody. Nobody but a media server that has shown itself is believed.
+pub(super) struct SpokenFor(pub(super) Option<IpAddr>);
 
 /// Whether the media server itself asks, from where it may. One that signs shows that in the body.
 fn is_its(hook: &Hook, request: &HttpRequest) -> bool {
@@ -79,40 +112,91 @@ fn is_said_by(hook: &Hook, request: &HttpRequest, body: &[u8]) -> Option<()> {
     is_signed.then_some(())
 }
 
-fn reader(kind: HookKind) -> fn(&str) -> Option<Told> {
+fn read(kind: HookKind, body: &str, now: Timestamp) -> Option<Said> {
     match kind {
-        HookKind::NginxRtmp => nginx_rtmp::told,
-        HookKind::Srs => srs::told,
-        HookKind::Mediamtx => mediamtx::told,
-        HookKind::OvenMediaEngine => oven_media_engine::told,
+        HookKind::NginxRtmp => nginx_rtmp::said(body),
+        HookKind::Srs => srs::said(body),
+        HookKind::Mediamtx => mediamtx::said(body),
+        HookKind::Nimble => nimble::said(body),
+        HookKind::OvenMediaEngine => oven_media_engine::said(body, now),
     }
 }
 
 /// What the media server takes for a yes. A no is a status of 4xx to all of them.
 fn allowed(kind: HookKind) -> HttpResponse {
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    let mut answer = unstored();
     match kind {
         HookKind::Srs => answer.json(serde_json::json!({ "code": 0 })),
+        HookKind::Nimble => answer.json(serde_json::json!({ "return_code": 200 })),
         HookKind::OvenMediaEngine => answer.json(serde_json::json!({ "allowed": true })),
         HookKind::NginxRtmp | HookKind::Mediamtx => answer.finish(),
     }
 }
 
+fn unstored() -> HttpResponseBuilder {
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    answer
+}
+
+/// Each of those for whom the media server vouches, and whether it may publish. What cannot be decided of one
+/// is no answer to any.
+async fn batch(
+    request: &HttpRequest,
+    (name, hook): (&str, &Hook),
+    all: Vec<Vouched>,
+    (gate, keys): (&Gate, &Keys),
+) -> Result<Vec<(serde_json::Value, bool)>, Failure> {
+    let mut decided = Vec::with_capacity(all.len());
+    for one in all {
+        let publisher = one.ip.map(|ip| ip.to_string()).unwrap_or_default();
+        let affected = Affected::default().with("hook", name);
+        audit::about(request, affected.with("address", &publisher));
+        let stream = one.stream.parse::<StreamId>().ok();
+        let is_allowed = match vouched(request, hook, (&one, stream.as_ref()), (gate, keys)).await {
+            Ok(()) => true,
+            Err(failure) if failure.is_ours() => return Err(failure),
+            Err(failure) => {
+                audit::hook_refused(request, &failure, stream.as_ref());
+                false
+            }
+        };
+        decided.push((one.seq, is_allowed));
+    }
+    Ok(decided)
+}
+
+async fn vouched(
+    request: &HttpRequest,
+    hook: &Hook,
+    (one, stream): (&Vouched, Option<&StreamId>),
+    (gate, keys): (&Gate, &Keys),
+) -> Result<(), Failure> {
+    let stream = stream.filter(|stream| hook.has(stream));
+    let stream = stream.ok_or(Denied::WrongStream)?;
+    let permit = gate.publish_as(&one.user, one.ip, stream).await?;
+    keys.expect(&permit).await?;
+    audit::hooked(request, ("publish", permit.principal()), stream)?;
+    Ok(())
+}
+
 async fn decide(
     request: &HttpRequest,
     hook: &Hook,
-    told: Told,
+    (wish, told): (Wish, Told),
     (gate, keys): (&Gate, &Keys),
 ) -> Result<(), Failure> {
     // What cannot be a stream's name is nobody's.
-    let stream: StreamId = told.stream.parse().map_err(|_| Denied::WrongStream)?;
-    let (wish, shown) = (told.wish, told.shown());
+    let name = hook.name_of(&told);
+    let stream: StreamId = name.parse().map_err(|_| Denied::WrongStream)?;
+    let is_publishers = matches!(wish, Wish::Publish | Wish::PublishOn);
+    let shown = told.shown(is_publishers);
     let outcome = match wish {
-        Wish::Done => return Ok(()),
         _ if !hook.has(&stream) => Err(Denied::WrongStream.into()),
         Wish::Publish => publish(request, (&shown, &stream), (gate, keys)).await,
+        Wish::PublishOn => publish_on((&shown, &stream), gate).await,
         Wish::Play => play(request, (&shown, &stream), gate).await,
+        Wish::PlayOn => play_on((&shown, &stream), gate).await,
     };
     outcome.map_err(|failure: Failure| failure.about(None, Some(stream), None))
 }
@@ -122,10 +206,18 @@ async fn publish(
     (shown, stream): (&Shown, &StreamId),
     (gate, keys): (&Gate, &Keys),
 ) -> Result<(), Failure> {
-    let permit = gate.publish(&shown.credential(), stream).await?;
+    let credential = shown.credential();
+    let permit = gate.publish(&credential, stream, Sending::Begins).await?;
     keys.expect(&permit).await?;
     audit::hooked(request, ("publish", permit.principal()), stream)?;
     Ok(())
+}
+
+/// Noted when it began; what ends it is noted as a refusal.
+async fn publish_on((shown, stream): (&Shown, &StreamId), gate: &Gate) -> Result<(), Failure> {
+    let credential = shown.credential();
+    let permit = gate.publish(&credential, stream, Sending::GoesOn).await;
+    Ok(permit.map(drop)?)
 }
 
 async fn play(
@@ -138,4 +230,10 @@ async fn play(
     let permit = gate.play(&caller, &credential, stream).await?;
     audit::hooked(request, ("play", permit.principal()), stream)?;
     Ok(())
+}
+
+async fn play_on((shown, stream): (&Shown, &StreamId), gate: &Gate) -> Result<(), Failure> {
+    let credential = shown.credential();
+    let caller = gate.hear(&credential).await?;
+    Ok(gate.would_play(&caller, &credential, stream).await?)
 }

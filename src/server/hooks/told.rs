@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::access::{Credential, TOKEN_PARAMETER, Target};
+use crate::access::{Credential, TOKEN_PARAMETER, Target, Way};
 use crate::crypto::SecretText;
 use crate::server::query::Parameters;
 
@@ -16,21 +16,49 @@ use crate::server::query::Parameters;
 pub(super) enum Wish {
     /// To send a stream.
     Publish,
+    /// To go on with that.
+    PublishOn,
     /// To watch one.
     Play,
-    /// Nothing: it is over.
-    Done,
+    /// To go on with that.
+    PlayOn,
 }
 
-/// A question of a media server.
-pub(super) struct Told {
-    pub(super) wish: Wish,
-    /// As the media server calls it: `live/news`.
+/// What a media server says.
+pub(super) enum Said {
+    /// Something is over, or was written: nothing is asked.
+    News,
+    /// A question that was signed too long ago, or by a clock too far from ours.
+    Old,
+    /// Several want to publish, for whom the media server vouches.
+    Batch(Vec<Vouched>),
+    /// Somebody is here, and does not say yet what for.
+    Connects(Told),
+    /// Somebody wants something.
+    Asks(Wish, Told),
+}
+
+/// A publisher whose signature the media server has verified.
+pub(super) struct Vouched {
+    /// What the answer is known by.
+    pub(super) seq: serde_json::Value,
+    pub(super) user: String,
     pub(super) stream: String,
+    pub(super) ip: Option<IpAddr>,
+}
+
+/// Whom a media server tells of.
+pub(super) struct Told {
+    /// As the media server calls it: `live/news`; empty of who connects.
+    pub(super) stream: String,
+    /// Which of the media server's hosts, where its streams are apart from another's.
+    pub(super) host: Option<String>,
     /// Everything behind `?` in the URL that somebody published to or played.
     pub(super) query: SecretText,
-    /// The user and the password, where the protocol has them.
-    pub(super) basic: Option<(SecretText, SecretText)>,
+    /// Users with passwords, where the protocol has them.
+    pub(super) basic: Vec<(SecretText, SecretText)>,
+    /// What else a browser has sent.
+    pub(super) headers: Vec<(String, String)>,
     /// Whose address.
     pub(super) ip: Option<IpAddr>,
 }
@@ -43,34 +71,41 @@ pub(super) struct Shown {
     ip: Option<IpAddr>,
 }
 
+/// The most users with passwords of one URL that are tried: each may cost a hash.
+const MOST_USERS: usize = 4;
+
 impl Told {
-    /// The credential that was shown. A user and a password, or a token, stand in the URL where the
-    /// protocol has no place for them: `?user=…&password=…`, `?token=…`. A publisher's token counts as if a
-    /// header had it, for its URL is nobody's playlist; a viewer's stays one of a URL.
-    pub(super) fn shown(self) -> Shown {
+    /// Every credential that was shown, each of which may be the one that is good. Users with passwords, and
+    /// tokens, stand in the URL where the protocol has no place for them: `?user=…&password=…`, `?token=…`. A
+    /// publisher's token counts as if a header had it, for its URL is nobody's playlist; a viewer's stays one of
+    /// a URL.
+    pub(super) fn shown(self, is_publishers: bool) -> Shown {
         let pairs = Parameters::of(self.query.expose());
-        let in_url = || {
-            let password = pairs.text("password").or_else(|| pairs.text("pass"))?;
-            Some(basic(pairs.text("user")?, password))
-        };
-        let told = self.basic.as_ref();
-        let told = told.map(|(user, password)| basic(user.expose(), password.expose()));
-        let is_publishers = self.wish == Wish::Publish;
-        let token = || {
-            let token = pairs.text(TOKEN_PARAMETER).filter(|_| is_publishers);
-            token.map(|token| format!("Bearer {token}"))
-        };
-        let value = told.or_else(in_url).or_else(token);
+        let told = self.basic.iter();
+        let told = told.map(|(user, password)| (user.expose(), password.expose()));
+        let in_url = pairs.all(&["user"]).zip(pairs.all(&["password", "pass"]));
+        // A colon would end the user, and begin another password.
+        let users = told.chain(in_url).filter(|(user, _)| !user.contains(':'));
+        let users = users
+            .take(MOST_USERS)
+            .map(|(user, password)| basic(user, password));
+        let tokens = pairs.all(&[TOKEN_PARAMETER]).filter(|_| is_publishers);
+        let values = users.chain(tokens.map(|token| format!("Bearer {token}")));
         Shown {
-            headers: value
+            headers: values
                 .map(|value| ("authorization".to_owned(), value))
-                .into_iter()
+                .chain(self.headers)
                 .collect(),
             path: format!("/{}", self.stream),
             query: self.query,
             ip: self.ip,
         }
     }
+}
+
+/// What stands behind `?` in a URL.
+pub(super) fn behind(url: &str) -> &str {
+    url.split_once('?').unwrap_or_default().1
 }
 
 /// RFC 7617.
@@ -94,6 +129,7 @@ impl Shown {
             alpn: None,
             ip: self.ip,
             certificate: None,
+            way: Way::Hook,
         }
     }
 }

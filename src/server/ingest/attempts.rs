@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::server::proxy::network_of;
+use crate::domain::network_of;
 
 /// Wrong tries by address since a minute began.
 #[derive(Default)]

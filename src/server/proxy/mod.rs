@@ -5,7 +5,7 @@
 mod forwarded;
 mod protocol;
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -38,15 +38,6 @@ pub(super) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
     match trusted.filter(|trusted| trusted.has(peer)) {
         Some(trusted) => forwarded::client(request.headers(), trusted),
         None => Some(peer),
-    }
-}
-
-/// What counts as one client: an address, or for IPv6 its network of 64 bits, for whoever has one has all
-/// of it.
-pub(super) fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !0 << 64).into(),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

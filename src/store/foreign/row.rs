@@ -1,10 +1,12 @@
-//! A row whose columns nobody declared: truth values and whole numbers are read, other kinds named.
+//! A row whose columns nobody declared: truth values, whole numbers and texts are read, other kinds named.
 //!
 //! Must not know: what a column means.
 
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Column, Decode, Row, Type, TypeInfo as _, ValueRef as _};
+
+use crate::crypto::SecretText;
 
 /// A value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,24 +17,34 @@ pub enum Cell {
     Bool(bool),
     /// A whole number.
     Integer(i64),
-    /// Another kind.
+    /// Another kind, a text too.
     Other,
 }
 
-/// Columns by name, as the database spells them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeignRow(Vec<(String, Cell)>);
+/// Columns by name, as the database spells them. A text may be a secret.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ForeignRow(Vec<(String, Cell, Option<SecretText>)>);
 
 impl ForeignRow {
     /// The value of the column of that name; `None` if there is no such column, or there are two.
     pub fn cell(&self, name: &str) -> Option<Cell> {
-        let mut found = self.0.iter().filter(|(column, _)| column == name);
-        let cell = found.next().map(|(_, cell)| *cell);
-        cell.filter(|_| found.next().is_none())
+        self.column(name).map(|(cell, _)| cell)
+    }
+
+    /// The text in it.
+    pub fn text(&self, name: &str) -> Option<&SecretText> {
+        self.column(name)?.1
+    }
+
+    fn column(&self, name: &str) -> Option<(Cell, Option<&SecretText>)> {
+        let mut found = self.0.iter().filter(|(column, ..)| column == name);
+        let column = found.next().map(|(_, cell, text)| (*cell, text.as_ref()));
+        column.filter(|_| found.next().is_none())
     }
 
     pub(super) fn of_sqlite(row: &SqliteRow) -> Self {
-        read(row, |kind, at| match kind {
+        let text = |kind: &str, at| (kind == "TEXT").then(|| row.try_get(at).ok()).flatten();
+        read(row, text, |kind, at| match kind {
             "BOOLEAN" => row.try_get(at).map(Cell::Bool),
             "INTEGER" => row.try_get(at).map(Cell::Integer),
             _ => Ok(Cell::Other),
@@ -40,7 +52,9 @@ impl ForeignRow {
     }
 
     pub(super) fn of_postgres(row: &PgRow) -> Self {
-        read(row, |kind, at| match kind {
+        let is_text = |kind: &str| ["TEXT", "VARCHAR", "CHAR", "NAME"].contains(&kind);
+        let text = |kind: &str, at| is_text(kind).then(|| row.try_get(at).ok()).flatten();
+        read(row, text, |kind, at| match kind {
             "BOOL" => row.try_get(at).map(Cell::Bool),
             "INT8" => row.try_get(at).map(Cell::Integer),
             "INT4" => whole::<i32, _>(row, at),
@@ -59,23 +73,30 @@ where
     row.try_get::<T, _>(at).map(|it| Cell::Integer(it.into()))
 }
 
-/// What `cell` makes of each value that is there, by its kind and its place.
-fn read<R>(row: &R, cell: impl Fn(&str, usize) -> Result<Cell, sqlx::Error>) -> ForeignRow
+/// What `text` and `cell` make of each value that is there, by its kind and its place.
+fn read<R>(
+    row: &R,
+    text: impl Fn(&str, usize) -> Option<String>,
+    cell: impl Fn(&str, usize) -> Result<Cell, sqlx::Error>,
+) -> ForeignRow
 where
     R: Row,
     usize: sqlx::ColumnIndex<R>,
 {
     let value = |at: usize| {
         let raw = row.try_get_raw(at)?;
-        match raw.is_null() {
-            true => Ok(Cell::Null),
-            false => cell(raw.type_info().name(), at),
+        if raw.is_null() {
+            return Ok((Cell::Null, None));
         }
+        let info = raw.type_info();
+        let text = text(info.name(), at).map(SecretText::new);
+        cell(info.name(), at).map(|cell| (cell, text))
     };
     let columns = row.columns().iter().enumerate();
     let cells = columns.map(|(at, column)| {
-        let cell: Result<Cell, sqlx::Error> = value(at);
-        (column.name().to_owned(), cell.unwrap_or(Cell::Other))
+        let value: Result<_, sqlx::Error> = value(at);
+        let (cell, text) = value.unwrap_or((Cell::Other, None));
+        (column.name().to_owned(), cell, text)
     });
     ForeignRow(cells.collect())
 }

@@ -43,6 +43,8 @@ async fn a_row_is_found_by_bound_values() {
         None,
     ];
     assert_eq!(cells, expected);
+    assert_eq!(alice.text("viewer").unwrap().expose(), "alice");
+    assert!(alice.text("level").is_none());
     let other = query.first(&[Some("o'brien")]).await.unwrap().unwrap();
     assert_eq!(other.cell("level"), Some(Cell::Null));
     for nobody in [Some("x' OR '1'='1"), Some(""), None] {

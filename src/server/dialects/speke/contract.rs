@@ -5,9 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::xml::Element;
 use crate::domain::{BroughtKid, StreamId, Timestamp};
 use crate::keys::BroughtAsk;
+use crate::xml::Element;
 
 /// CPIX elements' namespace.
 pub(super) const CPIX: &str = "urn:dashif:org:cpix";

@@ -11,9 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::contract::{CPIX, Refused, items};
 use super::fill::PSKC;
-use super::xml::Element;
+
 use crate::crypto::{ContentKey, Envelope, Wrapped};
 use crate::domain::Entropy;
+use crate::xml::Element;
 
 const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 const ENC: (&str, &str) = ("http://www.w3.org/2001/04/xmlenc#", "enc");

@@ -8,9 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::contract::{CPIX, Dialect, Refused, SPEKE, kid};
 use super::delivery::Delivery;
-use super::xml::Element;
+
 use crate::crypto::SecretText;
 use crate::keys::BroughtKey;
+use crate::xml::Element;
 
 /// The namespace of secrets (RFC 6030), and the prefix that it gets where it has none.
 pub(super) const PSKC: (&str, &str) = ("urn:ietf:params:xml:ns:keyprov:pskc", "pskc");

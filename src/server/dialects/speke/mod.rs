@@ -5,8 +5,6 @@
 mod contract;
 mod delivery;
 mod fill;
-mod reading;
-mod xml;
 
 use std::sync::Arc;
 
@@ -16,8 +14,6 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use contract::{Contract, Dialect, Refused};
 use delivery::Delivery;
-use reading::XmlError;
-use xml::Document;
 
 use crate::access::{Gate, Lease, Permit};
 use crate::domain::{Action, Denied, StreamId, SystemEntropy};
@@ -26,6 +22,7 @@ use crate::server::audit;
 use crate::server::body;
 use crate::server::error::Failure;
 use crate::server::guard::Guarded;
+use crate::xml::{Document, XmlError};
 
 /// The largest document, in bytes.
 const MOST: usize = 256 * 1024;

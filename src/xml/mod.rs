@@ -2,6 +2,10 @@
 //!
 //! Must not know: how a text is read, or what an element means.
 
+mod reading;
+
+pub use reading::XmlError;
+
 use std::sync::Arc;
 
 use quick_xml::escape::unescape;
@@ -9,24 +13,32 @@ use quick_xml::escape::unescape;
 use crate::crypto::SecretText;
 
 /// A document, whole.
-pub(super) struct Document {
-    pub(super) before: String,
-    pub(super) root: Element,
-    pub(super) after: String,
+pub struct Document {
+    /// What stands before the root, as written.
+    pub before: String,
+    /// The root.
+    pub root: Element,
+    /// What stands behind it.
+    pub after: String,
 }
 
 /// An element, its names as they were written.
-pub(super) struct Element {
-    pub(super) name: String,
-    pub(super) space: String,
+pub struct Element {
+    /// With its prefix.
+    pub name: String,
+    /// The namespace that it stands for.
+    pub space: String,
     /// Values are escaped, as they were written.
-    pub(super) attributes: Vec<(String, String)>,
-    pub(super) scope: Arc<Scope>,
-    pub(super) children: Vec<Node>,
+    pub attributes: Vec<(String, String)>,
+    /// The namespaces in force in it.
+    pub scope: Arc<Scope>,
+    /// What it holds.
+    pub children: Vec<Node>,
 }
 
 /// What an element holds.
-pub(super) enum Node {
+pub enum Node {
+    /// An element.
     Element(Element),
     /// Text, comments and the like.
     Raw(String),
@@ -35,11 +47,11 @@ pub(super) enum Node {
 }
 
 /// Prefixes and what they stand for, the innermost last; the default namespace has no prefix.
-pub(super) type Scope = Vec<(String, String)>;
+pub type Scope = Vec<(String, String)>;
 
 impl Document {
     /// The text of it.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut out = self.before.clone();
         self.root.write(&mut out);
         out.push_str(&self.after);
@@ -49,7 +61,7 @@ impl Document {
 
 impl Element {
     /// Whether it is this element, whatever its prefix.
-    pub(super) fn is(&self, space: &str, local: &str) -> bool {
+    pub fn is(&self, space: &str, local: &str) -> bool {
         let own = self
             .name
             .split_once(':')
@@ -58,18 +70,18 @@ impl Element {
     }
 
     /// The value of its attribute of no namespace.
-    pub(super) fn attribute(&self, name: &str) -> Option<String> {
+    pub fn attribute(&self, name: &str) -> Option<String> {
         let found = self.attributes.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| unescape(value).unwrap_or_default().into_owned())
     }
 
     /// Whether it holds neither attributes nor anything but white space.
-    pub(super) fn is_bare(&self) -> bool {
+    pub fn is_bare(&self) -> bool {
         self.attributes.is_empty() && self.is_empty()
     }
 
     /// Whether it holds nothing but white space.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.children.iter().all(|child| match child {
             Node::Raw(raw) => raw.trim().is_empty(),
             Node::Element(_) | Node::Secret(_) => false,
@@ -77,7 +89,7 @@ impl Element {
     }
 
     /// Its text, and whatever else stands between its elements, as written.
-    pub(super) fn raw_text(&self) -> String {
+    pub fn raw_text(&self) -> String {
         let raw = self.children.iter().filter_map(|child| match child {
             Node::Raw(raw) => Some(raw.as_str()),
             Node::Element(_) | Node::Secret(_) => None,
@@ -85,8 +97,22 @@ impl Element {
         raw.collect()
     }
 
+    /// Its text as it is meant: without comments, entities read.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for child in &self.children {
+            let Node::Raw(raw) = child else { continue };
+            if let Some(rest) = raw.strip_prefix("<![CDATA[") {
+                text.push_str(rest.trim_end_matches("]]>"));
+            } else if !raw.starts_with('<') {
+                text.push_str(&unescape(raw).unwrap_or_default());
+            }
+        }
+        text
+    }
+
     /// The elements in it.
-    pub(super) fn elements(&self) -> impl Iterator<Item = &Self> {
+    pub fn elements(&self) -> impl Iterator<Item = &Self> {
         self.children.iter().filter_map(|child| match child {
             Node::Element(element) => Some(element),
             Node::Raw(_) | Node::Secret(_) => None,
@@ -94,7 +120,7 @@ impl Element {
     }
 
     /// The same, to be changed.
-    pub(super) fn elements_mut(&mut self) -> impl Iterator<Item = &mut Self> {
+    pub fn elements_mut(&mut self) -> impl Iterator<Item = &mut Self> {
         self.children.iter_mut().filter_map(|child| match child {
             Node::Element(element) => Some(element),
             Node::Raw(_) | Node::Secret(_) => None,
@@ -102,21 +128,17 @@ impl Element {
     }
 
     /// The elements of this name in it.
-    pub(super) fn named(&self, space: &str, local: &str) -> impl Iterator<Item = &Self> {
+    pub fn named(&self, space: &str, local: &str) -> impl Iterator<Item = &Self> {
         self.elements().filter(move |one| one.is(space, local))
     }
 
     /// The same, to be changed.
-    pub(super) fn named_mut(
-        &mut self,
-        space: &str,
-        local: &str,
-    ) -> impl Iterator<Item = &mut Self> {
+    pub fn named_mut(&mut self, space: &str, local: &str) -> impl Iterator<Item = &mut Self> {
         self.elements_mut().filter(move |one| one.is(space, local))
     }
 
     /// A new element that may stand in it; `prefix` is used where the namespace has none yet.
-    pub(super) fn inner(&self, (space, prefix): (&str, &str), local: &str) -> Self {
+    pub fn inner(&self, (space, prefix): (&str, &str), local: &str) -> Self {
         let known = self.scope.iter().rev().find(|(_, known)| known == space);
         let (attributes, scope, prefix) = match known {
             Some((known, _)) => (Vec::new(), Arc::clone(&self.scope), known.as_str()),
@@ -142,23 +164,23 @@ impl Element {
 
     /// The same with an attribute, whose value needs no escape.
     #[must_use]
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+    pub fn with(mut self, name: &str, value: &str) -> Self {
         self.attributes.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Adds an element.
-    pub(super) fn push(&mut self, element: Self) {
+    pub fn push(&mut self, element: Self) {
         self.children.push(Node::Element(element));
     }
 
     /// Replaces what it holds by a text that needs no escape, such as base64.
-    pub(super) fn set_text(&mut self, text: String) {
+    pub fn set_text(&mut self, text: String) {
         self.children = vec![Node::Raw(text)];
     }
 
     /// The same with a secret.
-    pub(super) fn set_secret(&mut self, text: SecretText) {
+    pub fn set_secret(&mut self, text: SecretText) {
         self.children = vec![Node::Secret(text)];
     }
 

@@ -9,7 +9,7 @@ use quick_xml::Reader;
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
 
-use super::xml::{Document, Element, Node, Scope};
+use super::{Document, Element, Node, Scope};
 
 /// How deep elements may stand in each other; CPIX needs eight.
 const DEEPEST: usize = 24;
@@ -20,26 +20,32 @@ const MOST_ATTRIBUTES: usize = 32;
 
 /// Why a text is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum XmlError {
+pub enum XmlError {
+    /// It is none.
     #[error("the body is not well-formed XML, at byte {0}")]
     Malformed(usize),
+    /// `<!DOCTYPE`.
     #[error("a document type is not accepted")]
     Doctype,
+    /// `&name;` of a document type's.
     #[error("no entity is accepted but lt, gt, amp, apos and quot")]
     Entity,
+    /// Too many elements in each other.
     #[error("elements stand at most {DEEPEST} deep")]
     TooDeep,
+    /// Too many elements, or attributes of one.
     #[error(
         "a document has at most {MOST_ELEMENTS} elements, each with {MOST_ATTRIBUTES} attributes"
     )]
     TooMany,
+    /// An unknown prefix.
     #[error("an element's prefix stands for no namespace, at byte {0}")]
     Namespace(usize),
 }
 
 impl Document {
-    /// Reads the whole text.
-    pub(super) fn parse(text: &str) -> Result<Self, XmlError> {
+    /// Reads the whole text, whose length the caller bounds.
+    pub fn parse(text: &str) -> Result<Self, XmlError> {
         let mut builder = Builder::default();
         let mut reader = Reader::from_str(text);
         loop {

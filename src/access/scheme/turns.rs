@@ -1,0 +1,228 @@
+//! Whose password is hashed next: a flood of guesses holds up its own address, and nobody else.
+//!
+//! There is a line for each way in. Of one address a single password is in the line for a core, and
+//! the next ones wait for it; so whoever comes from elsewhere waits for one hash of each address
+//! before it. Must not know: passwords, or whose they are.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use crate::access::credential::{Asker, Way};
+use crate::domain::network_of;
+
+/// Of so many cores one may hash for each way, 19 MiB a hash: a flood of guesses leaves the others to
+/// who fetches keys.
+const CORES: usize = 4;
+/// The most that wait, and for how long. Those of a flood hold half of the operator's connections at
+/// most, where nginx-rtmp asks; the others are refused at once.
+const WAITING: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How many of them may be of one address; where half of all places are taken, one.
+const OF_ONE: usize = 8;
+
+/// The lines.
+pub(in crate::access) struct Turns {
+    direct: Line,
+    hooks: Line,
+    patience: Duration,
+}
+
+/// Those who wait on one way.
+struct Line {
+    hashing: Semaphore,
+    waiting: Semaphore,
+    addresses: Mutex<HashMap<IpAddr, Own>>,
+}
+
+/// What one address has in a line.
+struct Own {
+    places: usize,
+    first: Arc<Semaphore>,
+}
+
+/// Leave to hash one password, until it is dropped.
+pub(in crate::access) struct Turn<'t> {
+    _hashing: SemaphorePermit<'t>,
+    _first: Option<OwnedSemaphorePermit>,
+    _place: Option<Place<'t>>,
+    _waiting: SemaphorePermit<'t>,
+}
+
+/// A place among those of one address; the last to go takes the address along.
+struct Place<'t> {
+    line: &'t Line,
+    address: IpAddr,
+    first: Arc<Semaphore>,
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+        Self::of((cores / CORES).max(1))
+    }
+
+    /// So many at once on each way.
+    pub(in crate::access) fn of(at_once: usize) -> Self {
+        let line = || Line {
+            hashing: Semaphore::new(at_once),
+            waiting: Semaphore::new(at_once + WAITING),
+            addresses: Mutex::default(),
+        };
+        Self {
+            direct: line(),
+            hooks: line(),
+            patience: PATIENCE,
+        }
+    }
+
+    /// Waits until it is the asker's turn; `None` if too many wait already, or it does not come.
+    ///
+    /// Who hides behind a proxy that does not say so is everybody, and waits as one of many.
+    pub(in crate::access) async fn take(&self, from: Asker) -> Option<Turn<'_>> {
+        let line = match from.way {
+            Way::Direct => &self.direct,
+            Way::Hook => &self.hooks,
+        };
+        let waiting = line.waiting.try_acquire().ok()?;
+        let place = match from.ip.map(network_of) {
+            Some(address) => Some(line.place(address)?),
+            None => None,
+        };
+        let turn = async {
+            let first = match &place {
+                Some(place) => Some(Arc::clone(&place.first).acquire_owned().await.ok()?),
+                None => None,
+            };
+            Some((first, line.hashing.acquire().await.ok()?))
+        };
+        let (first, hashing) = timeout(self.patience, turn).await.ok()??;
+        Some(Turn {
+            _hashing: hashing,
+            _first: first,
+            _place: place,
+            _waiting: waiting,
+        })
+    }
+}
+
+impl Line {
+    /// A place among those of that address, if it does not have too many.
+    fn place(&self, address: IpAddr) -> Option<Place<'_>> {
+        let is_crowded = self.waiting.available_permits() < WAITING / 2;
+        let most = if is_crowded { 1 } else { OF_ONE };
+        let mut addresses = self.addresses();
+        let own = addresses.entry(address).or_insert_with(|| Own {
+            places: 0,
+            first: Arc::new(Semaphore::new(1)),
+        });
+        if own.places >= most {
+            return None;
+        }
+        own.places += 1;
+        let first = Arc::clone(&own.first);
+        Some(Place {
+            line: self,
+            address,
+            first,
+        })
+    }
+
+    fn addresses(&self) -> MutexGuard<'_, HashMap<IpAddr, Own>> {
+        self.addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut addresses = self.line.addresses();
+        if let Entry::Occupied(mut own) = addresses.entry(self.address) {
+            own.get_mut().places -= 1;
+            if own.get().places == 0 {
+                own.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+
+    fn from(way: Way, number: u8) -> Asker {
+        let ip = Some(IpAddr::from([192, 0, 2, number]));
+        Asker { way, ip }
+    }
+
+    /// Somebody who waits, or has a turn, or neither.
+    fn ask(turns: &Turns, from: Asker) -> BoxFuture<'_, Option<Turn<'_>>> {
+        turns.take(from).boxed()
+    }
+
+    #[tokio::test]
+    async fn who_comes_from_elsewhere_waits_for_one_of_a_flood() {
+        let turns = Turns::of(1);
+        let mut flood: Vec<_> = (0..OF_ONE)
+            .map(|_| ask(&turns, from(Way::Hook, 1)))
+            .collect();
+        let first = flood[0].as_mut().now_or_never().flatten().unwrap();
+        for other in &mut flood[1..] {
+            assert!(other.as_mut().now_or_never().is_none(), "it waits");
+        }
+        let over = ask(&turns, from(Way::Hook, 1)).now_or_never().unwrap();
+        assert!(over.is_none(), "too many of one address");
+        // The other way is free.
+        let direct = ask(&turns, from(Way::Direct, 1)).now_or_never().flatten();
+        assert!(direct.is_some());
+        let mut own = ask(&turns, from(Way::Hook, 2));
+        assert!(own.as_mut().now_or_never().is_none(), "it waits for one");
+        drop(first);
+        assert!(flood[1].as_mut().now_or_never().is_none(), "in line now");
+        let turn = own.as_mut().now_or_never().flatten();
+        assert!(turn.is_some(), "before the others of the flood");
+        drop((turn, flood));
+        assert!(turns.hooks.addresses().is_empty());
+        assert_eq!(turns.hooks.waiting.available_permits(), 1 + WAITING);
+    }
+
+    #[tokio::test]
+    async fn a_few_addresses_leave_places_to_others() {
+        let turns = Turns::of(1);
+        let mut flood = Vec::new();
+        for number in 0..8 {
+            for _ in 0..OF_ONE {
+                let mut one = ask(&turns, from(Way::Hook, number));
+                let done = one.as_mut().now_or_never();
+                flood.push((one, done));
+            }
+        }
+        assert!(turns.hooks.waiting.available_permits() < WAITING / 2);
+        let mut late = ask(&turns, from(Way::Hook, 200));
+        assert!(late.as_mut().now_or_never().is_none(), "it waits");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_ever() {
+        let turns = Turns {
+            patience: Duration::ZERO,
+            ..Turns::of(1)
+        };
+        let turn = turns.take(from(Way::Hook, 1)).await;
+        assert!(turn.is_some());
+        assert!(turns.take(from(Way::Hook, 2)).await.is_none());
+        drop(turn);
+        assert!(turns.take(from(Way::Hook, 2)).await.is_some());
+    }
+}

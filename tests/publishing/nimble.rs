@@ -1,0 +1,91 @@
+//! Nimble asks: of publishers several at once, of viewers one by one.
+//!
+//! Must not know: how its questions are read.
+
+use serde_json::json;
+
+use super::{PASSWORD, SECRET, add_user, asked, file, send};
+use crate::harness::actor::{Actor, Answer};
+use crate::harness::database;
+use crate::harness::wait::{seconds, until};
+
+async fn says(actor: &Actor, body: &serde_json::Value) -> Answer {
+    let json = [("content-type", "application/json")];
+    let hook = format!("/v1/hooks/nimble?secret={SECRET}");
+    send(actor, &hook, &json, &body.to_string()).await
+}
+
+fn publisher(seq: &str, id: &str, stream: &str) -> serde_json::Value {
+    json!({"seq": seq, "id": id, "ip": "192.0.2.7", "stream": stream})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_several_publishers_is_told_apart() {
+    let serve = asked("").await;
+    add_user(&serve, "User1", "live/*", "publish");
+    add_user(&serve, "reader", "live/*", "read");
+    let ops = serve.ops();
+    let batch = json!({"PublishAuthRequest": [
+        publisher("1", "User1", "live/show"),
+        publisher("2", "User1", "live8/show"),
+        publisher("3", "nobody", "live/show"),
+        publisher("4", "reader", "live/show"),
+        publisher("5", "User1", "live/../live8/show"),
+        publisher("6", "", "live/show"),
+    ]});
+    let answer = says(&ops, &batch).await.expect(200).json();
+    let expected = ["success", "fail", "fail", "fail", "fail", "fail"];
+    let told = answer["PublishAuthResponse"].as_array().unwrap();
+    assert_eq!(told.len(), expected.len());
+    for (at, (one, status)) in told.iter().zip(expected).enumerate() {
+        assert_eq!(
+            (&one["seq"], &one["status"]),
+            (&json!((at + 1).to_string()), &json!(status))
+        );
+    }
+    let operator =
+        std::fs::read_to_string(serve.credential("operator", "**", &["operate"])).unwrap();
+    let operator = ops.with(operator.trim());
+    until("each has a row", seconds(15), async || {
+        let trail = operator.get("/v1/audit").await.expect(200).text();
+        (trail.contains("live8/show") && trail.contains("live/show")).then_some(())
+    })
+    .await;
+    // What cannot be decided is no answer to any.
+    let url = format!("sqlite:{}", file(&serve, "keystore/hlskey.db").display());
+    database::run(&url, "ALTER TABLE credentials RENAME TO lost").await;
+    let late = json!({"PublishAuthRequest": [publisher("1", "User2", "live/show")]});
+    says(&ops, &late).await.expect(503);
+    // Nor is a batch without its media server's secret.
+    let json = [("content-type", "application/json")];
+    send(&ops, "/v1/hooks/nimble", &json, &batch.to_string())
+        .await
+        .expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewers_refusal_is_403_and_says_so() {
+    let serve = asked("").await;
+    add_user(&serve, "User1", "live/*", "publish");
+    let ops = serve.ops();
+    let good = serve.minted("viewers", "live/show", "1h");
+    let other = serve.minted("viewers", "live/other", "1h");
+    let ask = async |query: &str| {
+        let url = format!("/live/show/playlist.m3u8{query}");
+        let body =
+            json!({"url": url, "host": "h", "ip": "192.0.2.7", "user_agent": "x", "referer": ""});
+        says(&ops, &body).await
+    };
+    let answer = ask(&format!("?token={good}")).await.expect(200);
+    assert_eq!(answer.json()["return_code"], 200);
+    for bad in [
+        String::new(),
+        format!("?token={other}"),
+        "?token=a.b.c".to_owned(),
+        format!("?user=User1&password={PASSWORD}"),
+    ] {
+        let answer = ask(&bad).await.expect(403);
+        assert_eq!(answer.json()["return_code"], 403, "{bad}");
+    }
+    says(&ops, &json!({"url": "/live"})).await.expect(400);
+}
