@@ -251,7 +251,7 @@ impl Chooser<'_, '_> {
             return Step::Gap(None);
         }
         let msn = segment.msn;
-        let piece = match Piece::of(&self.track.at, self.list, segment) {
+        let piece = match Piece::of(&self.track.at, self.list.is_iframes(), segment) {
             Ok(piece) => piece,
             Err(error) => {
                 let detail = format!("{}: {error}", segment.uri);

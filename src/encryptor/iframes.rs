@@ -153,7 +153,7 @@ fn segments(track: &Track) -> impl Iterator<Item = (&Beneath, u64, Piece)> {
     let all = list.into_iter().flat_map(move |list| {
         let segments = list.segments().iter();
         segments.filter_map(move |segment| {
-            Some((segment.msn, Piece::of(&track.at, list, segment).ok()?))
+            Some((segment.msn, Piece::of(&track.at, list.is_iframes(), segment).ok()?))
         })
     });
     all.map(|(msn, piece)| (&track.at, msn, piece))

@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod event;
 mod finish;
+mod follow;
 mod iframes;
 mod journal;
 mod keeper;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::boxes;
 use super::path::{Beneath, PathError};
-use crate::playlist::{ByteRange, Map, MediaPlaylist, PartialSegment, Segment};
+use crate::playlist::{ByteRange, Map, PartialSegment, Segment};
 
 /// A file of the source, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,13 +29,13 @@ const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
 
 impl Piece {
-    /// What `segment` of the playlist `list` at `at` names.
+    /// What `segment` of the playlist at `at` names, which is an I-frame if that `is_iframes`.
     pub(super) fn of(
         at: &Beneath,
-        list: &MediaPlaylist,
+        is_iframes: bool,
         segment: &Segment,
     ) -> Result<Self, PathError> {
-        let kind = match list.is_iframes() {
+        let kind = match is_iframes {
             true => Kind::Frame,
             false => Kind::Segment,
         };

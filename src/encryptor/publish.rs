@@ -33,7 +33,7 @@ impl Engine {
             track.fault = draft.as_ref().err().cloned();
             match draft {
                 Ok(None) | Err(_) => track.dirty = false,
-                Ok(Some(draft)) => match self.sink.write_playlist(&at, &draft.text) {
+                Ok(Some(draft)) => match self.sink.write_list(&at, &track.text(&draft)) {
                     Ok(()) => self.note_published(&at, draft, now),
                     Err(error) => {
                         self.events.extend(self.trouble.failed(&error, now));

@@ -82,7 +82,7 @@ fn partials(at: &Beneath, list: &MediaPlaylist) -> Result<Partials, Foreign> {
 fn listed(list: &MediaPlaylist, text: String) -> Option<Listed> {
     let (first, last) = (list.segments().first()?, list.segments().last()?);
     Some(Listed {
-        text,
+        text: text.into(),
         first: first.msn,
         last: last.msn,
         ended: list.is_ended(),

@@ -145,11 +145,16 @@ impl Root {
         Ok((file, stamp))
     }
 
-    /// Writes a whole file under the name `temporary` in `path`'s folder, makes its bytes
+    /// Writes a whole file, in pieces, under the name `temporary` in `path`'s folder, makes its bytes
     /// durable, and gives it its own name. After an error nothing of it is left.
     ///
     /// The new name itself is durable after [`Self::sync_folder`].
-    pub(super) fn replace(&self, path: &Beneath, temporary: &str, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn replace(
+        &self,
+        path: &Beneath,
+        temporary: &str,
+        bytes: &[&[u8]],
+    ) -> io::Result<()> {
         let (folder, kind) = (self.make_folder(path)?, path.kind());
         let written = write_new(&folder, temporary, bytes, kind).and_then(|()| {
             rustix::fs::renameat(&folder, temporary, &folder, path.file_name())?;
@@ -261,7 +266,7 @@ fn changed() -> io::Error {
     io::Error::new(io::ErrorKind::Interrupted, how)
 }
 
-fn write_new(folder: &OwnedFd, name: &str, bytes: &[u8], kind: &'static str) -> io::Result<()> {
+fn write_new(folder: &OwnedFd, name: &str, bytes: &[&[u8]], kind: &'static str) -> io::Result<()> {
     let mode = Mode::from_raw_mode(0o666);
     let file = match rustix::fs::openat(folder, name, CREATE, mode) {
         Err(Errno::EXIST) => {
@@ -272,7 +277,9 @@ fn write_new(folder: &OwnedFd, name: &str, bytes: &[u8], kind: &'static str) -> 
     };
     let mut file = File::from(file);
     crash::point_of(kind, "made");
-    file.write_all(bytes)?;
+    for piece in bytes {
+        file.write_all(piece)?;
+    }
     crash::point_of(kind, "written");
     file.sync_all()?;
     crash::point_of(kind, "synced");
