@@ -108,12 +108,7 @@ fn check_segments(list: &Look<'_>, track: &Track) -> Result<(), Break> {
     Ok(())
 }
 
-fn check_file(
-    list: &Look<'_>,
-    segment: &Segment,
-    done: &Done,
-    track: &Track,
-) -> Result<(), Break> {
+fn check_file(list: &Look<'_>, segment: &Segment, done: &Done, track: &Track) -> Result<(), Break> {
     let Some(media) = &done.media else {
         return Ok(());
     };

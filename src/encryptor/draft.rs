@@ -9,7 +9,7 @@ use super::partials::hinted_name;
 use super::path::Beneath;
 use super::place::Timeline;
 use super::remains::Remains;
-use super::track::{Done, Listed, Media, Track};
+use super::track::{Done, Media, Track};
 use crate::playlist::{
     Encrypted, Entry, LowLatency, MediaPlaylist, Report, Reports, RewriteError, Rewritten, Segment,
     Serving, Span, Step,
@@ -26,6 +26,8 @@ pub(super) struct Draft {
     gaps: Vec<(u64, Duration)>,
     /// How many parts of each segment are listed, where there are any.
     pub(super) parts: BTreeMap<u64, usize>,
+    /// How many segments' lines were written; those of others stay.
+    pub(super) written: u64,
 }
 
 impl Track {
@@ -67,21 +69,16 @@ impl Track {
         };
         let both = next.zip(open.as_ref());
         both.iter().for_each(|(next, open)| note(next.msn, open));
+        let mut written = 0;
         let mut entry = |at: usize| {
+            written += 1;
             let segment = &segments[first + at];
             let entry = self.entry(segment);
             note(segment.msn, &entry);
             entry
         };
         let reports = self.reports(list, others);
-        let of_next = match &open {
-            Some(Entry::Encrypted(open)) => open.parts.len(),
-            _ => 0,
-        };
-        let is_level =
-            cut == segments.len() && list.open().map_or(0, |open| open.parts.len()) == of_next;
-        let hint = is_level.then(|| hinted_name(list, last + 1, of_next));
-        let hint = hint.flatten();
+        let hint = hint(list, (cut, last), open.as_ref());
         let none = Rewritten::default();
         let shown = self.listed.as_ref().map_or(&none, |listed| &listed.text);
         let span = Span {
@@ -106,6 +103,7 @@ impl Track {
             text,
             gaps: before.map(|before| before.gaps()).unwrap_or_default(),
             parts,
+            written,
         };
         Ok(self.is_better(&draft, list).then_some(draft))
     }
@@ -197,28 +195,16 @@ impl Track {
         draft
             .text
             .text(listed)
-            .iter().map(|text| text.as_bytes()).collect()
+            .iter()
+            .map(|text| text.as_bytes())
+            .collect()
     }
 
     /// Takes note that `draft` is published; gives the segments that left the list, and for how
     /// long their files stay.
     pub(super) fn published(&mut self, draft: Draft) -> Vec<(Media, Duration)> {
-        let mut before = self.listed.take().unwrap_or_default();
-        let longest = before.longest.max(draft.span);
-        before.text.take(draft.text);
-        self.listed = Some(Listed {
-            text: before.text,
-            first: draft.first,
-            last: draft.last,
-            ended: draft.ended,
-            longest,
-            open: draft
-                .parts
-                .range(draft.last + 1..)
-                .next()
-                .map(|(_, count)| *count),
-        });
-        self.start = None;
+        let mut listed = self.listed.take().unwrap_or_default();
+        let (longest, came) = (listed.longest, listed.next);
         let gap = |duration| Done {
             duration,
             date: None,
@@ -229,11 +215,38 @@ impl Track {
             self.done.entry(msn).or_insert_with(|| gap(duration));
         }
         let mut left = Vec::new();
-        while let Some(next) = self.done.first_entry().filter(|next| *next.key() < draft.first) {
+        while let Some(next) = self
+            .done
+            .first_entry()
+            .filter(|next| *next.key() < draft.first)
+        {
             left.push(next.remove());
         }
+        let came = self.done.range(came.max(draft.first)..);
+        let came = came.take_while(|(msn, _)| **msn <= draft.last);
+        listed.periods.go_on(draft.first, came, &self.done);
+        listed.text.take(draft.text);
+        (listed.first, listed.last, listed.ended) = (draft.first, draft.last, draft.ended);
+        listed.next = draft.last.saturating_add(1);
+        listed.longest = longest.max(draft.span);
+        let mut open = draft.parts.range(draft.last + 1..);
+        listed.open = open.next().map(|(_, count)| *count);
+        self.listed = Some(listed);
+        self.start = None;
         left.into_iter()
-            .filter_map(|done| Some((done.media?, done.duration + before.longest)))
+            .filter_map(|done| Some((done.media?, done.duration + longest)))
             .collect()
     }
+}
+
+/// The name of the part that comes next, where all that `list` has up to it is listed: the segments
+/// before `cut`, whose last number is `last`, and what parts `open` lists.
+fn hint(list: &MediaPlaylist, (cut, last): (usize, u64), open: Option<&Entry>) -> Option<String> {
+    let listed = match open {
+        Some(Entry::Encrypted(open)) => open.parts.len(),
+        _ => 0,
+    };
+    let there = list.open().map_or(0, |open| open.parts.len());
+    let is_level = cut == list.segments().len() && there == listed;
+    hinted_name(list, last + 1, listed).filter(|_| is_level)
 }

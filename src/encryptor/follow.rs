@@ -22,7 +22,8 @@ impl Engine {
         text: String,
         context: &Context<'_>,
     ) -> Result<(), String> {
-        let is_known = |track: &&mut Track| track.run.is_some() && !track.may_be_later(context.runs);
+        let is_known =
+            |track: &&mut Track| track.run.is_some() && !track.may_be_later(context.runs);
         let track = self.tracks.get_mut(at).filter(is_known);
         // while the playlist goes on, the rendition is without it
         let list = track.filter(|_| !self.is_recording);
@@ -46,16 +47,18 @@ impl Engine {
         text: String,
         now: Timestamp,
     ) -> Result<(), String> {
-        let previous = list.media_sequence();
+        let (previous, is_iframes) = (list.media_sequence(), list.is_iframes());
         let next = list.read_on(text)?;
         let backwards = (next.backwards(), next.is_iframes());
         let is_same = matches!(self.rewritten(at, backwards, now), Ok(None));
         let goes_on = |track: &Track| continuity::check(&Look::from(&next), track, Some(previous));
         let goes_on = self.tracks.get(at).map(goes_on);
-        if !is_same || !matches!(goes_on, Some(Ok(()))) {
+        let is_alike = is_same && next.is_iframes() == is_iframes;
+        if !is_alike || !matches!(goes_on, Some(Ok(()))) {
             return Err(next.into_text());
         }
         self.note_written(at, &next, now);
+        self.work.read += next.read_anew().len() as u64;
         next.take();
         self.taken += 1;
         Ok(())

@@ -219,9 +219,15 @@ mod tests {
             let uri = wished(&list, segment, is_later);
             assert_eq!(uri, expected, "{head}{tag}");
             let path = at.resolve_segment(&uri).unwrap();
-            assert!(is_name_of(&path, &at, list.is_iframes(), segment), "{expected}");
+            assert!(
+                is_name_of(&path, &at, list.is_iframes(), segment),
+                "{expected}"
+            );
             let other = at.resolve_segment("a-8.ts").unwrap();
-            assert!(!is_name_of(&other, &at, list.is_iframes(), segment), "{expected}");
+            assert!(
+                !is_name_of(&other, &at, list.is_iframes(), segment),
+                "{expected}"
+            );
         }
     }
 

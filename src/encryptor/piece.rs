@@ -30,11 +30,7 @@ const SYNC: u8 = 0x47;
 
 impl Piece {
     /// What `segment` of the playlist at `at` names, which is an I-frame if that `is_iframes`.
-    pub(super) fn of(
-        at: &Beneath,
-        is_iframes: bool,
-        segment: &Segment,
-    ) -> Result<Self, PathError> {
+    pub(super) fn of(at: &Beneath, is_iframes: bool, segment: &Segment) -> Result<Self, PathError> {
         let kind = match is_iframes {
             true => Kind::Frame,
             false => Kind::Segment,

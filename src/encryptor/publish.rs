@@ -56,6 +56,7 @@ impl Engine {
             return;
         };
         track.dirty = false;
+        self.work.written += draft.written;
         self.unreported = true;
         self.events.push(Event::Published {
             rendition: Text(track.name.clone()),
@@ -73,7 +74,7 @@ impl Engine {
         let Some(track) = self.tracks.get(at) else {
             return;
         };
-        if track.timeline == Timeline::Live {
+        if track.timeline == Timeline::Live && self.window.has_strays() {
             let stays = track.stays();
             for folder in track.folders() {
                 self.window.adopt(&folder, stays);

@@ -226,13 +226,18 @@ impl Root {
 
     /// Every regular file at most 8 folders deep whose name `wanted` takes, in no order.
     pub(super) fn files(&self, wanted: &dyn Fn(&str) -> bool) -> io::Result<Vec<Beneath>> {
+        self.walk(wanted).map(|(files, _)| files)
+    }
+
+    /// The same, and how many entries there are in all.
+    pub(super) fn walk(&self, wanted: &dyn Fn(&str) -> bool) -> io::Result<(Vec<Beneath>, usize)> {
         let mut found = Found {
             wanted,
             files: Vec::new(),
             seen: 0,
         };
         found.walk(&self.dir, "", 0)?;
-        Ok(found.files)
+        Ok((found.files, found.seen))
     }
 
     fn folder(&self, path: &Beneath) -> io::Result<OwnedFd> {
@@ -334,13 +339,13 @@ impl Found<'_> {
             if name == "." || name == ".." {
                 continue;
             }
-            let path = format!("{before}{name}");
             match kind(folder, name, entry.file_type()) {
                 FileType::Directory if depth < MAX_DEPTH => {
-                    self.enter(folder, name, &path, depth)?;
+                    self.enter(folder, name, &format!("{before}{name}"), depth)?;
                 }
                 FileType::RegularFile if (self.wanted)(name) => {
-                    self.files.extend(Beneath::found(&path));
+                    self.files
+                        .extend(Beneath::found(&format!("{before}{name}")));
                 }
                 _ => {}
             }

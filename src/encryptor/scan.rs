@@ -20,9 +20,7 @@ use super::track::Track;
 use crate::api::Text;
 use crate::crash;
 use crate::domain::{Rendition, Run, Timestamp};
-use crate::playlist::{
-    Definitions, MediaPlaylist, MultivariantPlaylist, Playlist, Unsupported,
-};
+use crate::playlist::{Definitions, MediaPlaylist, MultivariantPlaylist, Playlist, Unsupported};
 
 /// A list that says it goes on is not begun with while it is younger than this: it may be the
 /// first half of a finished one.
@@ -84,7 +82,10 @@ impl Engine {
     fn parsed(&mut self, at: &Beneath, text: &str, context: &Context<'_>) -> Option<MediaPlaylist> {
         let now = context.now;
         match Playlist::parse(text) {
-            Ok(Playlist::Media(list)) => return Some(list),
+            Ok(Playlist::Media(list)) => {
+                self.work.read += list.segments().len() as u64;
+                return Some(list);
+            }
             Ok(Playlist::Multivariant(list)) => {
                 let taken = self.read_multivariant(at, &list, context);
                 self.note_taken(at, taken, now);

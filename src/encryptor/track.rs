@@ -12,7 +12,7 @@ use super::iframes::Parents;
 use super::newest::Newest;
 use super::partials::Partials;
 use super::path::Beneath;
-use super::periods::periods_of;
+use super::periods::Listing;
 use super::place::Timeline;
 use super::restart::Restarted;
 use crate::api::{RenditionProgress, Text};
@@ -80,6 +80,10 @@ pub(super) struct Listed {
     pub(super) longest: Duration,
     /// How many parts are listed of the segment after the last.
     pub(super) open: Option<usize>,
+    /// The number after the last; 0 where nothing is listed yet.
+    pub(super) next: u64,
+    /// Which keys it needs.
+    pub(super) periods: Listing,
 }
 
 /// How many published segments' marks are told.
@@ -338,7 +342,7 @@ impl Track {
     /// What the published playlist lists, for the server's ledger.
     pub(super) fn progress(&self) -> Option<RenditionProgress> {
         let listed = self.listed.as_ref()?;
-        let periods = periods_of(self.done.range(listed.first..=listed.last));
+        let periods = listed.periods.periods();
         let last = self.done.get(&listed.last);
         Some(RenditionProgress {
             rendition: Text(self.name.clone()),

@@ -122,7 +122,11 @@ fn split(list: &MediaPlaylist, source: &str) -> Option<(Split, Vec<Line>)> {
     let number = first_number(lines.so_far(), source)?;
     let gone = number.checked_sub(list.header.media_sequence.unwrap_or(0))?;
     let gone = usize::try_from(gone).ok()?;
-    let last = list.segments.len().checked_sub(1).filter(|last| gone < *last)?;
+    let last = list
+        .segments
+        .len()
+        .checked_sub(1)
+        .filter(|last| gone < *last)?;
     let kept = list.block(gone)?.uri + 1..list.block(last)?.uri + 1;
     let head = lines.so_far().len();
     if !lines.pass(&list.text, kept.clone()) {
@@ -158,7 +162,10 @@ fn read(list: &MediaPlaylist, text: &Text, split: &Split) -> Option<(Read, Dates
     reader.pass_over(stayed.len(), stayed.last()?);
     reader.lines(split.head..text.lines().len()).ok()?;
     let mut read = reader.finish().ok()?;
-    let has_parts = read.segments.iter().any(|segment| !segment.parts.is_empty());
+    let has_parts = read
+        .segments
+        .iter()
+        .any(|segment| !segment.parts.is_empty());
     if has_parts || read.open.is_some() || read.unsupported.is_some() || read.imports {
         return None;
     }
@@ -181,7 +188,10 @@ impl MediaPlaylist {
         let dated = |of: Option<(Block, &Segment)>| {
             of.and_then(|(block, segment)| segment.time.filter(|_| block.is_dated))
         };
-        let (is, was) = (dated(is.map(|(block, segment)| (*block, segment))), dated(was));
+        let (is, was) = (
+            dated(is.map(|(block, segment)| (*block, segment))),
+            dated(was),
+        );
         let mut both = read.segments.into_iter().zip(read.blocks);
         if let Some((segment, block)) = both.next() {
             self.replace_first(segment, block);

@@ -87,7 +87,9 @@ impl MediaPlaylist {
     }
 
     fn line(&self, at: usize) -> &str {
-        self.text.line(at).map_or("", |line| self.text.whole_line(&line))
+        self.text
+            .line(at)
+            .map_or("", |line| self.text.whole_line(&line))
     }
 
     /// The lines among `skipped` that apply to the segment at `next`: its EXT-X-MAP under the

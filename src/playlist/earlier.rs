@@ -59,7 +59,8 @@ impl Earlier<'_> {
     /// The tags of the first segment's initialisation section, if they stand before its own lines.
     fn section(&self) -> Vec<String> {
         let map = self.list.segments[self.first].map.as_ref();
-        let Some(map) = map.filter(|_| self.list.block(self.first).is_some_and(|own| !own.has_map)) else {
+        let Some(map) = map.filter(|_| self.list.block(self.first).is_some_and(|own| !own.has_map))
+        else {
             return Vec::new();
         };
         let key = map.key.iter();

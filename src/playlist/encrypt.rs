@@ -7,30 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::key;
-use super::listing::{Encrypted, Entry, Listing, RewriteError, Section, Span};
+use super::listing::{Encrypted, Entry, RewriteError, Section, Span};
 use super::low_latency::{self, Said, Serving};
 use super::media::MediaPlaylist;
-use super::rewritten::{Rewritten, Step};
 use super::splice::Splicer;
 use super::tag::{Group, Tag};
 use super::text::{Kind, Line};
-
-impl MediaPlaylist {
-    /// The playlist with the listed segments, each encrypted one under its own EXT-X-KEY.
-    ///
-    /// An EXT-X-MAP stands where the source has one, where the initialisation section changes and
-    /// before the first listed segment; a clear one is in the scope of no key. EXT-X-BYTERANGE says
-    /// what the listing does. The source's METHOD=NONE tags go, and what they marked clear is encrypted like the rest.
-    /// EXT-X-VERSION, EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE are moved on or added
-    /// where needed; EXT-X-ENDLIST stays if the last segment is listed; until then a VOD is
-    /// an EVENT. A byte order mark goes, and the last line gets its line end. All else passes
-    /// byte for byte and in order.
-    pub fn encrypt(&self, listing: &Listing<'_>) -> Result<String, RewriteError> {
-        let mut entry = |index: usize| listing.entries[index].clone();
-        let step = Step::whole(self, listing.span(), &mut entry)?;
-        Ok(Rewritten::from(step).to_string())
-    }
-}
 
 /// What becomes of a line.
 enum Fate {
@@ -76,7 +58,11 @@ impl<'a> Rewrite<'a> {
     ) -> Result<Self, RewriteError> {
         let first = list.block(span.first);
         let opens = span.opens && first.is_none_or(|first| first.discontinuities == 0);
-        let bitrate = list.blocks().take(span.first).rev().find_map(|block| block.bitrate);
+        let bitrate = list
+            .blocks()
+            .take(span.first)
+            .rev()
+            .find_map(|block| block.bitrate);
         Ok(Self {
             list,
             span,
@@ -101,7 +87,10 @@ impl<'a> Rewrite<'a> {
             Some(before) => self.list.block(before).map_or(0, |before| before.uri + 1),
             None => 0,
         };
-        let end = self.list.block(block).map_or(text.lines().len(), |own| own.uri + 1);
+        let end = self
+            .list
+            .block(block)
+            .map_or(text.lines().len(), |own| own.uri + 1);
         let start = match begin {
             0 => text.start(),
             begin => text.line(begin - 1).map_or(0, |before| before.next),
@@ -241,7 +230,10 @@ impl<'a> Rewrite<'a> {
                 Group::Multivariant => Fate::Keep,
             },
             Kind::Blank | Kind::Comment | Kind::Unknown => {
-                let is_head = self.list.block(0).is_some_and(|first| index < first.first_tag);
+                let is_head = self
+                    .list
+                    .block(0)
+                    .is_some_and(|first| index < first.first_tag);
                 let is_tail = block == self.list.segments.len();
                 keep_if(is_listed || is_head || is_tail && !self.is_cut(block))
             }
@@ -363,8 +355,7 @@ impl<'a> Rewrite<'a> {
 
     fn first_number(&self) -> u64 {
         let own = self.list.segments[self.span.first].msn;
-        self.span.earlier
-            .map_or(own, |earlier| earlier.first_msn())
+        self.span.earlier.map_or(own, |earlier| earlier.first_msn())
     }
 }
 

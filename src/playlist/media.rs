@@ -179,14 +179,16 @@ impl MediaPlaylist {
         self.segments.drop_first(1);
         self.segments.push_front(segment);
         self.blocks.drop_first(1);
-        self.blocks.push_front(block.placed(|line| moved.index_back(line)));
+        self.blocks
+            .push_front(block.placed(|line| moved.index_back(line)));
     }
 
     /// Another segment has come.
     pub(super) fn push(&mut self, segment: Segment, block: Block) {
         let moved = self.text.moved();
         self.segments.push(segment);
-        self.blocks.push(block.placed(|line| moved.index_back(line)));
+        self.blocks
+            .push(block.placed(|line| moved.index_back(line)));
     }
 
     /// The list with the numbers, times and discontinuities that it is published with in `run`;

@@ -8,6 +8,7 @@
 
 mod again;
 mod attribute;
+mod body;
 mod delivery;
 mod delta;
 mod earlier;
@@ -19,6 +20,7 @@ mod lineage;
 mod listing;
 mod low_latency;
 mod media;
+mod moved;
 mod multivariant;
 mod number;
 mod partial;
@@ -38,6 +40,7 @@ mod unsupported;
 mod uris;
 mod variables;
 mod version;
+mod writer;
 
 #[cfg(test)]
 mod tests;

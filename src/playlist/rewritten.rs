@@ -7,9 +7,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::encrypt::{Rewrite, Scope};
+use super::body::{Body, Size, is_same};
+use super::encrypt::Scope;
 use super::lineage::Mark;
-use super::listing::{Entry, RewriteError, Span};
+use super::listing::{Entry, Listing, RewriteError, Span};
 use super::low_latency::Serving;
 use super::media::MediaPlaylist;
 use super::seen::{Said, Seen};
@@ -17,73 +18,76 @@ use super::sliding::Sliding;
 use super::splice;
 use super::text;
 use super::version::Needs;
+use super::writer::Writer;
 
 /// A playlist as it was published. Its `Display` gives the text.
 #[derive(Debug, Clone, Default)]
 pub struct Rewritten {
     /// What stands before `body`.
-    head: String,
+    pub(super) head: String,
     /// The lines of listed segments, from after the first `in_head` on.
-    body: Body,
+    pub(super) body: Body,
     /// What stands after it.
     tail: String,
     /// What is known of the listed segments; nothing of a text that was made elsewhere.
-    pieces: Sliding<Piece>,
-    in_head: usize,
+    pub(super) pieces: Sliding<Piece>,
+    pub(super) in_head: usize,
     /// The first of them, and for whom they were written.
     of: Option<(Mark, Serving)>,
-    seen: Seen,
-    needs: Needs,
-    length: Duration,
+    pub(super) seen: Seen,
+    pub(super) needs: Needs,
+    pub(super) length: Duration,
 }
 
 /// What is known of one listed segment.
 #[derive(Debug, Clone)]
-struct Piece {
+pub(super) struct Piece {
     /// How many bytes and lines its own are.
-    size: Size,
-    said: Said,
-    needs: Needs,
-    duration: Duration,
+    pub(super) size: Size,
+    pub(super) said: Said,
+    pub(super) needs: Needs,
+    pub(super) duration: Duration,
     /// What is in scope after it.
-    after: Scope,
-}
-
-/// Text whose first bytes go.
-#[derive(Debug, Clone, Default)]
-struct Body {
-    text: String,
-    /// How many of its bytes have gone.
-    gone: usize,
-    lines: usize,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Size {
-    bytes: usize,
-    lines: usize,
+    pub(super) after: Scope,
 }
 
 /// What is to be published next. It is taken by [`Rewritten::take`] once it is.
 #[derive(Debug)]
 pub struct Step {
-    head: String,
+    pub(super) head: String,
     /// How many listed segments go, and how much of the body with them or into the head; `None` if
     /// nothing stays of what is published.
-    goes: Option<(usize, Size)>,
-    came: Body,
-    tail: String,
+    pub(super) goes: Option<(usize, Size)>,
+    pub(super) came: Body,
+    pub(super) tail: String,
     /// What is in scope after the listed segments whose lines are in the head.
-    scopes: Vec<Scope>,
-    pieces: Vec<Piece>,
-    of: (Mark, Serving),
-    seen: Seen,
-    needs: Needs,
-    length: Duration,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) of: (Mark, Serving),
+    pub(super) seen: Seen,
+    pub(super) needs: Needs,
+    pub(super) length: Duration,
 }
 
 /// How the segment with an index among the listed is listed.
-type Entries<'a> = &'a mut dyn FnMut(usize) -> Entry;
+pub(super) type Entries<'a> = &'a mut dyn FnMut(usize) -> Entry;
+
+impl MediaPlaylist {
+    /// The playlist with the listed segments, each encrypted one under its own EXT-X-KEY.
+    ///
+    /// An EXT-X-MAP stands where the source has one, where the initialisation section changes and
+    /// before the first listed segment; a clear one is in the scope of no key. EXT-X-BYTERANGE says
+    /// what the listing does. The source's METHOD=NONE tags go, and what they marked clear is encrypted like the rest.
+    /// EXT-X-VERSION, EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE are moved on or added
+    /// where needed; EXT-X-ENDLIST stays if the last segment is listed; until then a VOD is
+    /// an EVENT. A byte order mark goes, and the last line gets its line end. All else passes
+    /// byte for byte and in order.
+    pub fn encrypt(&self, listing: &Listing<'_>) -> Result<String, RewriteError> {
+        let mut entry = |index: usize| listing.entries[index].clone();
+        let step = Step::whole(self, listing.span(), &mut entry)?;
+        Ok(Rewritten::from(step).to_string())
+    }
+}
 
 impl Rewritten {
     /// The step to what `list` is rewritten to by `span`. Segments that were listed before must be
@@ -126,7 +130,7 @@ impl Rewritten {
     }
 
     /// How much of the body is of the first `count` listed segments.
-    fn size(&self, count: usize) -> Size {
+    pub(super) fn size(&self, count: usize) -> Size {
         let mut size = Size::default();
         for piece in self.pieces.iter().take(count).skip(self.in_head) {
             size.bytes += piece.size.bytes;
@@ -183,7 +187,11 @@ impl Step {
     }
 
     /// Ends its last line, and looks whether it can be read again.
-    fn end(mut self, eol: &str, before: Option<&Rewritten>) -> Result<Self, RewriteError> {
+    pub(super) fn end(
+        mut self,
+        eol: &str,
+        before: Option<&Rewritten>,
+    ) -> Result<Self, RewriteError> {
         if !self.tail.is_empty() {
             splice::end_line(&mut self.tail, eol);
         }
@@ -196,73 +204,6 @@ impl Step {
         match text::is_bounded(bytes, lines + stays) {
             true => Ok(self),
             false => Err(RewriteError::TooLong),
-        }
-    }
-}
-
-/// Whether two texts in pieces are the same.
-fn is_same(one: &[&str], other: &[&str]) -> bool {
-    let length = |texts: &[&str]| texts.iter().map(|text| text.len()).sum::<usize>();
-    let mut both = (one.iter(), other.iter());
-    let (mut left, mut right) = ("".as_bytes(), "".as_bytes());
-    if length(one) != length(other) {
-        return false;
-    }
-    loop {
-        if left.is_empty() {
-            match both.0.next() {
-                Some(next) => left = next.as_bytes(),
-                None => return true,
-            }
-        } else if right.is_empty() {
-            match both.1.next() {
-                Some(next) => right = next.as_bytes(),
-                None => return true,
-            }
-        } else {
-            let common = left.len().min(right.len());
-            if left[..common] != right[..common] {
-                return false;
-            }
-            (left, right) = (&left[common..], &right[common..]);
-        }
-    }
-}
-
-impl Body {
-    fn as_str(&self) -> &str {
-        &self.text[self.gone..]
-    }
-
-    fn first(&self, size: Size) -> &str {
-        &self.as_str()[..size.bytes]
-    }
-
-    fn rest(&self, size: Size) -> &str {
-        &self.as_str()[size.bytes..]
-    }
-
-    /// Drops its first bytes; those that have gone make room when they are as many as the rest.
-    fn drop_first(&mut self, size: Size) {
-        self.gone += size.bytes;
-        self.lines -= size.lines;
-        if self.gone >= self.text.len() - self.gone {
-            self.text.drain(..self.gone);
-            self.gone = 0;
-        }
-    }
-
-    fn push(&mut self, other: &Self) {
-        self.text.push_str(other.as_str());
-        self.lines += other.lines;
-    }
-}
-
-impl Size {
-    fn of(text: &str) -> Self {
-        Self {
-            bytes: text.len(),
-            lines: text.bytes().filter(|byte| *byte == b'\n').count(),
         }
     }
 }
@@ -299,160 +240,5 @@ impl fmt::Display for Rewritten {
             f.write_str(text)?;
         }
         Ok(())
-    }
-}
-
-/// Writes what is new.
-struct Writer<'a, 'b> {
-    list: &'a MediaPlaylist,
-    span: Span<'a>,
-    entry: Entries<'b>,
-    seen: Seen,
-    needs: Needs,
-    length: Duration,
-    /// Segments that come, until their lines are written.
-    came: Vec<(Entry, Said, Needs)>,
-}
-
-impl<'a, 'b> Writer<'a, 'b> {
-    fn new(list: &'a MediaPlaylist, span: Span<'a>, entry: Entries<'b>) -> Self {
-        Self {
-            list,
-            span,
-            entry,
-            seen: Seen::default(),
-            needs: Needs::default(),
-            length: Duration::ZERO,
-            came: Vec::new(),
-        }
-    }
-
-    /// The step from what is published, of which so many segments go.
-    fn write(mut self, before: Option<(&Rewritten, usize)>) -> Result<Step, RewriteError> {
-        self.span.check(self.list)?;
-        let known = before.map_or(0, |(before, gone)| before.pieces.len() - gone);
-        let open = self.count(before, known)?;
-        let version = self.version(open.as_ref());
-        let mut rewrite = Rewrite::new(self.list, self.span, version)?;
-        let (head, scopes) = self.head(&mut rewrite, before);
-        let goes = before.map(|(before, gone)| (gone, before.size(gone + scopes.len())));
-        if let Some(last) = before.and_then(|(before, _)| before.pieces.last())
-            && scopes.len() < known
-        {
-            rewrite.scope.clone_from(&last.after);
-        }
-        let (came, pieces) = self.body(&mut rewrite, known);
-        let mut tail = String::new();
-        for block in self.span.end()..=self.list.segments.len() {
-            let entry = open.clone().filter(|_| block == self.span.end());
-            tail = rewrite.write(tail, block, entry);
-        }
-        let step = Step {
-            head,
-            goes,
-            came,
-            tail,
-            scopes,
-            pieces,
-            of: (
-                self.list.lineage.mark(self.span.first),
-                self.span.low.serving,
-            ),
-            seen: self.seen,
-            needs: self.needs,
-            length: self.length,
-        };
-        step.end(self.list.text.eol(), before.map(|(before, _)| before))
-    }
-
-    /// Takes what comes and goes into account; gives the entry of which only parts are listed.
-    fn count(
-        &mut self,
-        before: Option<(&Rewritten, usize)>,
-        known: usize,
-    ) -> Result<Option<Entry>, RewriteError> {
-        if let Some((before, gone)) = before {
-            (self.needs, self.length) = (before.needs, before.length);
-            for piece in &before.pieces[..gone] {
-                self.needs -= piece.needs;
-                self.length -= piece.duration;
-            }
-        }
-        let seen = before.map(|(before, _)| &before.seen);
-        for at in known..self.span.count {
-            let entry = (self.entry)(at);
-            let Some((segment, block)) = self.list.place(self.span.first + at) else {
-                continue;
-            };
-            let said = self.seen.note(seen, (&entry, at), (segment, &block))?;
-            let needs = Needs::of(&entry, segment, &block);
-            self.needs += needs;
-            self.length += segment.duration;
-            self.came.push((entry, said, needs));
-        }
-        let open = self.span.low.open.cloned();
-        if let Some((entry, (segment, block))) = open.as_ref().zip(self.list.place(self.span.end()))
-        {
-            let at = self.span.count;
-            let mut all = self.seen.clone();
-            all.note(seen, (entry, at), (segment, &block))?;
-        }
-        Ok(open)
-    }
-
-    fn version(&self, open: Option<&Entry>) -> u64 {
-        let mut needs = self.needs;
-        if let Some(Entry::Encrypted(open)) = open {
-            needs += Needs::of_entry(open);
-        }
-        needs.version(self.list, &self.span)
-    }
-
-    /// All up to the first listed segment, and those after it that are not written, or are under
-    /// another scope than they are now. Gives the scopes after those that were listed.
-    fn head(
-        &mut self,
-        rewrite: &mut Rewrite<'a>,
-        before: Option<(&Rewritten, usize)>,
-    ) -> (String, Vec<Scope>) {
-        let mut out = String::new();
-        for block in 0..self.span.first {
-            out = rewrite.write(out, block, None);
-        }
-        let mut scopes = Vec::new();
-        let Some((before, gone)) = before else {
-            return (out, scopes);
-        };
-        let in_head = before.in_head.saturating_sub(gone);
-        for (at, piece) in before.pieces[gone..].iter().enumerate() {
-            let entry = (self.entry)(at);
-            out = rewrite.write(out, self.span.first + at, Some(entry));
-            scopes.push(rewrite.scope.clone());
-            if at + 1 >= in_head && rewrite.scope == piece.after {
-                break;
-            }
-        }
-        (out, scopes)
-    }
-
-    /// The lines of the segments that come, after so many that are known.
-    fn body(&mut self, rewrite: &mut Rewrite<'a>, known: usize) -> (Body, Vec<Piece>) {
-        let mut body = Body::default();
-        let mut pieces = Vec::with_capacity(self.came.len());
-        for (at, (entry, said, needs)) in (known..).zip(std::mem::take(&mut self.came)) {
-            let block = self.span.first + at;
-            let start = body.text.len();
-            body.text = rewrite.write(std::mem::take(&mut body.text), block, Some(entry));
-            let size = Size::of(&body.text[start..]);
-            body.lines += size.lines;
-            pieces.push(Piece {
-                size,
-                said,
-                needs,
-                duration: self.list.segments[block].duration,
-                after: rewrite.scope.clone(),
-            });
-        }
-        (body, pieces)
     }
 }

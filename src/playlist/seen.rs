@@ -87,6 +87,12 @@ impl Seen {
         }
     }
 
+    /// How many pairs and sections are remembered.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.pairs.len(), self.sections.len())
+    }
+
     fn key(
         &mut self,
         before: Option<&Self>,

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::PlaylistError;
 use super::attribute::{self, Attribute, Malformed};
+use super::moved::Moved;
 use super::sliding::Sliding;
 use super::tag::Tag;
 
@@ -24,14 +25,6 @@ pub(super) struct Text {
     lines: Sliding<Line>,
     moved: Moved,
     dangling: Option<usize>,
-}
-
-/// How far lines stand before where they stood when they were read, since lines before them have
-/// gone; below zero it wraps.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Moved {
-    pub(super) bytes: usize,
-    pub(super) lines: usize,
 }
 
 /// One line: `source[start..end]` is its content, `source[end..next]` its line end.
@@ -90,7 +83,11 @@ impl Text {
             return *self = next;
         };
         self.moved = Moved {
-            bytes: self.moved.bytes.wrapping_add(first.start).wrapping_sub(is.next),
+            bytes: self
+                .moved
+                .bytes
+                .wrapping_add(first.start)
+                .wrapping_sub(is.next),
             lines: self.moved.lines.wrapping_add(kept.start).wrapping_sub(head),
         };
         let moved = self.moved;
@@ -173,7 +170,8 @@ impl Text {
 
     /// The line end that the text uses: its first line's.
     pub(super) fn eol(&self) -> &str {
-        self.line(0).map_or("", |line| &self.source[line.end..line.next])
+        self.line(0)
+            .map_or("", |line| &self.source[line.end..line.next])
     }
 
     /// A line's content and its line end.
@@ -271,38 +269,6 @@ impl<'a> Lines<'a> {
     /// The lines that were split off.
     pub(super) fn split(self) -> Vec<Line> {
         self.lines
-    }
-}
-
-impl Moved {
-    /// The line where it stands by now.
-    fn line(self, line: &Line) -> Line {
-        Line {
-            number: self.index(line.number),
-            start: line.start.wrapping_sub(self.bytes),
-            end: line.end.wrapping_sub(self.bytes),
-            next: line.next.wrapping_sub(self.bytes),
-            kind: line.kind,
-        }
-    }
-
-    /// The index of the line that had the index `line`.
-    pub(super) fn index(self, line: usize) -> usize {
-        line.wrapping_sub(self.lines)
-    }
-
-    /// What was to be said of a line that stands there by now.
-    fn back(self, line: &Line) -> Line {
-        let back = Self {
-            bytes: self.bytes.wrapping_neg(),
-            lines: self.lines.wrapping_neg(),
-        };
-        back.line(line)
-    }
-
-    /// The same of its index.
-    pub(super) fn index_back(self, line: usize) -> usize {
-        line.wrapping_add(self.lines)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::ops::{AddAssign, SubAssign};
 
-use super::listing::{Encrypted, Entry, Span};
+use super::listing::{Earlier, Encrypted, Entry, Span};
 use super::media::{Block, MediaPlaylist, Segment};
 
 /// How many segments of a listing have what a version is needed for.
@@ -44,7 +44,7 @@ impl Needs {
     /// The table of §8, as far as a list that we encrypt can have it; EXT-X-GAP came with version 8.
     pub(super) fn version(&self, list: &MediaPlaylist, span: &Span<'_>) -> u64 {
         let is_iframes = list.is_iframes();
-        let earlier = span.earlier.as_ref().map(|earlier| earlier.version());
+        let earlier = span.earlier.as_ref().map(Earlier::version);
         let needed = [
             (self.ivs > 0, 2),
             (self.ranges > 0 || is_iframes, 4),

@@ -45,7 +45,8 @@ fn no_link_is_followed() {
         assert!(root.stamp(&at(path)).is_err(), "{path}");
     }
     assert!(root.replace(&at("folder/y"), ".y.tmp", &[b"y"]).is_err());
-    root.replace(&at("link.m3u8"), ".l.tmp", &[b"ours"]).unwrap();
+    root.replace(&at("link.m3u8"), ".l.tmp", &[b"ours"])
+        .unwrap();
     let kept = fs::read_to_string(other.path().join("x.m3u8")).unwrap();
     assert_eq!(kept, "secret", "the link was replaced, not its target");
 }

@@ -17,6 +17,7 @@ mod restart;
 mod runs;
 mod session_key;
 mod variables;
+mod windows;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;

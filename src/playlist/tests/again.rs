@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::generated::{followed, live_lists, refreshed};
-use crate::playlist::{LowLatency, Rewritten, Span};
 use super::*;
+use crate::playlist::{LowLatency, Rewritten, Span, Step};
 
 const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n";
 
@@ -36,7 +36,12 @@ fn what_stayed_stays_and_what_came_is_read() {
         let next = before.read_on(text.clone()).unwrap();
         let anew: Vec<u64> = next.read_anew().iter().map(|segment| segment.msn).collect();
         let all: Vec<u64> = next.backwards().map(|segment| segment.msn).collect();
-        assert_eq!(anew, std::iter::once(first).chain(was + 1..end).collect::<Vec<_>>());
+        assert_eq!(
+            anew,
+            std::iter::once(first)
+                .chain(was + 1..end)
+                .collect::<Vec<_>>()
+        );
         assert_eq!(all, (first..end).rev().collect::<Vec<_>>());
         next.take();
         assert_eq!(before, media(&text), "{first}..{end}");
@@ -159,7 +164,10 @@ fn check_step(list: &MediaPlaylist, shown: &mut Rewritten) {
     let all = list.segments().len();
     let first = usize::from(all > 3 && list.segments()[0].msn.is_multiple_of(3));
     for count in [all.saturating_sub(1).max(1), all].map(|end| end.saturating_sub(first)) {
-        let entries: Vec<Entry> = list.segments()[first..first + count].iter().map(odd).collect();
+        let entries: Vec<Entry> = list.segments()[first..first + count]
+            .iter()
+            .map(odd)
+            .collect();
         let whole = rewrite(list, first, &entries);
         let span = Span {
             first,
@@ -178,6 +186,8 @@ fn check_step(list: &MediaPlaylist, shown: &mut Rewritten) {
                 assert_eq!(step.length(), length);
                 shown.take(step);
                 assert_eq!(shown.to_string(), whole);
+                let anew = Step::whole(list, span, &mut |at| entries[at].clone()).unwrap();
+                assert_eq!(shown.seen.counts(), Rewritten::from(anew).seen.counts());
             }
             (step, whole) => assert_eq!(step.err(), whole.err()),
         }
@@ -211,8 +221,19 @@ fn odd(segment: &Segment) -> Entry {
 
 #[test]
 fn a_window_that_moves_is_rewritten_by_steps() {
-    let windows = [(100, 110), (100, 111), (101, 111), (103, 120), (119, 121), (119, 121), (130, 132)];
-    let texts: Vec<String> = windows.iter().map(|(first, end)| list(*first, *end)).collect();
+    let windows = [
+        (100, 110),
+        (100, 111),
+        (101, 111),
+        (103, 120),
+        (119, 121),
+        (119, 121),
+        (130, 132),
+    ];
+    let texts: Vec<String> = windows
+        .iter()
+        .map(|(first, end)| list(*first, *end))
+        .collect();
     assert_eq!(check_steps(&texts), 4);
 }
 

@@ -63,7 +63,12 @@ pub(super) fn refreshed() -> impl Strategy<Value = (String, String)> {
 /// a line in the middle is another one, or the list has ended.
 pub(super) fn followed() -> impl Strategy<Value = Vec<String>> {
     let blocks = vec(prop_oneof![1 => block(), 4 => plain()], 12..24);
-    let head = (option::of(0..9_u64), 0..2000_u64, vec(unread(), 0..2), any::<bool>());
+    let head = (
+        option::of(0..9_u64),
+        0..2000_u64,
+        vec(unread(), 0..2),
+        any::<bool>(),
+    );
     let moves = vec((0..3_usize, 0..4_usize, 0..20_u8), 1..9);
     (blocks, head, moves).prop_map(|(blocks, (version, msn, unread, has_map), moves)| {
         let (mut first, mut end) = (0, 4);
@@ -75,7 +80,9 @@ pub(super) fn followed() -> impl Strategy<Value = Vec<String>> {
             lines.extend(version.map(|n| format!("#EXT-X-VERSION:{n}")));
             lines.push(format!("#EXT-X-MEDIA-SEQUENCE:{}", msn + first as u64));
             let dropped = blocks[..first].iter().flatten();
-            let dropped = dropped.filter(|line| *line == "#EXT-X-DISCONTINUITY").count();
+            let dropped = dropped
+                .filter(|line| *line == "#EXT-X-DISCONTINUITY")
+                .count();
             lines.extend((dropped > 0).then(|| format!("#EXT-X-DISCONTINUITY-SEQUENCE:{dropped}")));
             lines.extend(unread.iter().cloned());
             lines.extend(has_map.then(|| "#EXT-X-MAP:URI=\"init.mp4\"".to_owned()));
