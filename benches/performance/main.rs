@@ -16,6 +16,7 @@ mod machine;
 mod nginx;
 mod page;
 mod process;
+mod refresh;
 mod requests;
 mod rounds;
 mod wrk;
@@ -39,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         ciphers: ciphers::compare(plan)?,
         files: files::compare(plan, folder.path(), &keyserver)?,
         channels: channels::compare(plan, folder.path(), &keyserver)?,
+        refreshes: refresh::compare(plan)?,
     };
     let text = page::write(plan, &machine, &figures);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/PERFORMANCE.md");

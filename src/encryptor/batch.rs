@@ -218,6 +218,7 @@ impl Engine {
             return;
         };
         self.window.keep(&candidate.name.path);
+        track.made_from = track.made_from.min(candidate.msn);
         match candidate.partial {
             Some(_) => track.partials.note(candidate, |part| done(part, range)),
             None => drop(track.done.insert(candidate.msn, done(candidate, range))),

@@ -178,8 +178,8 @@ struct Chooser<'a, 'b> {
 
 impl Chooser<'_, '_> {
     fn run(&mut self, choice: &mut Choice) {
-        let positions = self.positions();
         let resume = self.track.resume();
+        let positions = self.positions(resume);
         let lookahead = match self.joins() {
             true => usize::MAX,
             false => LOOKAHEAD,
@@ -195,7 +195,7 @@ impl Chooser<'_, '_> {
                 choice.is_cut = true;
                 break;
             }
-            let position = positions.get(index).copied().flatten();
+            let position = positions.get(index - resume).copied().flatten();
             self.parts(segment, position, choice);
             let step = self.step(index, segment, position);
             if choice.stall.is_none() {
@@ -203,7 +203,7 @@ impl Chooser<'_, '_> {
             }
         }
         if let Some(open) = self.list.open().filter(|_| !choice.is_cut) {
-            let position = positions.get(self.list.segments().len());
+            let position = positions.get(self.list.segments().len() - resume);
             self.parts(open, position.copied().flatten(), choice);
         }
         if self.joins() {
@@ -242,8 +242,8 @@ impl Chooser<'_, '_> {
         }
     }
 
-    fn positions(&self) -> Vec<Option<Position>> {
-        iframes::positions(self.track, self.list, self.context)
+    fn positions(&self, from: usize) -> Vec<Option<Position>> {
+        iframes::positions(self.track, (self.list, from), self.context)
     }
 
     fn step(&mut self, index: usize, segment: &Segment, position: Option<Position>) -> Step {
@@ -251,7 +251,7 @@ impl Chooser<'_, '_> {
             return Step::Gap(None);
         }
         let msn = segment.msn;
-        let piece = match Piece::of(&self.track.at, self.list, segment) {
+        let piece = match Piece::of(&self.track.at, self.list.is_iframes(), segment) {
             Ok(piece) => piece,
             Err(error) => {
                 let detail = format!("{}: {error}", segment.uri);

@@ -3,10 +3,12 @@
 //! Numbers never go back and a published segment never becomes another; a source that began anew
 //! shows in one of the two. Must not know: why it did.
 
+use std::time::Duration;
+
 use super::names::is_name_of;
 use super::track::{Done, Track};
 use crate::domain::Timestamp;
-use crate::playlist::{MediaPlaylist, Segment};
+use crate::playlist::{MediaPlaylist, Next, Segment};
 
 /// Why a playlist is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +23,49 @@ pub(super) enum Break {
     Nothing,
 }
 
-/// Checks `list` against what `track` has published.
-pub(super) fn check(list: &MediaPlaylist, track: &Track) -> Result<(), Break> {
-    let (first, Some(last)) = (list.media_sequence(), list.segments().last()) else {
+/// What a playlist says, as far as it is compared.
+pub(super) struct Look<'a> {
+    first: u64,
+    last: Option<u64>,
+    is_ended: bool,
+    is_iframes: bool,
+    target: Duration,
+    /// Its segments, but for those that stand as they stood in the last playlist that was taken.
+    anew: &'a [Segment],
+}
+
+impl<'a> From<&'a MediaPlaylist> for Look<'a> {
+    fn from(list: &'a MediaPlaylist) -> Self {
+        Self {
+            first: list.media_sequence(),
+            last: list.segments().last().map(|last| last.msn),
+            is_ended: list.is_ended(),
+            is_iframes: list.is_iframes(),
+            target: list.target_duration(),
+            anew: list.segments(),
+        }
+    }
+}
+
+impl<'a> From<&'a Next<'_>> for Look<'a> {
+    fn from(next: &'a Next<'_>) -> Self {
+        Self {
+            first: next.media_sequence(),
+            last: next.backwards().next().map(|last| last.msn),
+            is_ended: next.is_ended(),
+            is_iframes: next.is_iframes(),
+            target: next.target_duration(),
+            anew: next.read_anew(),
+        }
+    }
+}
+
+/// Checks a playlist against what `track` has published; the last one that was taken began with the
+/// number `previous`.
+pub(super) fn check(list: &Look<'_>, track: &Track, previous: Option<u64>) -> Result<(), Break> {
+    let (first, Some(last)) = (list.first, list.last) else {
         return Err(Break::Nothing);
     };
-    let previous = track.source.as_ref().map(|list| list.media_sequence());
     if let Some(previous) = previous.filter(|previous| first < *previous) {
         let how = format!("its media sequence went from {previous} back to {first}");
         return Err(Break::Restarted(how));
@@ -38,36 +77,29 @@ pub(super) fn check(list: &MediaPlaylist, track: &Track) -> Result<(), Break> {
         return Ok(()); // what is published is of an earlier run
     }
     let (from, to) = (listed.first.max(track.floor()), listed.last);
-    let range = format!(
-        "it lists {first} to {}, published is {from} to {to}",
-        last.msn
-    );
-    if last.msn < from {
+    let range = format!("it lists {first} to {last}, published is {from} to {to}");
+    if last < from {
         return Err(Break::Restarted(range));
     }
     check_segments(list, track)?;
-    if listed.ended && !(list.is_ended() && last.msn == to) {
+    if listed.ended && !(list.is_ended && last == to) {
         return Err(Break::Finished(format!("{range} and has ended")));
     }
-    if last.msn < to {
+    if last < to {
         return Err(Break::Shortened(range));
     }
     Ok(())
 }
 
-/// Segments that stand as they stood in the last list that was taken need no second look.
-fn check_segments(list: &MediaPlaylist, track: &Track) -> Result<(), Break> {
-    let is_known = |index| track.source.is_some() && list.is_taken_over(index);
-    let both = list.segments().iter().enumerate();
-    let both = both
-        .filter(|(index, segment)| segment.msn >= track.floor() && !is_known(*index))
-        .filter_map(|(_, segment)| Some((segment, track.done.get(&segment.msn)?)));
+fn check_segments(list: &Look<'_>, track: &Track) -> Result<(), Break> {
+    let own = list.anew.iter().filter(|own| own.msn >= track.floor());
+    let both = own.filter_map(|segment| Some((segment, track.done.get(&segment.msn)?)));
     for (segment, done) in both {
         check_file(list, segment, done, track)?;
         let apart = |a: Timestamp, b: Timestamp| a.since(b).max(b.since(a));
         let (was, is) = (done.date, segment.time);
         if let (Some(was), Some(is)) = (was, is)
-            && apart(was, is) > list.target_duration()
+            && apart(was, is) > list.target
         {
             let how = format!("segment {} was at {was} and is now at {is}", segment.msn);
             return Err(Break::Restarted(how));
@@ -76,16 +108,11 @@ fn check_segments(list: &MediaPlaylist, track: &Track) -> Result<(), Break> {
     Ok(())
 }
 
-fn check_file(
-    list: &MediaPlaylist,
-    segment: &Segment,
-    done: &Done,
-    track: &Track,
-) -> Result<(), Break> {
+fn check_file(list: &Look<'_>, segment: &Segment, done: &Done, track: &Track) -> Result<(), Break> {
     let Some(media) = &done.media else {
         return Ok(());
     };
-    if is_name_of(&media.path, &track.at, list, segment) {
+    if is_name_of(&media.path, &track.at, list.is_iframes, segment) {
         return Ok(());
     }
     let (msn, was, is) = (segment.msn, &media.path, &segment.uri);

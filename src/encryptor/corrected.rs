@@ -51,9 +51,10 @@ impl Engine {
         let Some(track) = self.tracks.get(at) else {
             return false;
         };
-        let (rendition, list) = (track.name.clone(), track.source.clone());
-        let piece = list.and_then(|list| Piece::of(at, &list, segment).ok());
-        let Some(piece) = piece else { return false };
+        let rendition = track.name.clone();
+        let Ok(piece) = Piece::of(at, track.is_iframes(), segment) else {
+            return false;
+        };
         let there = (self.source.stamp(&piece.path), self.sink.stamp(&media.path));
         let (Some(source), Some(sink)) = there else {
             return false; // gone since, or lost: told elsewhere

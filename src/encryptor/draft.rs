@@ -9,15 +9,15 @@ use super::partials::hinted_name;
 use super::path::Beneath;
 use super::place::Timeline;
 use super::remains::Remains;
-use super::track::{Done, Listed, Media, Track};
+use super::track::{Done, Media, Track};
 use crate::playlist::{
-    Encrypted, Entry, Listing, LowLatency, MediaPlaylist, Report, Reports, RewriteError, Segment,
-    Serving,
+    Encrypted, Entry, LowLatency, MediaPlaylist, Report, Reports, RewriteError, Rewritten, Segment,
+    Serving, Span, Step,
 };
 
 /// A playlist to be published.
 pub(super) struct Draft {
-    pub(super) text: String,
+    pub(super) text: Step,
     pub(super) first: u64,
     pub(super) last: u64,
     pub(super) ended: bool,
@@ -26,6 +26,8 @@ pub(super) struct Draft {
     gaps: Vec<(u64, Duration)>,
     /// How many parts of each segment are listed, where there are any.
     pub(super) parts: BTreeMap<u64, usize>,
+    /// How many segments' lines were written; those of others stay.
+    pub(super) written: u64,
 }
 
 impl Track {
@@ -43,12 +45,10 @@ impl Track {
         let ready = |segment: &&Segment| self.is_ready(segment.msn);
         let resume = self.resume();
         let cut = resume + segments[resume..].iter().take_while(ready).count();
-        let first = cut - segments[..cut].iter().rev().take_while(ready).count();
+        let first = self.first_of(segments, cut);
         if first == cut || self.timeline == Timeline::Finished && cut < segments.len() {
             return Ok(None);
         }
-        let listed = &segments[first..cut];
-        let entries: Vec<Entry> = listed.iter().map(|segment| self.entry(segment)).collect();
         let opens = self.is_later_run() && segments[first].msn == self.floor();
         let before = self.listed.as_ref().filter(|_| opens);
         let before = match before {
@@ -60,42 +60,71 @@ impl Track {
         let open = next.and_then(|next| self.open(next)).map(Entry::Encrypted);
         let last = segments[cut - 1].msn;
         let mut parts: BTreeMap<u64, usize> = BTreeMap::new();
-        let numbers = listed.iter().chain(next).map(|segment| segment.msn);
-        for (msn, entry) in numbers.zip(entries.iter().chain(&open)) {
+        let mut note = |msn: u64, entry: &Entry| {
             if let Entry::Encrypted(entry) = entry
                 && !entry.parts.is_empty()
             {
                 parts.insert(msn, entry.parts.len());
             }
-        }
-        let of_next = parts.get(&(last + 1)).copied().unwrap_or(0);
-        let is_level =
-            cut == segments.len() && list.open().map_or(0, |open| open.parts.len()) == of_next;
-        let hint = is_level.then(|| hinted_name(list, last + 1, of_next));
+        };
+        let both = next.zip(open.as_ref());
+        both.iter().for_each(|(next, open)| note(next.msn, open));
+        let mut written = 0;
+        let mut entry = |at: usize| {
+            written += 1;
+            let segment = &segments[first + at];
+            let entry = self.entry(segment);
+            note(segment.msn, &entry);
+            entry
+        };
         let reports = self.reports(list, others);
-        let text = list.encrypt(&Listing {
+        let hint = hint(list, (cut, last), open.as_ref());
+        let none = Rewritten::default();
+        let shown = self.listed.as_ref().map_or(&none, |listed| &listed.text);
+        let span = Span {
             first,
-            entries: &entries,
+            count: cut - first,
             opens,
             earlier: before.as_ref().map(Remains::earlier),
             low: LowLatency {
                 serving,
                 open: open.as_ref(),
-                hint: hint.flatten().as_deref(),
+                hint: hint.as_deref(),
                 reports: Some(&reports),
             },
-        })?;
+        };
+        let text = shown.step(list, span, &mut entry)?;
         let span = before.as_ref().map_or(Duration::ZERO, Remains::span);
         let draft = Draft {
-            text,
             first: before.as_ref().map_or(segments[first].msn, Remains::first),
             last,
             ended: list.is_ended() && cut == segments.len(),
-            span: span + listed.iter().map(|s| s.duration).sum::<Duration>(),
+            span: span + text.length(),
+            text,
             gaps: before.map(|before| before.gaps()).unwrap_or_default(),
             parts,
+            written,
         };
         Ok(self.is_better(&draft, list).then_some(draft))
+    }
+
+    /// The index of the first of the segments before `cut` that are ready without a gap. All that are
+    /// listed of the run are.
+    fn first_of(&self, segments: &[Segment], cut: usize) -> usize {
+        let listed = self.listed.as_ref();
+        let known = listed.map(|listed| listed.first.max(self.floor)..=listed.last);
+        let mut first = cut;
+        while let Some(before) = first.checked_sub(1) {
+            let msn = segments[before].msn;
+            if let Some(known) = known.as_ref().filter(|known| known.contains(&msn)) {
+                return segments.partition_point(|segment| segment.msn < *known.start());
+            }
+            if !self.is_ready(msn) {
+                break;
+            }
+            first = before;
+        }
+        first
     }
 
     /// What is published of the renditions that `list` reports on, by the URIs that it has for them.
@@ -136,7 +165,7 @@ impl Track {
     /// not let run empty: it keeps at least three target durations (§6.2.2).
     fn is_better(&self, draft: &Draft, list: &MediaPlaylist) -> bool {
         self.listed.as_ref().is_none_or(|listed| {
-            draft.text != listed.text
+            draft.text.differs(&listed.text)
                 && (draft.last > listed.last
                     || draft.parts.keys().last() > Some(&listed.last)
                     || draft.first == listed.first
@@ -160,24 +189,22 @@ impl Track {
         }
     }
 
+    /// The text of `draft`, in pieces.
+    pub(super) fn text<'a>(&'a self, draft: &'a Draft) -> Vec<&'a [u8]> {
+        let listed = self.listed.as_ref().map(|listed| &listed.text);
+        draft
+            .text
+            .text(listed)
+            .iter()
+            .map(|text| text.as_bytes())
+            .collect()
+    }
+
     /// Takes note that `draft` is published; gives the segments that left the list, and for how
     /// long their files stay.
     pub(super) fn published(&mut self, draft: Draft) -> Vec<(Media, Duration)> {
-        let before = self.listed.take().unwrap_or_default();
-        let longest = before.longest.max(draft.span);
-        self.listed = Some(Listed {
-            text: draft.text,
-            first: draft.first,
-            last: draft.last,
-            ended: draft.ended,
-            longest,
-            open: draft
-                .parts
-                .range(draft.last + 1..)
-                .next()
-                .map(|(_, count)| *count),
-        });
-        self.start = None;
+        let mut listed = self.listed.take().unwrap_or_default();
+        let (longest, came) = (listed.longest, listed.next);
         let gap = |duration| Done {
             duration,
             date: None,
@@ -187,10 +214,39 @@ impl Track {
         for (msn, duration) in draft.gaps {
             self.done.entry(msn).or_insert_with(|| gap(duration));
         }
-        let kept = self.done.split_off(&draft.first);
-        let left = std::mem::replace(&mut self.done, kept);
-        left.into_values()
-            .filter_map(|done| Some((done.media?, done.duration + before.longest)))
+        let mut left = Vec::new();
+        while let Some(next) = self
+            .done
+            .first_entry()
+            .filter(|next| *next.key() < draft.first)
+        {
+            left.push(next.remove());
+        }
+        let came = self.done.range(came.max(draft.first)..);
+        let came = came.take_while(|(msn, _)| **msn <= draft.last);
+        listed.periods.go_on(draft.first, came, &self.done);
+        listed.text.take(draft.text);
+        (listed.first, listed.last, listed.ended) = (draft.first, draft.last, draft.ended);
+        listed.next = draft.last.saturating_add(1);
+        listed.longest = longest.max(draft.span);
+        let mut open = draft.parts.range(draft.last + 1..);
+        listed.open = open.next().map(|(_, count)| *count);
+        self.listed = Some(listed);
+        self.start = None;
+        left.into_iter()
+            .filter_map(|done| Some((done.media?, done.duration + longest)))
             .collect()
     }
+}
+
+/// The name of the part that comes next, where all that `list` has up to it is listed: the segments
+/// before `cut`, whose last number is `last`, and what parts `open` lists.
+fn hint(list: &MediaPlaylist, (cut, last): (usize, u64), open: Option<&Entry>) -> Option<String> {
+    let listed = match open {
+        Some(Entry::Encrypted(open)) => open.parts.len(),
+        _ => 0,
+    };
+    let there = list.open().map_or(0, |open| open.parts.len());
+    let is_level = cut == list.segments().len() && there == listed;
+    hinted_name(list, last + 1, listed).filter(|_| is_level)
 }

@@ -80,6 +80,17 @@ pub(super) struct Engine {
     pub(super) advance: Advance,
     /// How far the spool is cleared, if the source is one.
     pub(super) clearing: Clearing,
+    /// What its playlists have cost so far.
+    pub(super) work: Work,
+}
+
+/// How many segments of playlists were looked at, each time counted: what a refresh costs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Work {
+    /// Read in the source's playlists.
+    pub(super) read: u64,
+    /// Written to playlists that were published.
+    pub(super) written: u64,
 }
 
 /// What this run has encrypted.
@@ -156,6 +167,7 @@ impl Engine {
             journal: Journal::default(),
             advance: Advance::default(),
             clearing: Clearing::default(),
+            work: Work::default(),
         })
     }
 

@@ -37,23 +37,24 @@ impl Parents {
     }
 }
 
-/// Each segment's position, in the order of the playlist; `None` for an I-frame whose segment is
-/// not known.
+/// The positions of the segments from the index `from` on, in the order of the playlist; `None` for an
+/// I-frame whose segment is not known.
 pub(super) fn positions(
     track: &Track,
-    list: &MediaPlaylist,
+    (list, from): (&MediaPlaylist, usize),
     context: &Context<'_>,
 ) -> Vec<Option<Position>> {
     let Some(lease) = context.lease else {
         return Vec::new();
     };
     if list.is_iframes() {
-        let own = list.segments().iter();
+        let own = list.segments()[from..].iter();
         return own
             .map(|frame| track.parents.places.get(&frame.msn).copied())
             .collect();
     }
-    let all = place::positions(list, lease.schedule(), track.timeline, context.claims);
+    let own = (list, from);
+    let all = place::positions(own, lease.schedule(), track.timeline, context.claims);
     all.into_iter().map(Some).collect()
 }
 
@@ -132,7 +133,8 @@ impl Engine {
                 continue;
             };
             let Some(list) = &track.source else { continue };
-            let all = place::positions(list, lease.schedule(), track.timeline, context.claims);
+            let own = (&**list, 0);
+            let all = place::positions(own, lease.schedule(), track.timeline, context.claims);
             places.extend(
                 all.into_iter()
                     .map(|place| ((at.clone(), place.segment), place)),
@@ -153,7 +155,10 @@ fn segments(track: &Track) -> impl Iterator<Item = (&Beneath, u64, Piece)> {
     let all = list.into_iter().flat_map(move |list| {
         let segments = list.segments().iter();
         segments.filter_map(move |segment| {
-            Some((segment.msn, Piece::of(&track.at, list, segment).ok()?))
+            Some((
+                segment.msn,
+                Piece::of(&track.at, list.is_iframes(), segment).ok()?,
+            ))
         })
     });
     all.map(|(msn, piece)| (&track.at, msn, piece))

@@ -3,12 +3,12 @@
 //! Must not know: what follows from it.
 
 use super::engine::Engine;
-use super::path::Beneath;
+use super::path::{Beneath, PathError};
 use super::piece::Piece;
 use super::runs::{KnownRun, Runs, fingerprint};
 use super::source::{Content, Sight};
 use crate::domain::{Fingerprint, Run, Timestamp};
-use crate::playlist::MediaPlaylist;
+use crate::playlist::{MediaPlaylist, Segment};
 
 /// What a playlist and a run's marks have in common.
 enum Likeness {
@@ -144,7 +144,16 @@ impl Engine {
         index: usize,
         now: Timestamp,
     ) -> Option<Option<Fingerprint>> {
-        let Ok(piece) = Piece::of(at, list, &list.segments()[index]) else {
+        let piece = Piece::of(at, list.is_iframes(), &list.segments()[index]);
+        self.fingerprint_of(piece, now)
+    }
+
+    fn fingerprint_of(
+        &mut self,
+        piece: Result<Piece, PathError>,
+        now: Timestamp,
+    ) -> Option<Option<Fingerprint>> {
+        let Ok(piece) = piece else {
             return Some(None);
         };
         match self.source.sight(&piece, now) {
@@ -158,24 +167,25 @@ impl Engine {
         }
     }
 
-    /// How it shows that the files of all that `list` and the published playlist have in common
-    /// were written again, with other bytes: the source began anew and has come as far as before.
-    pub(super) fn rewritten(
+    /// How it shows that the files of all that a playlist, whose segments are `backwards`, and the
+    /// published one have in common were written again, with other bytes: the source began anew and
+    /// has come as far as before.
+    pub(super) fn rewritten<'a>(
         &mut self,
         at: &Beneath,
-        list: &MediaPlaylist,
+        (backwards, is_iframes): (impl Iterator<Item = &'a Segment>, bool),
         now: Timestamp,
     ) -> Result<Option<String>, Open> {
         let Some(track) = self.tracks.get(at).filter(|track| track.is_live_list()) else {
             return Ok(None);
         };
         let mut last = None;
-        let segments = list.segments().iter().enumerate().rev();
-        let both = segments.filter_map(|(index, segment)| {
+        let made = backwards.take_while(|segment| segment.msn >= track.made_from);
+        let both = made.filter_map(|segment| {
             let media = track.done.get(&segment.msn)?.media.as_ref()?;
-            Some((index, media.source.as_ref()?, media.fingerprint?))
+            Some((segment, media.source.as_ref()?, media.fingerprint?))
         });
-        for (index, taken, fingerprint) in both.take(LOOKED_AT) {
+        for (segment, taken, fingerprint) in both.take(LOOKED_AT) {
             if self
                 .source
                 .stamp(&taken.path)
@@ -183,13 +193,14 @@ impl Engine {
             {
                 return Ok(None);
             }
-            last.get_or_insert((index, fingerprint));
+            last.get_or_insert((segment, fingerprint));
         }
-        let Some((index, was)) = last else {
+        let Some((segment, was)) = last else {
             return Ok(None);
         };
-        let is = self.fingerprint_at(at, list, index, now).ok_or(Open)?;
-        let msn = list.segments()[index].msn;
+        let piece = Piece::of(at, is_iframes, segment);
+        let msn = segment.msn;
+        let is = self.fingerprint_of(piece, now).ok_or(Open)?;
         let how = format!("segment {msn} and those before it were written again");
         Ok(is.filter(|is| *is != was).map(|_| how))
     }

@@ -21,6 +21,7 @@ mod engine;
 mod error;
 mod event;
 mod finish;
+mod follow;
 mod given;
 mod iframes;
 mod journal;

@@ -188,7 +188,7 @@ fn line(rendition: &Rendition, msn: u64, path: &Beneath) -> Line {
 ///
 /// All I-frames have names of their own, for they lie in files that segments are made of.
 pub(super) fn wished(list: &MediaPlaylist, segment: &Segment, is_later: bool) -> String {
-    let stem = stem(list, segment);
+    let stem = stem(list.is_iframes(), segment);
     let has_number = is_later || segment.range.is_some() || list.is_iframes();
     match has_number {
         true => numbered(&stem, segment.msn),
@@ -196,21 +196,21 @@ pub(super) fn wished(list: &MediaPlaylist, segment: &Segment, is_later: bool) ->
     }
 }
 
-fn stem<'a>(list: &MediaPlaylist, segment: &'a Segment) -> Cow<'a, str> {
-    match list.is_iframes() {
+fn stem(is_iframes: bool, segment: &Segment) -> Cow<'_, str> {
+    match is_iframes {
         true => Cow::Owned(tagged(&segment.uri, "iframe")),
         false => Cow::Borrowed(&segment.uri),
     }
 }
 
-/// Whether `path` is a name that `segment` of `list` at `at` can have been given.
+/// Whether `path` is a name that `segment` of the playlist at `at` can have been given.
 pub(super) fn is_name_of(
     path: &Beneath,
     at: &Beneath,
-    list: &MediaPlaylist,
+    is_iframes: bool,
     segment: &Segment,
 ) -> bool {
-    let first = stem(list, segment).into_owned();
+    let first = stem(is_iframes, segment).into_owned();
     let tries = std::iter::successors(Some(first), |uri| Some(numbered(uri, segment.msn)));
     tries
         .take(TRIES)
@@ -303,9 +303,15 @@ mod tests {
             let uri = wished(&list, segment, is_later);
             assert_eq!(uri, expected, "{head}{tag}");
             let path = at.resolve_segment(&uri).unwrap();
-            assert!(is_name_of(&path, &at, &list, segment), "{expected}");
+            assert!(
+                is_name_of(&path, &at, list.is_iframes(), segment),
+                "{expected}"
+            );
             let other = at.resolve_segment("a-8.ts").unwrap();
-            assert!(!is_name_of(&other, &at, &list, segment), "{expected}");
+            assert!(
+                !is_name_of(&other, &at, list.is_iframes(), segment),
+                "{expected}"
+            );
         }
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use super::boxes;
 use super::path::{Beneath, PathError};
 use super::section;
-use crate::playlist::{ByteRange, Map, MediaPlaylist, PartialSegment, Segment};
+use crate::playlist::{ByteRange, Map, PartialSegment, Segment};
 
 /// A file of the source, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,13 +30,9 @@ const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
 
 impl Piece {
-    /// What `segment` of the playlist `list` at `at` names.
-    pub(super) fn of(
-        at: &Beneath,
-        list: &MediaPlaylist,
-        segment: &Segment,
-    ) -> Result<Self, PathError> {
-        let kind = match list.is_iframes() {
+    /// What `segment` of the playlist at `at` names, which is an I-frame if that `is_iframes`.
+    pub(super) fn of(at: &Beneath, is_iframes: bool, segment: &Segment) -> Result<Self, PathError> {
+        let kind = match is_iframes {
             true => Kind::Frame,
             false => Kind::Segment,
         };

@@ -20,14 +20,18 @@ pub(super) enum Timeline {
     Live,
 }
 
-/// Each segment's position, in the order of the playlist; the one that is not complete has one too.
+/// The positions of the segments from the index `from` on, in the order of the playlist; the one that
+/// is not complete has one too.
 pub(super) fn positions(
-    list: &MediaPlaylist,
+    (list, from): (&MediaPlaylist, usize),
     schedule: &Schedule,
     timeline: Timeline,
     claims: &Claims,
 ) -> Vec<Position> {
-    let mut elapsed = Duration::ZERO;
+    let mut elapsed: Duration = match timeline {
+        Timeline::Finished => list.segments()[..from].iter().map(|s| s.duration).sum(),
+        Timeline::Live => Duration::ZERO, // nobody asks
+    };
     let origin = origin(schedule);
     let place = |segment: &crate::playlist::Segment| {
         let assigned = match timeline {
@@ -40,7 +44,7 @@ pub(super) fn positions(
             time: segment.time.or(assigned),
         }
     };
-    list.segments()
+    list.segments()[from..]
         .iter()
         .chain(list.open())
         .map(place)

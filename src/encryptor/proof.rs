@@ -55,7 +55,7 @@ impl Engine {
         };
         let both = list.segments().iter().rev().find_map(|segment| {
             let media = track.done.get(&segment.msn)?.media.clone()?;
-            let piece = Piece::of(at, list, segment).ok()?;
+            let piece = Piece::of(at, list.is_iframes(), segment).ok()?;
             let is_there = self.source.stamp(&piece.path).is_some();
             is_there.then_some((segment.msn, piece, media))
         });

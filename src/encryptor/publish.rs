@@ -35,7 +35,7 @@ impl Engine {
             track.fault = draft.as_ref().err().cloned();
             match draft {
                 Ok(None) | Err(_) => track.dirty = false,
-                Ok(Some(draft)) => match self.sink.write_playlist(&at, &draft.text) {
+                Ok(Some(draft)) => match self.sink.write_list(&at, &track.text(&draft)) {
                     Ok(()) => self.note_published(&at, draft, now),
                     Err(error) => {
                         self.events.extend(self.trouble.failed(&error, now));
@@ -58,6 +58,7 @@ impl Engine {
             return;
         };
         track.dirty = false;
+        self.work.written += draft.written;
         self.unreported = true;
         self.events.push(Event::Published {
             rendition: Text(track.name.clone()),
@@ -75,7 +76,7 @@ impl Engine {
         let Some(track) = self.tracks.get(at) else {
             return;
         };
-        if track.timeline == Timeline::Live {
+        if track.timeline == Timeline::Live && self.window.has_strays() {
             let stays = track.stays();
             for folder in track.folders() {
                 self.window.adopt(&folder, stays);

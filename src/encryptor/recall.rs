@@ -48,7 +48,7 @@ fn recall_parts(track: &mut Track, lease: &Lease, context: &Context<'_>) {
     let Some(list) = source.filter(|_| track.partials.has_unlisted()) else {
         return;
     };
-    let positions = iframes::positions(track, &list, context);
+    let positions = iframes::positions(track, (&list, 0), context);
     let segments = list.segments().iter().chain(list.open());
     let placed = segments.map(|segment| segment.msn).zip(positions);
     let kids = placed.filter_map(|(msn, position)| {
@@ -73,10 +73,12 @@ fn misplaced(track: &Track, lease: &Lease, context: &Context<'_>) -> BTreeSet<u6
     else {
         return BTreeSet::new();
     };
-    let positions = iframes::positions(track, list, context);
-    let numbers = list.segments().iter().map(|segment| segment.msn);
-    let unlisted = numbers.zip(positions).filter(|(msn, _)| is_unlisted(*msn));
-    let misplaced = unlisted.filter(|(msn, position)| {
+    let from = list
+        .segments()
+        .partition_point(|segment| !is_unlisted(segment.msn));
+    let positions = iframes::positions(track, (list, from), context);
+    let numbers = list.segments()[from..].iter().map(|segment| segment.msn);
+    let misplaced = numbers.zip(positions).filter(|(msn, position)| {
         if track.partials.kid(*msn).is_some() {
             return false; // published parts of it decide
         }

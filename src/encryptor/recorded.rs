@@ -63,7 +63,7 @@ impl Engine {
                 continue;
             };
             let iv = key.iv.as_deref().and_then(Iv::parse);
-            let iv = iv.ok_or_else(|| refusal(format!("line {}: no IV", map.line)))?;
+            let iv = iv.ok_or_else(|| refusal(format!("{}: no IV", map.uri)))?;
             self.source.locks.lock(path, &key.uri, iv);
         }
         Ok(())

@@ -3,7 +3,6 @@
 //! The list keeps its length: for each segment of the new run one of the old goes, as long as the
 //! two adjoin; an EVENT list loses nothing (§6.2.1). Must not know: how the source restarted.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use super::track::Listed;
@@ -92,17 +91,15 @@ impl Remains {
 
 impl Listed {
     /// The text for sinks that get no parts.
-    pub(super) fn plain(&self) -> Cow<'_, str> {
-        let list = self.text.contains("#EXT-X-PART").then(|| self.read());
-        match list.flatten() {
-            Some(list) => Cow::Owned(list.plain()),
-            None => Cow::Borrowed(&self.text),
-        }
+    pub(super) fn plain(&self) -> String {
+        let text = self.text.to_string();
+        let list = text.contains("#EXT-X-PART").then(|| self.read());
+        list.flatten().map_or(text, |list| list.plain())
     }
 
     /// The playlist, read.
     pub(super) fn read(&self) -> Option<MediaPlaylist> {
-        match Playlist::parse(&self.text) {
+        match Playlist::parse(&self.text.to_string()) {
             Ok(Playlist::Media(list)) => Some(list),
             _ => None,
         }

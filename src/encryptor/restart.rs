@@ -306,7 +306,7 @@ impl Track {
 
     /// Whether the source began anew since its run was guessed, and nothing was made of it: it may
     /// be in the newer one.
-    fn may_be_later(&self, runs: &Runs) -> bool {
+    pub(super) fn may_be_later(&self, runs: &Runs) -> bool {
         let is_untouched = self.listed.is_none() && self.done.is_empty();
         is_untouched && self.guessed.is_some_and(|newest| newest < runs.newest())
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::names::Name;
 use super::partials::Partials;
 use super::path::Beneath;
+use super::periods::Listing;
 use super::section::Published;
 use super::track::{Done, Listed, Media};
 use crate::domain::Kid;
@@ -46,7 +47,7 @@ pub(super) fn restore(at: &Beneath, text: String) -> Result<Restored, Foreign> {
         .map(|segment| Ok((segment.msn, done(at, segment)?)))
         .collect::<Result<BTreeMap<_, _>, Foreign>>()?;
     let partials = partials(at, &list)?;
-    let listed = listed(&list, text);
+    let listed = listed(&list, text, &done);
     listed
         .map(|listed| Restored {
             done,
@@ -79,10 +80,14 @@ fn partials(at: &Beneath, list: &MediaPlaylist) -> Result<Partials, Foreign> {
     Ok(partials)
 }
 
-fn listed(list: &MediaPlaylist, text: String) -> Option<Listed> {
+fn listed(list: &MediaPlaylist, text: String, done: &BTreeMap<u64, Done>) -> Option<Listed> {
     let (first, last) = (list.segments().first()?, list.segments().last()?);
+    let mut periods = Listing::default();
+    periods.go_on(first.msn, done.iter(), done);
     Some(Listed {
-        text,
+        text: text.into(),
+        next: last.msn.saturating_add(1),
+        periods,
         first: first.msn,
         last: last.msn,
         ended: list.is_ended(),

@@ -153,11 +153,16 @@ impl Root {
         Ok((file, stamp))
     }
 
-    /// Writes a whole file under the name `temporary` in `path`'s folder, makes its bytes
+    /// Writes a whole file, in pieces, under the name `temporary` in `path`'s folder, makes its bytes
     /// durable, and gives it its own name. After an error nothing of it is left.
     ///
     /// The new name itself is durable after [`Self::sync_folder`].
-    pub(super) fn replace(&self, path: &Beneath, temporary: &str, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn replace(
+        &self,
+        path: &Beneath,
+        temporary: &str,
+        bytes: &[&[u8]],
+    ) -> io::Result<()> {
         let (folder, kind) = (self.make_folder(path)?, path.kind());
         let written = write_new(&folder, temporary, bytes, kind).and_then(|()| {
             rustix::fs::renameat(&folder, temporary, &folder, path.file_name())?;
@@ -229,13 +234,18 @@ impl Root {
 
     /// Every regular file at most 8 folders deep whose name `wanted` takes, in no order.
     pub(super) fn files(&self, wanted: &dyn Fn(&str) -> bool) -> io::Result<Vec<Beneath>> {
+        self.walk(wanted).map(|(files, _)| files)
+    }
+
+    /// The same, and how many entries there are in all.
+    pub(super) fn walk(&self, wanted: &dyn Fn(&str) -> bool) -> io::Result<(Vec<Beneath>, usize)> {
         let mut found = Found {
             wanted,
             files: Vec::new(),
             seen: 0,
         };
         found.walk(&self.dir, "", 0)?;
-        Ok(found.files)
+        Ok((found.files, found.seen))
     }
 
     fn folder(&self, path: &Beneath) -> io::Result<OwnedFd> {
@@ -269,7 +279,7 @@ fn changed() -> io::Error {
     io::Error::new(io::ErrorKind::Interrupted, how)
 }
 
-fn write_new(folder: &OwnedFd, name: &str, bytes: &[u8], kind: &'static str) -> io::Result<()> {
+fn write_new(folder: &OwnedFd, name: &str, bytes: &[&[u8]], kind: &'static str) -> io::Result<()> {
     let mode = Mode::from_raw_mode(0o666);
     let file = match rustix::fs::openat(folder, name, CREATE, mode) {
         Err(Errno::EXIST) => {
@@ -280,7 +290,9 @@ fn write_new(folder: &OwnedFd, name: &str, bytes: &[u8], kind: &'static str) -> 
     };
     let mut file = File::from(file);
     crash::point_of(kind, "made");
-    file.write_all(bytes)?;
+    for piece in bytes {
+        file.write_all(piece)?;
+    }
     crash::point_of(kind, "written");
     file.sync_all()?;
     crash::point_of(kind, "synced");
@@ -335,13 +347,13 @@ impl Found<'_> {
             if name == "." || name == ".." {
                 continue;
             }
-            let path = format!("{before}{name}");
             match kind(folder, name, entry.file_type()) {
                 FileType::Directory if depth < MAX_DEPTH => {
-                    self.enter(folder, name, &path, depth)?;
+                    self.enter(folder, name, &format!("{before}{name}"), depth)?;
                 }
                 FileType::RegularFile if (self.wanted)(name) => {
-                    self.files.extend(Beneath::found(&path));
+                    self.files
+                        .extend(Beneath::found(&format!("{before}{name}")));
                 }
                 _ => {}
             }

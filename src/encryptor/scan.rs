@@ -20,9 +20,7 @@ use super::track::Track;
 use crate::api::Text;
 use crate::crash;
 use crate::domain::{Rendition, Run, Timestamp};
-use crate::playlist::{
-    Definitions, MediaPlaylist, MultivariantPlaylist, Playlist, PlaylistError, Unsupported,
-};
+use crate::playlist::{Definitions, MediaPlaylist, MultivariantPlaylist, Playlist, Unsupported};
 
 /// A list that says it goes on is not begun with while it is younger than this: it may be the
 /// first half of a finished one.
@@ -72,25 +70,29 @@ impl Engine {
         match self.source.text(at, now) {
             SourceText::Unchanged => {}
             SourceText::Failed(why) => self.refuse(at, unreadable(&why), now),
-            SourceText::Read(text) => match self.parsed(at, &text) {
-                Ok(Playlist::Media(list)) => return Some(list),
-                Ok(Playlist::Multivariant(list)) => {
-                    let taken = self.read_multivariant(at, &list, context);
-                    self.note_taken(at, taken, now);
-                }
-                Err(error) => self.refuse(at, unreadable(&error.to_string()), now),
+            SourceText::Read(text) => match self.follow(at, text, context) {
+                Ok(()) => self.note_taken(at, Ok(()), now),
+                Err(text) => return self.parsed(at, &text, context),
             },
         }
         None
     }
 
-    /// What the source's playlist says. A live one is read on from the last that was taken.
-    fn parsed(&self, at: &Beneath, text: &str) -> Result<Playlist, PlaylistError> {
-        let before = self.tracks.get(at).and_then(|track| track.source.as_ref());
-        match before.and_then(|before| before.read_on(text)) {
-            Some(list) => Ok(Playlist::Media(list)),
-            None => Playlist::parse(text),
+    /// A media playlist that `text` is.
+    fn parsed(&mut self, at: &Beneath, text: &str, context: &Context<'_>) -> Option<MediaPlaylist> {
+        let now = context.now;
+        match Playlist::parse(text) {
+            Ok(Playlist::Media(list)) => {
+                self.work.read += list.segments().len() as u64;
+                return Some(list);
+            }
+            Ok(Playlist::Multivariant(list)) => {
+                let taken = self.read_multivariant(at, &list, context);
+                self.note_taken(at, taken, now);
+            }
+            Err(error) => self.refuse(at, unreadable(&error.to_string()), now),
         }
+        None
     }
 
     fn note_taken(&mut self, at: &Beneath, taken: Result<(), Stall>, now: Timestamp) {
@@ -241,7 +243,8 @@ impl Engine {
             let how = "it is ahead of the last one, and its files are not newer".to_owned();
             return Ok(Err(Break::Shortened(how)));
         }
-        if let Some(how) = self.rewritten(at, &numbered, now)? {
+        let backwards = numbered.segments().iter().rev();
+        if let Some(how) = self.rewritten(at, (backwards, numbered.is_iframes()), now)? {
             return Ok(Err(Break::Restarted(how)));
         }
         let Some(track) = self.tracks.get_mut(at) else {

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::choose::Read;
-use super::continuity::{self, Break};
+use super::continuity::{self, Break, Look};
 use super::iframes::Parents;
 use super::newest::Newest;
 use super::partials::Partials;
 use super::path::Beneath;
-use super::periods::periods_of;
+use super::periods::Listing;
 use super::place::Timeline;
 use super::restart::Restarted;
 use super::root::Stamp;
 use crate::api::{RenditionProgress, Text};
 use crate::domain::{Fingerprint, Rendition, Run, Timestamp};
-use crate::playlist::{MediaPlaylist, RewriteError};
+use crate::playlist::{MediaPlaylist, RewriteError, Rewritten};
 
 pub(super) use super::done::{Done, Media, Taken};
 
@@ -66,15 +66,17 @@ pub(super) struct Track {
     /// The newest run when `run` was found out by nothing but its being the newest.
     pub(super) guessed: Option<u64>,
     /// The run's first number that may be published: lower ones belong to runs before.
-    floor: u64,
+    pub(super) floor: u64,
     /// Parts of segments that are durable.
     pub(super) partials: Partials,
+    /// The lowest number that this process may have encrypted a segment of.
+    pub(super) made_from: u64,
 }
 
 /// A published playlist.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Listed {
-    pub(super) text: String,
+    pub(super) text: Rewritten,
     pub(super) first: u64,
     pub(super) last: u64,
     pub(super) ended: bool,
@@ -82,6 +84,10 @@ pub(super) struct Listed {
     pub(super) longest: Duration,
     /// How many parts are listed of the segment after the last.
     pub(super) open: Option<usize>,
+    /// The number after the last; 0 where nothing is listed yet.
+    pub(super) next: u64,
+    /// Which keys it needs.
+    pub(super) periods: Listing,
 }
 
 /// How many published segments' marks are told.
@@ -115,21 +121,28 @@ impl Track {
             guessed: None,
             floor: 0,
             partials: Partials::default(),
+            made_from: u64::MAX,
         }
     }
 
     /// Takes the source's newest playlist, unless it does not go on from what is published.
     pub(super) fn accept(&mut self, list: MediaPlaylist) -> Result<(), Break> {
-        continuity::check(&list, self)?;
+        let previous = self.source.as_ref().map(|list| list.media_sequence());
+        continuity::check(&Look::from(&list), self, previous)?;
         if self.source.is_none() && self.listed.is_none() && list.is_ended() {
             self.timeline = Timeline::Finished;
         }
+        self.put(Arc::new(list));
+        Ok(())
+    }
+
+    /// The source's playlist is `list`, which goes on from what is published.
+    pub(super) fn put(&mut self, list: Arc<MediaPlaylist>) {
         let first = list.media_sequence();
         self.absent.retain(|msn, _| *msn >= first);
         self.restarted = None;
         self.dirty = true;
-        self.source = Some(Arc::new(list));
-        Ok(())
+        self.source = Some(list);
     }
 
     /// The rendition is in `run`. What the sink has of it already is kept, and so is what it has of
@@ -348,7 +361,7 @@ impl Track {
     /// What the published playlist lists, for the server's ledger.
     pub(super) fn progress(&self) -> Option<RenditionProgress> {
         let listed = self.listed.as_ref()?;
-        let periods = periods_of(self.done.range(listed.first..=listed.last));
+        let periods = listed.periods.periods();
         let last = self.done.get(&listed.last);
         Some(RenditionProgress {
             rendition: Text(self.name.clone()),

@@ -12,21 +12,24 @@ use crate::domain::Timestamp;
 /// What is to be deleted, and when.
 pub(super) struct Window {
     due: BTreeSet<(Timestamp, Beneath)>,
+    /// The same by path.
+    when: BTreeSet<(Beneath, Timestamp)>,
     /// Segments that lay in the sink at the start and that no playlist listed, by folder.
-    strays: BTreeMap<String, Vec<Beneath>>,
+    strays: BTreeMap<String, BTreeSet<Beneath>>,
     started: Timestamp,
 }
 
 impl Window {
     /// A window over a sink in which `strays` lie at `now`.
     pub(super) fn new(lying: Vec<Beneath>, now: Timestamp) -> Self {
-        let mut strays: BTreeMap<String, Vec<Beneath>> = BTreeMap::new();
+        let mut strays: BTreeMap<String, BTreeSet<Beneath>> = BTreeMap::new();
         for stray in lying {
             let folder = stray.folder().to_owned();
-            strays.entry(folder).or_default().push(stray);
+            strays.entry(folder).or_default().insert(stray);
         }
         Self {
             due: BTreeSet::new(),
+            when: BTreeSet::new(),
             strays,
             started: now,
         }
@@ -34,22 +37,43 @@ impl Window {
 
     /// `path` has left its playlist at `now`.
     pub(super) fn left(&mut self, path: Beneath, stays: Duration, now: Timestamp) {
-        self.due.insert((now.plus(stays), path));
+        self.add(now.plus(stays), path);
     }
 
     /// `path` was written again: what was to be deleted is not that file any more.
     pub(super) fn keep(&mut self, path: &Beneath) {
-        self.due.retain(|(_, due)| due != path);
-        if let Some(strays) = self.strays.get_mut(path.folder()) {
-            strays.retain(|stray| stray != path);
+        let always = Timestamp::from_millis(i64::MIN);
+        let own = self.when.range((path.clone(), always)..);
+        let own: Vec<_> = own.take_while(|(due, _)| due == path).cloned().collect();
+        for due in own {
+            self.when.remove(&due);
+            self.due.remove(&(due.1, due.0));
         }
+        if let Some(strays) = self.strays.get_mut(path.folder()) {
+            strays.remove(path);
+            if strays.is_empty() {
+                self.strays.remove(path.folder());
+            }
+        }
+    }
+
+    /// Whether there are strays that no rendition has adopted.
+    pub(super) fn has_strays(&self) -> bool {
+        !self.strays.is_empty()
+    }
+
+    fn add(&mut self, at: Timestamp, path: Beneath) {
+        self.when.insert((path.clone(), at));
+        self.due.insert((at, path));
     }
 
     /// `folder` is a live rendition's, whose segments stay for `stays`: its strays go like any.
     pub(super) fn adopt(&mut self, folder: &str, stays: Duration) {
         let gone = self.started.plus(stays);
         let strays = self.strays.remove(folder).unwrap_or_default();
-        self.due.extend(strays.into_iter().map(|path| (gone, path)));
+        for path in strays {
+            self.add(gone, path);
+        }
     }
 
     /// What may be deleted at `now`; asked once.
@@ -58,7 +82,10 @@ impl Window {
         while let Some((at, _)) = self.due.first()
             && *at <= now
         {
-            due.extend(self.due.pop_first().map(|(_, path)| path));
+            if let Some((at, path)) = self.due.pop_first() {
+                self.when.remove(&(path.clone(), at));
+                due.push(path);
+            }
         }
         due
     }

@@ -126,8 +126,8 @@ impl Edge {
         if let Some(last) = list.segments().last() {
             edge.next = last.msn.saturating_add(1);
         }
-        for line in list.text.lines().iter().filter(|line| line.is_ended()) {
-            edge.read(list, line);
+        for line in list.text.lines().filter(Line::is_ended) {
+            edge.read(list, &line);
         }
         edge.parts_before = parts_of_last(list);
         edge.blocks &= !list.is_ended();
@@ -139,8 +139,8 @@ impl Edge {
         let attributes = || list.text.attributes(line).unwrap_or_default();
         if line.is(Tag::Part)
             && list
-                .blocks
-                .last()
+                .blocks()
+                .next_back()
                 .is_none_or(|last| is_after(list, line, last.uri))
         {
             self.parts += 1;
@@ -218,15 +218,16 @@ fn most_ahead(target: Duration) -> u64 {
 
 /// How many parts of the last whole segment are listed.
 fn parts_of_last(list: &MediaPlaylist) -> u64 {
-    let Some((last, earlier)) = list.blocks.split_last() else {
+    let mut blocks = list.blocks().rev();
+    let Some(last) = blocks.next() else {
         return 0;
     };
-    let from = earlier.last().map_or(0, |before| before.uri + 1);
-    let own = &list.text.lines()[from..last.uri];
-    own.iter().filter(|line| line.is(Tag::Part)).count() as u64
+    let from = blocks.next().map_or(0, |before| before.uri + 1);
+    let own = list.text.range(from..last.uri);
+    own.filter(|line| line.is(Tag::Part)).count() as u64
 }
 
 /// Whether `line` stands behind the line with index `at`.
 fn is_after(list: &MediaPlaylist, line: &Line, at: usize) -> bool {
-    line.start > list.text.lines()[at].start
+    list.text.line(at).is_some_and(|at| line.start > at.start)
 }

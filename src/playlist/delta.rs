@@ -23,15 +23,14 @@ impl MediaPlaylist {
     /// delta update as if no key and no initialisation section had been named before.
     pub fn delta(&self) -> Option<String> {
         let skipped = self.skippable()?;
-        let lines = self.text.lines();
-        let (from, to) = (self.blocks[0].first_tag, self.blocks[skipped - 1].uri + 1);
+        let (from, to) = (self.block(0)?.first_tag, self.block(skipped - 1)?.uri + 1);
         let mut edits = vec![self.raised()];
         let tag = format!("#{}:SKIPPED-SEGMENTS={skipped}", Tag::Skip.name());
-        let start = lines[from].start;
+        let start = self.text.line(from)?.start;
         edits.push((start..start, tag + self.text.eol()));
-        let left_out = lines[from..to].iter().filter(|line| !outlives(line));
+        let left_out = self.text.range(from..to).filter(|line| !outlives(line));
         edits.extend(left_out.map(|line| (line.start..line.next, String::new())));
-        let end = lines[to - 1].next;
+        let end = self.text.line(to - 1)?.next;
         let again = self.scopes(from..to, skipped);
         edits.extend(again.iter().map(|at| (end..end, self.line(*at).to_owned())));
         edits.sort_by_key(|(place, _)| place.start);
@@ -60,26 +59,26 @@ impl MediaPlaylist {
 
     fn boundary(&self) -> Option<Duration> {
         let line = self.find(Tag::ServerControl)?;
-        delivery::boundary(&self.text.attributes(line).unwrap_or_default())
+        delivery::boundary(&self.text.attributes(&line).unwrap_or_default())
     }
 
-    fn find(&self, tag: Tag) -> Option<&Line> {
-        self.text.lines().iter().find(|line| line.is(tag))
+    fn find(&self, tag: Tag) -> Option<Line> {
+        self.text.lines().find(|line| line.is(tag))
     }
 
     /// Whether the segment at `index` begins where the one before it ends, and does not say where.
     fn goes_on(&self, index: usize) -> bool {
-        let Some(block) = self.blocks.get(index) else {
+        let Some(block) = self.block(index) else {
             return false;
         };
-        let mut own = self.text.lines()[block.first_tag..block.uri].iter();
-        own.any(|line| line.is(Tag::ByteRange) && !self.text.value(line).contains('@'))
+        let mut own = self.text.range(block.first_tag..block.uri);
+        own.any(|line| line.is(Tag::ByteRange) && !self.text.value(&line).contains('@'))
     }
 
     /// The version that EXT-X-SKIP needs in the place of a lower one.
     fn raised(&self) -> (Range<usize>, String) {
         let tag = format!("#{}:{VERSION}", Tag::Version.name());
-        let head = self.text.lines()[0].next;
+        let head = self.text.line(0).map_or(0, |first| first.next);
         match self.find(Tag::Version) {
             Some(_) if self.header.version >= Some(VERSION) => (head..head, String::new()),
             Some(line) => (line.start..line.end, tag),
@@ -88,8 +87,9 @@ impl MediaPlaylist {
     }
 
     fn line(&self, at: usize) -> &str {
-        let line = &self.text.lines()[at];
-        &self.text.as_str()[line.start..line.next]
+        self.text
+            .line(at)
+            .map_or("", |line| self.text.whole_line(&line))
     }
 
     /// The lines among `skipped` that apply to the segment at `next`: its EXT-X-MAP under the
@@ -97,8 +97,8 @@ impl MediaPlaylist {
     fn scopes(&self, skipped: Range<usize>, next: usize) -> Vec<usize> {
         let mut scope = Scope::default();
         skipped.for_each(|at| self.enter(&mut scope, at));
-        let own = &self.blocks[next];
-        let own = &self.text.lines()[own.first_tag..own.uri];
+        let own = self.block(next).map(|own| own.first_tag..own.uri);
+        let own: Vec<Line> = self.text.range(own.unwrap_or_default()).collect();
         let map = scope
             .map
             .filter(|_| !own.iter().any(|line| line.is(Tag::Map)));
@@ -124,7 +124,9 @@ impl MediaPlaylist {
     }
 
     fn enter(&self, scope: &mut Scope, at: usize) {
-        let line = &self.text.lines()[at];
+        let Some(line) = self.text.line(at) else {
+            return;
+        };
         if line.is(Tag::Map) {
             scope.map = Some((at, scope.keys.clone()));
         } else if line.is(Tag::Key) {
@@ -139,8 +141,8 @@ impl MediaPlaylist {
 
     /// KEYFORMAT of the EXT-X-KEY at this line; `None` if it ends every scope: METHOD=NONE.
     fn key_format(&self, at: usize) -> Option<String> {
-        let list = self.text.attributes(&self.text.lines()[at]);
-        let list = list.unwrap_or_default();
+        let line = self.text.line(at)?;
+        let list = self.text.attributes(&line).unwrap_or_default();
         let is_clear = attribute::value(&list, "METHOD") == Some("NONE");
         let format = attribute::quoted(&list, "KEYFORMAT").unwrap_or("identity");
         (!is_clear).then(|| format.to_owned())

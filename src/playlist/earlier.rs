@@ -15,7 +15,8 @@ impl Earlier<'_> {
 
     /// EXT-X-DISCONTINUITY-SEQUENCE of a list that begins with it.
     pub(super) fn discontinuity_sequence(&self) -> u64 {
-        let own = self.list.blocks[self.first].discontinuities;
+        let own = self.list.block(self.first);
+        let own = own.map_or(0, |own| own.discontinuities);
         self.list.discontinuities(self.first).saturating_sub(own)
     }
 
@@ -33,18 +34,18 @@ impl Earlier<'_> {
     /// The segments' lines and the gaps after them, each line ended by `eol`.
     pub(super) fn lines(&self, eol: &str) -> String {
         let mut out = String::new();
-        let blocks = &self.list.blocks;
+        let block = |index: usize| self.list.block(index);
         let begin = match self.first.checked_sub(1) {
-            Some(before) => blocks[before].uri + 1,
-            None => blocks[0].first_tag,
+            Some(before) => block(before).map_or(0, |before| before.uri + 1),
+            None => block(0).map_or(0, |first| first.first_tag),
         };
         for line in self.section() {
             out += &line;
             out += eol;
         }
-        let own = &self.list.text.lines()[begin..=blocks[self.end - 1].uri];
-        for line in own.iter().filter(|line| is_of_segment(line)) {
-            out += &self.list.text.as_str()[line.start..line.end];
+        let end = block(self.end - 1).map_or(0, |last| last.uri + 1);
+        for line in self.list.text.range(begin..end).filter(is_of_segment) {
+            out += self.list.text.body(&line);
             out += eol;
         }
         for gap in 1..=self.gaps {
@@ -58,7 +59,8 @@ impl Earlier<'_> {
     /// The tags of the first segment's initialisation section, if they stand before its own lines.
     fn section(&self) -> Vec<String> {
         let map = self.list.segments[self.first].map.as_ref();
-        let Some(map) = map.filter(|_| !self.list.blocks[self.first].has_map) else {
+        let Some(map) = map.filter(|_| self.list.block(self.first).is_some_and(|own| !own.has_map))
+        else {
             return Vec::new();
         };
         let key = map.key.iter();

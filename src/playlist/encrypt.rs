@@ -1,39 +1,18 @@
-//! Rewriting a media playlist for encrypted segments.
+//! Rewriting a media playlist for encrypted segments, the lines of one segment at a time.
 //!
-//! Must not know: keys, IVs, files; it gets them as text, a listing at a time.
+//! Must not know: keys, IVs, files; it gets them as text, an entry at a time. What is remembered of
+//! what was written before is `rewritten`'s.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::key;
-use super::listing::{Encrypted, Entry, Listing, RewriteError, Section};
+use super::listing::{Encrypted, Entry, RewriteError, Section, Span};
 use super::low_latency::{self, Said, Serving};
-use super::media::{Block, MediaPlaylist};
+use super::media::MediaPlaylist;
 use super::splice::Splicer;
 use super::tag::{Group, Tag};
-use super::text::{self, Kind, Line};
-use super::version;
-
-impl MediaPlaylist {
-    /// The playlist with the listed segments, each encrypted one under its own EXT-X-KEY.
-    ///
-    /// An EXT-X-MAP stands where the source has one, where the initialisation section changes and
-    /// before the first listed segment; a clear one is in the scope of no key. EXT-X-BYTERANGE says
-    /// what the listing does. The source's METHOD=NONE tags go, and what they marked clear is encrypted like the rest.
-    /// EXT-X-VERSION, EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE are moved on or added
-    /// where needed; EXT-X-ENDLIST stays if the last segment is listed; until then a VOD is
-    /// an EVENT. A byte order mark goes, and the last line gets its line end. All else passes
-    /// byte for byte and in order.
-    pub fn encrypt(&self, listing: &Listing<'_>) -> Result<String, RewriteError> {
-        listing.check(self)?;
-        let mut rewrite = Rewrite::new(self, *listing)?;
-        rewrite.run();
-        let out = rewrite.out.finish_lines(self.text.eol());
-        match text::is_bounded(&out) {
-            true => Ok(out),
-            false => Err(RewriteError::TooLong),
-        }
-    }
-}
+use super::text::{Kind, Line};
 
 /// What becomes of a line.
 enum Fate {
@@ -42,9 +21,19 @@ enum Fate {
     Become(String),
 }
 
-struct Rewrite<'a> {
+/// What is in scope of what is written so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// The initialisation section.
+    section: Option<Arc<Section>>,
+    /// An EXT-X-KEY has been written.
+    keyed: bool,
+}
+
+/// What a rewrite is of, and what its first lines say.
+pub(super) struct Rewrite<'a> {
     list: &'a MediaPlaylist,
-    listing: Listing<'a>,
+    span: Span<'a>,
     /// What EXT-X-VERSION must at least be.
     version: u64,
     /// An EXT-X-DISCONTINUITY is added before the first listed segment.
@@ -53,50 +42,83 @@ struct Rewrite<'a> {
     discontinuity_sequence: u64,
     /// Index of a dropped EXT-X-BITRATE that still applies to the first listed segment.
     bitrate: Option<usize>,
-    /// The initialisation section that is in scope of what is written so far.
-    section: Option<&'a Section>,
-    /// An EXT-X-KEY has been written.
-    keyed: bool,
+    /// How the segment is listed whose lines are being written, if it is.
+    entry: Option<Entry>,
+    /// What is in scope of what was written.
+    pub(super) scope: Scope,
     out: Splicer<'a>,
 }
 
 impl<'a> Rewrite<'a> {
-    fn new(list: &'a MediaPlaylist, listing: Listing<'a>) -> Result<Self, RewriteError> {
-        let (dropped, rest) = list.blocks.split_at(listing.first);
-        let listed = &rest[..listing.entries.len()];
-        let opens = listing.opens && listed[0].discontinuities == 0;
-        let bitrate = dropped.iter().rev().find_map(|block| block.bitrate);
+    /// A rewrite of `list` to `span`, with an EXT-X-VERSION of at least `version`.
+    pub(super) fn new(
+        list: &'a MediaPlaylist,
+        span: Span<'a>,
+        version: u64,
+    ) -> Result<Self, RewriteError> {
+        let first = list.block(span.first);
+        let opens = span.opens && first.is_none_or(|first| first.discontinuities == 0);
+        let bitrate = list
+            .blocks()
+            .take(span.first)
+            .rev()
+            .find_map(|block| block.bitrate);
         Ok(Self {
             list,
-            listing,
-            version: version::needed(list, listing, listed),
+            span,
+            version,
             opens,
-            discontinuity_sequence: discontinuity_sequence(list, listing, dropped, opens)?,
-            bitrate: bitrate.filter(|_| listed[0].bitrate.is_none()),
-            section: None,
-            keyed: listing.earlier.is_some(),
-            out: Splicer::new(list.text.as_str(), list.text.start()),
+            discontinuity_sequence: discontinuity_sequence(list, &span, opens)?,
+            bitrate: bitrate.filter(|_| first.is_some_and(|first| first.bitrate.is_none())),
+            entry: None,
+            scope: Scope {
+                section: None,
+                keyed: span.earlier.is_some(),
+            },
+            out: Splicer::resume(String::new(), "", 0),
         })
     }
 
-    fn run(&mut self) {
-        let mut block = 0;
-        for (index, line) in self.list.text.lines().iter().enumerate() {
-            while self.list.blocks.get(block).is_some_and(|b| b.uri < index) {
-                block += 1;
-            }
-            if index == 1 {
-                self.add_missing(line);
-            }
-            if index == self.list.blocks[self.listing.first].first_tag {
-                self.begin(line);
-            }
-            self.add_scope(index, block, line);
-            match self.fate(line, index, block) {
-                Fate::Keep => {}
-                Fate::Drop => self.out.remove(line.start..line.next),
-                Fate::Become(text) => self.out.replace(line.start..line.end, &text),
-            }
+    /// Puts to `out` what becomes of the lines of one segment, from after the one before to its URI;
+    /// of those after the last where `block` is past it. `entry` is how it is listed, if it is.
+    pub(super) fn write(&mut self, out: String, block: usize, entry: Option<Entry>) -> String {
+        let text = &self.list.text;
+        let begin = match block.checked_sub(1) {
+            Some(before) => self.list.block(before).map_or(0, |before| before.uri + 1),
+            None => 0,
+        };
+        let end = self
+            .list
+            .block(block)
+            .map_or(text.lines().len(), |own| own.uri + 1);
+        let start = match begin {
+            0 => text.start(),
+            begin => text.line(begin - 1).map_or(0, |before| before.next),
+        };
+        self.entry = entry;
+        self.out = Splicer::resume(out, text.as_str(), start);
+        let mut at = start;
+        for (index, line) in (begin..).zip(text.range(begin..end)) {
+            self.line(&line, index, block);
+            at = line.next;
+        }
+        let out = std::mem::replace(&mut self.out, Splicer::resume(String::new(), "", 0));
+        out.finish_at(at)
+    }
+
+    fn line(&mut self, line: &Line, index: usize, block: usize) {
+        if index == 1 {
+            self.add_missing(line);
+        }
+        let first = self.list.block(self.span.first);
+        if first.is_some_and(|first| index == first.first_tag) {
+            self.begin(line);
+        }
+        self.add_scope(index, block, line);
+        match self.fate(line, index, block) {
+            Fate::Keep => {}
+            Fate::Drop => self.out.remove(line.start..line.next),
+            Fate::Become(text) => self.out.replace(line.start..line.end, &text),
         }
     }
 
@@ -132,7 +154,7 @@ impl<'a> Rewrite<'a> {
 
     /// What stands before the first listed segment: what is left of an earlier run, and the break.
     fn begin(&mut self, line: &Line) {
-        if let Some(earlier) = &self.listing.earlier {
+        if let Some(earlier) = &self.span.earlier {
             let lines = earlier.lines(self.list.text.eol());
             self.out.insert(line.start, &lines);
         }
@@ -144,45 +166,44 @@ impl<'a> Rewrite<'a> {
     /// The key tag goes after the segment's EXT-X-DISCONTINUITY and before its other tags. Every
     /// segment has its own, so whichever segment comes first has one in scope.
     fn add_scope(&mut self, index: usize, block: usize, line: &Line) {
-        let (Some(entry), Some((segment, place))) = (self.entry(block), self.list.place(block))
-        else {
+        let place = self.list.place(block);
+        let Some((segment, _)) = place.filter(|(_, place)| place.key_at == index) else {
             return;
         };
-        if place.key_at != index {
-            return;
-        }
-        match entry {
-            Entry::Encrypted(entry) => {
+        let entry = self.entry.take();
+        match &entry {
+            Some(Entry::Encrypted(entry)) => {
                 self.add_section(entry, block, line);
                 self.add(line, &key::tag(&entry.key_uri, entry.iv.as_deref()));
-                self.keyed = true;
+                self.scope.keyed = true;
             }
-            Entry::Gap if !segment.gap => {
+            Some(Entry::Gap) if !segment.gap => {
                 self.add(line, &format!("#{}", Tag::Gap.name()));
             }
-            Entry::Gap => {}
+            Some(Entry::Gap) | None => {}
         }
+        self.entry = entry;
     }
 
     /// The initialisation section goes right before the segment's key tag: under its own key tag,
     /// or out of the scope of those before.
-    fn add_section(&mut self, entry: &'a Encrypted, block: usize, line: &Line) {
-        let section = entry.section.as_deref();
+    fn add_section(&mut self, entry: &Encrypted, block: usize, line: &Line) {
+        let section = entry.section.as_ref();
         let place = self.list.place(block);
         let map = place.and_then(|(segment, block)| Some((segment.map.as_ref()?, block.has_map)));
         let (Some(section), Some((map, has_own))) = (section, map) else {
             return;
         };
-        if self.section == Some(section) && !has_own {
+        if self.scope.section.as_ref() == Some(section) && !has_own {
             return;
         }
         match &section.key {
             Some(own) => self.add(line, &key::tag(&own.uri, own.iv.as_deref())),
-            None if self.keyed => self.add(line, &key::none()),
+            None if self.scope.keyed => self.add(line, &key::none()),
             None => {}
         }
         self.add(line, &map.tag(&section.uri));
-        self.section = Some(section);
+        self.scope.section = Some(section.clone());
     }
 
     fn add(&mut self, before: &Line, text: &str) {
@@ -191,7 +212,7 @@ impl<'a> Rewrite<'a> {
     }
 
     fn fate(&self, line: &Line, index: usize, block: usize) -> Fate {
-        let is_listed = self.entry(block).is_some();
+        let is_listed = self.entry.is_some();
         let keep_if = |keep: bool| if keep { Fate::Keep } else { Fate::Drop };
         match line.kind {
             _ if self.is_half_written(index) => Fate::Drop,
@@ -201,7 +222,7 @@ impl<'a> Rewrite<'a> {
                 Group::Segment if self.bitrate == Some(index) => Fate::Keep,
                 Group::Segment if tag == Tag::Part => self.part(line, index, block),
                 Group::Segment if self.is_open(block) && tag.is_of_whole() => Fate::Drop,
-                Group::Segment if tag == Tag::ByteRange => self.range(block),
+                Group::Segment if tag == Tag::ByteRange => self.range(),
                 Group::Segment => keep_if(is_listed && !matches!(tag, Tag::Key | Tag::Map)),
                 Group::Metadata if tag.is_low_latency() => self.announcement(line, tag, block),
                 // §6.2.1: a date range may reach into the segments that stay
@@ -209,18 +230,21 @@ impl<'a> Rewrite<'a> {
                 Group::Multivariant => Fate::Keep,
             },
             Kind::Blank | Kind::Comment | Kind::Unknown => {
-                let is_head = index < self.list.blocks[0].first_tag;
-                let is_tail = block == self.list.blocks.len();
+                let is_head = self
+                    .list
+                    .block(0)
+                    .is_some_and(|first| index < first.first_tag);
+                let is_tail = block == self.list.segments.len();
                 keep_if(is_listed || is_head || is_tail && !self.is_cut(block))
             }
         }
     }
 
     fn uri(&self, block: usize) -> Fate {
-        match self.entry(block) {
+        match &self.entry {
             _ if self.is_open(block) => Fate::Drop,
             Some(Entry::Encrypted(Encrypted { uri: Some(uri), .. })) => Fate::Become(uri.clone()),
-            Some(_) if self.list.blocks[block].imports => {
+            Some(_) if self.list.block(block).is_some_and(|own| own.imports) => {
                 Fate::Become(self.list.segments[block].uri.clone())
             }
             Some(_) => Fate::Keep,
@@ -228,8 +252,8 @@ impl<'a> Rewrite<'a> {
         }
     }
 
-    fn range(&self, block: usize) -> Fate {
-        match self.entry(block) {
+    fn range(&self) -> Fate {
+        match &self.entry {
             Some(Entry::Encrypted(Encrypted {
                 range: Some(range), ..
             })) => Fate::Become(format!("#{}:{range}", Tag::ByteRange.name())),
@@ -251,7 +275,7 @@ impl<'a> Rewrite<'a> {
                 becomes(number, header.media_sequence != Some(number))
             }
             Tag::TargetDuration => {
-                let earlier = self.listing.earlier.map_or(0, |earlier| earlier.target());
+                let earlier = self.span.earlier.map_or(0, |earlier| earlier.target());
                 becomes(
                     earlier,
                     Duration::from_secs(earlier) > self.list.target_duration(),
@@ -277,7 +301,7 @@ impl<'a> Rewrite<'a> {
     }
 
     fn part(&self, line: &Line, index: usize, block: usize) -> Fate {
-        let place = self.list.place(block).zip(self.entry(block));
+        let place = self.list.place(block).zip(self.entry.as_ref());
         let place = place.filter(|_| self.serving() != Serving::Plain);
         let said = place.and_then(|((segment, _), entry)| {
             low_latency::part(self.list, (line, index), segment, entry)
@@ -287,7 +311,7 @@ impl<'a> Rewrite<'a> {
 
     /// What comes next, and how far other renditions are: at the end of the list.
     fn announcement(&self, line: &Line, tag: Tag, block: usize) -> Fate {
-        let low = &self.listing.low;
+        let low = &self.span.low;
         let said = match (low.serving, tag) {
             (Serving::Plain, _) => None,
             (_, Tag::PreloadHint) if self.is_cut(block) => None,
@@ -307,31 +331,21 @@ impl<'a> Rewrite<'a> {
     }
 
     fn serving(&self) -> Serving {
-        self.listing.low.serving
+        self.span.low.serving
     }
 
     /// Whether only parts are listed of the block.
     fn is_open(&self, block: usize) -> bool {
-        block == self.listing.first + self.listing.entries.len() && self.entry(block).is_some()
-    }
-
-    /// The entry of the block that a line belongs to, if it is listed.
-    fn entry(&self, block: usize) -> Option<&'a Entry> {
-        block.checked_sub(self.listing.first).and_then(|at| {
-            match at == self.listing.entries.len() {
-                true => self.listing.low.open,
-                false => self.listing.entries.get(at),
-            }
-        })
+        block == self.span.end() && self.entry.is_some()
     }
 
     /// Whether a line of this block comes after the last listed segment, and others follow.
     fn is_cut(&self, block: usize) -> bool {
-        block >= self.listing.first + self.listing.entries.len() && !self.has_last()
+        block >= self.span.end() && !self.has_last()
     }
 
     fn has_last(&self) -> bool {
-        self.listing.first + self.listing.entries.len() == self.list.blocks.len()
+        self.span.end() == self.list.segments.len()
     }
 
     fn is_half_written(&self, index: usize) -> bool {
@@ -340,10 +354,8 @@ impl<'a> Rewrite<'a> {
     }
 
     fn first_number(&self) -> u64 {
-        let own = self.list.segments[self.listing.first].msn;
-        self.listing
-            .earlier
-            .map_or(own, |earlier| earlier.first_msn())
+        let own = self.list.segments[self.span.first].msn;
+        self.span.earlier.map_or(own, |earlier| earlier.first_msn())
     }
 }
 
@@ -351,14 +363,14 @@ impl<'a> Rewrite<'a> {
 /// that is added counts once the segment after it has gone.
 fn discontinuity_sequence(
     list: &MediaPlaylist,
-    listing: Listing<'_>,
-    dropped: &[Block],
+    span: &Span<'_>,
     opens: bool,
 ) -> Result<u64, RewriteError> {
-    if let Some(earlier) = listing.earlier {
+    if let Some(earlier) = span.earlier {
         return Ok(earlier.discontinuity_sequence());
     }
-    let left: u64 = dropped.iter().map(|block| block.discontinuities).sum();
+    let dropped = list.blocks().take(span.first);
+    let left: u64 = dropped.map(|block| block.discontinuities).sum();
     let said = list.header.discontinuity_sequence.unwrap_or(0);
     let raised = said.checked_add(list.run.discontinuities);
     let all = raised.and_then(|raised| raised.checked_add(left));

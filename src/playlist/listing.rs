@@ -2,11 +2,10 @@
 //!
 //! Must not know: how a playlist is rewritten.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Unsupported;
-use super::key::{self, KeyTag};
+use super::key::KeyTag;
 use super::low_latency::LowLatency;
 use super::media::MediaPlaylist;
 use super::range::ByteRange;
@@ -19,6 +18,21 @@ pub struct Listing<'a> {
     /// The segments from `first` on; later ones are cut off with their tags.
     pub entries: &'a [Entry],
     /// The first of them begins a run: an EXT-X-DISCONTINUITY stands before it.
+    pub opens: bool,
+    /// What stays listed before them.
+    pub earlier: Option<Earlier<'a>>,
+    /// For low-latency players.
+    pub low: LowLatency<'a>,
+}
+
+/// Which segments are listed, without how each of them is to be fetched.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// Index into [`MediaPlaylist::segments`] of the first.
+    pub first: usize,
+    /// How many.
+    pub count: usize,
+    /// The first of them begins a run.
     pub opens: bool,
     /// What stays listed before them.
     pub earlier: Option<Earlier<'a>>,
@@ -141,17 +155,35 @@ pub enum RewriteError {
     Overflow,
 }
 
-impl Listing<'_> {
-    /// Whether `list` can be rewritten to this.
+impl<'a> Listing<'a> {
+    /// Which segments they are.
+    pub(super) fn span(&self) -> Span<'a> {
+        Span {
+            first: self.first,
+            count: self.entries.len(),
+            opens: self.opens,
+            earlier: self.earlier,
+            low: self.low,
+        }
+    }
+}
+
+impl Span<'_> {
+    /// Index after the last.
+    pub(super) fn end(&self) -> usize {
+        self.first + self.count
+    }
+
+    /// Whether `list` can be rewritten to this, its entries aside.
     pub(super) fn check(&self, list: &MediaPlaylist) -> Result<(), RewriteError> {
         if let Some(reason) = list.unsupported() {
             return Err(reason.into());
         }
-        if self.entries.is_empty() {
+        if self.count == 0 {
             return Err(RewriteError::Empty);
         }
         let segments = list.segments.len();
-        let end = self.first.checked_add(self.entries.len());
+        let end = self.first.checked_add(self.count);
         if end.is_none_or(|end| end > segments) {
             return Err(RewriteError::OutOfRange { segments });
         }
@@ -159,86 +191,13 @@ impl Listing<'_> {
         let drops = self.first > 0 && self.earlier.is_none();
         match list.header.fixed {
             Some(fixed) if drops => Err(RewriteError::Pinned { line: fixed.line }),
-            _ => self.check_entries(list),
+            _ => Ok(()),
         }
-    }
-
-    fn check_entries(&self, list: &MediaPlaylist) -> Result<(), RewriteError> {
-        let mut seen = Seen::default();
-        let mut sections: HashSet<&Section> = HashSet::new();
-        let places = (self.first..).map_while(|block| list.place(block));
-        let entries = self.entries.iter().chain(self.low.open);
-        let listed = entries.zip(places).enumerate();
-        for (entry, (listed, (segment, block))) in listed {
-            let Entry::Encrypted(listed) = listed else {
-                continue;
-            };
-            let uri = listed.uri.as_ref();
-            let uri = uri.or_else(|| block.imports.then_some(&segment.uri));
-            let is_safe_part = |uri: &String| is_safe_line(uri) && !uri.contains('"');
-            if uri.is_some_and(|uri| !is_safe_line(uri)) || !listed.parts.iter().all(is_safe_part) {
-                return Err(RewriteError::Uri { entry });
-            }
-            if listed.section.is_none() && segment.map.is_some() {
-                return Err(RewriteError::NoSection { entry });
-            }
-            check_key(&listed.key_uri, listed.iv.as_deref(), &mut seen, entry)?;
-            if let Some(section) = listed.section.as_deref().filter(|s| sections.insert(s)) {
-                check_section(section, &mut seen, entry)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What key tags have said so far.
-#[derive(Default)]
-struct Seen<'a> {
-    /// The last key's URI, which is safe: most segments share theirs with the one before.
-    uri: Option<&'a str>,
-    pairs: HashSet<(&'a str, &'a str)>,
-}
-
-/// Takes note of a key tag, unless a player would misread it or its IV is used up.
-fn check_key<'a>(
-    key_uri: &'a str,
-    iv: Option<&'a str>,
-    seen: &mut Seen<'a>,
-    entry: usize,
-) -> Result<(), RewriteError> {
-    if seen.uri != Some(key_uri) && !key::is_safe_uri(key_uri) {
-        return Err(RewriteError::KeyUri { entry });
-    }
-    seen.uri = Some(key_uri);
-    let Some(iv) = iv else {
-        return Ok(());
-    };
-    if !key::is_iv(iv) {
-        return Err(RewriteError::Iv { entry });
-    }
-    match seen.pairs.insert((key_uri, iv)) {
-        true => Ok(()),
-        false => Err(RewriteError::RepeatedIv { entry }),
-    }
-}
-
-fn check_section<'a>(
-    section: &'a Section,
-    seen: &mut Seen<'a>,
-    entry: usize,
-) -> Result<(), RewriteError> {
-    if !is_safe_line(&section.uri) || section.uri.contains('"') {
-        return Err(RewriteError::Uri { entry });
-    }
-    match &section.key {
-        Some(KeyTag { iv: None, .. }) => Err(RewriteError::Iv { entry }),
-        Some(key) => check_key(&key.uri, key.iv.as_deref(), seen, entry),
-        None => Ok(()),
     }
 }
 
 /// One URI and nothing else, without variables.
-fn is_safe_line(uri: &str) -> bool {
+pub(super) fn is_safe_line(uri: &str) -> bool {
     let odd = |c: char| c.is_control() || c.is_whitespace();
     !uri.is_empty() && !uri.starts_with('#') && !uri.contains(odd) && !uri.contains("{$")
 }

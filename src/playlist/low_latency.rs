@@ -139,22 +139,21 @@ impl MediaPlaylist {
 
     /// Whether it lists parts, or says how long they are.
     pub fn has_parts(&self) -> bool {
-        let lines = self.text.lines().iter();
-        let mut tags = lines.map(|line| line.kind);
+        let mut tags = self.text.lines().map(|line| line.kind);
         tags.any(|kind| matches!(kind, Kind::Tag(Tag::PartInf | Tag::Part | Tag::PreloadHint)))
     }
 
     /// The text for players that know no parts: of whole segments, as [`Serving::Plain`] has it.
     pub fn plain(&self) -> String {
         let mut out = Splicer::new(self.text.as_str(), self.text.start());
-        let open = self.blocks.last().map_or(0, |last| last.uri);
-        for (index, line) in self.text.lines().iter().enumerate() {
+        let open = self.blocks().next_back().map_or(0, |last| last.uri);
+        for (index, line) in self.text.lines().enumerate() {
             let Kind::Tag(tag) = line.kind else { continue };
             let is_open = index > open && tag.group() == Group::Segment;
             if tag.is_low_latency() || is_open {
                 out.remove(line.start..line.next);
             } else if tag == Tag::ServerControl {
-                let list = self.text.attributes(line).unwrap_or_default();
+                let list = self.text.attributes(&line).unwrap_or_default();
                 match server_control(&list, Serving::Plain) {
                     Some(text) => out.replace(line.start..line.end, &text),
                     None => out.remove(line.start..line.next),

@@ -3,30 +3,32 @@
 //! Must not know: how it is rewritten.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::again;
+use super::again::Next;
 use super::header::Header;
 use super::key::KeyTag;
+use super::lineage::Lineage;
 use super::partial::PartialSegment;
 use super::range::ByteRange;
-use super::reader;
+use super::reader::{self, Read};
 use super::section::Map;
+use super::sliding::Sliding;
 use super::text::Text;
+use super::timing::Dates;
 use super::variables::Definitions;
 use super::{PlaylistError, Unsupported};
 use crate::domain::{Run, Timestamp};
 
 /// A media playlist. Its `Display` gives the parsed text byte for byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct MediaPlaylist {
     pub(super) text: Text,
     pub(super) header: Header,
-    pub(super) segments: Vec<Segment>,
-    /// Where each segment stands, in the order of `segments`.
-    pub(super) blocks: Vec<Block>,
+    pub(super) segments: Sliding<Segment>,
+    /// Where each segment stood when it was read, in the order of `segments`.
+    blocks: Sliding<Block>,
     /// The segment that is not complete, with its place: its URI line is past the end.
     pub(super) open: Option<(Segment, Block)>,
     pub(super) unsupported: Option<Unsupported>,
@@ -36,21 +38,11 @@ pub struct MediaPlaylist {
     pub(super) run: Run,
     /// After its first URI there is nothing but segments that are clear, and what stands beside them.
     pub(super) is_plain: bool,
-    /// Which segments were taken over from the list before.
-    pub(super) taken: Taken,
+    /// The last date, by which later segments have theirs.
+    pub(super) dates: Dates,
+    /// By what a text that was made of this list is known to be.
+    pub(super) lineage: Lineage,
 }
-
-/// Segments that were not read again. It says how a list was read, and nothing of the list.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Taken(pub(super) Range<usize>);
-
-impl PartialEq for Taken {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Taken {}
 
 /// One media segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,8 +72,6 @@ pub struct Segment {
     pub key: Option<Arc<KeyTag>>,
     /// Its EXT-X-PART tags, first to last.
     pub parts: Vec<PartialSegment>,
-    /// Its URI's line, from 1.
-    pub line: usize,
 }
 
 /// Where a segment's lines stand, by index: from the line after the segment before to its URI.
@@ -108,22 +98,33 @@ pub(super) struct Block {
 }
 
 impl MediaPlaylist {
+    /// What was read of `text`.
+    pub(super) fn new(text: Text, read: Read, dates: Dates) -> Self {
+        Self {
+            text,
+            header: read.header,
+            segments: read.segments.into(),
+            blocks: read.blocks.into(),
+            open: read.open,
+            unsupported: read.unsupported,
+            imports: read.imports,
+            run: Run::INITIAL,
+            is_plain: read.is_plain,
+            dates,
+            lineage: Lineage::default(),
+        }
+    }
+
     pub(super) fn read(text: Text, definitions: &Definitions) -> Result<Self, PlaylistError> {
         reader::read(text, definitions)
     }
 
     /// What `text` says, if it goes on from this list: its segments without some of the first, byte
     /// for byte, then others. Those that both have are not read again, so that the cost is that of
-    /// what is new. `None` where that is not so, or cannot be seen easily: then the text is to be
-    /// parsed. What is given equals what parsing gives.
-    pub fn read_on(&self, text: &str) -> Option<Self> {
-        again::read(self, text)
-    }
-
-    /// Whether the segment with this index was not read again by [`Self::read_on`]: it stands as it
-    /// stood in the list before.
-    pub fn is_taken_over(&self, index: usize) -> bool {
-        self.taken.0.contains(&index)
+    /// what is new. The text is given back where that is not so, or cannot be seen easily: then it
+    /// is to be parsed. What the list goes on to equals what parsing gives.
+    pub fn read_on(&mut self, text: String) -> Result<Next<'_>, String> {
+        Next::of(self, text)
     }
 
     /// The segments, first to last. One whose URI line may be half written is not there yet.
@@ -135,10 +136,23 @@ impl MediaPlaylist {
     }
 
     /// The segment with this index and where it stands; the one that is not complete is the last.
-    pub(super) fn place(&self, block: usize) -> Option<(&Segment, &Block)> {
-        let whole = self.segments.get(block).zip(self.blocks.get(block));
+    pub(super) fn place(&self, block: usize) -> Option<(&Segment, Block)> {
+        let whole = self.segments.get(block).zip(self.block(block));
         let open = self.open.as_ref().filter(|_| block == self.blocks.len());
-        whole.or_else(|| open.map(|(segment, block)| (segment, block)))
+        whole.or_else(|| open.map(|(segment, block)| (segment, *block)))
+    }
+
+    /// Where the segment with this index stands.
+    pub(super) fn block(&self, index: usize) -> Option<Block> {
+        let block = self.blocks.get(index)?;
+        Some(block.placed(|line| self.text.moved().index(line)))
+    }
+
+    /// Where each segment stands, in their order.
+    pub(super) fn blocks(&self) -> impl DoubleEndedIterator<Item = Block> + ExactSizeIterator {
+        let moved = self.text.moved();
+        let blocks = self.blocks.iter();
+        blocks.map(move |block| block.placed(|line| moved.index(line)))
     }
 
     /// The first segment's number: EXT-X-MEDIA-SEQUENCE, 0 without one (§4.4.3.2).
@@ -146,38 +160,64 @@ impl MediaPlaylist {
         renumbered(self.header.media_sequence.unwrap_or(0), &self.run)
     }
 
+    /// Numbers and dates segments of the source as those of this list are; `None` if a number is out of
+    /// bounds.
+    pub(super) fn number(&self, segments: &mut [Segment]) -> Option<()> {
+        number(&self.run, segments)
+    }
+
+    /// Its `count` first segments have gone. Their lines have not yet.
+    pub(super) fn drop_first(&mut self, count: usize) {
+        self.segments.drop_first(count);
+        self.blocks.drop_first(count);
+        self.lineage.go_on(count);
+    }
+
+    /// Its first segment was read anew.
+    pub(super) fn replace_first(&mut self, segment: Segment, block: Block) {
+        let moved = self.text.moved();
+        self.segments.drop_first(1);
+        self.segments.push_front(segment);
+        self.blocks.drop_first(1);
+        self.blocks
+            .push_front(block.placed(|line| moved.index_back(line)));
+    }
+
+    /// Another segment has come.
+    pub(super) fn push(&mut self, segment: Segment, block: Block) {
+        let moved = self.text.moved();
+        self.segments.push(segment);
+        self.blocks
+            .push(block.placed(|line| moved.index_back(line)));
+    }
+
     /// The list with the numbers, times and discontinuities that it is published with in `run`;
     /// `None` if they are out of bounds. Segments before the run's first have lower numbers than
     /// that, and no others that mean anything.
     #[must_use]
     pub fn renumber(mut self, run: &Run) -> Option<Self> {
-        let open = self.open.as_mut().map(|(segment, _)| segment);
-        let last = open.as_deref().or(self.segments.last());
-        let last = last.map_or(0, |segment| segment.msn);
-        if last >= run.first {
-            run.number(last)?;
+        if let Some((open, _)) = &mut self.open {
+            number(run, std::slice::from_mut(open))?;
         }
-        for segment in self.segments.iter_mut().chain(open) {
-            segment.msn = renumbered(segment.msn, run);
-            segment.time = segment.time.map(|time| time.plus(run.shift));
-        }
+        number(run, &mut self.segments)?;
+        self.dates = self.dates.put_off(run.shift);
         self.run = *run;
         Some(self)
     }
 
     /// The text as far as it tells of its `count` first segments: as it was before another one came.
     pub fn text_through(&self, count: usize) -> &str {
-        let lines = match self.blocks.get(count) {
+        let lines = match self.block(count) {
             None => self.text.lines().len(),
             Some(next) => next.first_tag,
         };
-        let last = lines.checked_sub(1).map(|last| &self.text.lines()[last]);
+        let last = lines.checked_sub(1).and_then(|last| self.text.line(last));
         &self.text.as_str()[..last.map_or(0, |line| line.next)]
     }
 
     /// How many discontinuities there are up to its segment with this index, its own counted.
     pub fn discontinuities(&self, through: usize) -> u64 {
-        let own = self.blocks.iter().take(through.saturating_add(1));
+        let own = self.blocks().take(through.saturating_add(1));
         let own: u64 = own.map(|block| block.discontinuities).sum();
         self.header
             .discontinuity_sequence
@@ -214,6 +254,47 @@ impl MediaPlaylist {
     pub fn unsupported(&self) -> Option<Unsupported> {
         self.unsupported.clone()
     }
+}
+
+impl PartialEq for MediaPlaylist {
+    /// Whether they say the same, however they were read.
+    fn eq(&self, other: &Self) -> bool {
+        let (one, two) = (self, other);
+        let whole = (&one.text, &one.header, &one.segments, &one.open);
+        let rest = (&one.unsupported, one.imports, one.run, one.is_plain);
+        whole == (&two.text, &two.header, &two.segments, &two.open)
+            && rest == (&two.unsupported, two.imports, two.run, two.is_plain)
+            && one.dates == two.dates
+            && one.blocks().eq(two.blocks())
+    }
+}
+
+impl Eq for MediaPlaylist {}
+
+impl Block {
+    /// The same at other lines.
+    pub(super) fn placed(self, line: impl Fn(usize) -> usize) -> Self {
+        Self {
+            first_tag: line(self.first_tag),
+            key_at: line(self.key_at),
+            uri: line(self.uri),
+            bitrate: self.bitrate.map(line),
+            ..self
+        }
+    }
+}
+
+/// Numbers and dates `segments` by `run`; `None` if a number is out of bounds.
+fn number(run: &Run, segments: &mut [Segment]) -> Option<()> {
+    let last = segments.last().map(|last| last.msn);
+    if let Some(last) = last.filter(|last| *last >= run.first) {
+        run.number(last)?;
+    }
+    for segment in segments {
+        segment.msn = renumbered(segment.msn, run);
+        segment.time = segment.time.map(|time| time.plus(run.shift));
+    }
+    Some(())
 }
 
 fn renumbered(source: u64, run: &Run) -> u64 {

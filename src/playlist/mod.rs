@@ -8,6 +8,7 @@
 
 mod again;
 mod attribute;
+mod body;
 mod delivery;
 mod delta;
 mod earlier;
@@ -15,9 +16,11 @@ mod encrypt;
 mod error;
 mod header;
 mod key;
+mod lineage;
 mod listing;
 mod low_latency;
 mod media;
+mod moved;
 mod multivariant;
 mod number;
 mod partial;
@@ -25,7 +28,10 @@ mod pending;
 mod range;
 mod reader;
 mod recording;
+mod rewritten;
 mod section;
+mod seen;
+mod sliding;
 mod splice;
 mod tag;
 mod text;
@@ -34,21 +40,24 @@ mod unsupported;
 mod uris;
 mod variables;
 mod version;
+mod writer;
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
+pub use again::Next;
 pub use delivery::{BadDirective, Delivery, Directives, Edge, Form};
 pub use error::PlaylistError;
 pub use key::KeyTag;
-pub use listing::{Earlier, Encrypted, Entry, Listing, RewriteError, Section};
+pub use listing::{Earlier, Encrypted, Entry, Listing, RewriteError, Section, Span};
 pub use low_latency::{LowLatency, Report, Reports, Serving};
 pub use media::{MediaPlaylist, Segment};
 pub use multivariant::{Child, ChildKind, MultivariantPlaylist};
 pub use partial::PartialSegment;
 pub use range::ByteRange;
+pub use rewritten::{Rewritten, Step};
 pub use section::Map;
 pub use unsupported::Unsupported;
 pub use uris::UriKind;

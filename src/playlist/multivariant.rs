@@ -56,10 +56,10 @@ impl MultivariantPlaylist {
             has_session_key: false,
         };
         for (line, _) in text.whole_lines() {
-            reader.line(line)?;
+            reader.line(&line)?;
         }
         if let Some((line, _)) = text.dangling() {
-            reader.dangling(line)?;
+            reader.dangling(&line)?;
         }
         reader.check_end()?;
         let (children, has_session_key) = (reader.children, reader.has_session_key);

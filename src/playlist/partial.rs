@@ -67,7 +67,7 @@ impl MediaPlaylist {
     pub fn hinted_part(&self) -> Option<&str> {
         let hints = self.tags(Tag::PreloadHint);
         let mut parts = hints.filter_map(|line| {
-            let list = self.text.attributes(line).ok()?;
+            let list = self.text.attributes(&line).ok()?;
             let is_part = attribute::value(&list, "TYPE") == Some("PART");
             attribute::quoted(&list, "URI").filter(|_| is_part)
         });
@@ -77,13 +77,14 @@ impl MediaPlaylist {
     /// The URIs of the playlists that EXT-X-RENDITION-REPORT tells of (§4.4.5.4).
     pub fn reported(&self) -> impl Iterator<Item = &str> {
         self.tags(Tag::RenditionReport).filter_map(|line| {
-            let list = self.text.attributes(line).ok()?;
+            let list = self.text.attributes(&line).ok()?;
             attribute::quoted(&list, "URI")
         })
     }
 
-    fn tags(&self, tag: Tag) -> impl Iterator<Item = &Line> {
-        let lines = self.text.whole_lines().map(|(line, _)| line);
+    fn tags(&self, tag: Tag) -> impl Iterator<Item = Line> {
+        let all = self.text.whole_lines().filter(|_| !self.is_plain);
+        let lines = all.map(|(line, _)| line);
         lines.filter(move |line| line.kind == Kind::Tag(tag))
     }
 }

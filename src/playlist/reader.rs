@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::attribute;
 use super::header::Header;
-use super::media::{Block, MediaPlaylist, Segment, Taken};
+use super::media::{Block, MediaPlaylist, Segment};
 use super::number;
 use super::pending::Pending;
 use super::range::ByteRange;
@@ -16,7 +16,6 @@ use super::tag::{Group, Met, Tag};
 use super::text::{Kind, Line, Text};
 use super::variables::{Definitions, Variables};
 use super::{PlaylistError, Unsupported, key, partial, timing, uris};
-use crate::domain::Run;
 
 /// Reads `text`, which holds tags of a media playlist and may import `definitions`.
 pub(super) fn read(text: Text, definitions: &Definitions) -> Result<MediaPlaylist, PlaylistError> {
@@ -27,42 +26,28 @@ pub(super) fn read(text: Text, definitions: &Definitions) -> Result<MediaPlaylis
 }
 
 /// What was read of a text.
+#[derive(Debug)]
 pub(super) struct Read {
-    header: Header,
-    segments: Vec<Segment>,
-    blocks: Vec<Block>,
-    open: Option<(Segment, Block)>,
-    unsupported: Option<Unsupported>,
-    imports: bool,
-    is_plain: bool,
+    pub(super) header: Header,
+    pub(super) segments: Vec<Segment>,
+    pub(super) blocks: Vec<Block>,
+    pub(super) open: Option<(Segment, Block)>,
+    pub(super) unsupported: Option<Unsupported>,
+    pub(super) imports: bool,
+    pub(super) is_plain: bool,
 }
 
 impl Read {
     /// The playlist that it is, once dates are carried on to segments that have none.
-    pub(super) fn list(self, text: Text) -> MediaPlaylist {
-        let (mut segments, mut open) = (self.segments, self.open);
+    pub(super) fn list(mut self, text: Text) -> MediaPlaylist {
         // what is not complete has no say in when others are
-        if segments.iter().any(|segment| segment.time.is_some())
-            && let Some((segment, block)) = open.take()
-        {
-            segments.push(segment);
-            timing::carry(&mut segments);
-            open = segments.pop().map(|segment| (segment, block));
-        } else {
-            timing::carry(&mut segments);
+        let is_dated = self.segments.iter().any(|segment| segment.time.is_some());
+        let dates = timing::carry(&mut self.segments);
+        if let Some((open, _)) = self.open.as_mut().filter(|_| is_dated) {
+            let mut dates = dates;
+            dates.carry(std::slice::from_mut(open));
         }
-        MediaPlaylist {
-            text,
-            header: self.header,
-            segments,
-            blocks: self.blocks,
-            open,
-            unsupported: self.unsupported,
-            imports: self.imports,
-            run: Run::INITIAL,
-            is_plain: self.is_plain,
-            taken: Taken::default(),
-        }
+        MediaPlaylist::new(text, self, dates)
     }
 }
 
@@ -84,11 +69,21 @@ pub(super) struct Reader<'a> {
     skipped: u64,
     segments: Vec<Segment>,
     blocks: Vec<Block>,
+    /// Segments that were not read again, after so many of those that were.
+    passed: Option<Passed<'a>>,
     open: Option<(Segment, Block)>,
     unsupported: Option<Unsupported>,
     /// After the first URI there was no tag of the whole list, and none that changes how later
-    /// segments are read but EXT-X-MAP; nor a part, which goes before its segment does.
+    /// segments are read but EXT-X-MAP; nor a part, which goes before its segment does, or what tells
+    /// of parts.
     is_plain: bool,
+}
+
+/// Segments that are known already.
+struct Passed<'a> {
+    after: usize,
+    count: usize,
+    last: &'a Segment,
 }
 
 impl<'a> Reader<'a> {
@@ -106,6 +101,7 @@ impl<'a> Reader<'a> {
             skipped: 0,
             segments: Vec::new(),
             blocks: Vec::new(),
+            passed: None,
             open: None,
             unsupported: None,
             is_plain: true,
@@ -117,7 +113,7 @@ impl<'a> Reader<'a> {
         let text = self.text;
         let lines = text.whole_lines().take(which.end).skip(which.start);
         for (line, index) in lines {
-            self.line(line, index)?;
+            self.line(&line, index)?;
         }
         Ok(())
     }
@@ -142,19 +138,21 @@ impl<'a> Reader<'a> {
         self.is_plain
     }
 
-    /// The segment that was read last.
+    /// The segment before the one that comes next.
     pub(super) fn last(&self) -> Option<&Segment> {
-        self.segments.last()
+        let passed = self.passed.as_ref();
+        let passed = passed.filter(|passed| passed.after == self.segments.len());
+        passed.map_or(self.segments.last(), |passed| Some(passed.last))
     }
 
-    /// Takes segments over that were read before, in the scopes that hold here.
-    pub(super) fn take_over(&mut self, segments: Vec<Segment>, blocks: Vec<Block>) {
-        self.discontinuous |= blocks.iter().any(|block| block.discontinuities > 0);
-        if let Some(last) = segments.last() {
-            self.map.clone_from(&last.map);
-        }
-        self.segments.extend(segments);
-        self.blocks.extend(blocks);
+    /// `count` segments come next that were read before, the last of which is `last`.
+    pub(super) fn pass_over(&mut self, count: usize, last: &'a Segment) {
+        self.map.clone_from(&last.map);
+        self.passed = Some(Passed {
+            after: self.segments.len(),
+            count,
+            last,
+        });
     }
 
     fn line(&mut self, line: &Line, index: usize) -> Result<(), PlaylistError> {
@@ -183,7 +181,7 @@ impl<'a> Reader<'a> {
         self.refuse(Unsupported::by_tag(tag, number));
         self.is_plain &= match tag.group() {
             Group::Segment => !matches!(tag, Tag::Key | Tag::Part),
-            Group::Metadata => tag != Tag::Skip,
+            Group::Metadata => tag == Tag::DateRange,
             Group::Either => tag != Tag::Define && self.segments.is_empty(),
             Group::Basic | Group::Media | Group::Multivariant => self.segments.is_empty(),
         };
@@ -213,7 +211,7 @@ impl<'a> Reader<'a> {
             }
             Tag::Part => {
                 let before = self.pending.parts.last();
-                let before = before.or_else(|| self.segments.last()?.parts.last());
+                let before = before.or_else(|| self.last()?.parts.last());
                 let read = partial::read(self.text, (line, index), before, &self.variables);
                 let (part, from) = read?;
                 self.pending.parts.push(part);
@@ -282,7 +280,6 @@ impl<'a> Reader<'a> {
             clear: self.clear,
             key: self.key.clone(),
             parts: pending.parts,
-            line: line.number,
         });
         Ok(())
     }
@@ -296,7 +293,9 @@ impl<'a> Reader<'a> {
         if self.header.is_ended {
             return Ok(());
         }
-        let line = &self.text.lines()[first];
+        let Some(line) = self.text.line(first) else {
+            return Ok(());
+        };
         let block = Block {
             first_tag: first,
             key_at: pending.after_discontinuity.unwrap_or(first),
@@ -309,7 +308,7 @@ impl<'a> Reader<'a> {
             imports: false,
         };
         let segment = Segment {
-            msn: self.next_msn(line)?,
+            msn: self.next_msn(&line)?,
             uri: String::new(),
             range: None,
             map: self.map.clone(),
@@ -320,7 +319,6 @@ impl<'a> Reader<'a> {
             clear: self.clear,
             key: self.key.clone(),
             parts: pending.parts,
-            line: line.number,
         };
         self.open = Some((segment, block));
         Ok(())
@@ -337,7 +335,7 @@ impl<'a> Reader<'a> {
         let Some((len, offset)) = said else {
             return Ok(None);
         };
-        let before = self.segments.last().filter(|before| before.uri == uri);
+        let before = self.last().filter(|before| before.uri == uri);
         let follows = || Some(before?.range?.end());
         let range = offset.or_else(follows);
         let range = range.and_then(|offset| ByteRange::new(offset, len));
@@ -349,7 +347,9 @@ impl<'a> Reader<'a> {
     /// §3: one more than the segment before; numbers never wrap (§6.2.2).
     fn next_msn(&self, line: &Line) -> Result<u64, PlaylistError> {
         let first = self.header.media_sequence.unwrap_or(0);
-        let ahead = self.skipped.checked_add(self.segments.len() as u64);
+        let passed = self.passed.as_ref().map_or(0, |passed| passed.count);
+        let ahead = (self.segments.len() + passed) as u64;
+        let ahead = self.skipped.checked_add(ahead);
         let msn = ahead.and_then(|ahead| first.checked_add(ahead));
         msn.ok_or(PlaylistError::Number {
             tag: Tag::MediaSequence.name(),

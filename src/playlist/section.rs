@@ -22,8 +22,6 @@ pub struct Map {
     /// The EXT-X-KEY in whose scope it stands, unless that is METHOD=NONE. Only a list that is
     /// encrypted already has any.
     pub key: Option<Arc<KeyTag>>,
-    /// Its line, from 1.
-    pub line: usize,
     /// Its attributes besides URI and BYTERANGE, as text.
     pub(super) others: String,
 }
@@ -53,7 +51,6 @@ pub(super) fn read(
         uri: uri.into_owned(),
         range,
         key: key.cloned(),
-        line: line.number,
         others: others.map(|other| format!(",{other}")).collect(),
     };
     Ok((map, from))

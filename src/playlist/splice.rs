@@ -23,6 +23,21 @@ impl<'a> Splicer<'a> {
         }
     }
 
+    /// Goes on with `out`, which was made of what stands before byte `start`.
+    pub(super) fn resume(out: String, source: &'a str, start: usize) -> Self {
+        Self {
+            source,
+            at: start,
+            out,
+        }
+    }
+
+    /// Copies up to byte `end` and gives the result.
+    pub(super) fn finish_at(mut self, end: usize) -> String {
+        self.replace(end..end, "");
+        self.out
+    }
+
     /// Puts `text` before byte `at`.
     pub(super) fn insert(&mut self, at: usize, text: &str) {
         self.replace(at..at, text);
@@ -50,10 +65,15 @@ impl<'a> Splicer<'a> {
     /// The same, its last line ended: what we publish cannot be taken for half written.
     pub(super) fn finish_lines(self, eol: &str) -> String {
         let mut out = self.finish();
-        if !out.ends_with('\n') {
-            out.truncate(out.trim_end_matches('\r').len());
-            out.push_str(eol);
-        }
+        end_line(&mut out, eol);
         out
+    }
+}
+
+/// Ends the last line of `out`, unless it is ended.
+pub(super) fn end_line(out: &mut String, eol: &str) {
+    if !out.ends_with('\n') {
+        out.truncate(out.trim_end_matches('\r').len());
+        out.push_str(eol);
     }
 }

@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use super::PlaylistError;
 use super::attribute::{self, Attribute, Malformed};
+use super::moved::Moved;
+use super::sliding::Sliding;
 use super::tag::Tag;
 
 const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -16,10 +18,12 @@ const HEAD: &str = "#EXTM3U";
 const SPACE: [char; 3] = [' ', '\t', '\r'];
 
 /// A playlist's text and its lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Text {
     source: String,
-    lines: Vec<Line>,
+    /// Where they stood when they were read, less `moved` by now.
+    lines: Sliding<Line>,
+    moved: Moved,
     dangling: Option<usize>,
 }
 
@@ -53,7 +57,66 @@ impl Text {
     pub(super) fn parse(source: &str) -> Result<Self, PlaylistError> {
         let mut lines = Lines::of(source)?;
         while lines.read()?.is_some() {}
-        Ok(lines.finish())
+        let lines = lines.split();
+        Ok(Self::new(source.to_owned(), lines))
+    }
+
+    /// `source`, of which these lines are to be read.
+    pub(super) fn new(source: String, lines: Vec<Line>) -> Self {
+        let dangling = lines.last().and_then(|line| {
+            let whole =
+                line.is_ended() || matches!(line.kind, Kind::Blank | Kind::Tag(Tag::EndList));
+            (!whole).then(|| lines.len() - 1)
+        });
+        Self {
+            source,
+            lines: lines.into(),
+            moved: Moved::default(),
+            dangling,
+        }
+    }
+
+    /// Goes on to `next`, in which the lines `kept` of this text stand between two others: after its
+    /// `head` first lines and before the rest.
+    pub(super) fn go_on(&mut self, next: Self, head: usize, kept: Range<usize>) {
+        let (Some(first), Some(is)) = (self.line(kept.start), next.line(head - 1)) else {
+            return *self = next;
+        };
+        self.moved = Moved {
+            bytes: self
+                .moved
+                .bytes
+                .wrapping_add(first.start)
+                .wrapping_sub(is.next),
+            lines: self.moved.lines.wrapping_add(kept.start).wrapping_sub(head),
+        };
+        let moved = self.moved;
+        self.lines.truncate(kept.end);
+        self.lines.drop_first(kept.start);
+        let (head, tail) = next.lines.split_at(head);
+        for line in head.iter().rev() {
+            self.lines.push_front(moved.back(line));
+        }
+        self.lines.extend(tail.iter().map(|line| moved.back(line)));
+        self.dangling = next.dangling.map(|_| self.lines.len() - 1);
+        self.source = next.source;
+    }
+
+    /// How far its lines have moved.
+    pub(super) fn moved(&self) -> Moved {
+        self.moved
+    }
+
+    /// The text itself.
+    pub(super) fn into_source(self) -> String {
+        self.source
+    }
+
+    /// What these lines are, from the first one's start to the last one's end.
+    fn span(&self, lines: Range<usize>) -> Option<&str> {
+        let last = self.line(lines.end.checked_sub(1)?)?;
+        let first = self.line(lines.start)?;
+        self.source.get(first.start..last.next)
     }
 
     /// The text as it was parsed.
@@ -63,24 +126,41 @@ impl Text {
 
     /// Where the first line begins: after a byte order mark.
     pub(super) fn start(&self) -> usize {
-        self.lines[0].start
+        self.line(0).map_or(0, |line| line.start)
     }
 
     /// Every line, a dangling one too.
-    pub(super) fn lines(&self) -> &[Line] {
-        &self.lines
+    pub(super) fn lines(&self) -> impl DoubleEndedIterator<Item = Line> + ExactSizeIterator {
+        self.lines.iter().map(|line| self.moved.line(line))
+    }
+
+    /// The lines with these indices, as far as there are any.
+    pub(super) fn range(&self, which: Range<usize>) -> impl DoubleEndedIterator<Item = Line> {
+        let end = which.end.min(self.lines.len());
+        let lines = self.lines.get(which.start..end).unwrap_or_default();
+        lines.iter().map(|line| self.moved.line(line))
+    }
+
+    /// The line with this index.
+    pub(super) fn line(&self, index: usize) -> Option<Line> {
+        self.lines.get(index).map(|line| self.moved.line(line))
+    }
+
+    /// How many of these lines are whole: all, but for a dangling one.
+    pub(super) fn whole(&self) -> usize {
+        self.dangling.unwrap_or(self.lines.len())
     }
 
     /// The lines and their indices without a dangling one.
-    pub(super) fn whole_lines(&self) -> impl Iterator<Item = (&Line, usize)> {
-        let end = self.dangling.unwrap_or(self.lines.len());
-        self.lines[..end].iter().zip(0..)
+    pub(super) fn whole_lines(&self) -> impl Iterator<Item = (Line, usize)> {
+        self.lines().zip(0..).take(self.whole())
     }
 
     /// The last line, if it has no line end and may therefore be half written. A blank line and
     /// a full `#EXT-X-ENDLIST` cannot be.
-    pub(super) fn dangling(&self) -> Option<(&Line, usize)> {
-        self.dangling.map(|index| (&self.lines[index], index))
+    pub(super) fn dangling(&self) -> Option<(Line, usize)> {
+        let index = self.dangling?;
+        Some((self.line(index)?, index))
     }
 
     /// The last line's number.
@@ -90,7 +170,13 @@ impl Text {
 
     /// The line end that the text uses: its first line's.
     pub(super) fn eol(&self) -> &str {
-        &self.source[self.lines[0].end..self.lines[0].next]
+        self.line(0)
+            .map_or("", |line| &self.source[line.end..line.next])
+    }
+
+    /// A line's content and its line end.
+    pub(super) fn whole_line(&self, line: &Line) -> &str {
+        &self.source[line.start..line.next]
     }
 
     /// A line's content.
@@ -126,12 +212,14 @@ pub(super) struct Lines<'a> {
     /// Where the next line begins.
     at: usize,
     lines: Vec<Line>,
+    /// How many lines more were not split off, since they are known.
+    passed: usize,
 }
 
 impl<'a> Lines<'a> {
     /// At the beginning of `source`, if that can be a playlist at all.
     pub(super) fn of(source: &'a str) -> Result<Self, PlaylistError> {
-        if !is_bounded(source) {
+        if source.len() > MAX_BYTES {
             return Err(PlaylistError::TooLong);
         }
         let at = source.len() - source.strip_prefix(BOM).unwrap_or(source).len();
@@ -140,6 +228,7 @@ impl<'a> Lines<'a> {
             source,
             at,
             lines: Vec::new(),
+            passed: 0,
         })
     }
 
@@ -148,32 +237,28 @@ impl<'a> Lines<'a> {
         if self.at == self.source.len() {
             return Ok(None);
         }
-        let line = Line::at(self.source, self.at, self.lines.len() + 1)?;
+        let number = self.passed + self.lines.len() + 1;
+        if number > MAX_LINES {
+            return Err(PlaylistError::TooLong);
+        }
+        let line = Line::at(self.source, self.at, number)?;
         self.at = line.next;
         self.lines.push(line);
         Ok(self.lines.last())
     }
 
-    /// Takes these lines of `before` over, if the text goes on with them byte for byte.
-    pub(super) fn take_over(&mut self, before: &Text, lines: Range<usize>) -> bool {
-        let taken = &before.lines[lines];
-        let (Some(first), Some(last)) = (taken.first(), taken.last()) else {
+    /// Passes these lines of `before`, if the text goes on with them byte for byte: they are compared,
+    /// which is as fast as copying them.
+    pub(super) fn pass(&mut self, before: &Text, lines: Range<usize>) -> bool {
+        let Some(known) = before.span(lines.clone()) else {
             return false;
         };
-        let known = &before.source.as_bytes()[first.start..last.next];
-        if !self.source.as_bytes()[self.at..].starts_with(known) {
-            return false;
+        let goes_on = self.source.as_bytes()[self.at..].starts_with(known.as_bytes());
+        if goes_on {
+            self.at += known.len();
+            self.passed += lines.len();
         }
-        let (from, number) = (self.at, self.lines.len() + 1);
-        self.lines.extend(taken.iter().map(|line| Line {
-            number: number + (line.number - first.number),
-            start: from + (line.start - first.start),
-            end: from + (line.end - first.start),
-            next: from + (line.next - first.start),
-            kind: line.kind,
-        }));
-        self.at = from + known.len();
-        true
+        goes_on
     }
 
     /// The lines so far.
@@ -181,20 +266,21 @@ impl<'a> Lines<'a> {
         &self.lines
     }
 
-    /// The text, all of it having been read.
-    pub(super) fn finish(self) -> Text {
-        let dangling = self.lines.last().and_then(|line| {
-            let whole =
-                line.is_ended() || matches!(line.kind, Kind::Blank | Kind::Tag(Tag::EndList));
-            (!whole).then(|| self.lines.len() - 1)
-        });
-        Text {
-            source: self.source.to_owned(),
-            lines: self.lines,
-            dangling,
-        }
+    /// The lines that were split off.
+    pub(super) fn split(self) -> Vec<Line> {
+        self.lines
     }
 }
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+            && self.dangling == other.dangling
+            && self.lines().eq(other.lines())
+    }
+}
+
+impl Eq for Text {}
 
 impl Line {
     fn at(source: &str, start: usize, number: usize) -> Result<Self, PlaylistError> {
@@ -250,9 +336,9 @@ impl Kind {
     }
 }
 
-/// Whether a text is within the bounds of what is read.
-pub(super) fn is_bounded(text: &str) -> bool {
-    text.len() <= MAX_BYTES && text.split_inclusive('\n').count() <= MAX_LINES
+/// Whether a text of so many bytes and lines is within the bounds of what is read.
+pub(super) fn is_bounded(bytes: usize, lines: usize) -> bool {
+    bytes <= MAX_BYTES && lines <= MAX_LINES
 }
 
 /// What some players trim before they look for `#`.

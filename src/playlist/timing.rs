@@ -51,24 +51,48 @@ pub(super) fn program_date_time(text: &Text, line: &Line) -> Result<Timestamp, P
 /// between, one before the first date takes that minus the durations between.
 ///
 /// Durations are summed exactly and cut to the millisecond once, so no error builds up.
-pub(super) fn carry(segments: &mut [Segment]) {
+pub(super) fn carry(segments: &mut [Segment]) -> Dates {
+    let mut dates = Dates::default();
     let first = segments.iter().position(|segment| segment.time.is_some());
-    let Some(first) = first else { return };
+    let Some(first) = first else { return dates };
     let (before, after) = segments.split_at_mut(first);
-    let mut anchor = after[0].time;
-    let mut since = Duration::ZERO;
-    for segment in &mut *after {
-        if segment.time.is_some() {
-            (anchor, since) = (segment.time, Duration::ZERO);
-        }
-        segment.time = anchor.map(|time| time.plus(since));
-        since = since.saturating_add(segment.duration);
-    }
+    dates.carry(after);
     let anchor = after[0].time;
     let mut until = Duration::ZERO;
     for segment in before.iter_mut().rev() {
         until = until.saturating_add(segment.duration);
         segment.time = anchor.map(|time| time.minus(whole_millis_up(until)));
+    }
+    dates
+}
+
+/// A date, and how long after it the next segment begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Dates {
+    anchor: Option<Timestamp>,
+    since: Duration,
+}
+
+impl Dates {
+    /// Carries the date on to the segments that come next.
+    pub(super) fn carry(&mut self, segments: &mut [Segment]) {
+        for segment in segments {
+            if segment.time.is_some() {
+                (self.anchor, self.since) = (segment.time, Duration::ZERO);
+            }
+            segment.time = self.anchor.map(|time| time.plus(self.since));
+            if self.anchor.is_some() {
+                self.since = self.since.saturating_add(segment.duration);
+            }
+        }
+    }
+
+    /// The same of a list whose dates are put off.
+    pub(super) fn put_off(self, shift: Duration) -> Self {
+        Self {
+            anchor: self.anchor.map(|time| time.plus(shift)),
+            ..self
+        }
     }
 }
 

@@ -35,10 +35,10 @@ pub(super) fn map(
     for line in text.lines() {
         match line.kind {
             Kind::Uri => {
-                let (old, span) = text.uri(line);
+                let (old, span) = text.uri(&line);
                 out.replace(span, &for_line(&f(lines, old), old));
             }
-            Kind::Tag(tag) => map_tag(text, line, tag, &mut out, f),
+            Kind::Tag(tag) => map_tag(text, &line, tag, &mut out, f),
             Kind::Blank | Kind::Comment | Kind::Unknown => {}
         }
     }

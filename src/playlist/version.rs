@@ -2,38 +2,79 @@
 //!
 //! Must not know: how it is written.
 
-use super::listing::{Entry, Listing};
-use super::media::{Block, MediaPlaylist};
+use std::ops::{AddAssign, SubAssign};
 
-/// The table of §8, as far as a list that we encrypt can have it; EXT-X-GAP came with version 8.
-pub(super) fn needed(list: &MediaPlaylist, listing: Listing<'_>, listed: &[Block]) -> u64 {
-    let segments = &list.segments[listing.first..];
-    let encrypted = || {
-        let listed = listing.entries.iter().chain(listing.low.open);
-        listed.filter_map(|entry| match entry {
-            Entry::Encrypted(entry) => Some(entry),
-            Entry::Gap => None,
-        })
-    };
-    let mut with_segments = listing.entries.iter().zip(segments);
-    let mut needed = list.header.version.unwrap_or(1);
-    if let Some(earlier) = listing.earlier {
-        needed = needed.max(earlier.version());
+use super::listing::{Earlier, Encrypted, Entry, Span};
+use super::media::{Block, MediaPlaylist, Segment};
+
+/// How many segments of a listing have what a version is needed for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    ivs: usize,
+    ranges: usize,
+    sections: usize,
+    fractions: usize,
+    gaps: usize,
+}
+
+impl Needs {
+    /// Of one segment.
+    pub(super) fn of(entry: &Entry, segment: &Segment, block: &Block) -> Self {
+        let own = match entry {
+            Entry::Encrypted(entry) => Self::of_entry(entry),
+            Entry::Gap => Self::default(),
+        };
+        Self {
+            fractions: usize::from(block.is_fractional),
+            gaps: usize::from(*entry == Entry::Gap || segment.gap),
+            ..own
+        }
     }
-    if encrypted().any(|entry| entry.iv.is_some()) {
-        needed = needed.max(2);
+
+    /// Of one of which only parts are listed.
+    pub(super) fn of_entry(entry: &Encrypted) -> Self {
+        Self {
+            ivs: usize::from(entry.iv.is_some()),
+            ranges: usize::from(entry.range.is_some()),
+            sections: usize::from(entry.section.is_some()),
+            ..Self::default()
+        }
     }
-    if encrypted().any(|entry| entry.range.is_some()) || list.is_iframes() {
-        needed = needed.max(4);
+
+    /// The table of §8, as far as a list that we encrypt can have it; EXT-X-GAP came with version 8.
+    pub(super) fn version(&self, list: &MediaPlaylist, span: &Span<'_>) -> u64 {
+        let is_iframes = list.is_iframes();
+        let earlier = span.earlier.as_ref().map(Earlier::version);
+        let needed = [
+            (self.ivs > 0, 2),
+            (self.ranges > 0 || is_iframes, 4),
+            (self.sections > 0, if is_iframes { 5 } else { 6 }),
+            (self.fractions > 0, 3),
+            (self.gaps > 0, 8),
+        ];
+        let needed = needed.into_iter().filter(|(is_needed, _)| *is_needed);
+        let said = [list.header.version, earlier];
+        let all = said.into_iter().flatten().chain(needed.map(|(_, is)| is));
+        all.fold(1, u64::max)
     }
-    if encrypted().any(|entry| entry.section.is_some()) {
-        needed = needed.max(if list.is_iframes() { 5 } else { 6 });
+}
+
+impl AddAssign for Needs {
+    fn add_assign(&mut self, other: Self) {
+        self.ivs += other.ivs;
+        self.ranges += other.ranges;
+        self.sections += other.sections;
+        self.fractions += other.fractions;
+        self.gaps += other.gaps;
     }
-    if listed.iter().any(|block| block.is_fractional) {
-        needed = needed.max(3);
+}
+
+impl SubAssign for Needs {
+    fn sub_assign(&mut self, other: Self) {
+        self.ivs -= other.ivs;
+        self.ranges -= other.ranges;
+        self.sections -= other.sections;
+        self.fractions -= other.fractions;
+        self.gaps -= other.gaps;
     }
-    if with_segments.any(|(entry, segment)| *entry == Entry::Gap || segment.gap) {
-        needed = needed.max(8);
-    }
-    needed
 }

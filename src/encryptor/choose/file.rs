@@ -69,8 +69,9 @@ impl Chooser<'_, '_> {
 
     fn later_is_ready(&mut self, index: usize) -> bool {
         let later = self.list.segments().iter().skip(index + 1).take(LOOKAHEAD);
-        let (at, list, now) = (&self.track.at, self.list, self.context.now);
-        let mut pieces = later.filter_map(|segment| Piece::of(at, list, segment).ok());
+        let (at, is_iframes) = (&self.track.at, self.list.is_iframes());
+        let now = self.context.now;
+        let mut pieces = later.filter_map(|segment| Piece::of(at, is_iframes, segment).ok());
         pieces.any(|piece| matches!(self.source.sight(&piece, now), Sight::Settled(_)))
     }
 

@@ -17,9 +17,9 @@ fn files_are_replaced_whole_and_read_back() {
     let root = Root::open(dir.path()).unwrap();
     let path = at("a/b/seg.ts");
     assert_eq!(root.stamp(&path).unwrap(), None);
-    root.replace(&path, ".seg.ts.tmp", b"one").unwrap();
+    root.replace(&path, ".seg.ts.tmp", &[b"one"]).unwrap();
     fs::write(dir.path().join("a/b/.seg.ts.tmp"), "left over").unwrap();
-    root.replace(&path, ".seg.ts.tmp", b"two").unwrap();
+    root.replace(&path, ".seg.ts.tmp", &[b"two"]).unwrap();
     root.sync_folder(&path).unwrap();
     let (bytes, stamp) = root.read(&path, 3).unwrap();
     assert_eq!(bytes, b"two");
@@ -44,8 +44,9 @@ fn no_link_is_followed() {
         assert!(root.read(&at(path), 100).is_err(), "{path}");
         assert!(root.stamp(&at(path)).is_err(), "{path}");
     }
-    assert!(root.replace(&at("folder/y"), ".y.tmp", b"y").is_err());
-    root.replace(&at("link.m3u8"), ".l.tmp", b"ours").unwrap();
+    assert!(root.replace(&at("folder/y"), ".y.tmp", &[b"y"]).is_err());
+    root.replace(&at("link.m3u8"), ".l.tmp", &[b"ours"])
+        .unwrap();
     let kept = fs::read_to_string(other.path().join("x.m3u8")).unwrap();
     assert_eq!(kept, "secret", "the link was replaced, not its target");
 }
@@ -55,7 +56,7 @@ fn what_cannot_be_written_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("taken")).unwrap();
     let root = Root::open(dir.path()).unwrap();
-    assert!(root.replace(&at("taken"), ".taken.tmp", b"x").is_err());
+    assert!(root.replace(&at("taken"), ".taken.tmp", &[b"x"]).is_err());
     assert!(!dir.path().join(".taken.tmp").exists());
     assert!(root.read(&at("taken"), 10).is_err(), "a folder");
 }

@@ -135,7 +135,7 @@ impl DirSink {
         path: &Beneath,
         segment: &Ciphertext,
     ) -> Result<(), SinkError> {
-        self.write(path, segment.as_bytes())
+        self.write(path, &[segment.as_bytes()])
     }
 
     /// Writes a clear initialisation section; else like a segment.
@@ -144,7 +144,17 @@ impl DirSink {
         path: &Beneath,
         section: &Initial,
     ) -> Result<(), SinkError> {
-        self.write(path, section.as_bytes())
+        self.write(path, &[section.as_bytes()])
+    }
+
+    /// The same of a playlist in pieces.
+    pub(in crate::encryptor) fn write_list(
+        &mut self,
+        path: &Beneath,
+        text: &[&[u8]],
+    ) -> Result<(), SinkError> {
+        self.write(path, text)?;
+        self.settle()
     }
 
     /// Swaps a playlist, after which players see it; durable when this returns.
@@ -153,13 +163,12 @@ impl DirSink {
         path: &Beneath,
         text: &str,
     ) -> Result<(), SinkError> {
-        self.write(path, text.as_bytes())?;
-        self.settle()
+        self.write_list(path, &[text.as_bytes()])
     }
 
     /// Writes what the engine published elsewhere; durable when this returns.
     pub(super) fn write_parcel(&mut self, parcel: &Parcel) -> Result<(), SinkError> {
-        self.write(&parcel.path, &parcel.bytes)?;
+        self.write(&parcel.path, &[&parcel.bytes])?;
         self.settle()
     }
 
@@ -186,7 +195,7 @@ impl DirSink {
         Ok(())
     }
 
-    fn write(&mut self, path: &Beneath, bytes: &[u8]) -> Result<(), SinkError> {
+    fn write(&mut self, path: &Beneath, bytes: &[&[u8]]) -> Result<(), SinkError> {
         self.serial += 1;
         let name = temporary(self.serial);
         let written = self.root.replace(path, &name, bytes);

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::recording::Locks;
+use super::walk::Walk;
 use super::watch::OpenFiles;
 use super::whole::Looks;
 use crate::domain::Timestamp;
-use crate::encryptor::path::{Beneath, is_playlist};
+use crate::encryptor::path::Beneath;
 use crate::encryptor::piece::Piece;
 use crate::encryptor::root::{Root, Stamp};
 use crate::encryptor::spool::Spool;
@@ -22,6 +23,7 @@ use crate::playlist::ByteRange;
 pub(in crate::encryptor) struct DirSource {
     root: Root,
     looks: Looks,
+    walk: Walk,
     open: OpenFiles,
     /// Playlists as they were last read, unless they must be read again anyway.
     read: HashMap<Beneath, Stamp>,
@@ -99,6 +101,7 @@ impl DirSource {
         Ok(Self {
             root: Root::open(path)?,
             looks: Looks::default(),
+            walk: Walk::default(),
             open,
             read: HashMap::new(),
             torn: HashMap::new(),
@@ -120,6 +123,7 @@ impl DirSource {
         }
         self.root = Root::open(self.root.path())?;
         self.read.clear();
+        self.walk.forget();
         Ok(true)
     }
 
@@ -131,9 +135,7 @@ impl DirSource {
     /// Every playlist beneath the root, in the order of their paths; hidden ones are not ours.
     pub(in crate::encryptor) fn playlists(&mut self, now: Timestamp) -> io::Result<Vec<Beneath>> {
         self.looks.forget(now);
-        let wanted = |name: &str| is_playlist(name) && !name.starts_with('.');
-        let mut found = self.root.files(&wanted)?;
-        found.sort();
+        let found = self.walk.playlists(&self.root, &self.open, now)?;
         self.read
             .retain(|path, _| found.binary_search(path).is_ok());
         Ok(found)

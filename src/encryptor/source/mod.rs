@@ -5,6 +5,7 @@
 mod dir;
 mod pull;
 mod recording;
+mod walk;
 mod watch;
 mod whole;
 

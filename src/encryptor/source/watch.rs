@@ -3,7 +3,7 @@
 //! Must not know: what the files are. Nothing depends on it for correctness: without it the
 //! source is looked at by the clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
 use crate::domain::{Clock, Timestamp};
+use crate::encryptor::path::is_playlist;
 
 /// Watches one directory tree until it is dropped.
 pub(in crate::encryptor) struct Watch {
@@ -20,10 +21,13 @@ pub(in crate::encryptor) struct Watch {
     changed: Arc<Notify>,
 }
 
-/// Files that were written to and not closed since. A packager that lists a segment before it is
-/// complete gives itself away by this.
+/// Files that were written to and not closed since: a packager that lists a segment before it is
+/// complete gives itself away by this. And what has come that playlists are found by.
 #[derive(Clone, Default)]
-pub(in crate::encryptor) struct OpenFiles(Arc<Mutex<HashMap<PathBuf, Timestamp>>>);
+pub(in crate::encryptor) struct OpenFiles {
+    written: Arc<Mutex<HashMap<PathBuf, Timestamp>>>,
+    came: Arc<Mutex<HashSet<PathBuf>>>,
+}
 
 /// A file that stays open without a write for this long counts as complete.
 const QUIET: Duration = Duration::from_secs(10);
@@ -63,15 +67,38 @@ impl Watch {
 impl OpenFiles {
     /// Whether `path` is being written.
     pub(in crate::encryptor) fn hold(&self, path: &Path, now: Timestamp) -> bool {
-        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         files.get(path).is_some_and(|last| now.since(*last) < QUIET)
+    }
+
+    /// Playlists and folders that have come, or may have, since this was last asked.
+    pub(super) fn came(&self) -> HashSet<PathBuf> {
+        std::mem::take(&mut *self.came.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes note of a path that has come, if it is a playlist's or a folder's.
+    pub(super) fn note(&self, path: &Path) {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let is_listed = |name: &str| is_playlist(name) && !name.starts_with('.');
+        if name.is_some_and(is_listed) || path.is_dir() {
+            let mut came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
+            came.insert(path.to_owned());
+        }
     }
 
     /// Takes note of an event; says whether it is worth a look at the source.
     fn follow(&self, event: &Event, now: Timestamp) -> bool {
-        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(
+            event.kind,
+            EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_))
+        ) {
+            event.paths.iter().for_each(|path| self.note(path));
+        }
+        let mut files = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if event.need_rescan() {
             files.clear(); // events were lost, a close may be among them
+            let mut came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
+            came.insert(PathBuf::new()); // and what has come
             return true;
         }
         match event.kind {

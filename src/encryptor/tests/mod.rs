@@ -18,6 +18,7 @@ mod runs;
 mod session_key;
 mod stale;
 mod variables;
+mod windows;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;

@@ -59,6 +59,47 @@ pub(super) fn refreshed() -> impl Strategy<Value = (String, String)> {
     })
 }
 
+/// A live list refresh by refresh: its window moves by none or some segments at each end; now and then
+/// a line in the middle is another one, or the list has ended.
+pub(super) fn followed() -> impl Strategy<Value = Vec<String>> {
+    let blocks = vec(prop_oneof![1 => block(), 4 => plain()], 12..24);
+    let head = (
+        option::of(0..9_u64),
+        0..2000_u64,
+        vec(unread(), 0..2),
+        any::<bool>(),
+    );
+    let moves = vec((0..3_usize, 0..4_usize, 0..20_u8), 1..9);
+    (blocks, head, moves).prop_map(|(blocks, (version, msn, unread, has_map), moves)| {
+        let (mut first, mut end) = (0, 4);
+        let mut texts = Vec::new();
+        for (gone, come, odd) in moves {
+            (first, end) = ((first + gone).min(end - 1), (end + come).min(blocks.len()));
+            first = first.min(blocks.len() - 1);
+            let mut lines = vec!["#EXTM3U".to_owned(), "#EXT-X-TARGETDURATION:10".to_owned()];
+            lines.extend(version.map(|n| format!("#EXT-X-VERSION:{n}")));
+            lines.push(format!("#EXT-X-MEDIA-SEQUENCE:{}", msn + first as u64));
+            let dropped = blocks[..first].iter().flatten();
+            let dropped = dropped
+                .filter(|line| *line == "#EXT-X-DISCONTINUITY")
+                .count();
+            lines.extend((dropped > 0).then(|| format!("#EXT-X-DISCONTINUITY-SEQUENCE:{dropped}")));
+            lines.extend(unread.iter().cloned());
+            lines.extend(has_map.then(|| "#EXT-X-MAP:URI=\"init.mp4\"".to_owned()));
+            lines.extend(blocks[first..end].iter().flatten().cloned());
+            let within = lines.len() / 2;
+            match odd {
+                0 => lines.insert(within, "#another".to_owned()),
+                1 => lines.push("#EXT-X-ENDLIST".to_owned()),
+                2 => lines.push("#EXTINF:4,".to_owned()),
+                _ => {}
+            }
+            texts.push(lines.join("\n") + "\n");
+        }
+        texts
+    })
+}
+
 /// A segment as most are.
 fn plain() -> impl Strategy<Value = Vec<String>> {
     let date = option::of(0..60_u32);

@@ -35,7 +35,6 @@ fn a_segment_has_what_stands_before_it() {
         clear: true,
         key: None,
         parts: Vec::new(),
-        line: 10,
     };
     let second = Segment {
         msn: 8,
@@ -45,7 +44,6 @@ fn a_segment_has_what_stands_before_it() {
         duration: Duration::from_millis(500),
         discontinuity: false,
         gap: false,
-        line: 12,
         ..first.clone()
     };
     assert_eq!(list.segments(), [first, second]);
