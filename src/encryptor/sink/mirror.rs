@@ -11,7 +11,6 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::learn::Shown;
 use super::note::{Note, NoteFile};
@@ -51,6 +50,14 @@ pub(super) struct Mirror {
     unnoted: Option<Duration>,
     /// How many files there were when the note was written.
     noted: usize,
+}
+
+/// Writes to a place as long as nobody else may: nothing is begun, or goes on, after that.
+#[derive(Clone)]
+struct Hand {
+    remote: Arc<Remote>,
+    tenure: Option<Arc<Tenure>>,
+    term: u64,
 }
 
 /// How far a sink is behind what is published.
@@ -106,7 +113,7 @@ impl Mirror {
     /// Does all that there is to do for `published`.
     pub(super) async fn follow(&mut self, published: &Published) -> Result<(), Fault> {
         self.forget_other_terms();
-        self.left()?;
+        self.may_write()?;
         self.learn(published).await?;
         self.expect(published)?;
         self.unlist_rewritten(published).await?;
@@ -161,17 +168,20 @@ impl Mirror {
         shown.is_some_and(|shown| shown.text == list.text)
     }
 
-    /// For how long something may certainly be written.
-    fn left(&self) -> Result<Duration, Fault> {
-        let Some(tenure) = &self.tenure else {
-            return Ok(Duration::MAX);
-        };
-        // A round that outlasts its tenure goes by what another encryptor may have changed.
-        match &*tenure.hold().borrow() {
-            Hold::Held { term, .. } if *term != self.term => {
-                Err(Fault::Late("the tenure".to_owned()))
-            }
-            _ => tenure.left(),
+    /// Whether something may be written.
+    fn may_write(&self) -> Result<(), Fault> {
+        match &self.tenure {
+            Some(tenure) => tenure.left_of(self.term).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Who writes there in the tenure in which all this was found out.
+    fn hand(&self) -> Hand {
+        Hand {
+            remote: self.remote.clone(),
+            tenure: self.tenure.clone(),
+            term: self.term,
         }
     }
 
@@ -218,7 +228,7 @@ impl Mirror {
         let wrong = self.shown.iter().filter(|(_, shown)| lists(shown));
         let wrong: Vec<Beneath> = wrong.map(|(at, _)| at.clone()).collect();
         for at in wrong {
-            self.remote.delete(&at).await?;
+            self.hand().delete(&at).await?;
             self.shown.remove(&at);
         }
         Ok(())
@@ -227,16 +237,11 @@ impl Mirror {
     async fn send_files(&mut self, published: &Published) -> Result<(), Fault> {
         let files = published.media.values().flat_map(|list| &list.files);
         let missing: Vec<ListedFile> = files.filter(|file| !self.has(file)).cloned().collect();
-        let ends = (
-            self.remote.clone(),
-            self.outgoing.clone(),
-            self.tenure.clone(),
-        );
+        let ends = (self.hand(), self.outgoing.clone());
         let one = |file: ListedFile| {
-            let (remote, outgoing, tenure) = ends.clone();
+            let (hand, outgoing) = ends.clone();
             async move {
-                tenure.map_or(Ok(Duration::MAX), |tenure| tenure.left())?;
-                let sent = send(&remote, outgoing, &file).await?;
+                let sent = send(&hand, outgoing, &file).await?;
                 Ok::<_, Fault>(sent.then_some((file.path, file.mark)))
             }
         };
@@ -258,17 +263,16 @@ impl Mirror {
         let due = due.filter(|list| list.files.iter().all(|file| self.has(file)));
         let due: Vec<Arc<PublishedList>> = due.cloned().collect();
         let one = |list: Arc<PublishedList>| {
-            let (remote, left) = (self.remote.clone(), self.left());
+            let hand = self.hand();
             async move {
-                let put = put_in_time(&remote, list.parcel(), left?).await;
-                Ok::<_, Fault>((list, put))
+                let put = hand.put(list.parcel()).await;
+                (list, put)
             }
         };
         let swapped = stream::iter(due).map(one).buffer_unordered(AT_ONCE);
         let swapped: Vec<_> = swapped.collect().await;
         let mut failed = Ok(());
-        for result in swapped {
-            let (list, put) = result?;
+        for (list, put) in swapped {
             self.note_swapped(&list, put.is_ok());
             failed = failed.and(put);
         }
@@ -298,8 +302,7 @@ impl Mirror {
         }
         for (at, text) in &published.multivariants {
             if self.multivariants.get(at) != Some(text) {
-                let left = self.left()?;
-                put_in_time(&self.remote, parcel_of(at, text), left).await?;
+                self.hand().put(parcel_of(at, text)).await?;
                 self.multivariants.insert(at.clone(), text.clone());
             }
         }
@@ -327,8 +330,7 @@ impl Mirror {
         let due = self.leaving.iter().filter(|(_, at)| **at <= now);
         let due: Vec<Beneath> = due.map(|(path, _)| path.clone()).collect();
         for path in due.into_iter().filter(|path| !self.outgoing.has(path)) {
-            self.left()?;
-            self.remote.delete(&path).await?;
+            self.hand().delete(&path).await?;
             self.leaving.remove(&path);
             self.known.remove(&path);
             self.unnoted.get_or_insert(now);
@@ -367,8 +369,25 @@ impl Mirror {
     }
 }
 
+impl Hand {
+    async fn put(&self, parcel: Parcel) -> Result<(), Fault> {
+        self.within(self.remote.put(parcel)).await
+    }
+
+    async fn delete(&self, path: &Beneath) -> Result<(), Fault> {
+        self.within(self.remote.delete(path)).await
+    }
+
+    async fn within<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        match &self.tenure {
+            Some(tenure) => tenure.within(self.term, work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// Sends a file; `false` if the directory has it no more.
-async fn send(remote: &Remote, outgoing: Outgoing, file: &ListedFile) -> Result<bool, Fault> {
+async fn send(hand: &Hand, outgoing: Outgoing, file: &ListedFile) -> Result<bool, Fault> {
     let listed = file.clone();
     let read = spawn_blocking(move || outgoing.read(&listed)).await;
     let local = |error: &dyn std::error::Error| Fault::Local(error.to_string());
@@ -376,13 +395,6 @@ async fn send(remote: &Remote, outgoing: Outgoing, file: &ListedFile) -> Result<
     let Some(parcel) = read.map_err(|error| local(&error))? else {
         return Ok(false);
     };
-    remote.put(parcel).await?;
+    hand.put(parcel).await?;
     Ok(true)
-}
-
-/// A playlist is put only as long as nobody else may.
-async fn put_in_time(remote: &Remote, parcel: Parcel, left: Duration) -> Result<(), Fault> {
-    let path = parcel.path.to_string();
-    let put = timeout(left, remote.put(parcel)).await;
-    put.unwrap_or(Err(Fault::Late(path)))
 }

@@ -11,6 +11,7 @@ use super::folder::Folder;
 use super::http::Origin;
 use super::object::Bucket;
 use super::published::Parcel;
+use super::tenure::Board;
 use crate::encryptor::path::Beneath;
 
 /// One place.
@@ -68,6 +69,8 @@ pub(in crate::encryptor) const WRITER: &str = ".hlskey-writer.json";
 pub(in crate::encryptor) const MAX_TEXT: usize = 8 << 20;
 /// What a request that moves little may take.
 pub(in crate::encryptor) const SHORT: Duration = Duration::from_secs(10);
+/// What one on the writer's note may: two such tries fit into what a renewal has left.
+const NOTE: Duration = Duration::from_secs(5);
 /// Slower than this is taken for dead: bytes in a second.
 const SLOWEST: u64 = 64 << 10;
 
@@ -128,9 +131,10 @@ impl Remote {
     pub(in crate::encryptor) fn is_fenced(&self) -> bool {
         !matches!(self, Self::Folder(_))
     }
+}
 
-    /// The writer's note, if there is one.
-    pub(in crate::encryptor) async fn writer(&self) -> Result<Option<(Vec<u8>, Version)>, Fault> {
+impl Board for Remote {
+    async fn note(&self) -> Result<Option<(Vec<u8>, Version)>, Fault> {
         let read = async {
             match self {
                 Self::Folder(_) => Ok(None),
@@ -138,16 +142,10 @@ impl Remote {
                 Self::Object(bucket) => bucket.get(WRITER).await,
             }
         };
-        in_time(SHORT, WRITER, read).await
+        in_time(NOTE, WRITER, read).await
     }
 
-    /// Puts the writer's note in place of the one of version `was`, or of none. `false` if
-    /// somebody else was faster.
-    pub(in crate::encryptor) async fn swap_writer(
-        &self,
-        note: Vec<u8>,
-        was: Option<&Version>,
-    ) -> Result<bool, Fault> {
+    async fn swap_note(&self, note: Vec<u8>, was: Option<&Version>) -> Result<bool, Fault> {
         let put = async {
             match self {
                 Self::Folder(_) => Ok(true),
@@ -155,11 +153,10 @@ impl Remote {
                 Self::Object(bucket) => bucket.swap(WRITER, note, was).await,
             }
         };
-        in_time(SHORT, WRITER, put).await
+        in_time(NOTE, WRITER, put).await
     }
 
-    /// Deletes the writer's note.
-    pub(in crate::encryptor) async fn clear_writer(&self) -> Result<(), Fault> {
+    async fn clear_note(&self) -> Result<(), Fault> {
         let deleted = async {
             match self {
                 Self::Folder(_) => Ok(()),
@@ -167,7 +164,7 @@ impl Remote {
                 Self::Object(bucket) => bucket.delete(WRITER).await,
             }
         };
-        in_time(SHORT, WRITER, deleted).await
+        in_time(NOTE, WRITER, deleted).await
     }
 }
 
