@@ -20,6 +20,8 @@ pub(in crate::encryptor) struct DirSink {
     root: Root,
     _lock: File,
     serial: u64,
+    /// Counts how often the path was seen to lead to another directory.
+    generation: u64,
     /// One file of each folder whose names are not durable yet.
     unsynced: BTreeMap<String, Beneath>,
 }
@@ -64,6 +66,7 @@ impl DirSink {
             root,
             _lock: lock,
             serial: 0,
+            generation: 0,
             unsynced: BTreeMap::new(),
         })
     }
@@ -86,8 +89,15 @@ impl DirSink {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
+        let generation = self.generation + 1;
         *self = Self::open(&path).map_err(|error| failed(io::Error::other(error)))?;
+        self.generation = generation;
         Ok(true)
+    }
+
+    /// Which directory it is: files of another one say nothing of it.
+    pub(in crate::encryptor) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Whether a file of this name is there, as far as that can be said.
