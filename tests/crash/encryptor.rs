@@ -1,8 +1,13 @@
-//! The encryptor, killed at every one of its fail points, twice at each, on each store.
+//! The encryptor, killed at every one of its fail points, twice at each, on each store; at those of a
+//! sink elsewhere, with an origin that takes PUT beside its folder.
 //!
 //! Must not know: where the points stand.
 
+use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
@@ -12,9 +17,13 @@ use super::picture::Picture;
 use super::points;
 use crate::harness::binary::armed;
 use crate::harness::chance::seeded;
+use crate::harness::collector::{Collector, Origin};
+use crate::harness::dav::Dav;
 use crate::harness::postgres::Cluster;
 use crate::harness::process::Process;
 use crate::harness::serve::Serve;
+use crate::harness::wait::{seconds, until};
+use crate::secrets::files_below;
 
 /// Cases that run beside each other: each mostly waits for its segments.
 const BESIDE: usize = 4;
@@ -22,6 +31,8 @@ const BESIDE: usize = 4;
 const WINDOW: u64 = 6;
 /// How often keys change.
 const ROTATION: &str = "{ segments = 3 }";
+/// What the points of a sink elsewhere begin with.
+const ELSEWHERE: &str = "replica.";
 /// A point after which a half-written file is left.
 const LEFTOVER: &str = "segment.written";
 
@@ -43,14 +54,19 @@ async fn kills(mut serve: Serve) {
     serve.resume().await;
     let points = points::all().encryptor;
     assert!(points.contains(LEFTOVER));
-    let cases: Vec<Case> = points
-        .into_iter()
-        .map(|point| Case {
+    let mut cases = Vec::new();
+    for point in points {
+        let origin = match point.starts_with(ELSEWHERE) {
+            true => Some(Elsewhere::start(&serve).await),
+            false => None,
+        };
+        cases.push(Case {
             picture: Picture::ladder(&serve, &format!("test/at/{point}"), WINDOW),
             again: random.random_range(2..6),
             point,
-        })
-        .collect();
+            origin,
+        });
+    }
     let done: Vec<()> = iter(cases.into_iter().map(Case::run))
         .buffer_unordered(BESIDE)
         .collect()
@@ -58,11 +74,51 @@ async fn kills(mut serve: Serve) {
     println!("killed at {} points", done.len());
 }
 
+/// An origin, and what its viewers saw.
+struct Elsewhere {
+    dav: Dav,
+    seen: Collector,
+}
+
+impl Elsewhere {
+    async fn start(serve: &Serve) -> Self {
+        let dav = Dav::start().await;
+        let reader = dav.reader(&serve.ca());
+        let seen = Collector::new(Origin::Https(reader, "/live".to_owned()));
+        Self { dav, seen }
+    }
+
+    /// Waits until it has the files of `folder`, and none that a killed worker left.
+    async fn has_what_is_in(&self, folder: &Path) {
+        let names = |root: &Path| -> BTreeSet<PathBuf> {
+            let files = files_below(root).into_iter();
+            let names = files.map(|path| path.strip_prefix(root).unwrap().to_owned());
+            names
+                .filter(|name| !name.starts_with(".hlskey-writer.json"))
+                .collect()
+        };
+        let mut differ = BTreeSet::new();
+        let begun = Instant::now();
+        until(
+            "nothing is missing or left elsewhere",
+            seconds(90),
+            async || {
+                let (here, there) = (names(folder), names(&self.dav.folder()));
+                differ = here.symmetric_difference(&there).cloned().collect();
+                assert!(begun.elapsed() < seconds(80), "{differ:?}");
+                differ.is_empty().then_some(())
+            },
+        )
+        .await;
+    }
+}
+
 /// A point, and a picture of its own.
 struct Case {
     point: String,
     again: u32,
     picture: Picture,
+    origin: Option<Elsewhere>,
 }
 
 impl Case {
@@ -71,22 +127,38 @@ impl Case {
     async fn run(mut self) {
         self.first_kill().await;
         self.picture.judge().await;
+        self.look_elsewhere().await;
         let mut worker = self.start(&format!("{}:{}", self.point, self.again));
         if !self.dies(&mut worker, WINDOW).await {
             worker.kill();
         }
         self.picture.judge().await;
-        let mut worker = self.picture.job.start();
+        self.look_elsewhere().await;
+        let mut worker = Process::start(self.command());
         self.picture.goes_on(&mut worker, WINDOW).await;
         self.picture.catches_up(&mut worker).await;
         self.picture.judge_all(3).await;
+        if let Some(origin) = &self.origin {
+            origin.has_what_is_in(self.picture.sink()).await;
+        }
+        self.look_elsewhere().await;
+    }
+
+    /// No list there names a file that is not there, or is another one than before.
+    async fn look_elsewhere(&mut self) {
+        if let Some(Elsewhere { seen, .. }) = &mut self.origin {
+            seen.look(&self.picture.packager.renditions).await;
+            seen.nothing_changed().await;
+        }
     }
 
     /// What a worker does from its first start until it deletes what left its window; else what it
     /// does after it was killed with a file half written.
     async fn first_kill(&mut self) {
+        // A sink elsewhere begins a second later, and looks every other second what may go.
+        let long = if self.origin.is_some() { 20 } else { 5 };
         let mut worker = self.start(&self.point);
-        if self.dies(&mut worker, 5 * WINDOW).await {
+        if self.dies(&mut worker, long * WINDOW).await {
             return;
         }
         worker.kill();
@@ -98,7 +170,17 @@ impl Case {
     }
 
     fn start(&self, point: &str) -> Process {
-        Process::start(armed(&self.picture.job.command(&[]), point))
+        Process::start(armed(&self.command(), point))
+    }
+
+    fn command(&self) -> Command {
+        let Some(Elsewhere { dav, .. }) = &self.origin else {
+            return self.picture.job.command(&[]);
+        };
+        let (url, file) = (dav.url(), dav.credential());
+        let file = file.to_str().unwrap();
+        let args = ["--sink", &url, "--sink-credential-file", file];
+        self.picture.job.command(&args)
     }
 
     /// Whether the worker is killed before it has published `count` more segments.

@@ -171,3 +171,37 @@ async fn a_full_sink_and_a_wrong_credential_are_told_and_pass() {
         assert!(!said.contains("fake"), "a credential is told: {said}");
     }
 }
+
+/// A folder that is lost and made anew while a sink is away is what the sink is filled from.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_is_filled_from_a_folder_that_was_made_anew_meanwhile() {
+    let mut scene = Scene::live("test/anew", Packager::single).await;
+    let mut dav = Dav::start().await;
+    dav.kill();
+    let mut worker = scene.worker(Some(&dav), None, &[]);
+    let folder = scene.sink.path().to_owned();
+    let list = folder.join("index.m3u8");
+    scene
+        .on_air("the folder is filled", async || {
+            has(&folder, "index.m3u8", 6) && list.exists()
+        })
+        .await;
+    // From here on the list stays as it is.
+    let last = scene.packager.next - 1;
+    until("all is published", seconds(30), async || {
+        let text = std::fs::read_to_string(&list).unwrap_or_default();
+        text.contains(&format!("-{last}.ts")).then_some(())
+    })
+    .await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    until("it is filled again", seconds(30), async || {
+        let text = std::fs::read_to_string(&list).unwrap_or_default();
+        (told(&worker, "lost") > 0 && text.contains(&format!("-{last}.ts"))).then_some(())
+    })
+    .await;
+    dav.resume().await;
+    let mut seen = scene.seen_at(&dav);
+    level(&scene, &mut seen).await;
+    scene.judge_shown(&mut seen, 3, 1).await;
+    worker.stop(rustix::process::Signal::TERM).await;
+}

@@ -35,6 +35,9 @@ impl Origin {
         ca: Option<&Path>,
         credential: Option<&SecretText>,
     ) -> Result<Self, String> {
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("files lie below a path: no ? and no #".to_owned());
+        }
         let base = plain(url);
         let address = base.as_str().parse::<Address>();
         address.map_err(|error| error.to_string())?;
@@ -77,7 +80,7 @@ impl Origin {
 
     /// A file of at most 8 MiB and its version; `None` if it is not there.
     pub(super) async fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, Fault> {
-        let mut answer = self.send(self.request(Method::GET, path)).await?;
+        let mut answer = self.send(self.ask(Method::GET, path)).await?;
         if is_gone(&answer) {
             return Ok(None);
         }
@@ -95,8 +98,9 @@ impl Origin {
     }
 
     pub(super) async fn length(&self, path: &str) -> Result<Option<u64>, Fault> {
-        let answer = self.send(self.request(Method::HEAD, path)).await?;
-        if is_gone(&answer) {
+        let answer = self.send(self.ask(Method::HEAD, path)).await?;
+        // An origin that is asked too much, or lets nobody in, has not said that a file is missing.
+        if is_gone(&answer) || is_unknown(&answer) {
             return Ok(None);
         }
         good(path, &answer)?;
@@ -135,6 +139,11 @@ impl Origin {
             .body(bytes)
     }
 
+    /// What lies there, not what a cache on the way remembers (RFC 9111 §5.2.1.4).
+    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, path).header(CACHE_CONTROL, "no-cache")
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut parts) = url.path_segments_mut() {
@@ -152,13 +161,11 @@ impl Origin {
     }
 }
 
-/// Without user, password, query and fragment.
+/// Without user and password.
 fn plain(url: &Url) -> Url {
     let mut url = url.clone();
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    url.set_query(None);
-    url.set_fragment(None);
     url
 }
 
@@ -195,12 +202,18 @@ fn is_gone(answer: &Response) -> bool {
     matches!(answer.status().as_u16(), 404 | 410)
 }
 
+/// The method is not known there (RFC 9110 §15.5.6, §15.6.2).
+fn is_unknown(answer: &Response) -> bool {
+    matches!(answer.status().as_u16(), 405 | 501)
+}
+
 fn good(path: &str, answer: &Response) -> Result<(), Fault> {
     match answer.status() {
         status if status.is_success() => Ok(()),
         status => Err(Fault::Refused {
             path: path.to_owned(),
             status: status.as_u16(),
+            told: String::new(),
         }),
     }
 }
@@ -231,8 +244,25 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_kept_of_a_url_is_refused() {
+        assert!(origin("https://o.example/live").is_ok());
+        for extra in ["?x=1", "?", "#a"] {
+            assert!(origin(&format!("https://o.example/live{extra}")).is_err());
+        }
+    }
+
+    #[test]
+    fn no_cache_answers_for_the_origin() {
+        let origin = origin("https://o.example/live").unwrap();
+        for method in [Method::GET, Method::HEAD] {
+            let request = origin.ask(method, "index.m3u8").build().unwrap();
+            assert_eq!(request.headers()[CACHE_CONTROL], "no-cache");
+        }
+    }
+
+    #[test]
     fn files_lie_below_the_url_whatever_they_are_called() {
-        for base in ["https://o.example/live", "https://o.example/live/?x=1"] {
+        for base in ["https://o.example/live", "https://o.example/live/"] {
             let request = origin(base)
                 .unwrap()
                 .request(Method::PUT, "v 0/a#b?c%41.ts");

@@ -3,6 +3,7 @@
 //! Each call is one request, bounded in time by the bytes that it moves; who calls tries again.
 //! Must not know: when something is to be sent.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -31,12 +32,14 @@ pub(in crate::encryptor) enum Fault {
     #[error("{0}")]
     Unreachable(String),
     /// An answer that is not one of success.
-    #[error("{path}: answered {status}")]
+    #[error("{path}: answered {status}{told}")]
     Refused {
         /// The file.
         path: String,
         /// The HTTP status.
         status: u16,
+        /// What else it says, after a colon.
+        told: String,
     },
     /// No whole answer in time.
     #[error("{0}: no answer in time")]
@@ -60,6 +63,27 @@ pub(in crate::encryptor) enum Fault {
     },
 }
 
+impl Fault {
+    /// Whether it speaks of the place as a whole, not of one file.
+    pub(in crate::encryptor) fn is_of_place(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Late(_) | Self::Taken(_) | Self::Replaced => true,
+            // whoever is not let in, or is to ask less
+            Self::Refused { status, .. } => matches!(status, 401 | 407 | 429 | 502..=504),
+            Self::Local(_) | Self::Foreign { .. } => false,
+        }
+    }
+
+    /// Whether nothing there has answered: not at all, or a proxy in its place (RFC 9110 §15.6).
+    pub(in crate::encryptor) fn is_silence(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Late(_) => true,
+            Self::Refused { status, .. } => matches!(status, 502..=504),
+            _ => false,
+        }
+    }
+}
+
 /// What tells a version of the writer's note from the next.
 pub(in crate::encryptor) type Version = Option<String>;
 
@@ -71,6 +95,8 @@ pub(in crate::encryptor) const MAX_TEXT: usize = 8 << 20;
 pub(in crate::encryptor) const SHORT: Duration = Duration::from_secs(10);
 /// What one on the writer's note may: two such tries fit into what a renewal has left.
 const NOTE: Duration = Duration::from_secs(5);
+/// What a listing of all files may take: a thousand come with each answer.
+const LISTING: Duration = Duration::from_secs(120);
 /// Slower than this is taken for dead: bytes in a second.
 const SLOWEST: u64 = 64 << 10;
 
@@ -78,7 +104,7 @@ impl Remote {
     /// Puts a file there, whole, in place of what is there.
     pub(in crate::encryptor) async fn put(&self, parcel: Parcel) -> Result<(), Fault> {
         let path = parcel.path.clone();
-        let span = SHORT + Duration::from_secs(parcel.bytes.len() as u64 / SLOWEST);
+        let span = span_of(&parcel);
         let put = async {
             match self {
                 Self::Folder(folder) => folder.put(parcel).await,
@@ -101,18 +127,39 @@ impl Remote {
         in_time(SHORT, path.as_str(), deleted).await
     }
 
-    /// A playlist; `None` if there is none.
-    pub(in crate::encryptor) async fn text(&self, path: &Beneath) -> Result<Option<String>, Fault> {
+    /// A playlist and its version; `None` if there is none.
+    pub(in crate::encryptor) async fn text(
+        &self,
+        path: &Beneath,
+    ) -> Result<Option<(String, Version)>, Fault> {
         let read = async {
             let read = match self {
-                Self::Folder(folder) => return folder.text(path).await,
+                Self::Folder(folder) => {
+                    let text = folder.text(path).await?;
+                    return Ok(text.map(|text| (text, None)));
+                }
                 Self::Http(origin) => origin.get(path.as_str()).await,
                 Self::Object(bucket) => bucket.get(path.as_str()).await,
             };
-            let text = read?.map(|(bytes, _)| String::from_utf8(bytes));
-            Ok(text.map(Result::unwrap_or_default)) // what is no text is no playlist of ours
+            // what is no text is no playlist of ours
+            let text = |bytes| String::from_utf8(bytes).unwrap_or_default();
+            Ok(read?.map(|(bytes, version)| (text(bytes), version)))
         };
         in_time(SHORT * 3, path.as_str(), read).await
+    }
+
+    /// Swaps a playlist, on object storage in place of the version `was` or of none; gives the new
+    /// one's version, as far as the place tells versions.
+    pub(in crate::encryptor) async fn swap_text(
+        &self,
+        parcel: Parcel,
+        was: Option<&Version>,
+    ) -> Result<Version, Fault> {
+        let Self::Object(bucket) = self else {
+            return self.put(parcel).await.map(|()| None);
+        };
+        let (path, span) = (parcel.path.clone(), span_of(&parcel));
+        in_time(span, path.as_str(), bucket.swap_text(parcel, was)).await
     }
 
     /// A file's length; `None` if it is not there.
@@ -125,6 +172,14 @@ impl Remote {
             }
         };
         in_time(SHORT, path.as_str(), looked).await
+    }
+
+    /// The lengths of all files there, by their paths; `None` if the place cannot tell, or does not.
+    pub(in crate::encryptor) async fn lengths(&self) -> Option<BTreeMap<String, u64>> {
+        let Self::Object(bucket) = self else {
+            return None;
+        };
+        in_time(LISTING, "the listing", bucket.lengths()).await.ok()
     }
 
     /// Whether a note says who may write. A folder is locked instead.
@@ -175,6 +230,10 @@ async fn in_time<T>(
 ) -> Result<T, Fault> {
     let in_time = timeout(span, done).await;
     in_time.unwrap_or_else(|_| Err(Fault::Late(what.to_owned())))
+}
+
+fn span_of(parcel: &Parcel) -> Duration {
+    SHORT + Duration::from_secs(parcel.bytes.len() as u64 / SLOWEST)
 }
 
 fn extension(path: &str) -> String {

@@ -117,11 +117,7 @@ impl Replicas {
     }
 
     /// Waits until every sink has all of `serial`; gives why one will not.
-    pub(in crate::encryptor) async fn level(
-        &self,
-        serial: u64,
-        clock: &dyn Clock,
-    ) -> Result<(), Vec<String>> {
+    pub(in crate::encryptor) async fn level(&self, serial: u64) -> Result<(), Vec<String>> {
         loop {
             let states = self.states();
             let open = states.iter().filter(|state| state.level != Some(serial));
@@ -129,10 +125,7 @@ impl Replicas {
             if open.is_empty() {
                 return Ok(());
             }
-            let is_over = |state: &&&SinkState| {
-                let failing = state.failing;
-                failing.is_some_and(|since| clock.steady().saturating_sub(since) >= HOPELESS)
-            };
+            let is_over = |state: &&&SinkState| state.barren >= HOPELESS;
             let over: Vec<String> = open.iter().filter(is_over).map(|s| sentence(s)).collect();
             match over.is_empty() {
                 true => sleep(LOOK).await,
@@ -213,7 +206,7 @@ fn remote(
         Sink::Http(url) => Origin::new(url, ca, credential)
             .map(Remote::Http)
             .map_err(|reason| unusable(&place, reason)),
-        Sink::Object(url) => Bucket::new(url)
+        Sink::Object(url) => Bucket::new(url, ca)
             .map(Remote::Object)
             .map_err(|reason| unusable(&place, reason)),
     }
