@@ -32,7 +32,12 @@ struct Scene {
 impl Scene {
     /// A live source whose window is short, so that segments leave it and are deleted.
     async fn live(stream: &str, make: fn(&Path) -> Packager) -> Self {
-        let serve = Serve::start("{ every = \"5s\" }", "").await;
+        Self::rotating("{ every = \"5s\" }", stream, make).await
+    }
+
+    /// The same under other keys.
+    async fn rotating(rotation: &str, stream: &str, make: fn(&Path) -> Packager) -> Self {
+        let serve = Serve::start(rotation, "").await;
         let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut packager = make(source.path());
         (packager.span, packager.window) = (500, 4);

@@ -3,11 +3,8 @@
 //!
 //! Must not know: where the points stand.
 
-use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
@@ -22,8 +19,6 @@ use crate::harness::dav::Dav;
 use crate::harness::postgres::Cluster;
 use crate::harness::process::Process;
 use crate::harness::serve::Serve;
-use crate::harness::wait::{seconds, until};
-use crate::secrets::files_below;
 
 /// Cases that run beside each other: each mostly waits for its segments.
 const BESIDE: usize = 4;
@@ -87,30 +82,6 @@ impl Elsewhere {
         let seen = Collector::new(Origin::Https(reader, "/live".to_owned()));
         Self { dav, seen }
     }
-
-    /// Waits until it has the files of `folder`, and none that a killed worker left.
-    async fn has_what_is_in(&self, folder: &Path) {
-        let names = |root: &Path| -> BTreeSet<PathBuf> {
-            let files = files_below(root).into_iter();
-            let names = files.map(|path| path.strip_prefix(root).unwrap().to_owned());
-            names
-                .filter(|name| !name.starts_with(".hlskey-writer.json"))
-                .collect()
-        };
-        let mut differ = BTreeSet::new();
-        let begun = Instant::now();
-        until(
-            "nothing is missing or left elsewhere",
-            seconds(90),
-            async || {
-                let (here, there) = (names(folder), names(&self.dav.folder()));
-                differ = here.symmetric_difference(&there).cloned().collect();
-                assert!(begun.elapsed() < seconds(80), "{differ:?}");
-                differ.is_empty().then_some(())
-            },
-        )
-        .await;
-    }
 }
 
 /// A point, and a picture of its own.
@@ -139,7 +110,7 @@ impl Case {
         self.picture.catches_up(&mut worker).await;
         self.picture.judge_all(3).await;
         if let Some(origin) = &self.origin {
-            origin.has_what_is_in(self.picture.sink()).await;
+            origin.dav.has_what_is_in(self.picture.sink()).await;
         }
         self.look_elsewhere().await;
     }

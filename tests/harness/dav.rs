@@ -2,16 +2,27 @@
 //!
 //! Must not know: what is put there.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use super::actor::Actor;
 use super::process::Process;
 use super::serve::free_port;
 use super::wait::{seconds, until};
+use crate::secrets::files_below;
 
 /// What it asks a writer for; everybody may read.
 pub(crate) const CREDENTIAL: &str = "writer:obviously-fake";
+
+/// The files below `folder`, by their paths from there, but for those that no player knows.
+pub(crate) fn names_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let files = files_below(folder).into_iter();
+    let names = files.map(|path| path.strip_prefix(folder).unwrap().to_owned());
+    let is_hidden = |path: &PathBuf| path.file_name().unwrap().as_encoded_bytes()[0] == b'.';
+    names.filter(|path| !is_hidden(path)).collect()
+}
 
 /// The origin and its folder.
 pub(crate) struct Dav {
@@ -78,6 +89,22 @@ impl Dav {
     /// The folder behind that.
     pub(crate) fn folder(&self) -> PathBuf {
         self.www().join("live")
+    }
+
+    /// Waits until it has the files of `folder`, and none that was left there.
+    pub(crate) async fn has_what_is_in(&self, folder: &Path) {
+        let begun = Instant::now();
+        until(
+            "nothing is missing or left there",
+            seconds(120),
+            async || {
+                let (here, there) = (names_below(folder), names_below(&self.folder()));
+                let differ: Vec<_> = here.symmetric_difference(&there).collect();
+                assert!(begun.elapsed() < seconds(110), "{differ:?}");
+                differ.is_empty().then_some(())
+            },
+        )
+        .await;
     }
 
     /// Everything that it serves.

@@ -137,7 +137,7 @@ impl Bucket {
         let path = parcel.path.as_str();
         match self.put_in_place(path, parcel.bytes.clone(), was).await {
             Ok(Some(version)) => Ok(version),
-            Ok(None) => Err(Fault::Late(format!("{path}: it was swapped meanwhile"))),
+            Ok(None) => Err(Fault::Swapped(path.to_owned())),
             Err(Fault::Refused { status: 501, .. }) => self.put(parcel).await.map(|()| None),
             Err(fault) => Err(fault),
         }

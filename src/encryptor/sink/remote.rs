@@ -53,6 +53,9 @@ pub(in crate::encryptor) enum Fault {
     /// The folder is another one than before.
     #[error("the folder was made anew")]
     Replaced,
+    /// A playlist there is another one than was put there.
+    #[error("{0} was swapped by somebody else")]
+    Swapped(String),
     /// A playlist there is somebody else's.
     #[error("{path} there is not replaced: {why}; move it, or name another place")]
     Foreign {
@@ -70,7 +73,7 @@ impl Fault {
             Self::Unreachable(_) | Self::Late(_) | Self::Taken(_) | Self::Replaced => true,
             // whoever is not let in, or is to ask less
             Self::Refused { status, .. } => matches!(status, 401 | 407 | 429 | 502..=504),
-            Self::Local(_) | Self::Foreign { .. } => false,
+            Self::Local(_) | Self::Swapped(_) | Self::Foreign { .. } => false,
         }
     }
 
