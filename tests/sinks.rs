@@ -4,6 +4,7 @@
 
 mod fence;
 mod keys;
+mod long;
 mod outage;
 mod refusals;
 mod refused;

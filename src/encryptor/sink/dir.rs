@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use super::long::LongFile;
 use super::published::Parcel;
 use crate::crash;
 use crate::encryptor::EncryptorError;
@@ -38,6 +40,8 @@ pub(in crate::encryptor) struct SinkError {
 
 /// The longest segment that is read back: 512 MiB and its padding.
 const MAX_SEGMENT: u64 = (512 << 20) + 16;
+/// What grows under a name of its own is its owner's alone until it is whole.
+const READABLE: u32 = 0o644;
 /// The longest playlist that is read back.
 const MAX_PLAYLIST: u64 = 8 << 20;
 
@@ -165,6 +169,29 @@ impl DirSink {
     /// Writes what the engine published elsewhere; durable when this returns.
     pub(super) fn write_parcel(&mut self, parcel: &Parcel) -> Result<(), SinkError> {
         self.write(&parcel.path, &parcel.bytes)?;
+        self.settle()
+    }
+
+    /// The same of a file that is too long for memory.
+    pub(super) fn write_long(&mut self, long: &LongFile) -> Result<(), SinkError> {
+        self.serial += 1;
+        let (path, name) = (long.path(), temporary(self.serial));
+        let written = self.root.begin(&name).and_then(|mut file| {
+            let mut from = 0;
+            while let Some(part) = long.part(from)? {
+                from += part.len() as u64;
+                file.write_all(&part)?;
+            }
+            file.set_permissions(fs::Permissions::from_mode(READABLE))?;
+            file.sync_all()?;
+            self.root.settle(&name, path)
+        });
+        if let Err(source) = written {
+            let _ = self.root.discard(&name);
+            let path = path.to_string();
+            return Err(SinkError { path, source });
+        }
+        self.unsynced.insert(path.folder().to_owned(), path.clone());
         self.settle()
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::dir::{DirSink, SinkError};
+use super::long::LongFile;
 use super::published::Parcel;
 use super::remote::Fault;
 use crate::encryptor::EncryptorError;
@@ -27,6 +28,14 @@ impl Folder {
         let put = self.with(move |sink| match sink.follow()? {
             true => Ok(false), // what was put before is not in this one
             false => sink.write_parcel(&parcel).map(|()| true),
+        });
+        put.await?.then_some(()).ok_or(Fault::Replaced)
+    }
+
+    pub(super) async fn put_long(&self, long: LongFile) -> Result<(), Fault> {
+        let put = self.with(move |sink| match sink.follow()? {
+            true => Ok(false),
+            false => sink.write_long(&long).map(|()| true),
         });
         put.await?.then_some(()).ok_or(Fault::Replaced)
     }

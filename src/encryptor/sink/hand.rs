@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::published::{ListedFile, Outgoing, Parcel};
+use super::long::LongFile;
+use super::published::{LONG, ListedFile, Outgoing, Parcel};
 use super::remote::{Fault, Remote, Version};
 use super::tenure::Tenure;
 use crate::encryptor::path::Beneath;
@@ -25,8 +26,8 @@ pub(super) struct Hand {
     pub(super) room: Arc<Semaphore>,
 }
 
-/// Bytes in memory on their way to one sink; a longer file is there alone.
-const ROOM: u64 = 32 << 20;
+/// Bytes in memory on their way to one sink. A long file, of which a few parts are, goes alone.
+const ROOM: u64 = LONG;
 /// They are counted in these.
 const UNIT: u64 = 64 << 10;
 
@@ -64,6 +65,9 @@ impl Hand {
 
     async fn try_send(&self, outgoing: Outgoing, file: &ListedFile) -> Result<bool, Fault> {
         let _room = self.room.acquire_many(units(file.len())).await;
+        if file.len() > LONG {
+            return self.send_long(outgoing, file.clone()).await;
+        }
         let listed = file.clone();
         let read = spawn_blocking(move || outgoing.read(&listed)).await;
         let local = |error: &dyn std::error::Error| Fault::Local(format!("{}: {error}", file.path));
@@ -72,6 +76,17 @@ impl Hand {
             return Ok(false);
         };
         self.put(parcel).await?;
+        Ok(true)
+    }
+
+    async fn send_long(&self, outgoing: Outgoing, file: ListedFile) -> Result<bool, Fault> {
+        let (looked, listed) = (outgoing.clone(), file.clone());
+        let is_there = spawn_blocking(move || looked.still_has(&listed)).await;
+        if !is_there.unwrap_or(false) {
+            return Ok(false);
+        }
+        let long = LongFile::new(outgoing, file);
+        self.within(self.remote.put_long(long)).await?;
         Ok(true)
     }
 

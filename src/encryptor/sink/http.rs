@@ -9,10 +9,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH,
+    IF_NONE_MATCH,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 
+use super::long::LongFile;
 use super::published::Parcel;
 use super::remote::{Fault, MAX_TEXT, Version, cache_control, media_type};
 use crate::crypto::SecretText;
@@ -70,6 +72,16 @@ impl Origin {
         good(path, &answer)
     }
 
+    /// A body of a known length that is read as it goes (RFC 9110 §8.6).
+    pub(super) async fn put_long(&self, long: LongFile) -> Result<(), Fault> {
+        let (path, len) = (long.path().clone(), long.len());
+        let body = reqwest::Body::wrap_stream(long.parts());
+        let request = self.request(Method::PUT, path.as_str());
+        let request = described(request, path.as_str()).header(CONTENT_LENGTH, len);
+        let answer = self.send(request.body(body)).await?;
+        good(path.as_str(), &answer)
+    }
+
     pub(super) async fn delete(&self, path: &str) -> Result<(), Fault> {
         let answer = self.send(self.request(Method::DELETE, path)).await?;
         match is_gone(&answer) {
@@ -104,7 +116,7 @@ impl Origin {
             return Ok(None);
         }
         good(path, &answer)?;
-        let length = answer.headers().get(reqwest::header::CONTENT_LENGTH);
+        let length = answer.headers().get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok());
         Ok(length.and_then(|length| length.parse().ok()))
     }
@@ -132,11 +144,7 @@ impl Origin {
     }
 
     fn carry(&self, path: &str, bytes: Vec<u8>) -> RequestBuilder {
-        let request = self.request(Method::PUT, path);
-        request
-            .header(CONTENT_TYPE, media_type(path))
-            .header(CACHE_CONTROL, cache_control(path))
-            .body(bytes)
+        described(self.request(Method::PUT, path), path).body(bytes)
     }
 
     /// What lies there, not what a cache on the way remembers (RFC 9111 §5.2.1.4).
@@ -159,6 +167,12 @@ impl Origin {
     async fn send(&self, request: RequestBuilder) -> Result<Response, Fault> {
         request.send().await.map_err(failed)
     }
+}
+
+fn described(request: RequestBuilder, path: &str) -> RequestBuilder {
+    request
+        .header(CONTENT_TYPE, media_type(path))
+        .header(CACHE_CONTROL, cache_control(path))
 }
 
 /// Without user and password.

@@ -10,6 +10,7 @@ mod hand;
 mod hindered;
 mod http;
 mod learn;
+mod long;
 mod mirror;
 mod note;
 mod object;

@@ -3,16 +3,18 @@
 //! Must not know: when something is sent.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
 use futures_util::StreamExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, Certificate, ClientConfigKey, ClientOptions, Error, ObjectStore as _,
-    ObjectStoreExt as _, PutMode, PutOptions, RetryConfig, UpdateVersion,
+    ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, RetryConfig, UpdateVersion,
 };
 use reqwest::Url;
 
+use super::long::LongFile;
 use super::published::Parcel;
 use super::remote::{Fault, MAX_TEXT, Version, cache_control, media_type};
 use crate::outbound::Address;
@@ -67,6 +69,32 @@ impl Bucket {
         let at = self.at(path)?;
         let put = self.store.put_opts(&at, parcel.bytes.into(), options);
         put.await.map(|_| ()).map_err(|error| fault(path, &error))
+    }
+
+    /// In parts, which are an object once all are there.
+    pub(super) async fn put_long(&self, long: LongFile) -> Result<(), Fault> {
+        let path = long.path().clone();
+        let options = PutMultipartOptions {
+            attributes: attributes(path.as_str()),
+            ..PutMultipartOptions::default()
+        };
+        let at = self.at(path.as_str())?;
+        let failed = |error: Error| fault(path.as_str(), &error);
+        let upload = self.store.put_multipart_opts(&at, options).await;
+        let mut upload = upload.map_err(failed)?;
+        let mut parts = pin!(long.parts());
+        let sent = async {
+            while let Some(part) = parts.next().await {
+                let part = part.map_err(|error| Fault::Local(error.to_string()))?;
+                upload.put_part(part.into()).await.map_err(failed)?;
+            }
+            upload.complete().await.map_err(failed)
+        };
+        let sent = sent.await;
+        if sent.is_err() {
+            let _ = upload.abort().await;
+        }
+        sent.map(|_| ())
     }
 
     pub(super) async fn delete(&self, path: &str) -> Result<(), Fault> {

@@ -12,7 +12,7 @@ use crate::api::RenditionProgress;
 use crate::crypto::sha256;
 use crate::encryptor::path::Beneath;
 use crate::encryptor::root::{Root, Stamp};
-use crate::playlist::{MediaPlaylist, Playlist, Segment};
+use crate::playlist::{ByteRange, MediaPlaylist, Playlist, Segment};
 
 /// What tells a segment from another of the same name: a digest of its number, key and IV.
 pub(in crate::encryptor) type Mark = [u8; 8];
@@ -73,8 +73,8 @@ pub(in crate::encryptor) struct Parcel {
 #[derive(Debug, Clone)]
 pub(in crate::encryptor) struct Outgoing(PathBuf);
 
-/// The longest file that is sent: 512 MiB and its padding.
-const MAX_FILE: u64 = (512 << 20) + 16;
+/// The longest file that is sent in one piece; a longer one goes in parts.
+pub(in crate::encryptor) const LONG: u64 = 32 << 20;
 
 impl PublishedList {
     /// The playlist at `at`, whose text is `text`. Files that `before` listed already are not
@@ -165,7 +165,7 @@ impl Outgoing {
 
     /// A listed file as it was when its playlist was swapped; `None` if it is that no more.
     pub(in crate::encryptor) fn read(&self, file: &ListedFile) -> io::Result<Option<Parcel>> {
-        match Root::open(&self.0)?.read(&file.path, MAX_FILE) {
+        match Root::open(&self.0)?.read(&file.path, LONG) {
             Ok((bytes, stamp)) if Some(stamp) == file.stamp => Ok(Some(Parcel {
                 path: file.path.clone(),
                 bytes,
@@ -176,10 +176,39 @@ impl Outgoing {
         }
     }
 
+    /// A part of such a file. One that is it no more is an error.
+    pub(in crate::encryptor) fn part(
+        &self,
+        file: &ListedFile,
+        from: u64,
+        len: u64,
+    ) -> io::Result<Vec<u8>> {
+        let range = ByteRange::new(from, len).ok_or(io::ErrorKind::InvalidInput)?;
+        match Root::open(&self.0)?.read_range(&file.path, range, len)? {
+            (bytes, stamp) if Some(stamp) == file.stamp => Ok(bytes),
+            _ => Err(io::Error::other("it is another file meanwhile")),
+        }
+    }
+
     /// Whether the directory still has a file of this name, as far as that can be said.
     pub(in crate::encryptor) fn has(&self, path: &Beneath) -> bool {
         let stamp = Root::open(&self.0).and_then(|root| root.stamp(path));
         !matches!(stamp, Ok(None))
+    }
+
+    /// Whether the directory has the listed file as it was.
+    pub(in crate::encryptor) fn still_has(&self, file: &ListedFile) -> bool {
+        let stamp = Root::open(&self.0).and_then(|root| root.stamp(&file.path));
+        stamp.is_ok_and(|stamp| stamp.is_some() && stamp == file.stamp)
+    }
+
+    #[cfg(test)]
+    pub(in crate::encryptor) fn listed(&self, path: Beneath) -> ListedFile {
+        let stamp = Root::open(&self.0).unwrap().stamp(&path).unwrap();
+        ListedFile {
+            stamp,
+            ..ListedFile::unseen(path)
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::folder::Folder;
 use super::http::Origin;
+use super::long::LongFile;
 use super::object::Bucket;
 use super::published::Parcel;
 use super::tenure::Board;
@@ -107,12 +108,25 @@ impl Remote {
     /// Puts a file there, whole, in place of what is there.
     pub(in crate::encryptor) async fn put(&self, parcel: Parcel) -> Result<(), Fault> {
         let path = parcel.path.clone();
-        let span = span_of(&parcel);
+        let span = span_of(parcel.bytes.len() as u64);
         let put = async {
             match self {
                 Self::Folder(folder) => folder.put(parcel).await,
                 Self::Http(origin) => origin.put(parcel).await,
                 Self::Object(bucket) => bucket.put(parcel).await,
+            }
+        };
+        in_time(span, path.as_str(), put).await
+    }
+
+    /// The same of a file that is too long for memory.
+    pub(in crate::encryptor) async fn put_long(&self, long: LongFile) -> Result<(), Fault> {
+        let (path, span) = (long.path().clone(), span_of(long.len()));
+        let put = async {
+            match self {
+                Self::Folder(folder) => folder.put_long(long).await,
+                Self::Http(origin) => origin.put_long(long).await,
+                Self::Object(bucket) => bucket.put_long(long).await,
             }
         };
         in_time(span, path.as_str(), put).await
@@ -161,7 +175,7 @@ impl Remote {
         let Self::Object(bucket) = self else {
             return self.put(parcel).await.map(|()| None);
         };
-        let (path, span) = (parcel.path.clone(), span_of(&parcel));
+        let (path, span) = (parcel.path.clone(), span_of(parcel.bytes.len() as u64));
         in_time(span, path.as_str(), bucket.swap_text(parcel, was)).await
     }
 
@@ -235,8 +249,9 @@ async fn in_time<T>(
     in_time.unwrap_or_else(|_| Err(Fault::Late(what.to_owned())))
 }
 
-fn span_of(parcel: &Parcel) -> Duration {
-    SHORT + Duration::from_secs(parcel.bytes.len() as u64 / SLOWEST)
+/// What a request that moves `len` bytes may take.
+fn span_of(len: u64) -> Duration {
+    SHORT + Duration::from_secs(len / SLOWEST)
 }
 
 fn extension(path: &str) -> String {
