@@ -35,7 +35,7 @@ async fn refused(scene: &Scene, dav: Option<&Dav>, store: Option<&ObjectStore>) 
 
 async fn publishes(scene: &mut Scene, worker: &mut Process) {
     let before = told(worker, "published");
-    for _ in 0..60 {
+    for _ in 0..120 {
         scene.packager.run(1).await;
         assert!(worker.ended().is_none(), "{}", worker.stderr.text());
         if told(worker, "published") > before + 2 {

@@ -106,6 +106,13 @@ impl Mirror {
         }
     }
 
+    /// Waits until it is known who may write there, or why it is not.
+    pub(super) async fn is_known(&self) {
+        if let Some(tenure) = &self.tenure {
+            tenure.is_known().await;
+        }
+    }
+
     /// Does all that there is to do for `published`.
     pub(super) async fn follow(&mut self, published: &Published) -> Result<(), Fault> {
         self.forget_other_terms();

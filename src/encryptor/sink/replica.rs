@@ -100,6 +100,7 @@ impl Replica {
 
     /// Follows until it is dropped.
     pub(super) async fn run(mut self) {
+        self.mirror.is_known().await;
         loop {
             let published = self.published.borrow_and_update().clone();
             self.state

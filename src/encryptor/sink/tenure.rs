@@ -77,8 +77,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 const WATCH: Duration = Duration::from_secs(13);
 /// It looks this often.
 const LOOK: Duration = Duration::from_secs(1);
-/// Who takes a note as another does sees the other's after this.
-const SETTLE: Duration = Duration::from_secs(1);
+/// Who takes a note as another does sees the other's after this, if that one is not slower.
+const SETTLE: Duration = Duration::from_secs(3);
 
 impl Tenure {
     /// A claim by `who`.
@@ -169,27 +169,35 @@ impl Tenure {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the note at a start. Gives another's name if it is seen to be at work; one that may be
-    /// lost is watched on by [`Self::keep`].
+    /// Looks at a start whether another is at work, whose name this gives: its note is seen to
+    /// change. One that may be lost is watched on by [`Self::keep`].
     pub(in crate::encryptor) async fn greet(&self, board: &impl Board) -> Option<String> {
         let watched = async {
             loop {
-                self.take(board).await;
-                match self.held.borrow().clone() {
-                    Hold::Taken { by } if self.seen().is_renewed => return Some(by),
-                    Hold::Taken { .. } => {}
-                    _ => return None,
+                let (text, _) = board.note().await.ok().flatten()?;
+                let by = self.holder(&text)?;
+                if self.seen().is_renewed {
+                    return Some(by);
                 }
+                self.held.send_replace(Hold::Taken { by });
                 sleep(LOOK).await;
             }
         };
         timeout(WATCH, watched).await.unwrap_or(None)
     }
 
+    /// Waits until it is known who may write, or why it is not.
+    pub(in crate::encryptor) async fn is_known(&self) {
+        let mut hold = self.hold();
+        let known = hold.wait_for(|hold| *hold != Hold::Unknown || self.fault().is_some());
+        let _ = known.await;
+    }
+
     /// Tries once to take the note, or to renew it.
     pub(in crate::encryptor) async fn take(&self, board: &impl Board) {
         let failed = self.try_take(board).await.err();
         *self.fault() = failed;
+        self.held.send_modify(|_| {}); // who waits to know asks again
     }
 
     async fn try_take(&self, board: &impl Board) -> Result<(), Fault> {
@@ -253,12 +261,12 @@ impl Tenure {
         serde_json::to_vec(&note).unwrap_or_default()
     }
 
-    /// Renews it until it is dropped.
+    /// Takes it, and renews it, until it is dropped.
     pub(in crate::encryptor) async fn keep(self: Arc<Self>, board: Arc<impl Board>) {
         loop {
-            sleep(self.rest()).await;
             // What cannot be renewed runs out by itself.
             self.take(&*board).await;
+            sleep(self.rest()).await;
         }
     }
 
@@ -269,11 +277,8 @@ impl Tenure {
         }
     }
 
-    /// Gives it up, if it is still this encryptor's.
+    /// Gives it up, if it is still this encryptor's, or was just to be.
     pub(in crate::encryptor) async fn release(&self, board: &impl Board) {
-        if self.left().is_err() {
-            return;
-        }
         if let Ok(Some((text, _))) = board.note().await
             && self.seen().is_own(&text)
         {

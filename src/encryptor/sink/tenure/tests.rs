@@ -195,7 +195,7 @@ async fn of_two_that_take_it_at_once_one_holds_it() {
     // a slow one waits for a whole renewal of who may hold it already
     assert_eq!(first.pause(clock.steady()), Duration::ZERO);
     let asked = clock.steady();
-    clock.pass(3);
+    clock.pass(4);
     assert!(first.pause(asked) > RENEW);
 }
 
@@ -217,7 +217,27 @@ async fn a_start_ends_only_where_another_is_at_work() {
     assert_eq!(tenure("b", "2", &clock).greet(&*place).await, None);
     // nobody answers
     place.is_away.store(true, Ordering::Relaxed);
-    assert_eq!(tenure("b", "2", &clock).greet(&*place).await, None);
+    let third = tenure("b", "2", &clock);
+    assert_eq!(third.greet(&*place).await, None);
+    assert!(!is_held(&third));
+    // and that is known to who waits for it
+    let ((), ()) = tokio::join!(third.is_known(), third.take(&*place));
+    assert_eq!(third.left(), Err(Fault::Late("the note".to_owned())));
+}
+
+#[tokio::test]
+async fn one_that_is_given_up_is_anybodys_and_another_ones_stays() {
+    let clock = clock();
+    let place = Careless::default();
+    let (first, second) = (tenure("a", "1", &clock), tenure("b", "2", &clock));
+    first.take(&place).await;
+    second.take(&place).await;
+    second.release(&place).await;
+    assert!(place.text().is_some(), "it is another one's");
+    first.release(&place).await;
+    assert!(place.text().is_none());
+    second.take(&place).await;
+    assert!(is_held(&second));
 }
 
 #[tokio::test]
