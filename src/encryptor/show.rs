@@ -18,7 +18,9 @@ impl Engine {
         self.shown.send_if_modified(|shown| {
             let mut next = Published::clone(shown);
             let mut changed = false;
-            if listings {
+            // What could not be looked at is looked at again.
+            let unseen = next.media.values().any(|list| list.unseen() > 0);
+            if listings || unseen {
                 changed |= self.show_media(&mut next);
             }
             changed |= self.show_multivariants(&mut next);
@@ -45,21 +47,23 @@ impl Engine {
         changed
     }
 
-    /// The rendition's published playlist, if it is another one than `known`.
+    /// The rendition's published playlist, if it says more than `known`.
     fn list(&self, track: &Track, known: Option<&PublishedList>) -> Option<PublishedList> {
         let listed = track.listed.as_ref()?;
-        let text = listed.plain();
-        if known.is_some_and(|known| *known.text == *text) {
+        let (text, generation) = (listed.plain(), self.sink.generation());
+        if known.is_some_and(|known| known.tells(&text, generation)) {
             return None;
         }
         let stamp = |path: &Beneath| self.sink.stamp(path);
-        Some(PublishedList::new(
+        let list = PublishedList::new(
             (&track.at, &text),
             known,
             track.progress()?,
             track.stays(),
-            &stamp,
-        ))
+            (generation, &stamp),
+        );
+        let is_news = known.is_none_or(|known| list.is_news_to(known));
+        is_news.then_some(list)
     }
 
     fn show_multivariants(&self, shown: &mut Published) -> bool {

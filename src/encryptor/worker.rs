@@ -270,7 +270,7 @@ impl Worker {
     async fn close(&mut self) -> Result<(), EncryptorError> {
         if let Some(engine) = &self.engine {
             let serial = engine.shown.borrow().serial;
-            let level = self.replicas.level(serial, self.clock.as_ref()).await;
+            let level = self.replicas.level(serial).await;
             level.map_err(EncryptorError::Unfinished)?;
         }
         let listed = union(&self.listed, &self.replicas.listings());

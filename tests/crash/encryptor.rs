@@ -1,8 +1,10 @@
-//! The encryptor, killed at every one of its fail points, twice at each, on each store.
+//! The encryptor, killed at every one of its fail points, twice at each, on each store; at those of a
+//! sink elsewhere, with an origin that takes PUT beside its folder.
 //!
 //! Must not know: where the points stand.
 
 use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
@@ -12,6 +14,8 @@ use super::picture::Picture;
 use super::points;
 use crate::harness::binary::armed;
 use crate::harness::chance::seeded;
+use crate::harness::collector::{Collector, Origin};
+use crate::harness::dav::Dav;
 use crate::harness::postgres::Cluster;
 use crate::harness::process::Process;
 use crate::harness::serve::Serve;
@@ -22,6 +26,8 @@ const BESIDE: usize = 4;
 const WINDOW: u64 = 6;
 /// How often keys change.
 const ROTATION: &str = "{ segments = 3 }";
+/// What the points of a sink elsewhere begin with.
+const ELSEWHERE: &str = "replica.";
 /// A point after which a half-written file is left.
 const LEFTOVER: &str = "segment.written";
 
@@ -43,14 +49,19 @@ async fn kills(mut serve: Serve) {
     serve.resume().await;
     let points = points::all().encryptor;
     assert!(points.contains(LEFTOVER));
-    let cases: Vec<Case> = points
-        .into_iter()
-        .map(|point| Case {
+    let mut cases = Vec::new();
+    for point in points {
+        let origin = match point.starts_with(ELSEWHERE) {
+            true => Some(Elsewhere::start(&serve).await),
+            false => None,
+        };
+        cases.push(Case {
             picture: Picture::ladder(&serve, &format!("test/at/{point}"), WINDOW),
             again: random.random_range(2..6),
             point,
-        })
-        .collect();
+            origin,
+        });
+    }
     let done: Vec<()> = iter(cases.into_iter().map(Case::run))
         .buffer_unordered(BESIDE)
         .collect()
@@ -58,11 +69,27 @@ async fn kills(mut serve: Serve) {
     println!("killed at {} points", done.len());
 }
 
+/// An origin, and what its viewers saw.
+struct Elsewhere {
+    dav: Dav,
+    seen: Collector,
+}
+
+impl Elsewhere {
+    async fn start(serve: &Serve) -> Self {
+        let dav = Dav::start().await;
+        let reader = dav.reader(&serve.ca());
+        let seen = Collector::new(Origin::Https(reader, "/live".to_owned()));
+        Self { dav, seen }
+    }
+}
+
 /// A point, and a picture of its own.
 struct Case {
     point: String,
     again: u32,
     picture: Picture,
+    origin: Option<Elsewhere>,
 }
 
 impl Case {
@@ -71,22 +98,38 @@ impl Case {
     async fn run(mut self) {
         self.first_kill().await;
         self.picture.judge().await;
+        self.look_elsewhere().await;
         let mut worker = self.start(&format!("{}:{}", self.point, self.again));
         if !self.dies(&mut worker, WINDOW).await {
             worker.kill();
         }
         self.picture.judge().await;
-        let mut worker = self.picture.job.start();
+        self.look_elsewhere().await;
+        let mut worker = Process::start(self.command());
         self.picture.goes_on(&mut worker, WINDOW).await;
         self.picture.catches_up(&mut worker).await;
         self.picture.judge_all(3).await;
+        if let Some(origin) = &self.origin {
+            origin.dav.has_what_is_in(self.picture.sink()).await;
+        }
+        self.look_elsewhere().await;
+    }
+
+    /// No list there names a file that is not there, or is another one than before.
+    async fn look_elsewhere(&mut self) {
+        if let Some(Elsewhere { seen, .. }) = &mut self.origin {
+            seen.look(&self.picture.packager.renditions).await;
+            seen.nothing_changed().await;
+        }
     }
 
     /// What a worker does from its first start until it deletes what left its window; else what it
     /// does after it was killed with a file half written.
     async fn first_kill(&mut self) {
+        // A sink elsewhere begins a second later, and looks every other second what may go.
+        let long = if self.origin.is_some() { 20 } else { 5 };
         let mut worker = self.start(&self.point);
-        if self.dies(&mut worker, 5 * WINDOW).await {
+        if self.dies(&mut worker, long * WINDOW).await {
             return;
         }
         worker.kill();
@@ -98,7 +141,17 @@ impl Case {
     }
 
     fn start(&self, point: &str) -> Process {
-        Process::start(armed(&self.picture.job.command(&[]), point))
+        Process::start(armed(&self.command(), point))
+    }
+
+    fn command(&self) -> Command {
+        let Some(Elsewhere { dav, .. }) = &self.origin else {
+            return self.picture.job.command(&[]);
+        };
+        let (url, file) = (dav.url(), dav.credential());
+        let file = file.to_str().unwrap();
+        let args = ["--sink", &url, "--sink-credential-file", file];
+        self.picture.job.command(&args)
     }
 
     /// Whether the worker is killed before it has published `count` more segments.

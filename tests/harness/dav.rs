@@ -2,22 +2,35 @@
 //!
 //! Must not know: what is put there.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use super::actor::Actor;
 use super::process::Process;
 use super::serve::free_port;
 use super::wait::{seconds, until};
+use crate::secrets::files_below;
 
 /// What it asks a writer for; everybody may read.
 pub(crate) const CREDENTIAL: &str = "writer:obviously-fake";
+
+/// The files below `folder`, by their paths from there, but for those that no player knows.
+pub(crate) fn names_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let files = files_below(folder).into_iter();
+    let names = files.map(|path| path.strip_prefix(folder).unwrap().to_owned());
+    let is_hidden = |path: &PathBuf| path.file_name().unwrap().as_encoded_bytes()[0] == b'.';
+    names.filter(|path| !is_hidden(path)).collect()
+}
 
 /// The origin and its folder.
 pub(crate) struct Dav {
     dir: tempfile::TempDir,
     port: u16,
     process: Option<Process>,
+    /// What else the server's block says.
+    rule: String,
 }
 
 impl Dav {
@@ -27,6 +40,7 @@ impl Dav {
         let mut dav = Self {
             port: free_port(),
             process: None,
+            rule: String::new(),
             dir,
         };
         std::fs::create_dir(dav.www()).unwrap();
@@ -34,7 +48,6 @@ impl Dav {
         let line = format!("{user}:{{PLAIN}}{password}\n");
         std::fs::write(dav.dir.path().join("users"), line).unwrap();
         std::fs::write(dav.credential(), CREDENTIAL).unwrap();
-        std::fs::write(dav.dir.path().join("nginx.conf"), dav.settings()).unwrap();
         dav.resume().await;
         dav
     }
@@ -42,6 +55,7 @@ impl Dav {
     /// Starts the process, again too.
     pub(crate) async fn resume(&mut self) {
         let path = |name: &str| self.dir.path().join(name);
+        std::fs::write(path("nginx.conf"), self.settings()).unwrap();
         let mut command = Command::new("/usr/sbin/nginx");
         command.arg("-c").arg(path("nginx.conf"));
         command.arg("-p").arg(self.dir.path());
@@ -53,6 +67,13 @@ impl Dav {
         })
         .await;
         self.process = Some(process);
+    }
+
+    /// Starts it anew with `rule` in its server's block, in place of another one.
+    pub(crate) async fn amend(&mut self, rule: &str) {
+        self.kill();
+        rule.clone_into(&mut self.rule);
+        self.resume().await;
     }
 
     /// `kill -9`.
@@ -68,6 +89,22 @@ impl Dav {
     /// The folder behind that.
     pub(crate) fn folder(&self) -> PathBuf {
         self.www().join("live")
+    }
+
+    /// Waits until it has the files of `folder`, and none that was left there.
+    pub(crate) async fn has_what_is_in(&self, folder: &Path) {
+        let begun = Instant::now();
+        until(
+            "nothing is missing or left there",
+            seconds(120),
+            async || {
+                let (here, there) = (names_below(folder), names_below(&self.folder()));
+                let differ: Vec<_> = here.symmetric_difference(&there).collect();
+                assert!(begun.elapsed() < seconds(110), "{differ:?}");
+                differ.is_empty().then_some(())
+            },
+        )
+        .await;
     }
 
     /// Everything that it serves.
@@ -87,13 +124,22 @@ impl Dav {
 
     /// How often each path was put, in the order of the paths.
     pub(crate) fn puts(&self) -> std::collections::BTreeMap<String, usize> {
-        let log = std::fs::read_to_string(self.dir.path().join("access.log")).unwrap();
         let mut puts = std::collections::BTreeMap::new();
-        for line in log.lines().filter(|line| line.starts_with("PUT 20")) {
+        for line in self.log().lines().filter(|line| line.starts_with("PUT 20")) {
             let path = line.rsplit(' ').next().unwrap();
             *puts.entry(path.to_owned()).or_default() += 1;
         }
         puts
+    }
+
+    /// How often a file was asked for without its bytes.
+    pub(crate) fn heads(&self) -> usize {
+        let log = self.log();
+        log.lines().filter(|line| line.starts_with("HEAD ")).count()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("access.log")).unwrap()
     }
 
     /// One process, no master: it ends with its pid.
@@ -103,14 +149,14 @@ impl Dav {
             .iter()
             .map(|name| format!("{name}_temp_path {dir}/{name};\n"))
             .collect();
-        let port = self.port;
+        let (port, rule) = (self.port, &self.rule);
         format!(
             "daemon off;\nmaster_process off;\npid {dir}/nginx.pid;\n\
              events {{ worker_connections 256; }}\n\
              http {{\n{temporary}log_format one \"$request_method $status $uri\";\n\
              access_log {dir}/access.log one;\nserver {{\nlisten 127.0.0.1:{port};\n\
              root {dir}/www;\nclient_body_temp_path {dir}/www/.body;\n\
-             client_max_body_size 1g;\ndav_methods PUT DELETE;\ncreate_full_put_path on;\n\
+             client_max_body_size 1g;\ndav_methods PUT DELETE;\ncreate_full_put_path on;\n{rule}\n\
              location / {{ limit_except GET {{ auth_basic w; auth_basic_user_file {dir}/users; }} }}\n\
              }}\n}}\n"
         )

@@ -171,3 +171,92 @@ async fn a_full_sink_and_a_wrong_credential_are_told_and_pass() {
         assert!(!said.contains("fake"), "a credential is told: {said}");
     }
 }
+
+/// A folder that is lost and made anew while a sink is away is what the sink is filled from.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_is_filled_from_a_folder_that_was_made_anew_meanwhile() {
+    let mut scene = Scene::live("test/anew", Packager::single).await;
+    let mut dav = Dav::start().await;
+    dav.kill();
+    let mut worker = scene.worker(Some(&dav), None, &[]);
+    let folder = scene.sink.path().to_owned();
+    let list = folder.join("index.m3u8");
+    scene
+        .on_air("the folder is filled", async || {
+            let text = std::fs::read_to_string(&list).unwrap_or_default();
+            text.matches("#EXTINF").count() >= 3
+        })
+        .await;
+    // From here on the list stays as it is.
+    let last = scene.packager.next - 1;
+    until("all is published", seconds(30), async || {
+        let text = std::fs::read_to_string(&list).unwrap_or_default();
+        text.contains(&format!("-{last}.ts")).then_some(())
+    })
+    .await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    until("it is filled again", seconds(30), async || {
+        let text = std::fs::read_to_string(&list).unwrap_or_default();
+        (told(&worker, "lost") > 0 && text.contains(&format!("-{last}.ts"))).then_some(())
+    })
+    .await;
+    dav.resume().await;
+    let mut seen = scene.seen_at(&dav);
+    level(&scene, &mut seen).await;
+    scene.judge_shown(&mut seen, 3, 1).await;
+    worker.stop(rustix::process::Signal::TERM).await;
+}
+
+/// Publishes `count` segments, each once the folder lists the one before, however long they play.
+async fn pass(scene: &mut Scene, worker: &mut Process, count: u64) {
+    for _ in 0..count {
+        let name = format!("-{}.ts\n", scene.packager.next);
+        scene.packager.publish();
+        until("it is listed", seconds(30), async || {
+            assert!(worker.ended().is_none(), "{}", worker.stderr.text());
+            let list = String::from_utf8(scene.list("index.m3u8")).unwrap();
+            list.contains(&name).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Ten minutes of media, as fast as they can be published: fifty windows come and go, and more.
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_minutes_of_segments_come_and_go_while_a_sink_is_away() {
+    let mut scene = Scene::rotating("{ segments = 10 }", "test/ten", Packager::single).await;
+    (scene.packager.span, scene.packager.window) = (4000, 3);
+    let mut dav = Dav::start().await;
+    let mut worker = scene.worker(Some(&dav), None, &[]);
+    pass(&mut scene, &mut worker, 12).await;
+    let mut seen = scene.seen_at(&dav);
+    level(&scene, &mut seen).await;
+    let held = std::fs::read(dav.folder().join("index.m3u8")).unwrap();
+
+    dav.kill();
+    let gone = scene.packager.next;
+    pass(&mut scene, &mut worker, 150).await;
+    assert!(told(&worker, "sink_behind") > 0);
+    let list = dav.folder().join("index.m3u8");
+    assert_eq!(std::fs::read(list).unwrap(), held, "it was away");
+    dav.resume().await;
+    level(&scene, &mut seen).await;
+    let next = scene.packager.next;
+    let all = dav.puts();
+    let sent = |msn| all.keys().any(|path| path.ends_with(&format!("-{msn}.ts")));
+    // One that was under way as the sink went may be sent or not.
+    assert!(
+        (gone + 1..next - 8).all(|msn| !sent(msn)),
+        "what nobody lists is sent"
+    );
+    assert!((next - 2..next).all(sent), "what is listed is sent");
+    assert!((0..gone - 3).all(|msn| {
+        all.iter()
+            .all(|(path, count)| *count == 1 || !path.ends_with(&format!("-{msn}.ts")))
+    }));
+    pass(&mut scene, &mut worker, 3).await;
+    dav.has_what_is_in(scene.sink.path()).await;
+    level(&scene, &mut seen).await;
+    scene.judge_shown(&mut seen, 8, 2).await;
+    worker.stop(rustix::process::Signal::TERM).await;
+}

@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use super::long::LongFile;
 use super::published::Parcel;
 use crate::crash;
 use crate::encryptor::EncryptorError;
@@ -20,6 +22,8 @@ pub(in crate::encryptor) struct DirSink {
     root: Root,
     _lock: File,
     serial: u64,
+    /// Counts how often the path was seen to lead to another directory.
+    generation: u64,
     /// One file of each folder whose names are not durable yet.
     unsynced: BTreeMap<String, Beneath>,
 }
@@ -36,6 +40,8 @@ pub(in crate::encryptor) struct SinkError {
 
 /// The longest segment that is read back: 512 MiB and its padding.
 const MAX_SEGMENT: u64 = (512 << 20) + 16;
+/// What grows under a name of its own is its owner's alone until it is whole.
+const READABLE: u32 = 0o644;
 /// The longest playlist that is read back.
 const MAX_PLAYLIST: u64 = 8 << 20;
 
@@ -64,6 +70,7 @@ impl DirSink {
             root,
             _lock: lock,
             serial: 0,
+            generation: 0,
             unsynced: BTreeMap::new(),
         })
     }
@@ -86,8 +93,15 @@ impl DirSink {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
+        let generation = self.generation + 1;
         *self = Self::open(&path).map_err(|error| failed(io::Error::other(error)))?;
+        self.generation = generation;
         Ok(true)
+    }
+
+    /// Which directory it is: files of another one say nothing of it.
+    pub(in crate::encryptor) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Whether a file of this name is there, as far as that can be said.
@@ -169,6 +183,29 @@ impl DirSink {
     /// Writes what the engine published elsewhere; durable when this returns.
     pub(super) fn write_parcel(&mut self, parcel: &Parcel) -> Result<(), SinkError> {
         self.write(&parcel.path, &[&parcel.bytes])?;
+        self.settle()
+    }
+
+    /// The same of a file that is too long for memory.
+    pub(super) fn write_long(&mut self, long: &LongFile) -> Result<(), SinkError> {
+        self.serial += 1;
+        let (path, name) = (long.path(), temporary(self.serial));
+        let written = self.root.begin(&name).and_then(|mut file| {
+            let mut from = 0;
+            while let Some(part) = long.part(from)? {
+                from += part.len() as u64;
+                file.write_all(&part)?;
+            }
+            file.set_permissions(fs::Permissions::from_mode(READABLE))?;
+            file.sync_all()?;
+            self.root.settle(&name, path)
+        });
+        if let Err(source) = written {
+            let _ = self.root.discard(&name);
+            let path = path.to_string();
+            return Err(SinkError { path, source });
+        }
+        self.unsynced.insert(path.folder().to_owned(), path.clone());
         self.settle()
     }
 

@@ -3,11 +3,13 @@
 //! Must not know: what is in a playlist.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::dir::{DirSink, SinkError};
+use super::long::LongFile;
 use super::published::Parcel;
 use super::remote::Fault;
 use crate::encryptor::EncryptorError;
@@ -26,6 +28,14 @@ impl Folder {
         let put = self.with(move |sink| match sink.follow()? {
             true => Ok(false), // what was put before is not in this one
             false => sink.write_parcel(&parcel).map(|()| true),
+        });
+        put.await?.then_some(()).ok_or(Fault::Replaced)
+    }
+
+    pub(super) async fn put_long(&self, long: LongFile) -> Result<(), Fault> {
+        let put = self.with(move |sink| match sink.follow()? {
+            true => Ok(false),
+            false => sink.write_long(&long).map(|()| true),
         });
         put.await?.then_some(()).ok_or(Fault::Replaced)
     }
@@ -51,14 +61,45 @@ impl Folder {
         &self,
         work: impl FnOnce(&mut DirSink) -> Result<T, SinkError> + Send + 'static,
     ) -> Result<T, Fault> {
-        let sink = self.0.clone();
-        let done = spawn_blocking(move || {
-            let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&mut sink)
-        });
+        // A folder that hangs keeps one thread, however often it is tried: who waits has none.
+        let mut sink = self.0.clone().lock_owned().await;
+        let done = spawn_blocking(move || work(&mut sink));
         let done = done
             .await
             .map_err(|error| Fault::Unreachable(error.to_string()))?;
         done.map_err(|error| Fault::Unreachable(format!("{error}: {}", error.source)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_hangs_keeps_one_thread() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .max_blocking_threads(3)
+            .build()
+            .unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let (end, hangs) = std::sync::mpsc::channel::<()>();
+        runtime.block_on(async {
+            let soon = Duration::from_millis(20);
+            let hung = folder.with(move |_| Ok(hangs.recv().is_ok()));
+            assert!(timeout(soon, hung).await.is_err());
+            for _ in 0..5 {
+                assert!(timeout(soon, folder.with(|_| Ok(()))).await.is_err());
+            }
+            let others = timeout(Duration::from_secs(10), spawn_blocking(|| 7)).await;
+            assert_eq!(others.expect("no thread is left").unwrap(), 7);
+            end.send(()).unwrap();
+            assert_eq!(folder.with(|_| Ok(8)).await, Ok(8), "it goes on");
+        });
     }
 }

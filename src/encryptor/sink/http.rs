@@ -9,10 +9,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH,
+    IF_NONE_MATCH,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 
+use super::long::LongFile;
 use super::published::Parcel;
 use super::remote::{Fault, MAX_TEXT, Version, cache_control, media_type};
 use crate::crypto::SecretText;
@@ -35,6 +37,9 @@ impl Origin {
         ca: Option<&Path>,
         credential: Option<&SecretText>,
     ) -> Result<Self, String> {
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("files lie below a path: no ? and no #".to_owned());
+        }
         let base = plain(url);
         let address = base.as_str().parse::<Address>();
         address.map_err(|error| error.to_string())?;
@@ -67,6 +72,16 @@ impl Origin {
         good(path, &answer)
     }
 
+    /// A body of a known length that is read as it goes (RFC 9110 §8.6).
+    pub(super) async fn put_long(&self, long: LongFile) -> Result<(), Fault> {
+        let (path, len) = (long.path().clone(), long.len());
+        let body = reqwest::Body::wrap_stream(long.parts());
+        let request = self.request(Method::PUT, path.as_str());
+        let request = described(request, path.as_str()).header(CONTENT_LENGTH, len);
+        let answer = self.send(request.body(body)).await?;
+        good(path.as_str(), &answer)
+    }
+
     pub(super) async fn delete(&self, path: &str) -> Result<(), Fault> {
         let answer = self.send(self.request(Method::DELETE, path)).await?;
         match is_gone(&answer) {
@@ -77,7 +92,7 @@ impl Origin {
 
     /// A file of at most 8 MiB and its version; `None` if it is not there.
     pub(super) async fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, Fault> {
-        let mut answer = self.send(self.request(Method::GET, path)).await?;
+        let mut answer = self.send(self.ask(Method::GET, path)).await?;
         if is_gone(&answer) {
             return Ok(None);
         }
@@ -95,25 +110,26 @@ impl Origin {
     }
 
     pub(super) async fn length(&self, path: &str) -> Result<Option<u64>, Fault> {
-        let answer = self.send(self.request(Method::HEAD, path)).await?;
-        if is_gone(&answer) {
+        let answer = self.send(self.ask(Method::HEAD, path)).await?;
+        // An origin that is asked too much, or lets nobody in, has not said that a file is missing.
+        if is_gone(&answer) || is_unknown(&answer) {
             return Ok(None);
         }
         good(path, &answer)?;
-        let length = answer.headers().get(reqwest::header::CONTENT_LENGTH);
+        let length = answer.headers().get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok());
         Ok(length.and_then(|length| length.parse().ok()))
     }
 
-    /// Puts a file in place of the version `was`, or of none. Origins that do not know conditions
-    /// put it in any case, so it is read back.
+    /// Puts a file in place of the version `was`, or of none; `false` if another is there. Origins
+    /// that do not know conditions put it in any case.
     pub(super) async fn swap(
         &self,
         path: &str,
         bytes: Vec<u8>,
         was: Option<&Version>,
     ) -> Result<bool, Fault> {
-        let request = self.carry(path, bytes.clone());
+        let request = self.carry(path, bytes);
         let request = match was {
             None => request.header(IF_NONE_MATCH, "*"),
             Some(Some(version)) if !version.starts_with("W/") => request.header(IF_MATCH, version),
@@ -124,17 +140,16 @@ impl Origin {
         if matches!(answer.status().as_u16(), 409 | 412) {
             return Ok(false);
         }
-        good(path, &answer)?;
-        let there = self.get(path).await?;
-        Ok(there.is_some_and(|(there, _)| there == bytes))
+        good(path, &answer).map(|()| true)
     }
 
     fn carry(&self, path: &str, bytes: Vec<u8>) -> RequestBuilder {
-        let request = self.request(Method::PUT, path);
-        request
-            .header(CONTENT_TYPE, media_type(path))
-            .header(CACHE_CONTROL, cache_control(path))
-            .body(bytes)
+        described(self.request(Method::PUT, path), path).body(bytes)
+    }
+
+    /// What lies there, not what a cache on the way remembers (RFC 9111 §5.2.1.4).
+    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, path).header(CACHE_CONTROL, "no-cache")
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -154,13 +169,17 @@ impl Origin {
     }
 }
 
-/// Without user, password, query and fragment.
+fn described(request: RequestBuilder, path: &str) -> RequestBuilder {
+    request
+        .header(CONTENT_TYPE, media_type(path))
+        .header(CACHE_CONTROL, cache_control(path))
+}
+
+/// Without user and password.
 fn plain(url: &Url) -> Url {
     let mut url = url.clone();
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    url.set_query(None);
-    url.set_fragment(None);
     url
 }
 
@@ -197,12 +216,18 @@ fn is_gone(answer: &Response) -> bool {
     matches!(answer.status().as_u16(), 404 | 410)
 }
 
+/// The method is not known there (RFC 9110 §15.5.6, §15.6.2).
+fn is_unknown(answer: &Response) -> bool {
+    matches!(answer.status().as_u16(), 405 | 501)
+}
+
 fn good(path: &str, answer: &Response) -> Result<(), Fault> {
     match answer.status() {
         status if status.is_success() => Ok(()),
         status => Err(Fault::Refused {
             path: path.to_owned(),
             status: status.as_u16(),
+            told: String::new(),
         }),
     }
 }
@@ -233,8 +258,25 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_kept_of_a_url_is_refused() {
+        assert!(origin("https://o.example/live").is_ok());
+        for extra in ["?x=1", "?", "#a"] {
+            assert!(origin(&format!("https://o.example/live{extra}")).is_err());
+        }
+    }
+
+    #[test]
+    fn no_cache_answers_for_the_origin() {
+        let origin = origin("https://o.example/live").unwrap();
+        for method in [Method::GET, Method::HEAD] {
+            let request = origin.ask(method, "index.m3u8").build().unwrap();
+            assert_eq!(request.headers()[CACHE_CONTROL], "no-cache");
+        }
+    }
+
+    #[test]
     fn files_lie_below_the_url_whatever_they_are_called() {
-        for base in ["https://o.example/live", "https://o.example/live/?x=1"] {
+        for base in ["https://o.example/live", "https://o.example/live/"] {
             let request = origin(base)
                 .unwrap()
                 .request(Method::PUT, "v 0/a#b?c%41.ts");

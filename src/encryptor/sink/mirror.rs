@@ -9,16 +9,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use tokio::sync::watch;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
+use super::hand::{Hand, Pulse, room};
+use super::hindered::{Hindered, worse};
 use super::learn::Shown;
 use super::note::{Note, NoteFile};
-use super::published::{ListedFile, Mark, Outgoing, Parcel, Published, PublishedList, parcel_of};
-use super::remote::{Fault, Remote};
+use super::published::{ANY, ListedFile, Mark, Outgoing, Published, PublishedList, parcel_of};
+use super::remember::Memory;
+use super::remote::{Fault, Remote, Version};
 use super::tenure::{Hold, Tenure};
 use crate::api::RenditionProgress;
+use crate::crash;
 use crate::domain::Clock;
 use crate::encryptor::path::Beneath;
 use crate::encryptor::periods::add;
@@ -37,6 +41,8 @@ pub(super) struct Mirror {
     pub(super) multivariants: BTreeMap<Beneath, Arc<str>>,
     /// Playlists that were looked at.
     pub(super) learnt: BTreeSet<Beneath>,
+    /// Files that were asked for since, or sent.
+    pub(super) verified: BTreeSet<Beneath>,
     /// What the playlists there may list, by their paths.
     pub(super) listed: BTreeMap<String, RenditionProgress>,
     /// The same, and what they are about to list, for who asks.
@@ -44,13 +50,11 @@ pub(super) struct Mirror {
     /// The tenure in which all this was found out.
     pub(super) term: u64,
     /// Files that no playlist lists any more, and when they may go by the steady clock.
-    leaving: BTreeMap<Beneath, Duration>,
-    token: String,
-    file: NoteFile,
-    /// Since when there is more to note.
-    unnoted: Option<Duration>,
-    /// How many files there were when the note was written.
-    noted: usize,
+    pub(super) leaving: BTreeMap<Beneath, Duration>,
+    hindered: Hindered,
+    room: Arc<Semaphore>,
+    pub(super) pulse: Pulse,
+    pub(super) memory: Memory,
 }
 
 /// How far a sink is behind what is published.
@@ -66,10 +70,8 @@ pub struct Behind {
 
 /// Files that are sent at a time.
 const AT_ONCE: usize = 6;
-/// The note is at most this old; a key is noted before it is listed…
-const NOTE: Duration = Duration::from_secs(5);
-/// … and it lacks at most so many files, and an eighth of all.
-const NEW: usize = 32;
+/// Who refuses so many in a row is not asked for the rest at once.
+const MANY: usize = 16;
 
 impl Mirror {
     /// A mirror at `remote` that goes on from what an earlier run noted.
@@ -92,30 +94,41 @@ impl Mirror {
             shown: BTreeMap::new(),
             multivariants: BTreeMap::new(),
             learnt: BTreeSet::new(),
+            verified: BTreeSet::new(),
             listed: listed.collect(),
             listing: watch::Sender::new(note.listings),
             term: 0,
             leaving: BTreeMap::new(),
-            token: note.token,
-            file,
-            unnoted: None,
-            noted: 0,
+            hindered: Hindered::default(),
+            room: room(),
+            pulse: Pulse::default(),
+            memory: Memory::new(file, note.token),
+        }
+    }
+
+    /// Waits until it is known who may write there, or why it is not.
+    pub(super) async fn is_known(&self) {
+        if let Some(tenure) = &self.tenure {
+            tenure.is_known().await;
         }
     }
 
     /// Does all that there is to do for `published`.
     pub(super) async fn follow(&mut self, published: &Published) -> Result<(), Fault> {
         self.forget_other_terms();
-        self.left()?;
+        self.may_write()?;
         self.learn(published).await?;
-        self.expect(published)?;
+        self.expect(published).await?;
         self.unlist_rewritten(published).await?;
-        let sent = self.send_files(published).await;
-        let swapped = self.swap(published).await;
-        sent.and(swapped)?;
-        self.swap_multivariants(published).await?;
-        self.clean(published).await?;
-        self.remember()
+        // What is refused holds up nothing else.
+        let mut done = self.send_files(published).await;
+        done = worse(done, self.swap(published).await);
+        if done.as_ref().is_err_and(Fault::is_of_place) {
+            return done;
+        }
+        done = worse(done, self.swap_multivariants(published).await);
+        done = worse(done, self.clean(published).await);
+        worse(done, self.remember().await)
     }
 
     /// Whether viewers there see what is published.
@@ -149,6 +162,7 @@ impl Mirror {
     /// After an outage it is looked again at what is there.
     pub(super) fn doubt(&mut self) {
         self.learnt.clear();
+        self.verified.clear();
         self.multivariants.clear();
     }
 
@@ -161,17 +175,21 @@ impl Mirror {
         shown.is_some_and(|shown| shown.text == list.text)
     }
 
-    /// For how long something may certainly be written.
-    fn left(&self) -> Result<Duration, Fault> {
-        let Some(tenure) = &self.tenure else {
-            return Ok(Duration::MAX);
-        };
-        // A round that outlasts its tenure goes by what another encryptor may have changed.
-        match &*tenure.hold().borrow() {
-            Hold::Held { term, .. } if *term != self.term => {
-                Err(Fault::Late("the tenure".to_owned()))
-            }
-            _ => tenure.left(),
+    /// Whether something may be written.
+    fn may_write(&self) -> Result<(), Fault> {
+        match &self.tenure {
+            Some(tenure) => tenure.left_of(self.term).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Who writes there in the tenure in which all this was found out.
+    fn hand(&self) -> Hand {
+        Hand {
+            remote: self.remote.clone(),
+            tenure: self.tenure.clone(),
+            term: self.term,
+            room: self.room.clone(),
         }
     }
 
@@ -182,32 +200,15 @@ impl Mirror {
             return;
         };
         if self.term != 0 && self.term != term {
-            self.known.clear();
+            // what is there still is to be deleted one day
+            self.known.values_mut().for_each(|mark| *mark = ANY);
             self.shown.clear();
             self.multivariants.clear();
             self.learnt.clear();
+            self.verified.clear();
             self.leaving.clear();
         }
         self.term = term;
-    }
-
-    /// Tells what may be listed from now on: the keys stay at least as long. A key is noted before
-    /// a playlist there names it.
-    fn expect(&mut self, published: &Published) -> Result<(), Fault> {
-        let mut all = self.listed.clone();
-        for list in published.media.values() {
-            let name = list.at.as_str().to_owned();
-            match all.get_mut(&name) {
-                Some(one) => add(one, &list.progress),
-                None => drop(all.insert(name, list.progress.clone())),
-            }
-        }
-        let all: Vec<RenditionProgress> = all.into_values().collect();
-        self.listing.send_replace(all.clone());
-        match self.file.covers(&all) {
-            true => Ok(()),
-            false => self.write_note(all),
-        }
     }
 
     /// Takes playlists away that list a name whose file is to be another one.
@@ -218,37 +219,54 @@ impl Mirror {
         let wrong = self.shown.iter().filter(|(_, shown)| lists(shown));
         let wrong: Vec<Beneath> = wrong.map(|(at, _)| at.clone()).collect();
         for at in wrong {
-            self.remote.delete(&at).await?;
+            self.hand().delete(&at).await?;
+            crash::point("replica.unlisted");
             self.shown.remove(&at);
         }
         Ok(())
     }
 
+    /// Sends what is missing. One that is refused holds up no other; a place that is away, all.
     async fn send_files(&mut self, published: &Published) -> Result<(), Fault> {
         let files = published.media.values().flat_map(|list| &list.files);
         let missing: Vec<ListedFile> = files.filter(|file| !self.has(file)).cloned().collect();
-        let ends = (
-            self.remote.clone(),
-            self.outgoing.clone(),
-            self.tenure.clone(),
-        );
-        let one = |file: ListedFile| {
-            let (remote, outgoing, tenure) = ends.clone();
-            async move {
-                tenure.map_or(Ok(Duration::MAX), |tenure| tenure.left())?;
-                let sent = send(&remote, outgoing, &file).await?;
-                Ok::<_, Fault>(sent.then_some((file.path, file.mark)))
+        let (due, mut done) = self.hindered.due(missing, self.clock.steady());
+        let (mut next, mut refused) = (due.into_iter(), 0);
+        let mut sending = FuturesUnordered::new();
+        loop {
+            let is_over = refused >= MANY || done.as_ref().is_err_and(Fault::is_of_place);
+            while sending.len() < AT_ONCE && !is_over {
+                let Some(file) = next.next() else { break };
+                self.note_begun(&file).await?;
+                sending.push(self.hand().send(self.outgoing.clone(), file));
             }
-        };
-        let mut sending = stream::iter(missing).map(one).buffer_unordered(AT_ONCE);
-        while let Some(sent) = sending.next().await {
-            if let Some((path, mark)) = sent? {
-                self.known.insert(path, mark);
-                self.unnoted.get_or_insert(self.clock.steady());
-                self.remember()?;
-            }
+            let Some((file, sent)) = sending.next().await else {
+                return done;
+            };
+            crash::point("replica.sent");
+            let noted = match sent {
+                Ok(true) => {
+                    refused = 0;
+                    self.note_sent(file).await
+                }
+                Ok(false) => Ok(()),
+                Err(fault) => {
+                    refused += 1;
+                    let now = self.clock.steady();
+                    self.hindered.add(file.path, &fault, now);
+                    Err(fault)
+                }
+            };
+            done = worse(done, noted);
         }
-        Ok(())
+    }
+
+    pub(super) fn moved(&mut self) {
+        let now = self.clock.steady();
+        self.pulse = Pulse {
+            answered: now,
+            moved: now,
+        };
     }
 
     /// Swaps each media playlist all of whose files are there.
@@ -258,34 +276,41 @@ impl Mirror {
         let due = due.filter(|list| list.files.iter().all(|file| self.has(file)));
         let due: Vec<Arc<PublishedList>> = due.cloned().collect();
         let one = |list: Arc<PublishedList>| {
-            let (remote, left) = (self.remote.clone(), self.left());
+            let hand = self.hand();
+            let was = self.shown.get(&list.at).map(|shown| shown.version.clone());
             async move {
-                let put = put_in_time(&remote, list.parcel(), left?).await;
-                Ok::<_, Fault>((list, put))
+                let put = hand.swap(list.parcel(), was.as_ref()).await;
+                (list, put)
             }
         };
         let swapped = stream::iter(due).map(one).buffer_unordered(AT_ONCE);
         let swapped: Vec<_> = swapped.collect().await;
-        let mut failed = Ok(());
-        for result in swapped {
-            let (list, put) = result?;
-            self.note_swapped(&list, put.is_ok());
-            failed = failed.and(put);
+        let mut done = Ok(());
+        for (list, put) in swapped {
+            let (version, put) = match put {
+                Ok(version) => (Some(version), Ok(())),
+                Err(fault) => (None, Err(fault)),
+            };
+            self.note_swapped(&list, version);
+            done = worse(done, put);
         }
-        failed
+        done
     }
 
     /// A playlist that may have been swapped lists the old and the new.
-    fn note_swapped(&mut self, list: &PublishedList, is_certain: bool) {
-        self.unnoted.get_or_insert(self.clock.steady());
+    fn note_swapped(&mut self, list: &PublishedList, version: Option<Version>) {
         let name = list.at.as_str().to_owned();
-        match (is_certain, self.listed.get_mut(&name)) {
+        match (version.is_some(), self.listed.get_mut(&name)) {
             (false, Some(one)) => add(one, &list.progress),
             _ => drop(self.listed.insert(name, list.progress.clone())),
         }
-        match is_certain {
-            true => drop(self.shown.insert(list.at.clone(), Shown::of(list))),
-            false => drop(self.learnt.remove(&list.at)),
+        match version {
+            Some(version) => {
+                self.moved();
+                crash::point("replica.swapped");
+                self.shown.insert(list.at.clone(), Shown::of(list, version));
+            }
+            None => drop(self.learnt.remove(&list.at)),
         }
         let all = self.listed.values().cloned().collect();
         self.listing.send_replace(all);
@@ -298,8 +323,9 @@ impl Mirror {
         }
         for (at, text) in &published.multivariants {
             if self.multivariants.get(at) != Some(text) {
-                let left = self.left()?;
-                put_in_time(&self.remote, parcel_of(at, text), left).await?;
+                self.hand().put(parcel_of(at, text)).await?;
+                self.moved();
+                crash::point("replica.named");
                 self.multivariants.insert(at.clone(), text.clone());
             }
         }
@@ -326,63 +352,31 @@ impl Mirror {
         }
         let due = self.leaving.iter().filter(|(_, at)| **at <= now);
         let due: Vec<Beneath> = due.map(|(path, _)| path.clone()).collect();
-        for path in due.into_iter().filter(|path| !self.outgoing.has(path)) {
-            self.left()?;
-            self.remote.delete(&path).await?;
-            self.leaving.remove(&path);
-            self.known.remove(&path);
-            self.unnoted.get_or_insert(now);
-        }
-        Ok(())
-    }
-
-    fn remember(&mut self) -> Result<(), Fault> {
-        let now = self.clock.steady();
-        match self.unnoted {
-            Some(since) if now.saturating_sub(since) >= NOTE || self.many_are_new() => {
-                let listings = self.listing.borrow().clone();
-                self.write_note(listings)
+        let mut done = Ok(());
+        for path in self.gone(due).await {
+            match self.hand().delete(&path).await {
+                Err(fault) if fault.is_of_place() => return Err(fault),
+                Err(fault) => done = worse(done, Err(fault)),
+                Ok(()) => {
+                    self.moved();
+                    crash::point("replica.deleted");
+                    self.note_gone(&path).await?;
+                }
             }
-            _ => Ok(()),
         }
+        done
     }
 
-    /// What a restart would send again. A long note is written seldom.
-    fn many_are_new(&self) -> bool {
-        self.known.len() > self.noted + self.noted / 8 + NEW
+    /// Which of these the directory has no more. It may be slow, as the network's folders are.
+    async fn gone(&self, mut paths: Vec<Beneath>) -> Vec<Beneath> {
+        if paths.is_empty() {
+            return paths;
+        }
+        let outgoing = self.outgoing.clone();
+        let looked = spawn_blocking(move || {
+            paths.retain(|path| !outgoing.has(path));
+            paths
+        });
+        looked.await.unwrap_or_default()
     }
-
-    fn write_note(&mut self, listings: Vec<RenditionProgress>) -> Result<(), Fault> {
-        let files = self.known.iter();
-        let note = Note {
-            token: self.token.clone(),
-            files: files
-                .map(|(path, mark)| (path.to_string(), *mark))
-                .collect(),
-            listings,
-        };
-        (self.unnoted, self.noted) = (None, self.known.len());
-        let written = self.file.write(&note);
-        written.map_err(|error| Fault::Local(format!("the state folder: {error}")))
-    }
-}
-
-/// Sends a file; `false` if the directory has it no more.
-async fn send(remote: &Remote, outgoing: Outgoing, file: &ListedFile) -> Result<bool, Fault> {
-    let listed = file.clone();
-    let read = spawn_blocking(move || outgoing.read(&listed)).await;
-    let local = |error: &dyn std::error::Error| Fault::Local(error.to_string());
-    let read = read.map_err(|error| local(&error))?;
-    let Some(parcel) = read.map_err(|error| local(&error))? else {
-        return Ok(false);
-    };
-    remote.put(parcel).await?;
-    Ok(true)
-}
-
-/// A playlist is put only as long as nobody else may.
-async fn put_in_time(remote: &Remote, parcel: Parcel, left: Duration) -> Result<(), Fault> {
-    let path = parcel.path.to_string();
-    let put = timeout(left, remote.put(parcel)).await;
-    put.unwrap_or(Err(Fault::Late(path)))
 }

@@ -6,12 +6,16 @@
 
 mod dir;
 mod folder;
+mod hand;
+mod hindered;
 mod http;
 mod learn;
+mod long;
 mod mirror;
 mod note;
 mod object;
 mod published;
+mod remember;
 mod remote;
 mod replica;
 mod replicas;

@@ -3,14 +3,17 @@
 //! Each call is one request, bounded in time by the bytes that it moves; who calls tries again.
 //! Must not know: when something is to be sent.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::folder::Folder;
 use super::http::Origin;
+use super::long::LongFile;
 use super::object::Bucket;
 use super::published::Parcel;
+use super::tenure::Board;
 use crate::encryptor::path::Beneath;
 
 /// One place.
@@ -30,12 +33,14 @@ pub(in crate::encryptor) enum Fault {
     #[error("{0}")]
     Unreachable(String),
     /// An answer that is not one of success.
-    #[error("{path}: answered {status}")]
+    #[error("{path}: answered {status}{told}")]
     Refused {
         /// The file.
         path: String,
         /// The HTTP status.
         status: u16,
+        /// What else it says, after a colon.
+        told: String,
     },
     /// No whole answer in time.
     #[error("{0}: no answer in time")]
@@ -49,6 +54,9 @@ pub(in crate::encryptor) enum Fault {
     /// The folder is another one than before.
     #[error("the folder was made anew")]
     Replaced,
+    /// A playlist there is another one than was put there.
+    #[error("{0} was swapped by somebody else")]
+    Swapped(String),
     /// A playlist there is somebody else's.
     #[error("{path} there is not replaced: {why}; move it, or name another place")]
     Foreign {
@@ -57,6 +65,27 @@ pub(in crate::encryptor) enum Fault {
         /// What tells.
         why: String,
     },
+}
+
+impl Fault {
+    /// Whether it speaks of the place as a whole, not of one file.
+    pub(in crate::encryptor) fn is_of_place(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Late(_) | Self::Taken(_) | Self::Replaced => true,
+            // whoever is not let in, or is to ask less
+            Self::Refused { status, .. } => matches!(status, 401 | 407 | 429 | 502..=504),
+            Self::Local(_) | Self::Swapped(_) | Self::Foreign { .. } => false,
+        }
+    }
+
+    /// Whether nothing there has answered: not at all, or a proxy in its place (RFC 9110 §15.6).
+    pub(in crate::encryptor) fn is_silence(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Late(_) => true,
+            Self::Refused { status, .. } => matches!(status, 502..=504),
+            _ => false,
+        }
+    }
 }
 
 /// What tells a version of the writer's note from the next.
@@ -68,6 +97,10 @@ pub(in crate::encryptor) const WRITER: &str = ".hlskey-writer.json";
 pub(in crate::encryptor) const MAX_TEXT: usize = 8 << 20;
 /// What a request that moves little may take.
 pub(in crate::encryptor) const SHORT: Duration = Duration::from_secs(10);
+/// What one on the writer's note may: two such tries fit into what a renewal has left.
+const NOTE: Duration = Duration::from_secs(5);
+/// What a listing of all files may take: a thousand come with each answer.
+const LISTING: Duration = Duration::from_secs(120);
 /// Slower than this is taken for dead: bytes in a second.
 const SLOWEST: u64 = 64 << 10;
 
@@ -75,12 +108,25 @@ impl Remote {
     /// Puts a file there, whole, in place of what is there.
     pub(in crate::encryptor) async fn put(&self, parcel: Parcel) -> Result<(), Fault> {
         let path = parcel.path.clone();
-        let span = SHORT + Duration::from_secs(parcel.bytes.len() as u64 / SLOWEST);
+        let span = span_of(parcel.bytes.len() as u64);
         let put = async {
             match self {
                 Self::Folder(folder) => folder.put(parcel).await,
                 Self::Http(origin) => origin.put(parcel).await,
                 Self::Object(bucket) => bucket.put(parcel).await,
+            }
+        };
+        in_time(span, path.as_str(), put).await
+    }
+
+    /// The same of a file that is too long for memory.
+    pub(in crate::encryptor) async fn put_long(&self, long: LongFile) -> Result<(), Fault> {
+        let (path, span) = (long.path().clone(), span_of(long.len()));
+        let put = async {
+            match self {
+                Self::Folder(folder) => folder.put_long(long).await,
+                Self::Http(origin) => origin.put_long(long).await,
+                Self::Object(bucket) => bucket.put_long(long).await,
             }
         };
         in_time(span, path.as_str(), put).await
@@ -98,18 +144,39 @@ impl Remote {
         in_time(SHORT, path.as_str(), deleted).await
     }
 
-    /// A playlist; `None` if there is none.
-    pub(in crate::encryptor) async fn text(&self, path: &Beneath) -> Result<Option<String>, Fault> {
+    /// A playlist and its version; `None` if there is none.
+    pub(in crate::encryptor) async fn text(
+        &self,
+        path: &Beneath,
+    ) -> Result<Option<(String, Version)>, Fault> {
         let read = async {
             let read = match self {
-                Self::Folder(folder) => return folder.text(path).await,
+                Self::Folder(folder) => {
+                    let text = folder.text(path).await?;
+                    return Ok(text.map(|text| (text, None)));
+                }
                 Self::Http(origin) => origin.get(path.as_str()).await,
                 Self::Object(bucket) => bucket.get(path.as_str()).await,
             };
-            let text = read?.map(|(bytes, _)| String::from_utf8(bytes));
-            Ok(text.map(Result::unwrap_or_default)) // what is no text is no playlist of ours
+            // what is no text is no playlist of ours
+            let text = |bytes| String::from_utf8(bytes).unwrap_or_default();
+            Ok(read?.map(|(bytes, version)| (text(bytes), version)))
         };
         in_time(SHORT * 3, path.as_str(), read).await
+    }
+
+    /// Swaps a playlist, on object storage in place of the version `was` or of none; gives the new
+    /// one's version, as far as the place tells versions.
+    pub(in crate::encryptor) async fn swap_text(
+        &self,
+        parcel: Parcel,
+        was: Option<&Version>,
+    ) -> Result<Version, Fault> {
+        let Self::Object(bucket) = self else {
+            return self.put(parcel).await.map(|()| None);
+        };
+        let (path, span) = (parcel.path.clone(), span_of(parcel.bytes.len() as u64));
+        in_time(span, path.as_str(), bucket.swap_text(parcel, was)).await
     }
 
     /// A file's length; `None` if it is not there.
@@ -124,13 +191,22 @@ impl Remote {
         in_time(SHORT, path.as_str(), looked).await
     }
 
+    /// The lengths of all files there, by their paths; `None` if the place cannot tell, or does not.
+    pub(in crate::encryptor) async fn lengths(&self) -> Option<BTreeMap<String, u64>> {
+        let Self::Object(bucket) = self else {
+            return None;
+        };
+        in_time(LISTING, "the listing", bucket.lengths()).await.ok()
+    }
+
     /// Whether a note says who may write. A folder is locked instead.
     pub(in crate::encryptor) fn is_fenced(&self) -> bool {
         !matches!(self, Self::Folder(_))
     }
+}
 
-    /// The writer's note, if there is one.
-    pub(in crate::encryptor) async fn writer(&self) -> Result<Option<(Vec<u8>, Version)>, Fault> {
+impl Board for Remote {
+    async fn note(&self) -> Result<Option<(Vec<u8>, Version)>, Fault> {
         let read = async {
             match self {
                 Self::Folder(_) => Ok(None),
@@ -138,16 +214,10 @@ impl Remote {
                 Self::Object(bucket) => bucket.get(WRITER).await,
             }
         };
-        in_time(SHORT, WRITER, read).await
+        in_time(NOTE, WRITER, read).await
     }
 
-    /// Puts the writer's note in place of the one of version `was`, or of none. `false` if
-    /// somebody else was faster.
-    pub(in crate::encryptor) async fn swap_writer(
-        &self,
-        note: Vec<u8>,
-        was: Option<&Version>,
-    ) -> Result<bool, Fault> {
+    async fn swap_note(&self, note: Vec<u8>, was: Option<&Version>) -> Result<bool, Fault> {
         let put = async {
             match self {
                 Self::Folder(_) => Ok(true),
@@ -155,11 +225,10 @@ impl Remote {
                 Self::Object(bucket) => bucket.swap(WRITER, note, was).await,
             }
         };
-        in_time(SHORT, WRITER, put).await
+        in_time(NOTE, WRITER, put).await
     }
 
-    /// Deletes the writer's note.
-    pub(in crate::encryptor) async fn clear_writer(&self) -> Result<(), Fault> {
+    async fn clear_note(&self) -> Result<(), Fault> {
         let deleted = async {
             match self {
                 Self::Folder(_) => Ok(()),
@@ -167,7 +236,7 @@ impl Remote {
                 Self::Object(bucket) => bucket.delete(WRITER).await,
             }
         };
-        in_time(SHORT, WRITER, deleted).await
+        in_time(NOTE, WRITER, deleted).await
     }
 }
 
@@ -178,6 +247,11 @@ async fn in_time<T>(
 ) -> Result<T, Fault> {
     let in_time = timeout(span, done).await;
     in_time.unwrap_or_else(|_| Err(Fault::Late(what.to_owned())))
+}
+
+/// What a request that moves `len` bytes may take.
+fn span_of(len: u64) -> Duration {
+    SHORT + Duration::from_secs(len / SLOWEST)
 }
 
 fn extension(path: &str) -> String {

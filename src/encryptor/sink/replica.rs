@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use super::hand::Pulse;
 use super::mirror::{Behind, Mirror};
 use super::published::Published;
 use super::remote::Fault;
@@ -31,9 +32,9 @@ pub struct SinkState {
     /// What it is level with.
     #[serde(skip)]
     pub(super) level: Option<u64>,
-    /// Since when nothing succeeds, by the steady clock.
+    /// For how long nothing had succeeded when something failed last.
     #[serde(skip)]
-    pub(super) failing: Option<Duration>,
+    pub(super) barren: Duration,
 }
 
 /// The task.
@@ -46,6 +47,18 @@ pub(super) struct Replica {
     wait: Duration,
     /// When the trouble that there is was last told.
     told: Option<Duration>,
+    trouble: Trouble,
+}
+
+/// What goes wrong, and since when by the steady clock.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// Since when nothing is taken there.
+    barren: Option<Duration>,
+    /// Since when nothing answers there.
+    silent: Option<Duration>,
+    /// Whether it was doubted since then what lies there.
+    doubted: bool,
 }
 
 const SHORTEST: Duration = Duration::from_millis(500);
@@ -76,6 +89,7 @@ impl Replica {
             tell,
             wait: SHORTEST,
             told: None,
+            trouble: Trouble::default(),
         }
     }
 
@@ -86,6 +100,7 @@ impl Replica {
 
     /// Follows until it is dropped.
     pub(super) async fn run(mut self) {
+        self.mirror.is_known().await;
         loop {
             let published = self.published.borrow_and_update().clone();
             self.state
@@ -104,7 +119,7 @@ impl Replica {
                 }
                 Err(fault) => {
                     let pause = self.failed(&fault, &published);
-                    sleep(pause).await;
+                    self.rest(&fault, pause).await;
                     continue;
                 }
             }
@@ -115,10 +130,20 @@ impl Replica {
         }
     }
 
+    /// Waits before the next try. What is refused of one file holds up no news of others.
+    async fn rest(&mut self, fault: &Fault, pause: Duration) {
+        match fault.is_of_place() {
+            true => sleep(pause).await,
+            false => {
+                let _ = timeout(pause, self.published.changed()).await;
+            }
+        }
+    }
+
     fn passed(&mut self, published: &Published) {
-        self.wait = SHORTEST;
+        (self.wait, self.trouble) = (SHORTEST, Trouble::default());
         self.state.send_modify(|state| {
-            (state.connected, state.failing) = (true, None);
+            (state.connected, state.barren) = (true, Duration::ZERO);
             state.behind = Behind::default();
             state.level = Some(published.serial);
         });
@@ -134,13 +159,12 @@ impl Replica {
         let behind = self.mirror.behind(published);
         let reason = fault.to_string();
         let is_new = self.state.borrow().last_error.as_ref() != Some(&reason);
+        let barren = self.trouble.barren(self.mirror.pulse, now);
         self.state.send_modify(|state| {
             (state.connected, state.behind) = (false, behind);
-            state.last_error = Some(reason.clone());
-            state.failing.get_or_insert(now);
+            (state.last_error, state.barren) = (Some(reason.clone()), barren);
         });
-        let since = self.state.borrow().failing.unwrap_or(now);
-        if now.saturating_sub(since) >= OUTAGE || matches!(fault, Fault::Replaced) {
+        if self.trouble.may_have_lost(fault, self.mirror.pulse, now) {
             self.mirror.doubt();
         }
         let is_due = self
@@ -148,7 +172,7 @@ impl Replica {
             .is_none_or(|told| now.saturating_sub(told) >= AGAIN);
         if is_due || (is_new && matches!(fault, Fault::Taken(_))) {
             self.told = Some(now);
-            (self.tell)(self.trouble(fault, behind));
+            (self.tell)(self.event(fault, behind));
         }
         let wait = self.wait;
         self.wait = (wait * 2).min(LONGEST);
@@ -157,7 +181,7 @@ impl Replica {
         wait.mul_f64(0.75 + f64::from(chance[0]) / 512.0) // so that many do not come at once
     }
 
-    fn trouble(&self, fault: &Fault, behind: Behind) -> Event {
+    fn event(&self, fault: &Fault, behind: Behind) -> Event {
         let sink = self.state.borrow().place.clone();
         match fault {
             Fault::Taken(by) => Event::SinkTaken {
@@ -172,5 +196,74 @@ impl Replica {
                 seconds: behind.lag_ms / 1000,
             },
         }
+    }
+}
+
+impl Trouble {
+    /// Something has failed: for how long nothing was taken there.
+    fn barren(&mut self, pulse: Pulse, now: Duration) -> Duration {
+        let since = self.barren.get_or_insert(now);
+        *since = pulse.moved.max(*since);
+        now.saturating_sub(*since)
+    }
+
+    /// Whether what was known of the place is in doubt from now on: it was away for so long that it
+    /// may be another one. Once in an outage: an overloaded place is not asked for all again.
+    fn may_have_lost(&mut self, fault: &Fault, pulse: Pulse, now: Duration) -> bool {
+        if matches!(fault, Fault::Replaced) {
+            return true;
+        }
+        if self.silent.is_some_and(|since| since < pulse.answered) {
+            (self.silent, self.doubted) = (None, false);
+        }
+        if !fault.is_silence() {
+            return false;
+        }
+        let since = *self.silent.get_or_insert(now);
+        now.saturating_sub(since) >= OUTAGE && !std::mem::replace(&mut self.doubted, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_sink_that_takes_something_is_not_barren() {
+        let mut trouble = Trouble::default();
+        let mut pulse = Pulse::default();
+        assert_eq!(trouble.barren(pulse, at(100)), at(0));
+        assert_eq!(trouble.barren(pulse, at(150)), at(50));
+        pulse.moved = at(155);
+        assert_eq!(trouble.barren(pulse, at(161)), at(6));
+        assert_eq!(trouble.barren(pulse, at(220)), at(65));
+    }
+
+    #[test]
+    fn what_is_there_is_doubted_once_in_an_outage() {
+        let mut trouble = Trouble::default();
+        let mut pulse = Pulse::default();
+        let away = Fault::Late("a".to_owned());
+        let refused = |status| Fault::Refused {
+            path: "a".to_owned(),
+            status,
+            told: String::new(),
+        };
+        let mut doubts = |fault: &Fault, pulse, now| trouble.may_have_lost(fault, pulse, at(now));
+        assert!(!doubts(&away, pulse, 10));
+        assert!(!doubts(&away, pulse, 12));
+        assert!(doubts(&away, pulse, 13));
+        assert!(!doubts(&away, pulse, 14), "once");
+        assert!(!doubts(&refused(503), pulse, 90), "still");
+        pulse.answered = at(95);
+        assert!(!doubts(&refused(507), pulse, 96), "it has answered");
+        assert!(!doubts(&refused(413), pulse, 200));
+        assert!(!doubts(&refused(503), pulse, 201), "anew");
+        assert!(doubts(&refused(503), pulse, 204));
+        assert!(doubts(&Fault::Replaced, pulse, 204));
     }
 }

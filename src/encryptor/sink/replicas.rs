@@ -18,7 +18,7 @@ use super::object::Bucket;
 use super::published::{Outgoing, Published};
 use super::remote::Remote;
 use super::replica::{Replica, SinkState};
-use super::tenure::{Hold, Tenure};
+use super::tenure::{Claimant, Tenure, seat};
 use crate::api::RenditionProgress;
 use crate::crypto::SecretText;
 use crate::domain::{Clock, Entropy};
@@ -53,9 +53,6 @@ pub(in crate::encryptor) struct Shared {
     pub(in crate::encryptor) tell: Tell,
 }
 
-/// How long a start waits to hear who writes to a sink; one that does not say is no reason to
-/// leave the others without media.
-const GREETING: Duration = Duration::from_secs(10);
 /// What a run that ends gives a sink.
 const LAST: Duration = Duration::from_secs(3);
 /// How often it is looked how far a run that is to end has come.
@@ -120,11 +117,7 @@ impl Replicas {
     }
 
     /// Waits until every sink has all of `serial`; gives why one will not.
-    pub(in crate::encryptor) async fn level(
-        &self,
-        serial: u64,
-        clock: &dyn Clock,
-    ) -> Result<(), Vec<String>> {
+    pub(in crate::encryptor) async fn level(&self, serial: u64) -> Result<(), Vec<String>> {
         loop {
             let states = self.states();
             let open = states.iter().filter(|state| state.level != Some(serial));
@@ -132,10 +125,7 @@ impl Replicas {
             if open.is_empty() {
                 return Ok(());
             }
-            let is_over = |state: &&&SinkState| {
-                let failing = state.failing;
-                failing.is_some_and(|since| clock.steady().saturating_sub(since) >= HOPELESS)
-            };
+            let is_over = |state: &&&SinkState| state.barren >= HOPELESS;
             let over: Vec<String> = open.iter().filter(is_over).map(|s| sentence(s)).collect();
             match over.is_empty() {
                 true => sleep(LOOK).await,
@@ -148,7 +138,7 @@ impl Replicas {
     pub(in crate::encryptor) async fn leave(&self) {
         let all = self.0.iter().map(|member| async {
             if let Some(tenure) = &member.tenure {
-                let _ = timeout(LAST, tenure.release(&member.remote)).await;
+                let _ = timeout(LAST, tenure.release(&*member.remote)).await;
             }
         });
         futures_util::future::join_all(all).await;
@@ -156,21 +146,16 @@ impl Replicas {
 }
 
 impl Member {
-    /// Takes the writer's note, if the sink can be asked at all.
+    /// Takes the writer's note, if the sink can be asked at all; one that another is seen to renew
+    /// is an error.
     async fn greet(&self) -> Result<(), EncryptorError> {
         let Some(tenure) = &self.tenure else {
             return Ok(());
         };
-        let _ = timeout(GREETING, tenure.take(&self.remote)).await;
-        match &*tenure.hold().borrow() {
-            Hold::Taken { by } => {
-                let sink = self.state.borrow().place.clone();
-                Err(EncryptorError::SinkTaken {
-                    sink,
-                    by: by.clone(),
-                })
-            }
-            _ => Ok(()),
+        let sink = self.state.borrow().place.clone();
+        match tenure.greet(&*self.remote).await {
+            Some(by) => Err(EncryptorError::SinkTaken { sink, by }),
+            None => Ok(()),
         }
     }
 }
@@ -189,8 +174,12 @@ fn member(
     })?;
     let (remote, clock) = (Arc::new(remote), shared.clock.clone());
     let tenure = remote.is_fenced().then(|| {
-        let (instance, token) = (shared.instance.clone(), noted.1.token.clone());
-        Arc::new(Tenure::new(instance, token, clock.clone()))
+        let who = Claimant {
+            instance: shared.instance.clone(),
+            token: noted.1.token.clone(),
+            seat: seat(state),
+        };
+        Arc::new(Tenure::new(who, clock.clone(), shared.entropy.clone()))
     });
     let ends = (remote.clone(), tenure.clone());
     let mirror = Mirror::new(ends, shared.outgoing.clone(), noted, clock);
@@ -217,7 +206,7 @@ fn remote(
         Sink::Http(url) => Origin::new(url, ca, credential)
             .map(Remote::Http)
             .map_err(|reason| unusable(&place, reason)),
-        Sink::Object(url) => Bucket::new(url)
+        Sink::Object(url) => Bucket::new(url, ca)
             .map(Remote::Object)
             .map_err(|reason| unusable(&place, reason)),
     }

@@ -1,28 +1,40 @@
 //! Who may write to a place that several machines reach: a note there, renewed while it is held.
 //!
-//! The note is taken where there is none, or one that has run out, by a conditional write where
-//! the place knows them; a lost host holds it for half a minute. Must not know: what is written.
+//! The note is taken where there is none, or one that nobody renews, by a conditional write where
+//! the place knows them, and is read back; a lost host holds it for half a minute. Must not know:
+//! what is written.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod writer;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::remote::{Fault, Remote};
+use super::remote::{Fault, Version};
 use crate::api::Text;
-use crate::domain::{Clock, Timestamp};
+use crate::crypto::hex_of;
+use crate::domain::{Clock, Entropy};
+use writer::{SKEW, SPAN, Seen, Writer};
 
-/// The note.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Writer {
-    /// The encryptor's name.
-    instance: String,
-    /// Tells runs that share a name apart.
-    token: String,
-    /// Until when nobody else may write, by the writer's clock.
-    until: Text<Timestamp>,
+pub(in crate::encryptor) use writer::{Claimant, seat};
+
+/// A place with a writer's note.
+pub(in crate::encryptor) trait Board: Send + Sync {
+    /// The note, if there is one, and what tells it from the next.
+    fn note(&self) -> impl Future<Output = Result<Option<(Vec<u8>, Version)>, Fault>> + Send;
+
+    /// Puts `note` in place of the one of version `was`, or of none. `false` if the place says that
+    /// somebody else was faster; it may also not look.
+    fn swap_note(
+        &self,
+        note: Vec<u8>,
+        was: Option<&Version>,
+    ) -> impl Future<Output = Result<bool, Fault>> + Send;
+
+    /// Deletes the note.
+    fn clear_note(&self) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
 /// Whether this encryptor may write.
@@ -46,39 +58,43 @@ pub(in crate::encryptor) enum Hold {
 
 /// This encryptor's claim to a place.
 pub(in crate::encryptor) struct Tenure {
-    instance: String,
-    token: String,
+    who: Claimant,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     held: watch::Sender<Hold>,
     /// Why the last try failed, if it did.
     fault: Mutex<Option<Fault>>,
-    /// Another's note, and since when it has been the same.
-    seen: Mutex<Option<(Vec<u8>, Duration)>>,
+    seen: Mutex<Seen>,
+    /// How long one that has just been taken is left alone, and looked at again.
+    settle: Duration,
 }
 
-/// For how long a note holds.
-const SPAN: Duration = Duration::from_secs(30);
 /// It is renewed this often.
 const RENEW: Duration = Duration::from_secs(10);
-/// What clocks may differ.
-const SKEW: Duration = Duration::from_secs(5);
 /// One that could not be renewed is tried again after this.
 const AGAIN: Duration = Duration::from_secs(2);
+/// A start watches another's note for a renewal and a bit.
+const WATCH: Duration = Duration::from_secs(13);
+/// It looks this often.
+const LOOK: Duration = Duration::from_secs(1);
+/// Who takes a note as another does sees the other's after this, if that one is not slower.
+const SETTLE: Duration = Duration::from_secs(3);
 
 impl Tenure {
-    /// A claim by `instance`, whose runs on one state folder share `token`.
+    /// A claim by `who`.
     pub(in crate::encryptor) fn new(
-        instance: String,
-        token: String,
+        who: Claimant,
         clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            instance,
-            token,
+            who,
             clock,
+            entropy,
             held: watch::Sender::new(Hold::Unknown),
             fault: Mutex::default(),
             seen: Mutex::default(),
+            settle: SETTLE,
         }
     }
 
@@ -99,88 +115,180 @@ impl Tenure {
         }
     }
 
+    /// The same in the tenure `term`: between two, another may have written.
+    pub(in crate::encryptor) fn left_of(&self, term: u64) -> Result<Duration, Fault> {
+        match &*self.held.borrow() {
+            Hold::Held { term: now, .. } if *now != term => {
+                return Err(Fault::Late("the tenure".to_owned()));
+            }
+            _ => {}
+        }
+        self.left()
+    }
+
+    /// Does `work` as long as the tenure `term` lasts, however often it is renewed meanwhile.
+    pub(in crate::encryptor) async fn within<T>(
+        &self,
+        term: u64,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        self.left_of(term)?;
+        tokio::select! {
+            biased;
+            fault = self.lost(term) => Err(fault),
+            done = work => done,
+        }
+    }
+
+    /// Waits until the tenure `term` is over; gives why.
+    async fn lost(&self, term: u64) -> Fault {
+        let mut hold = self.hold();
+        loop {
+            hold.mark_unchanged();
+            let left = match self.left_of(term) {
+                Ok(left) => left,
+                Err(fault) => return fault,
+            };
+            tokio::select! {
+                _ = hold.changed() => {}
+                () = sleep(left.max(Duration::from_millis(1))) => {}
+            }
+        }
+    }
+
     fn failed(&self) -> Fault {
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let unknown = || Fault::Unreachable("it is not known yet who writes there".to_owned());
-        fault.clone().unwrap_or_else(unknown)
+        self.fault().clone().unwrap_or_else(unknown)
+    }
+
+    fn fault(&self) -> MutexGuard<'_, Option<Fault>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at a start whether another is at work, whose name this gives: its note is seen to
+    /// change. One that may be lost is watched on by [`Self::keep`].
+    pub(in crate::encryptor) async fn greet(&self, board: &impl Board) -> Option<String> {
+        let watched = async {
+            loop {
+                let (text, _) = board.note().await.ok().flatten()?;
+                let by = self.holder(&text)?;
+                if self.seen().is_renewed {
+                    return Some(by);
+                }
+                self.held.send_replace(Hold::Taken { by });
+                sleep(LOOK).await;
+            }
+        };
+        timeout(WATCH, watched).await.unwrap_or(None)
+    }
+
+    /// Waits until it is known who may write, or why it is not.
+    pub(in crate::encryptor) async fn is_known(&self) {
+        let mut hold = self.hold();
+        let known = hold.wait_for(|hold| *hold != Hold::Unknown || self.fault().is_some());
+        let _ = known.await;
     }
 
     /// Tries once to take the note, or to renew it.
-    pub(in crate::encryptor) async fn take(&self, remote: &Remote) {
-        let failed = self.try_take(remote).await.err();
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+    pub(in crate::encryptor) async fn take(&self, board: &impl Board) {
+        let failed = self.try_take(board).await.err();
+        *self.fault() = failed;
+        self.held.send_modify(|_| {}); // who waits to know asks again
     }
 
-    async fn try_take(&self, remote: &Remote) -> Result<(), Fault> {
+    async fn try_take(&self, board: &impl Board) -> Result<(), Fault> {
         let asked = self.clock.steady();
-        let found = remote.writer().await?;
-        let other = found.as_ref().and_then(|(text, _)| self.holder(text));
-        if let Some(by) = other {
+        let found = board.note().await?;
+        if let Some(by) = found.as_ref().and_then(|(text, _)| self.holder(text)) {
             self.held.send_replace(Hold::Taken { by });
             return Ok(());
         }
-        let note = Writer {
-            instance: self.instance.clone(),
-            token: self.token.clone(),
-            until: Text(self.clock.now().plus(SPAN)),
-        };
-        let text = serde_json::to_vec(&note).unwrap_or_default();
+        let text = self.next();
+        self.seen().writes(&text);
         let was = found.as_ref().map(|(_, version)| version);
-        match remote.swap_writer(text, was).await? {
-            true => self
-                .held
-                .send_modify(|held| held.renew(asked + SPAN, asked)),
-            false => {
-                let by = "one that was faster".to_owned();
+        let is_swapped = board.swap_note(text.clone(), was).await?;
+        if is_swapped && self.left().is_err() {
+            sleep(self.pause(asked)).await;
+        }
+        // A place that does not know conditions has let both of two write.
+        match board.note().await? {
+            Some((there, _)) if is_swapped && there == text => {
+                self.seen().wrote(&text);
+                let renew = |held: &mut Hold| held.renew(asked + SPAN, self.clock.steady());
+                self.held.send_modify(renew);
+            }
+            // what this process sent earlier arrived late, or is shown late
+            Some((there, _)) if self.seen().is_own(&there) => {
+                return Err(Fault::Late("the writer's note".to_owned()));
+            }
+            found => {
+                let holder = found.and_then(|(text, _)| self.holder(&text));
+                let by = holder.unwrap_or_else(|| "one that was faster".to_owned());
                 self.held.send_replace(Hold::Taken { by });
             }
         }
         Ok(())
     }
 
-    /// Renews it until it is dropped.
-    pub(in crate::encryptor) async fn keep(self: Arc<Self>, remote: Arc<Remote>) {
+    /// Until another that took the note at the same time has written: soon, unless this one was
+    /// slow and may have come in over one that holds it already, and sees so when it renews.
+    fn pause(&self, asked: Duration) -> Duration {
+        match self.clock.steady().saturating_sub(asked) <= SETTLE {
+            true => self.settle,
+            false => RENEW + AGAIN,
+        }
+    }
+
+    fn next(&self) -> Vec<u8> {
+        let mut beat = [0; 8];
+        self.entropy.fill(&mut beat);
+        let Claimant {
+            instance,
+            token,
+            seat,
+        } = self.who.clone();
+        let note = Writer {
+            instance,
+            token,
+            seat,
+            beat: hex_of(&beat),
+            until: Text(self.clock.now().plus(SPAN)),
+        };
+        serde_json::to_vec(&note).unwrap_or_default()
+    }
+
+    /// Takes it, and renews it, until it is dropped.
+    pub(in crate::encryptor) async fn keep(self: Arc<Self>, board: Arc<impl Board>) {
         loop {
-            let pause = match self.left() {
-                Ok(_) => RENEW,
-                Err(_) => AGAIN,
-            };
-            sleep(pause).await;
             // What cannot be renewed runs out by itself.
-            self.take(&remote).await;
+            self.take(&*board).await;
+            sleep(self.rest()).await;
         }
     }
 
-    /// Gives it up, if it is still this encryptor's.
-    pub(in crate::encryptor) async fn release(&self, remote: &Remote) {
-        if self.left().is_err() {
-            return;
+    fn rest(&self) -> Duration {
+        match self.left().is_ok() && self.fault().is_none() {
+            true => RENEW,
+            false => AGAIN,
         }
-        if let Ok(Some((text, _))) = remote.writer().await
-            && read(&text).is_some_and(|note| note.token == self.token)
+    }
+
+    /// Gives it up, if it is still this encryptor's, or was just to be.
+    pub(in crate::encryptor) async fn release(&self, board: &impl Board) {
+        if let Ok(Some((text, _))) = board.note().await
+            && self.seen().is_own(&text)
         {
-            let _ = remote.clear_writer().await;
+            let _ = board.clear_note().await;
         }
     }
 
-    /// Who holds the note, if it is another one and has not run out: by its own time, or since
-    /// nobody has renewed it for as long as it holds.
     fn holder(&self, text: &[u8]) -> Option<String> {
-        let note = read(text).filter(|note| note.token != self.token);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(note) = note else {
-            *seen = None;
-            return None;
-        };
         let steady = self.clock.steady();
-        let since = match seen.take() {
-            Some((same, since)) if same == text => since,
-            _ => steady,
-        };
-        *seen = Some((text.to_owned(), since));
-        let is_silent = steady.saturating_sub(since) >= SPAN + SKEW;
-        let is_over = note.until.0.plus(SKEW) <= self.clock.now();
-        (!is_silent && !is_over).then_some(note.instance)
+        self.seen().holder(text, &self.who, steady)
     }
 }
 
@@ -196,69 +304,5 @@ impl Hold {
     }
 }
 
-/// What no encryptor wrote holds nobody off.
-fn read(text: &[u8]) -> Option<Writer> {
-    serde_json::from_slice(text).ok()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    #[derive(Default)]
-    struct At(AtomicU64);
-
-    impl Clock for At {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(self.0.load(Ordering::Relaxed) as i64)
-        }
-    }
-
-    fn note(token: &str, until: i64) -> Vec<u8> {
-        let until = Text(Timestamp::from_millis(until));
-        let (instance, token) = ("other".to_owned(), token.to_owned());
-        serde_json::to_vec(&Writer {
-            instance,
-            token,
-            until,
-        })
-        .unwrap()
-    }
-
-    #[test]
-    fn a_note_holds_others_off_until_it_has_run_out() {
-        let clock = Arc::new(At(AtomicU64::new(1_000_000)));
-        let tenure = Tenure::new("me".into(), "mine".into(), clock.clone());
-        let (fresh, wrong) = (note("theirs", 1_030_000), note("theirs", 9_000_000));
-        assert_eq!(tenure.holder(&fresh).as_deref(), Some("other"));
-        assert_eq!(tenure.holder(&note("mine", 1_030_000)), None, "one's own");
-        assert_eq!(tenure.holder(b"{}"), None, "nobody's");
-        assert!(tenure.holder(&wrong).is_some());
-        clock.0.store(1_034_999, Ordering::Relaxed);
-        assert!(tenure.holder(&wrong).is_some());
-        assert!(tenure.holder(&fresh).is_some(), "clocks may differ");
-        clock.0.store(1_035_000, Ordering::Relaxed);
-        assert_eq!(tenure.holder(&fresh), None);
-        assert!(tenure.holder(&wrong).is_some(), "seen anew");
-        clock.0.store(1_070_000, Ordering::Relaxed);
-        assert_eq!(tenure.holder(&wrong), None, "a clock that was ahead");
-    }
-
-    #[test]
-    fn what_is_not_renewed_in_time_is_held_no_more() {
-        let clock = Arc::new(At::default());
-        let tenure = Tenure::new("me".into(), "mine".into(), clock.clone());
-        assert!(tenure.left().is_err());
-        let until = Duration::from_secs(30);
-        tenure
-            .held
-            .send_modify(|held| held.renew(until, Duration::ZERO));
-        assert_eq!(tenure.left(), Ok(Duration::from_secs(25)));
-        clock.0.store(25_001, Ordering::Relaxed);
-        assert!(tenure.left().is_err());
-        let by = "other".to_owned();
-        tenure.held.send_replace(Hold::Taken { by: by.clone() });
-        assert_eq!(tenure.left(), Err(Fault::Taken(by)));
-    }
-}
+mod tests;
