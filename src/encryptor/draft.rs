@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::partials::hinted_name;
+use super::partials::next_name;
 use super::path::Beneath;
 use super::place::Timeline;
 use super::remains::Remains;
@@ -69,9 +69,7 @@ impl Track {
             }
         }
         let of_next = parts.get(&(last + 1)).copied().unwrap_or(0);
-        let is_level =
-            cut == segments.len() && list.open().map_or(0, |open| open.parts.len()) == of_next;
-        let hint = is_level.then(|| hinted_name(list, last + 1, of_next));
+        let hint = next_name(list, (last + 1, next), of_next);
         let reports = self.reports(list, others);
         let text = list.encrypt(&Listing {
             first,
@@ -81,7 +79,7 @@ impl Track {
             low: LowLatency {
                 serving,
                 open: open.as_ref(),
-                hint: hint.flatten().as_deref(),
+                hint: hint.as_deref(),
                 reports: Some(&reports),
             },
         })?;
@@ -105,6 +103,13 @@ impl Track {
             Some((uri.to_owned(), *others.get(&at)?))
         });
         reported.collect()
+    }
+
+    /// Whether its published playlist says how far others are.
+    pub(super) fn tells_of_others(&self) -> bool {
+        let has_parts = self.partials.last_listed().is_some() && self.listed.is_some();
+        let list = self.source.as_ref().filter(|_| has_parts);
+        list.is_some_and(|list| list.reported().next().is_some())
     }
 
     /// How far the published playlist is, as others report it.
