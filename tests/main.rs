@@ -52,6 +52,8 @@ mod lowlatency;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod pipelines;
 #[cfg(test)]
 mod points;
