@@ -6,41 +6,16 @@
 // Each is played until that many parts were given to the media buffers. It judges nothing but its
 // own deadlines.
 
-import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { launch, named, players } from "./chromium.mjs";
 
-const [origin, parts, ...named] = process.argv.slice(2);
-const PLAYER = new URL("../../web/node_modules/hls.js/dist/hls.js", import.meta.url);
-const PAGE = "<!doctype html><meta charset=utf-8><script src=hls.js></script>";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-];
+const [origin, parts, ...streams] = process.argv.slice(2);
 
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  headless: true,
-  args: FLAGS,
-});
+const browser = await launch();
 try {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  await context.route(`${origin}/play/*`, (route) => (
-    route.request().url().endsWith(".js")
-      ? route.fulfill({ contentType: "text/javascript", body: readFileSync(PLAYER) })
-      : route.fulfill({ contentType: "text/html", body: PAGE })
-  ));
-  const page = await context.newPage();
+  const page = await (await players(browser, origin))();
   const asked = [];
   page.on("response", (response) => asked.push(`${response.status()} ${response.url()}`));
-  await page.goto(`${origin}/play/page.html`);
-  const streams = named.map((one) => [one.slice(0, one.indexOf("=")), one.slice(one.indexOf("=") + 1)]);
-  const seen = await Promise.all(streams.map(async ([name, url]) => (
+  const seen = await Promise.all(streams.map(named).map(async ([name, url]) => (
     [name, await page.evaluate(play, [url, Number(parts)])]
   )));
   console.log(JSON.stringify({ ...Object.fromEntries(seen), asked }));

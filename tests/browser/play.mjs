@@ -5,46 +5,22 @@
 // Of each stream, every variant is played: what hls.js gave to the media buffers, by fragment, and
 // the pictures that the browser shows, twice a second. It judges nothing but its own deadlines.
 
-import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { launch, named, players } from "./chromium.mjs";
 
-const [origin, ...named] = process.argv.slice(2);
-const PLAYER = new URL("../../web/node_modules/hls.js/dist/hls.js", import.meta.url);
-const PAGE = "<!doctype html><meta charset=utf-8><script src=hls.js></script>";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-];
+const [origin, ...streams] = process.argv.slice(2);
 
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  headless: true,
-  args: FLAGS,
-});
+const browser = await launch();
 try {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  await context.route(`${origin}/play/*`, (route) => (
-    route.request().url().endsWith(".js")
-      ? route.fulfill({ contentType: "text/javascript", body: readFileSync(PLAYER) })
-      : route.fulfill({ contentType: "text/html", body: PAGE })
-  ));
-  const seen = await Promise.all(named.map(async (one) => {
-    const at = one.indexOf("=");
-    return [one.slice(0, at), await visit(await context.newPage(), one.slice(at + 1))];
-  }));
+  const open = await players(browser, origin);
+  const seen = await Promise.all(streams.map(named).map(async ([name, url]) => (
+    [name, await visit(await open(), url)]
+  )));
   console.log(JSON.stringify(Object.fromEntries(seen)));
 } finally {
   await browser.close();
 }
 
 async function visit(page, url) {
-  await page.goto(`${origin}/play/page.html`);
   const variants = [];
   do {
     variants.push(await page.evaluate(play, [url, variants.length]));
