@@ -142,6 +142,42 @@ async fn a_delta_update_leaves_old_segments_out_and_names_the_section_again() {
 }
 
 #[tokio::test]
+async fn a_part_that_a_list_announces_is_held_and_no_other() {
+    let (serve, anyone) = served().await;
+    let announce = |parts, next: &str| {
+        let hint = format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{next}\"\n");
+        swap(&serve, &(list(0, 9, parts, CONTROL) + &hint));
+    };
+    let ask = |part: &str| {
+        let (anyone, path) = (serve.stranger(), format!("/hls/test/ll/{part}"));
+        tokio::spawn(async move { anyone.get(&path).await })
+    };
+    announce(1, "10.1.m4s");
+    anyone.get(AT).await.expect(200);
+    ask("10.2.m4s").await.unwrap().expect(404);
+    let late = ask("10.1.m4s").await.unwrap().expect(503);
+    assert_eq!(
+        late.code(),
+        "unavailable",
+        "three target durations are over"
+    );
+
+    asked(&anyone, "_HLS_msn=9").await.expect(200);
+    let waiting = ask("10.1.m4s");
+    throughout("it is held", seconds(1), async || !waiting.is_finished()).await;
+    let file = serve.origin().join("test/ll/10.1.m4s");
+    std::fs::write(file, "of its own").unwrap();
+    announce(2, "10.2.m4s");
+    assert_eq!(waiting.await.unwrap().expect(200).text(), "of its own");
+
+    asked(&anyone, "_HLS_msn=10&_HLS_part=1").await.expect(200);
+    let waiting = ask("10.2.m4s");
+    throughout("it is held", seconds(1), async || !waiting.is_finished()).await;
+    announce(2, "other.m4s");
+    waiting.await.unwrap().expect(404);
+}
+
+#[tokio::test]
 async fn two_thousand_viewers_wait_for_one_part() {
     raise_open_files();
     let (serve, anyone) = served().await;

@@ -54,6 +54,8 @@ mod lowlatency;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod pipelines;
 #[cfg(test)]
 mod points;

@@ -196,7 +196,9 @@ impl Chooser<'_, '_> {
                 break;
             }
             let position = positions.get(index - resume).copied().flatten();
-            self.parts(segment, position, choice);
+            if self.parts(segment, position, choice) && choice.stall.is_none() {
+                choice.stall = self.awaits_its_parts(segment);
+            }
             let step = self.step(index, segment, position);
             if choice.stall.is_none() {
                 self.take(segment, step, choice);

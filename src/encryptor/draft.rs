@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::partials::hinted_name;
+use super::partials::next_name;
 use super::path::Beneath;
 use super::place::Timeline;
 use super::remains::Remains;
@@ -78,7 +78,11 @@ impl Track {
             entry
         };
         let reports = self.reports(list, others);
-        let hint = hint(list, (cut, last), open.as_ref());
+        let of_next = match &open {
+            Some(Entry::Encrypted(open)) => open.parts.len(),
+            _ => 0,
+        };
+        let hint = next_name(list, (last + 1, next), of_next);
         let none = Rewritten::default();
         let shown = self.listed.as_ref().map_or(&none, |listed| &listed.text);
         let span = Span {
@@ -134,6 +138,13 @@ impl Track {
             Some((uri.to_owned(), *others.get(&at)?))
         });
         reported.collect()
+    }
+
+    /// Whether its published playlist says how far others are.
+    pub(super) fn tells_of_others(&self) -> bool {
+        let has_parts = self.partials.last_listed().is_some() && self.listed.is_some();
+        let list = self.source.as_ref().filter(|_| has_parts);
+        list.is_some_and(|list| list.reported().next().is_some())
     }
 
     /// How far the published playlist is, as others report it.
@@ -237,16 +248,4 @@ impl Track {
             .filter_map(|done| Some((done.media?, done.duration + longest)))
             .collect()
     }
-}
-
-/// The name of the part that comes next, where all that `list` has up to it is listed: the segments
-/// before `cut`, whose last number is `last`, and what parts `open` lists.
-fn hint(list: &MediaPlaylist, (cut, last): (usize, u64), open: Option<&Entry>) -> Option<String> {
-    let listed = match open {
-        Some(Entry::Encrypted(open)) => open.parts.len(),
-        _ => 0,
-    };
-    let there = list.open().map_or(0, |open| open.parts.len());
-    let is_level = cut == list.segments().len() && there == listed;
-    hinted_name(list, last + 1, listed).filter(|_| is_level)
 }

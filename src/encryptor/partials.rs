@@ -189,10 +189,20 @@ pub(super) fn part_name(uri: &str, msn: u64, index: usize) -> String {
     numbered(&tagged(uri, &format!("part{index}")), msn)
 }
 
-/// The name that the hinted part of `list` will have: the part after the `listed` parts of the
-/// segment `msn`.
-pub(super) fn hinted_name(list: &MediaPlaylist, msn: u64, listed: usize) -> Option<String> {
-    Some(part_name(list.hinted_part()?, msn, listed))
+/// The name that the part will have that is published next: after the `listed` parts of the segment
+/// `msn`. The source may have it already, and `next` is that segment then.
+pub(super) fn next_name(
+    list: &MediaPlaylist,
+    (msn, next): (u64, Option<&Segment>),
+    listed: usize,
+) -> Option<String> {
+    let is_whole = list.segments().last().is_some_and(|last| msn <= last.msn);
+    let uri = match next.and_then(|next| next.parts.get(listed)) {
+        Some(part) => Some(part.uri.as_str()).filter(|_| !part.gap),
+        None if is_whole => None,
+        None => list.hinted_part(),
+    };
+    Some(part_name(uri?, msn, listed))
 }
 
 /// The source's name for a part of which nothing is published.

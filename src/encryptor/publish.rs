@@ -20,30 +20,42 @@ use crate::domain::Timestamp;
 use crate::playlist::{Playlist, Report};
 
 impl Engine {
-    /// Publishes each media playlist that has gone on.
+    /// Publishes each media playlist that has gone on, then those again that tell of them: a report
+    /// is as new as the playlist that it stands in (§4.4.5.4).
     pub(super) fn publish(&mut self, context: &Context<'_>) {
-        let now = context.now;
-        let serving = context.containers.serving;
-        let dirty = self.tracks.values().filter(|track| track.dirty);
-        let dirty: Vec<Beneath> = dirty.map(|track| track.at.clone()).collect();
-        for at in dirty {
-            let reports = self.reports();
-            let Some(track) = self.tracks.get_mut(&at) else {
-                continue;
-            };
-            let draft = track.draft(serving, &reports);
-            track.fault = draft.as_ref().err().cloned();
-            match draft {
-                Ok(None) | Err(_) => track.dirty = false,
-                Ok(Some(draft)) => match self.sink.write_list(&at, &track.text(&draft)) {
-                    Ok(()) => self.note_published(&at, draft, now),
-                    Err(error) => {
-                        self.events.extend(self.trouble.failed(&error, now));
-                        break;
-                    }
-                },
-            }
+        let dirty: Vec<Beneath> = self.those(|track| track.dirty);
+        if dirty.is_empty() || !dirty.iter().all(|at| self.publish_one(at, context)) {
+            return;
         }
+        let telling = self.those(Track::tells_of_others);
+        let _ = telling.iter().all(|at| self.publish_one(at, context));
+    }
+
+    fn those(&self, are: impl Fn(&Track) -> bool) -> Vec<Beneath> {
+        let tracks = self.tracks.values().filter(|track| are(track));
+        tracks.map(|track| track.at.clone()).collect()
+    }
+
+    /// Whether the sink takes what there is to be published.
+    fn publish_one(&mut self, at: &Beneath, context: &Context<'_>) -> bool {
+        let reports = self.reports();
+        let Some(track) = self.tracks.get_mut(at) else {
+            return true;
+        };
+        let draft = track.draft(context.containers.serving, &reports);
+        track.fault = draft.as_ref().err().cloned();
+        match draft {
+            Ok(None) | Err(_) => track.dirty = false,
+            Ok(Some(draft)) => match self.sink.write_list(at, &track.text(&draft)) {
+                Ok(()) => self.note_published(at, draft, context.now),
+                Err(error) => {
+                    let failed = self.trouble.failed(&error, context.now);
+                    self.events.extend(failed);
+                    return false;
+                }
+            },
+        }
+        true
     }
 
     fn reports(&self) -> BTreeMap<Beneath, Report> {

@@ -155,6 +155,11 @@ impl Edge {
         }
     }
 
+    /// For how long somebody is held at most (§6.2.5.2).
+    pub fn longest(&self) -> Duration {
+        self.longest
+    }
+
     /// What the list gives to `asked`.
     pub fn answer(&self, asked: &Directives) -> Delivery {
         let wanted = match self.blocks {

@@ -224,7 +224,7 @@ impl<'a> Rewrite<'a> {
                 Group::Segment if self.is_open(block) && tag.is_of_whole() => Fate::Drop,
                 Group::Segment if tag == Tag::ByteRange => self.range(),
                 Group::Segment => keep_if(is_listed && !matches!(tag, Tag::Key | Tag::Map)),
-                Group::Metadata if tag.is_low_latency() => self.announcement(line, tag, block),
+                Group::Metadata if tag.is_low_latency() => self.announcement(line, tag),
                 // §6.2.1: a date range may reach into the segments that stay
                 Group::Metadata => keep_if(!self.is_cut(block)),
                 Group::Multivariant => Fate::Keep,
@@ -310,11 +310,10 @@ impl<'a> Rewrite<'a> {
     }
 
     /// What comes next, and how far other renditions are: at the end of the list.
-    fn announcement(&self, line: &Line, tag: Tag, block: usize) -> Fate {
+    fn announcement(&self, line: &Line, tag: Tag) -> Fate {
         let low = &self.span.low;
         let said = match (low.serving, tag) {
             (Serving::Plain, _) => None,
-            (_, Tag::PreloadHint) if self.is_cut(block) => None,
             (_, Tag::PreloadHint) => low_latency::hint(self.list, line, low),
             _ => low_latency::report(self.list, line, low),
         };

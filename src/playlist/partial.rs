@@ -74,6 +74,13 @@ impl MediaPlaylist {
         parts.next()
     }
 
+    /// The longest part, as EXT-X-PART-INF says it (§4.4.3.7), where parts are listed.
+    pub fn part_target(&self) -> Option<Duration> {
+        let line = self.tags(Tag::PartInf).next()?;
+        let list = self.text.attributes(line).ok()?;
+        attribute::value(&list, "PART-TARGET").and_then(number::seconds)
+    }
+
     /// The URIs of the playlists that EXT-X-RENDITION-REPORT tells of (§4.4.5.4).
     pub fn reported(&self) -> impl Iterator<Item = &str> {
         self.tags(Tag::RenditionReport).filter_map(|line| {

@@ -1,8 +1,8 @@
 //! `GET`/`HEAD /hls/{stream}/{file}`: the encrypted output, for anyone.
 //!
 //! The key is what is gated. Playlists are short-lived and gzipped, and held until they have what a
-//! delivery directive asks; everything else never changes once it has a name. Must not know: keys,
-//! credentials, what a playlist says.
+//! delivery directive asks; everything else never changes once it has a name, and is held if a
+//! playlist says that it comes next. Must not know: keys, credentials, what else a playlist says.
 
 use std::io;
 use std::sync::Arc;
@@ -43,11 +43,38 @@ pub(super) async fn file(
         let held = when(&request, &around, (&lists, &path), &asked).await?;
         return delivered(&request, held).await;
     }
-    let opened = blocking(move || root.open(&path)).await?;
-    match kind.is_playlist {
-        true => playlist(&request, opened).await,
-        false => segment(&request, kind, opened),
+    if kind.is_playlist {
+        let opening = path.clone();
+        let opened = blocking(move || root.open(&opening)).await?;
+        return playlist(&request, opened, (lists, path)).await;
     }
+    let opened = media(&request, &around, (&root, &lists), &path).await?;
+    segment(&request, kind, opened)
+}
+
+/// A segment or a part; one that is announced is waited for.
+async fn media(
+    request: &HttpRequest,
+    around: &Surroundings,
+    (root, lists): (&Root, &Lists),
+    path: &FilePath,
+) -> Result<Opened, Failure> {
+    let open = || {
+        let (root, path) = (root.clone(), path.clone());
+        blocking(move || match root.open(&path) {
+            Err(FileError::Missing) => Ok(None),
+            opened => opened.map(Some),
+        })
+    };
+    let mut opened = open().await?;
+    if opened.is_none() {
+        let _holding = request.conn_data().map(Questions::hold);
+        let held = around.unless_stopping(lists.hinted(path)).await;
+        if held.unwrap_or(Err(NotServed::Late))? {
+            opened = open().await?;
+        }
+    }
+    opened.ok_or_else(|| FileError::Missing.into())
 }
 
 /// What the query asks besides the file (§6.2.5).
@@ -98,11 +125,25 @@ pub(super) fn playlist_head(answer: &mut HttpResponseBuilder, gzipped: bool) {
     }
 }
 
-async fn playlist(request: &HttpRequest, mut opened: Opened) -> Result<HttpResponse, Failure> {
+/// Whether a list says which part comes next, so that players ask for it at once.
+pub(super) fn announces(list: &[u8]) -> bool {
+    const HINT: &[u8] = b"#EXT-X-PRELOAD-HINT:";
+    list.split(|byte| *byte == b'\n')
+        .any(|line| line.starts_with(HINT))
+}
+
+async fn playlist(
+    request: &HttpRequest,
+    mut opened: Opened,
+    (lists, path): (Data<Lists>, FilePath),
+) -> Result<HttpResponse, Failure> {
     let gzipped = takes_gzip(request);
     let validators = validators(&opened.tag, opened.modified, gzipped);
     listed(request, &validators, gzipped, move || {
         let plain = opened.read_playlist()?;
+        if announces(&plain) {
+            lists.expect(&path);
+        }
         Ok(if gzipped { gzip(&plain)? } else { plain }.into())
     })
     .await

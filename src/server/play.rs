@@ -14,7 +14,7 @@ use super::envelope::Surroundings;
 use super::error::{Code, Failure};
 use super::files::{Current, FilePath, Lists, Root, bytes_or_head, gzip};
 use super::guard::Viewing;
-use super::origin::{blocking, directives, playlist_head, takes_gzip, when};
+use super::origin::{announces, blocking, directives, playlist_head, takes_gzip, when};
 use super::renewed;
 use super::viewer::Viewer;
 use crate::access::{Cookie, Gate, LongLived, Permit, Play};
@@ -66,7 +66,7 @@ pub(super) async fn play(
     let cookie = long_lived.map(|token| hdntl(&gate, &token, clock.now()));
     let renewed = gate.renewed(who.caller(), &permit, (&who.shown(), &asked));
     let writing = gate.clone();
-    let made = blocking(move || order.made(&root, &writing, &permit)).await?;
+    let made = blocking(move || order.made((&root, &lists), &writing, &permit)).await?;
     let mut answer = answer(&request, made, gzipped);
     if let Some(token) = renewed {
         renewed::put(&mut answer, &gate, &token, clock.now());
@@ -122,11 +122,19 @@ struct Order {
 }
 
 impl Order {
-    fn made(&self, root: &Root, gate: &Gate, permit: &Permit<Play>) -> Result<Vec<u8>, Failure> {
+    fn made(
+        &self,
+        (root, lists): (&Root, &Lists),
+        gate: &Gate,
+        permit: &Permit<Play>,
+    ) -> Result<Vec<u8>, Failure> {
         let bytes = match &self.held {
             Some((current, form)) => current.plain(*form),
             None => root.open(&self.path)?.read_playlist()?.into(),
         };
+        if self.held.is_none() && announces(&bytes) {
+            lists.expect(&self.path);
+        }
         let text = std::str::from_utf8(&bytes).map_err(broken)?;
         let playlist = Playlist::parse(text).map_err(broken)?;
         let grants = gate.grants();

@@ -5,26 +5,12 @@
 // It plays across two rotations, takes the viewer's token away until the player is refused and
 // dry, and gives it back. It judges nothing but its own deadlines.
 
-import { chromium } from "playwright-core";
+import { launch } from "./chromium.mjs";
 
 const [url, screenshot] = process.argv.slice(2);
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-];
 const MINUTE = 60_000;
 
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  headless: true,
-  args: FLAGS,
-});
+const browser = await launch();
 try {
   const context = await browser.newContext({
     ignoreHTTPSErrors: true,

@@ -25,6 +25,7 @@ pub(crate) mod oidc;
 pub(crate) mod on_air;
 pub(crate) mod opening;
 pub(crate) mod packager;
+pub(crate) mod parts;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod push;

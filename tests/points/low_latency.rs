@@ -5,59 +5,19 @@
 use std::collections::BTreeMap;
 
 use super::scene::Scene;
-use crate::harness::low_latency::{LowLatency, PARTS, part, whole};
+use crate::harness::low_latency::{LowLatency, PARTS, whole};
+use crate::harness::parts::{attribute, open_parts, parts};
 use crate::harness::process::Process;
-use crate::independent::cipher::{Block, decrypt, iv_of_text};
-
-/// A published part: the number of its segment, its URI, and the key tag above it.
-type Part = (u64, String, String);
-
-/// The parts that a published list names, in order, and the key tag of each segment.
-fn parts(text: &str) -> Vec<Part> {
-    let mut msn = 0;
-    let (mut key, mut found) = (String::new(), Vec::new());
-    for line in text.lines() {
-        if let Some(first) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
-            msn = first.parse().unwrap();
-        } else if line.starts_with("#EXT-X-KEY:") {
-            line.clone_into(&mut key);
-        } else if line.starts_with("#EXT-X-PART:") {
-            found.push((msn, attribute(line, "URI"), key.clone()));
-        } else if !line.starts_with('#') {
-            msn += 1;
-        }
-    }
-    found
-}
 
 /// How a part is listed; its hint was not.
 fn listed(stem: &str, msn: u64, index: u64) -> String {
     format!("DURATION=0.25,URI=\"{stem}-part{index}-{msn}.m4s\"")
 }
 
-fn attribute(line: &str, name: &str) -> String {
-    let (_, value) = line.split_once(&format!("{name}=")).unwrap();
-    let value = value.strip_prefix('"').unwrap_or(value);
-    value.split(['"', ',']).next().unwrap().to_owned()
-}
-
-/// Opens every part that `text` names and wants the source's bytes, segment by segment.
+/// Opens every part that `text` names and wants the source's bytes.
 async fn check(scene: &Scene, text: &str) -> BTreeMap<String, Vec<u8>> {
     let viewer = scene.serve.viewer(&scene.job.stream);
-    let (mut counts, mut files) = (BTreeMap::<u64, u64>::new(), BTreeMap::new());
-    for (msn, uri, tag) in parts(text) {
-        let answer = viewer.get(&attribute(&tag, "URI")).await.expect(200);
-        let key: Block = answer.body.as_slice().try_into().unwrap();
-        let iv = iv_of_text(&attribute(&tag, "IV")).unwrap();
-        let file =
-            std::fs::read(scene.sink.path().join(&uri)).unwrap_or_else(|e| panic!("{uri}: {e}"));
-        let count = counts.entry(msn).or_default();
-        let plain = decrypt(&key, &iv, &file).unwrap_or_else(|why| panic!("{uri}: {why}\n{text}"));
-        assert_eq!(plain, part("i.m3u8", msn, *count), "{uri}\n{text}");
-        *count += 1;
-        files.insert(uri, file);
-    }
-    files
+    open_parts((&viewer, scene.sink.path()), "i.m3u8", text).await
 }
 
 /// Steps of one part, each awaited and checked; what was published never changes.

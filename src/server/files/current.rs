@@ -4,11 +4,11 @@
 
 use std::io;
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use actix_web::web::Bytes;
 
-use super::{FileError, Opened, gzip};
+use super::{FileError, FilePath, Opened, gzip};
 use crate::playlist::{Delivery, Directives, Edge, Form, MediaPlaylist, Playlist};
 
 /// The list, and what it gives to delivery directives.
@@ -19,6 +19,8 @@ pub(crate) struct Current {
     pub(crate) modified: SystemTime,
     /// `None` for what is no media playlist: directives mean nothing to it.
     edge: Option<Edge>,
+    /// The part that it says comes next (EXT-X-PRELOAD-HINT).
+    pub(crate) hint: Option<FilePath>,
     whole: Body,
     delta: Option<Body>,
 }
@@ -29,13 +31,15 @@ struct Body {
 }
 
 impl Current {
-    /// Reads all of it.
-    pub(crate) fn read(mut opened: Opened) -> Result<Self, FileError> {
+    /// Reads all of it, as the list at `path`.
+    pub(crate) fn read(mut opened: Opened, path: &FilePath) -> Result<Self, FileError> {
         let plain = opened.read_playlist()?;
         let text = std::str::from_utf8(&plain).ok();
         let list = text.and_then(Playlist::media);
         let delta = list.as_ref().and_then(MediaPlaylist::delta);
+        let hint = list.as_ref().and_then(MediaPlaylist::hinted_part);
         Ok(Self {
+            hint: hint.and_then(|uri| path.beside(uri)),
             tag: opened.tag,
             modified: opened.modified,
             edge: list.as_ref().map(Edge::of),
@@ -51,6 +55,11 @@ impl Current {
             Delivery::Now(Form::Delta) if self.delta.is_none() => whole,
             answer => answer,
         }
+    }
+
+    /// For how long the part that comes next is waited for.
+    pub(crate) fn longest(&self) -> Duration {
+        self.edge.map_or(Duration::ZERO, |edge| edge.longest())
     }
 
     /// Its text.

@@ -87,6 +87,30 @@ impl Lists {
         }
     }
 
+    /// Has the list at `path` looked at for a while, because it says what comes next.
+    pub(crate) fn expect(&self, path: &FilePath) {
+        drop(self.look_at(path));
+    }
+
+    /// Waits while a list that is looked at says that the file at `path` comes next, which may be
+    /// asked for before it is there (§4.4.5.3); `false` if none says so.
+    pub(crate) async fn hinted(&self, path: &FilePath) -> Result<bool, NotServed> {
+        let mut is_hinted = false;
+        for seen in self.announcing(path) {
+            is_hinted |= wait_out(seen, path).await?;
+        }
+        Ok(is_hinted)
+    }
+
+    /// Lists that say that the file at `path` comes next, and those that nobody has looked at yet.
+    fn announcing(&self, path: &FilePath) -> Vec<watch::Receiver<Look>> {
+        let looked_at = self.looked_at();
+        let senders = looked_at.values().filter_map(Weak::upgrade);
+        let may = |look: &Look| look.is_none() || announced(look, path).is_some();
+        let said = senders.filter(|sender| may(&sender.borrow()));
+        said.map(|sender| sender.subscribe()).collect()
+    }
+
     /// What is found at `path` from now on.
     fn look_at(&self, path: &FilePath) -> Result<watch::Receiver<Look>, NotServed> {
         let mut looked_at = self.looked_at();
@@ -112,6 +136,30 @@ impl Lists {
         let locked = self.looked_at.lock();
         locked.unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits while the list says that the file at `path` comes next; `false` if it never does.
+async fn wait_out(mut seen: watch::Receiver<Look>, path: &FilePath) -> Result<bool, NotServed> {
+    let begun = Instant::now();
+    let mut is_hinted = false;
+    loop {
+        let look = seen.borrow_and_update().clone();
+        let hinted = announced(&look, path);
+        if look.is_some() && hinted.is_none() {
+            return Ok(is_hinted);
+        }
+        is_hinted |= hinted.is_some();
+        let end = begun + hinted.unwrap_or(LONGEST).min(LONGEST);
+        if !matches!(timeout_at(end, seen.changed()).await, Ok(Ok(()))) {
+            return Err(NotServed::Late);
+        }
+    }
+}
+
+/// For how long the file at `path` is waited for, if the list says that it comes next.
+fn announced(look: &Look, path: &FilePath) -> Option<Duration> {
+    let current = look.as_ref()?.as_ref().ok()?;
+    (current.hint.as_ref() == Some(path)).then(|| current.longest())
 }
 
 /// Looks at one list for all.
@@ -152,7 +200,7 @@ impl Looker {
         let look = move || {
             let opened = root.open(&path)?;
             let is_other = opened.tag != tag;
-            is_other.then(|| Current::read(opened)).transpose()
+            is_other.then(|| Current::read(opened, &path)).transpose()
         };
         let looked = spawn_blocking(look).await;
         looked.unwrap_or_else(|error| Err(FileError::Disk(io::Error::other(error))))
@@ -235,6 +283,28 @@ mod tests {
         let late = lists.when(&path("a.m3u8"), &msn("2")).await;
         assert!(matches!(late, Err(NotServed::Late)));
         assert!(begun.elapsed() >= Duration::from_secs(3));
+    }
+
+    #[tokio::test]
+    async fn what_a_followed_list_announces_is_waited_for_until_it_says_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let hint = |name: &str| format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{name}\"\n");
+        replace(folder.path(), &(list(1) + &hint("next.mp4")));
+        let lists = Lists::new(Root::new(folder.path().to_owned()));
+        let (next, other) = (path("next.mp4"), path("other.mp4"));
+        assert!(!lists.hinted(&next).await.unwrap(), "nobody follows it yet");
+        lists.when(&path("a.m3u8"), &msn("1")).await.ok().unwrap();
+        assert!(!lists.hinted(&other).await.unwrap());
+        let begun = Instant::now();
+        let late = lists.hinted(&next).await;
+        assert!(matches!(late, Err(NotServed::Late)));
+        assert!(begun.elapsed() >= Duration::from_secs(3));
+        let swapped = async {
+            tokio::task::yield_now().await;
+            replace(folder.path(), &(list(1) + &hint("other.mp4")));
+        };
+        let (came, ()) = tokio::join!(lists.hinted(&next), swapped);
+        assert!(came.unwrap());
     }
 
     #[tokio::test]

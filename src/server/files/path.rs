@@ -25,6 +25,14 @@ impl FilePath {
         name.rsplit_once('.').map_or("", |(_, extension)| extension)
     }
 
+    /// The file that a relative URI in this one names, if it is one in the same folder or beneath.
+    pub(crate) fn beside(&self, uri: &str) -> Option<Self> {
+        let raw = uri.split(['?', '#']).next().unwrap_or_default();
+        let Self(below) = Self::decode(raw)?;
+        let folder = parent(&self.0).map_or(String::new(), |folder| format!("{folder}/"));
+        Some(Self(folder + &below))
+    }
+
     /// The folders above the file, longest first: `a/b/c.ts` gives `a/b`, `a`.
     pub(crate) fn folders(&self) -> impl Iterator<Item = &str> {
         std::iter::successors(parent(&self.0), |folder| parent(folder))
@@ -79,6 +87,17 @@ mod tests {
         let folders: Vec<_> = path.folders().collect();
         assert_eq!(folders, ["live/news/v0", "live/news", "live"]);
         assert_eq!(FilePath::decode("bare").unwrap().extension(), "");
+    }
+
+    #[test]
+    fn a_uri_in_a_file_names_another_one() {
+        let beside = |at: &str, uri: &str| Some(FilePath::decode(at)?.beside(uri)?.0);
+        let is = |text: &str| Some(text.to_owned());
+        assert_eq!(beside("live/i.m3u8", "p%201.m4s?a=b#c"), is("live/p 1.m4s"));
+        assert_eq!(beside("i.m3u8", "v0/p.m4s"), is("v0/p.m4s"));
+        for elsewhere in ["../p.m4s", "/p.m4s", "https://cdn/p.m4s", ""] {
+            assert_eq!(beside("live/i.m3u8", elsewhere), None, "{elsewhere}");
+        }
     }
 
     #[test]

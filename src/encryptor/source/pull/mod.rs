@@ -9,6 +9,7 @@ mod fetch;
 mod local;
 mod names;
 mod origin;
+mod partial;
 mod rendition;
 
 use std::collections::{HashMap, HashSet};
@@ -281,7 +282,8 @@ impl Patience {
 }
 
 impl Look {
-    /// RFC 8216bis §6.3.4: a target duration after a change, half of one else.
+    /// RFC 8216bis §6.3.4: a target duration after a change, half of one else; of a part's, where
+    /// there are parts.
     fn wait(self) -> Duration {
         if self.has_ended {
             return ENDED;

@@ -14,6 +14,7 @@ use super::fetch::{Missed, There, Wanted, fetch_one, write};
 use super::local::{last, listed_in, localized, taken_in};
 use super::names::Names;
 use super::origin::{Origin, Page, Seen};
+use super::partial::Parts;
 use crate::encryptor::path::Beneath;
 use crate::encryptor::spool::Spool;
 use crate::playlist::{MediaPlaylist, Playlist, Unsupported, UriKind};
@@ -33,6 +34,7 @@ pub(super) struct Rendition {
     fetched: HashMap<Beneath, Seen>,
     /// The number of the last that was listed.
     newest: Option<u64>,
+    parts: Parts,
     /// Initialisation sections that were fetched.
     sections: HashSet<Beneath>,
     /// How often what is listed could not be fetched.
@@ -55,7 +57,7 @@ pub(super) struct Look {
     pub(super) has_changed: bool,
     /// Whether it begins anew, as far as its numbers show.
     pub(super) went_back: bool,
-    /// The longest segment.
+    /// The longest segment, or part where there are any.
     pub(super) target: Duration,
     /// Whether there is no more to come.
     pub(super) has_ended: bool,
@@ -90,6 +92,7 @@ impl Rendition {
             unlisted: HashSet::new(),
             fetched: HashMap::new(),
             newest: known.as_ref().and_then(last),
+            parts: Parts::default(),
             sections: HashSet::new(),
             failures: HashMap::new(),
             listed,
@@ -118,6 +121,7 @@ impl Rendition {
             // It began anew, perhaps with names that it had; or it is an old one, of which no file
             // has changed.
             self.taken.clear();
+            self.parts.forget();
             self.is_anew = true;
         }
         self.newest = newest;
@@ -127,6 +131,7 @@ impl Rendition {
             true => self.take_finished(&page, &list, wanted).await?,
             false => self.take_live(&page, &list, wanted).await?,
         };
+        self.take_parts(&page, &list).await?;
         let has_changed = self.spool_list(&page, &list).await?;
         if missed.is_none() {
             self.seen = page.seen;
@@ -134,7 +139,7 @@ impl Rendition {
         self.last = Look {
             has_changed,
             went_back,
-            target: list.target_duration(),
+            target: list.part_target().unwrap_or(list.target_duration()),
             has_ended: list.is_ended(),
         };
         Ok((self.last, missed))
@@ -178,6 +183,28 @@ impl Rendition {
             }
         }
         waits.map_or(Ok(missed), Err)
+    }
+
+    /// The newest parts of a live list. One that is missing is no fault.
+    async fn take_parts(&mut self, page: &Page, list: &MediaPlaylist) -> Result<(), PullError> {
+        let names = Names::of(&self.at, &page.url, list);
+        let resolve = |uri: &str| self.origin.resolve(&page.url, uri);
+        let wanted = self.parts.wanted(list, &names, resolve);
+        let mut fetched = stream::iter(wanted)
+            .map(|wanted| fetch_one(self.origin.clone(), self.spool.clone(), wanted))
+            .buffered(AT_ONCE);
+        while let Some(outcome) = fetched.next().await {
+            match outcome {
+                Ok(There { path, msn, .. }) => {
+                    self.count += 1;
+                    msn.into_iter()
+                        .for_each(|msn| self.parts.note(msn, path.clone()));
+                }
+                Err(it) if it.why.is_ours() => return Err(it.why),
+                Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Spools the list up to number `next`, if that is more than was `shown`.
@@ -230,6 +257,7 @@ impl Rendition {
             };
             if !is_same {
                 self.taken.clear();
+                self.parts.forget();
             }
         }
         self.is_checked = true;
