@@ -29,7 +29,7 @@ use super::trouble::Trouble;
 use super::window::Window;
 use crate::api::RenditionProgress;
 use crate::domain::{Kid, Timestamp};
-use crate::playlist::Playlist;
+use crate::playlist::{Definitions, Playlist};
 
 /// Everything the worker knows of source and sink.
 pub(super) struct Engine {
@@ -285,7 +285,8 @@ fn listed_in(sink: &DirSink, files: &[Beneath]) -> BTreeSet<Beneath> {
         let Ok(list) = Playlist::parse(&text) else {
             continue;
         };
-        list.map_uris(&mut |_, uri| {
+        // what a list imports is written out when it is published
+        list.map_defined_uris(&Definitions::new(), &mut |_, uri| {
             listed.extend(at.resolve(uri).ok());
             uri.to_owned()
         });

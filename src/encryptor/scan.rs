@@ -173,7 +173,7 @@ impl Engine {
 
     /// The variables that multivariant playlists define for the playlist at `at`. What two of them
     /// define differently is not defined.
-    fn definitions(&self, at: &Beneath) -> Definitions {
+    pub(super) fn definitions(&self, at: &Beneath) -> Definitions {
         let naming = self.multivariants.values();
         let naming = naming.filter(|multivariant| multivariant.children.contains(at));
         let mut all: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();

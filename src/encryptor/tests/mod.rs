@@ -37,6 +37,7 @@ use super::place::Claims;
 use super::runs::Runs;
 use super::sink::DirSink;
 use super::source::{DirSource, OpenFiles};
+use super::spool::{Spool, SpoolLimits};
 use super::term::Footing;
 use super::{Containers, Event};
 use crate::crypto::cbc::{Job, encrypt_batch};
@@ -102,6 +103,17 @@ impl Bench {
     }
 
     pub(super) fn source(&self, path: &str) -> PathBuf {
+    /// The source is a spool: what nobody needs any more is deleted.
+    pub(super) fn spool(&mut self) {
+        let limits = SpoolLimits {
+            bytes: 1 << 30,
+            files: 1000,
+        };
+        let spool = Spool::at(self.source.path(), limits).unwrap();
+        let engine = self.engine.as_mut().unwrap();
+        engine.source.spool = Some(spool);
+    }
+
         self.source.path().join(path)
     }
 

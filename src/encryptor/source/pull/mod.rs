@@ -25,8 +25,8 @@ use tokio::time::{Instant, sleep};
 use crate::domain::Entropy;
 use crate::encryptor::contact::{Contact, Tell};
 use crate::encryptor::path::Beneath;
-use crate::encryptor::spool::Spool;
-use crate::playlist::{MultivariantPlaylist, Playlist, UriKind};
+use crate::encryptor::spool::{Spool, SpoolError};
+use crate::playlist::{Definitions, MultivariantPlaylist, Playlist, UriKind};
 use names::Names;
 use origin::{Origin, Page, Seen};
 use rendition::{Look, Rendition};
@@ -45,6 +45,8 @@ pub(in crate::encryptor) struct Follower {
     gave_up: AtomicBool,
     /// One list began anew, so the others are looked at, too.
     stirred: watch::Sender<()>,
+    /// What the multivariant playlist defines for its children.
+    definitions: watch::Sender<Arc<Definitions>>,
 }
 
 /// How often a multivariant playlist is read.
@@ -76,6 +78,7 @@ impl Follower {
             stirred: watch::Sender::default(),
         })
     }
+            definitions: watch::Sender::default(),
 
     /// Whether nothing more is fetched.
     pub(in crate::encryptor) fn is_done(&self) -> bool {
@@ -154,6 +157,7 @@ impl Follower {
         for child in &children {
             let Some(local) = names.list(&child.uri) else {
                 continue;
+        self.define(list.definitions());
             };
             let url = self.origin.resolve(&page.url, &child.uri)?;
             if listed.insert(local.path.clone()) && !all.follows(&local.path) {
@@ -162,7 +166,8 @@ impl Follower {
             }
         }
         all.leave_all_but(&listed);
-        let text = Playlist::Multivariant(list).map_uris(&mut |kind, uri| {
+        let list = Playlist::Multivariant(list);
+        let text = list.map_defined_uris(&Definitions::new(), &mut |kind, uri| {
             let local = match kind {
                 UriKind::Child => names.list(uri),
                 UriKind::Other => return uri.to_owned(),
@@ -182,12 +187,25 @@ impl Follower {
         self.follow(at, url).await;
     }
 
+    /// The children read their lists anew where what they import has changed.
+    fn define(&self, definitions: &Definitions) {
+        self.definitions.send_if_modified(|known| {
+            let is_new = **known != *definitions;
+            if is_new {
+                *known = Arc::new(definitions.clone());
+            }
+            is_new
+        });
+    }
+
     /// One media playlist.
     async fn follow(self: Arc<Self>, at: Beneath, url: Url) {
         let mut contact = Contact::of_source(at.to_string(), self.tell.clone());
         let mut patience = Patience::new(self.once);
         let mut stirred = self.stirred.subscribe();
-        let mut rendition = Rendition::new(self.origin.clone(), self.spool.clone(), at, url);
+        let spooled = (self.origin.clone(), self.spool.clone());
+        let definitions = self.definitions.subscribe();
+        let mut rendition = Rendition::new(spooled, (at, url), definitions);
         loop {
             let (begun, before) = (Instant::now(), rendition.count);
             let wait = match rendition.look().await {
