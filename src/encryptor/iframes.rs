@@ -53,7 +53,8 @@ pub(super) fn positions(
             .map(|frame| track.parents.places.get(&frame.msn).copied())
             .collect();
     }
-    let all = place::positions(list, lease.schedule(), track.timeline, context.claims);
+    let assigned = context.claims.of(&track.name);
+    let all = place::positions(list, lease.schedule(), track.timeline, assigned);
     all.into_iter().map(Some).collect()
 }
 
@@ -132,7 +133,8 @@ impl Engine {
                 continue;
             };
             let Some(list) = &track.source else { continue };
-            let all = place::positions(list, lease.schedule(), track.timeline, context.claims);
+            let assigned = context.claims.of(&track.name);
+            let all = place::positions(list, lease.schedule(), track.timeline, assigned);
             places.extend(
                 all.into_iter()
                     .map(|place| ((at.clone(), place.segment), place)),

@@ -65,6 +65,7 @@ mod tests;
 mod track;
 mod trouble;
 mod window;
+mod undated;
 mod worker;
 
 pub use client::ClientError;

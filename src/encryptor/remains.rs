@@ -100,6 +100,11 @@ impl Listed {
         }
     }
 
+    /// Whether it lists I-frames.
+    pub(super) fn is_iframes(&self) -> bool {
+        self.text.contains("#EXT-X-I-FRAMES-ONLY")
+    }
+
     /// The playlist, read.
     pub(super) fn read(&self) -> Option<MediaPlaylist> {
         match Playlist::parse(&self.text) {

@@ -351,3 +351,7 @@ pub(super) fn patience(list: &MediaPlaylist) -> Duration {
 fn is_past(list: &MediaPlaylist, listed: Option<&Listed>) -> bool {
     listed.is_none_or(|listed| list.media_sequence() > listed.last.saturating_add(1))
 }
+            iframes: self
+                .source
+                .as_ref()
+                .map_or_else(|| listed.is_iframes(), |list| list.is_iframes()),
