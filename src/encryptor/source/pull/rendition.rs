@@ -271,7 +271,10 @@ impl Rendition {
             let is_taken = self.taken.contains(&(segment.msn, local.path.clone()));
             if !is_taken && paths.insert(local.path.clone()) {
                 let seen = self.fetched.get(&local.path).cloned();
+                let grows = segment.range.is_some() && seen.is_some() && !self.is_anew;
+                let spooled = self.spool.stamp(&local.path).filter(|_| grows);
                 wanted.push(Wanted {
+                    held: spooled.map_or(0, |stamp| stamp.len),
                     path: local.path,
                     url: self.origin.resolve(&page.url, &segment.uri),
                     seen: seen.unwrap_or_default(),
@@ -298,6 +301,7 @@ impl Rendition {
                     url: self.origin.resolve(&page.url, uri),
                     seen: Seen::default(),
                     msn: None,
+                    held: 0,
                 });
             }
             String::new()
