@@ -233,11 +233,11 @@ impl Engine {
         let path = last.and_then(|last| at.resolve_segment(&last.uri).ok());
         let written = path.and_then(|path| self.source.stamp(&path));
         let written = written.map(|stamp| stamp.modified);
-        let Some(track) = self.tracks.get(at) else {
+        let Some(track) = self.tracks.get_mut(at) else {
             return Ok(Ok(()));
         };
         let is_written = written.is_some_and(|at| track.newest.is_before(at, now));
-        if track.is_ahead(&numbered) && !is_written {
+        if track.is_ahead(&numbered) && !is_written && !track.moves_on(&numbered) {
             let how = "it is ahead of the last one, and its files are not newer".to_owned();
             return Ok(Err(Break::Shortened(how)));
         }

@@ -47,6 +47,8 @@ pub(super) struct Track {
     pub(super) dirty: bool,
     /// Why the playlist cannot be written as it is now.
     pub(super) fault: Option<RewriteError>,
+    /// The last number of a list that is ahead of everything and was not taken.
+    pub(super) ahead: Option<u64>,
     /// The run that the source's playlist is in, once that is known.
     pub(super) run: Option<Run>,
     /// What the server is asked to know it.
@@ -103,6 +105,7 @@ impl Track {
             fault: None,
             run: None,
             question: None,
+            ahead: None,
             restarted: None,
             newest: Newest::default(),
             initial: None,
@@ -121,7 +124,7 @@ impl Track {
         }
         let first = list.media_sequence();
         self.absent.retain(|msn, _| *msn >= first);
-        self.restarted = None;
+        (self.restarted, self.ahead) = (None, None);
         self.dirty = true;
         self.source = Some(Arc::new(list));
         Ok(())
@@ -202,6 +205,17 @@ impl Track {
     /// Takes note that nothing is published any more; gives what was, and for how long the files
     /// stay if they are still there.
     pub(super) fn unpublish(&mut self) -> Vec<(Media, Duration)> {
+    /// Whether `list`, which is ahead of everything, goes on from the list that was so before: an old one
+    /// that is shown again stands still, and one whose files were made long ago does not.
+    pub(super) fn moves_on(&mut self, list: &MediaPlaylist) -> bool {
+        let Some(last) = list.segments().last().map(|segment| segment.msn) else {
+            return false;
+        };
+        let before = self.ahead.replace(last);
+        let follows = |before: u64| list.media_sequence() <= before.saturating_add(1);
+        before.is_some_and(|before| last > before && follows(before))
+    }
+
         let longest = self.listed.take().map_or(Duration::ZERO, |l| l.longest);
         self.start = None;
         self.dirty = true;
