@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod event;
 mod finish;
+mod gone;
 mod iframes;
 mod journal;
 mod keeper;
@@ -64,8 +65,8 @@ mod term;
 mod tests;
 mod track;
 mod trouble;
-mod window;
 mod undated;
+mod window;
 mod worker;
 
 pub use client::ClientError;

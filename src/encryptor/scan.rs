@@ -49,6 +49,7 @@ impl Engine {
         };
         self.events.extend(self.notices.resumed(SOURCE));
         self.forget_refusals(&found);
+        self.leave_gone(&found, now);
         self.found = 0;
         let mut media = Vec::new();
         for at in self.entry_first(found) {
@@ -281,6 +282,7 @@ impl Engine {
         let name = at.as_str().parse::<Rendition>();
         let name = name.map_err(|error| stall(StallReason::Outside, error.to_string()))?;
         let mut track = Track::new(name, at.clone(), now);
+        self.left.remove(at);
         let text = self.sink.playlist(at);
         let text = text.map_err(|error| stall(StallReason::ForeignSink, error.to_string()))?;
         if let Some(text) = text {

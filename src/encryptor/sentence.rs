@@ -49,6 +49,13 @@ impl fmt::Display for Event {
                 write!(f, "{what}: the key server answers again")
             }
             Self::SourceRecovered { what } => write!(f, "{what}: the source answers again"),
+            Self::Left { rendition } => {
+                let name = &rendition.0;
+                write!(
+                    f,
+                    "{name}: its playlist is gone from the source, and it is left as it is"
+                )
+            }
             Self::Stalled { .. } | Self::Resumed { .. } => self.fmt_stall(f),
             Self::SinkFailed { .. }
             | Self::SinkRecovered

@@ -29,6 +29,8 @@ pub(super) struct Track {
     pub(super) at: Beneath,
     /// When it was first seen by this run.
     pub(super) found: Timestamp,
+    /// Since when its playlist is not in the source any more.
+    pub(super) gone: Option<Timestamp>,
     /// The source's playlist, the last that could be accepted.
     pub(super) source: Option<Arc<MediaPlaylist>>,
     /// Where the times of undated segments come from.
@@ -45,10 +47,10 @@ pub(super) struct Track {
     pub(super) absent: HashMap<u64, Timestamp>,
     /// Something has changed since the playlist was last written.
     pub(super) dirty: bool,
-    /// Why the playlist cannot be written as it is now.
-    pub(super) fault: Option<RewriteError>,
     /// The last number of a list that is ahead of everything and was not taken.
     pub(super) ahead: Option<u64>,
+    /// Why the playlist cannot be written as it is now.
+    pub(super) fault: Option<RewriteError>,
     /// The run that the source's playlist is in, once that is known.
     pub(super) run: Option<Run>,
     /// What the server is asked to know it.
@@ -94,6 +96,7 @@ impl Track {
             name,
             at,
             found,
+            gone: None,
             source: None,
             timeline: Timeline::Live,
             done: BTreeMap::new(),
@@ -102,10 +105,10 @@ impl Track {
             start: None,
             absent: HashMap::new(),
             dirty: false,
+            ahead: None,
             fault: None,
             run: None,
             question: None,
-            ahead: None,
             restarted: None,
             newest: Newest::default(),
             initial: None,
@@ -202,9 +205,6 @@ impl Track {
         last.is_some_and(|last| list.media_sequence() > last.msn.saturating_add(1))
     }
 
-    /// Takes note that nothing is published any more; gives what was, and for how long the files
-    /// stay if they are still there.
-    pub(super) fn unpublish(&mut self) -> Vec<(Media, Duration)> {
     /// Whether `list`, which is ahead of everything, goes on from the list that was so before: an old one
     /// that is shown again stands still, and one whose files were made long ago does not.
     pub(super) fn moves_on(&mut self, list: &MediaPlaylist) -> bool {
@@ -216,6 +216,9 @@ impl Track {
         before.is_some_and(|before| last > before && follows(before))
     }
 
+    /// Takes note that nothing is published any more; gives what was, and for how long the files
+    /// stay if they are still there.
+    pub(super) fn unpublish(&mut self) -> Vec<(Media, Duration)> {
         let longest = self.listed.take().map_or(Duration::ZERO, |l| l.longest);
         self.start = None;
         self.dirty = true;
@@ -228,6 +231,7 @@ impl Track {
     /// The clock was set back to `now`.
     pub(super) fn set_back(&mut self, now: Timestamp) {
         self.found = self.found.min(now);
+        self.gone = self.gone.map(|gone| gone.min(now));
         self.newest.set_back(now);
         if let Some(restarted) = &mut self.restarted {
             restarted.set_back(now);
@@ -351,6 +355,10 @@ impl Track {
             duration_ms: u64::try_from(listed.longest.as_millis()).unwrap_or(u64::MAX),
             // A list that has ended is never swapped again, whatever its type says or does not.
             kept: listed.ended || self.source.as_ref().is_some_and(|list| list.is_pinned()),
+            iframes: self
+                .source
+                .as_ref()
+                .map_or_else(|| listed.is_iframes(), |list| list.is_iframes()),
             periods,
         })
     }
@@ -365,7 +373,3 @@ pub(super) fn patience(list: &MediaPlaylist) -> Duration {
 fn is_past(list: &MediaPlaylist, listed: Option<&Listed>) -> bool {
     listed.is_none_or(|listed| list.media_sequence() > listed.last.saturating_add(1))
 }
-            iframes: self
-                .source
-                .as_ref()
-                .map_or_else(|| listed.is_iframes(), |list| list.is_iframes()),

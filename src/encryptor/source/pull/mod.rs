@@ -53,6 +53,8 @@ pub(in crate::encryptor) struct Follower {
 const INTERVAL: Duration = Duration::from_secs(10);
 /// What has ended is looked at this often: it may begin again.
 const ENDED: Duration = Duration::from_secs(10);
+/// A list that the multivariant playlist names no more is spooled for this long still.
+const LEFT: Duration = Duration::from_secs(600);
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
 /// A run with an end of its own gives up on a source that fails for so long.
@@ -76,9 +78,9 @@ impl Follower {
             done: watch::Sender::new(false),
             gave_up: AtomicBool::new(false),
             stirred: watch::Sender::default(),
+            definitions: watch::Sender::default(),
         })
     }
-            definitions: watch::Sender::default(),
 
     /// Whether nothing more is fetched.
     pub(in crate::encryptor) fn is_done(&self) -> bool {
@@ -129,6 +131,9 @@ impl Follower {
         at: &Beneath,
         all: &mut Variants,
     ) -> Result<Kind, PullError> {
+        for gone in all.gone() {
+            self.spool.remove_at(&gone).map_err(SpoolError::Disk)?;
+        }
         let page = self.origin.list(self.origin.top(), &all.seen).await?;
         let Some(page) = page else {
             return Ok(Kind::Multivariant);
@@ -152,12 +157,12 @@ impl Follower {
         all: &mut Variants,
     ) -> Result<(), PullError> {
         let children = list.children();
+        self.define(list.definitions());
         let names = Names::new(at, &page.url, children.iter().map(|it| it.uri.as_str()));
         let mut listed = HashSet::new();
         for child in &children {
             let Some(local) = names.list(&child.uri) else {
                 continue;
-        self.define(list.definitions());
             };
             let url = self.origin.resolve(&page.url, &child.uri)?;
             if listed.insert(local.path.clone()) && !all.follows(&local.path) {
@@ -182,11 +187,6 @@ impl Follower {
         Ok(())
     }
 
-    async fn follow_media(self: Arc<Self>, at: Beneath) {
-        let url = self.origin.top().clone();
-        self.follow(at, url).await;
-    }
-
     /// The children read their lists anew where what they import has changed.
     fn define(&self, definitions: &Definitions) {
         self.definitions.send_if_modified(|known| {
@@ -196,6 +196,11 @@ impl Follower {
             }
             is_new
         });
+    }
+
+    async fn follow_media(self: Arc<Self>, at: Beneath) {
+        let url = self.origin.top().clone();
+        self.follow(at, url).await;
     }
 
     /// One media playlist.
@@ -260,6 +265,8 @@ struct Variants {
     seen: Seen,
     tasks: JoinSet<()>,
     running: HashMap<Beneath, AbortHandle>,
+    /// Lists that are followed no more, and since when. What they name may wait to be published.
+    left: HashMap<Beneath, Instant>,
 }
 
 impl Variants {
@@ -270,9 +277,17 @@ impl Variants {
 
     fn leave_all_but(&mut self, listed: &HashSet<Beneath>) {
         let gone = |at: &Beneath, _: &mut AbortHandle| !listed.contains(at);
-        for (_, task) in self.running.extract_if(gone) {
+        for (at, task) in self.running.extract_if(gone) {
             task.abort();
+            self.left.insert(at, Instant::now());
         }
+        self.left.retain(|at, _| !listed.contains(at));
+    }
+
+    /// The lists that were left long ago.
+    fn gone(&mut self) -> Vec<Beneath> {
+        let is_over = |_: &Beneath, since: &mut Instant| since.elapsed() >= LEFT;
+        self.left.extract_if(is_over).map(|(at, _)| at).collect()
     }
 
     /// Waits for those that have an end.
