@@ -215,11 +215,75 @@ async fn the_status_says_lag_period_lease_and_the_last_error() {
         "{one}"
     );
     assert_eq!(one["stalls"][0]["subject"], "sink");
+    let text = reqwest::get(&metrics).await.unwrap().text().await.unwrap();
+    let last = "hlskey_encrypt_last_error_timestamp_seconds{stream=\"test/one\",reason=\"";
+    let line = text.lines().find_map(|line| line.strip_prefix(last));
+    let (reason, at) = line
+        .unwrap_or_else(|| panic!("{text}"))
+        .split_once("\"} ")
+        .unwrap();
+    assert!(reason.starts_with("sink"), "{reason}");
+    assert!(at.parse::<f64>().unwrap() > 1.7e9, "{at}");
     let said = String::from_utf8(studio.status(&[]).stdout).unwrap();
     assert!(said.contains("test/one  stalled  lag 3s"), "{said}");
     assert!(said.contains("last error"), "{said}");
     worker.kill();
     assert_eq!(studio.status_of("one").unwrap()["running"], false);
+}
+
+/// Two channels of one stream stand side by side, and a sink that is away is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_of_one_stream_and_sinks_that_are_away_are_all_seen() {
+    let studio = Studio::set().await;
+    let config = studio.path("hlskey.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let nowhere = format!("http://127.0.0.1:{}/away/", free_port());
+    let text = text
+        .replace("stream = \"test/two\"", "stream = \"test/one\"")
+        .replace(
+            "\"dir:out/three\"",
+            &format!("[\"dir:out/three\", \"{nowhere}\"]"),
+        );
+    fs::write(&config, text).unwrap();
+    for (at, name) in CHANNELS.iter().enumerate() {
+        studio.packager(name).write_vod(3 + at as u64);
+    }
+    let _worker = studio.worker(&[]);
+    let metrics = format!("http://127.0.0.1:{}/metrics", studio.port);
+    let lines = async || {
+        let text = reqwest::get(&metrics).await.ok()?.text().await.ok()?;
+        let lines = text.lines().map(str::to_owned).collect::<Vec<_>>();
+        Some(lines)
+    };
+    let both = until("both channels are measured", seconds(30), async || {
+        let lines = lines().await?;
+        let of_one = "hlskey_encrypt_segments_total{stream=\"test/one\",encryptor=\"";
+        let counts = lines.iter().filter_map(|line| line.strip_prefix(of_one));
+        let mut counts: Vec<_> = counts.filter_map(|rest| rest.rsplit(' ').next()).collect();
+        counts.sort_unstable();
+        (counts == ["3", "4"]).then_some(lines.clone())
+    })
+    .await;
+    let alone = "hlskey_encrypt_segments_total{stream=\"test/three\"} ";
+    assert!(both.iter().any(|line| line.starts_with(alone)), "{both:?}");
+    until(
+        "the sink that is away is counted",
+        seconds(30),
+        async || {
+            let lines = lines().await?;
+            let stalled = "hlskey_encrypt_stalled{stream=\"test/three\"} 1.0";
+            lines.iter().any(|line| line == stalled).then_some(())
+        },
+    )
+    .await;
+    until("the status says the same", seconds(30), async || {
+        let said = String::from_utf8(studio.status(&[]).stdout).unwrap();
+        let both = said.matches("test/one  running").count() == 2;
+        let away =
+            said.contains("  to http://127.0.0.1:") && said.contains("away, 5 segments behind");
+        (both && away && said.contains("test/three  stalled")).then_some(())
+    })
+    .await;
 }
 
 /// A flag that a file makes meaningless is not let pass in silence.

@@ -22,6 +22,8 @@ mod config;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod define;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod dialects;

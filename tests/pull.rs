@@ -3,6 +3,7 @@
 //!
 //! Must not know: how it is fetched.
 
+mod growing;
 mod origins;
 mod tokens;
 

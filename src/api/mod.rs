@@ -26,7 +26,9 @@ pub use entitlement::{
 pub use key::WireKey;
 pub use live::{LiveSession, LiveSessions, StreamViewers, Viewers};
 pub use problem::Problem;
-pub use progress::{Claim, PeriodUse, ProgressReply, ProgressReport, RenditionProgress};
+pub use progress::{
+    Claim, PeriodUse, ProgressReply, ProgressReport, RenditionProgress, UndatedSegments,
+};
 pub use revocation::{
     Because, RevocationError, RevocationList, RevocationReply, RevocationRequest, RevocationView,
     Withdrawn,

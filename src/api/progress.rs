@@ -19,9 +19,13 @@ pub struct ProgressReport {
     #[serde(default)]
     pub renditions: Vec<RenditionProgress>,
     /// Segment numbers of a live source without `PROGRAM-DATE-TIME`, for which the server says
-    /// the time; at most 1000.
+    /// the time, whichever rendition's they are; at most 1000 with those of `undated`.
     #[serde(default)]
     pub claims: Vec<u64>,
+    /// The same for each rendition: one whose numbers run at a speed of their own gets times of its
+    /// own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undated: Vec<UndatedSegments>,
     /// Times that it took from its clock while the server was away, noted where nobody claimed
     /// otherwise; at most 1000. The reply tells the times in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -40,6 +44,16 @@ pub struct ProgressReport {
     pub runs: bool,
 }
 
+/// A rendition's segments that want a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UndatedSegments {
+    /// Its playlist's path.
+    pub rendition: Text<Rendition>,
+    /// Their published numbers.
+    pub segments: Vec<u64>,
+}
+
 /// One rendition's published playlist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +70,10 @@ pub struct RenditionProgress {
     /// as the stream.
     #[serde(default, skip_serializing_if = "is_false")]
     pub kept: bool,
+    /// It is an I-frame playlist: its numbers are of I-frames, and say nothing of how far the stream
+    /// has come.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub iframes: bool,
     /// The periods that the playlist lists.
     pub periods: Vec<PeriodUse>,
 }
@@ -77,7 +95,7 @@ pub struct PeriodUse {
 pub struct ProgressReply {
     /// The schedule's version now; a higher one than acknowledged asks for a new lease.
     pub version: u64,
-    /// The decided claims, in the order asked: those of `claims`, then those of `taken`.
+    /// The decided claims, in the order asked: those of `claims`, of `undated`, of `taken`.
     pub claims: Vec<Claim>,
     /// The newest runs, newest first, if the report asked for them or for a new one; run 0, which
     /// every stream begins with, stands among them.
@@ -89,6 +107,9 @@ pub struct ProgressReply {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
+    /// Whose it is, if that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendition: Option<Text<Rendition>>,
     /// The segment's published number.
     pub segment: u64,
     /// When it is taken to begin.

@@ -19,13 +19,13 @@ use super::lease::{HeldKey, KeyFault, Lease, Periods};
 use super::names::{Name, Names, wished};
 use super::notices::Stall;
 use super::piece::Piece;
-use super::place::Claims;
 use super::root::Stamp;
 use super::runs::Runs;
 use super::section::Planned;
 use super::source::DirSource;
 use super::term::Footing;
 use super::track::Track;
+use super::undated::{Claims, Undated};
 use crate::crypto::Iv;
 use crate::domain::{Fingerprint, IvRule, Position, Rendition, Timestamp};
 use crate::playlist::{MediaPlaylist, Segment};
@@ -84,7 +84,7 @@ pub(super) struct Wants {
     /// Periods whose keys are missing, or were not seen served yet.
     pub(super) periods: Periods,
     /// Segments whose times the server must say.
-    pub(super) claims: BTreeSet<u64>,
+    pub(super) claims: BTreeSet<Undated>,
     /// The renditions there are.
     pub(super) renditions: BTreeSet<Rendition>,
     /// The oldest period in use; none before it is needed any more.

@@ -10,7 +10,7 @@ use super::engine::Engine;
 use super::path::Beneath;
 use super::spool::Spool;
 use crate::domain::Timestamp;
-use crate::playlist::{MediaPlaylist, Playlist};
+use crate::playlist::{Definitions, MediaPlaylist, Playlist};
 
 /// When the spool was looked through last, and what no list named then.
 #[derive(Default)]
@@ -70,20 +70,27 @@ impl Engine {
     fn named(&self, spool: &Spool, lists: &[Beneath]) -> Named {
         let mut named = Named::default();
         for at in lists {
-            let parsed = spool.text(at).and_then(|text| Playlist::parse(&text).ok());
-            if let Some(Playlist::Media(list)) = parsed {
-                self.name(at, list, &mut named);
+            let definitions = self.definitions(at);
+            let text = spool.text(at);
+            let list = text.and_then(|text| Playlist::media_with(&text, &definitions));
+            if let Some(list) = list {
+                self.name(at, (list, &definitions), &mut named);
             }
         }
         named
     }
 
-    /// What the list at `at` names.
-    fn name(&self, at: &Beneath, list: MediaPlaylist, named: &mut Named) {
+    /// What the list at `at` names, variables put in.
+    fn name(
+        &self,
+        at: &Beneath,
+        (list, definitions): (MediaPlaylist, &Definitions),
+        named: &mut Named,
+    ) {
         let mut all = HashSet::new();
         let published = self.published_through(at);
         let past = past(at, &list, published, |list| self.renumbered(at, list));
-        Playlist::Media(list).map_uris(&mut |_, uri| {
+        Playlist::Media(list).map_defined_uris(definitions, &mut |_, uri| {
             all.extend(at.resolve(uri).ok());
             String::new()
         });

@@ -40,6 +40,8 @@ pub(super) struct Engine {
     pub(super) shown: watch::Sender<Arc<Published>>,
     pub(super) tracks: BTreeMap<Beneath, Track>,
     pub(super) multivariants: BTreeMap<Beneath, Multivariant>,
+    /// Playlists that are published and gone from the source.
+    pub(super) left: BTreeSet<Beneath>,
     /// I-frame playlists that are left out.
     pub(super) iframes: BTreeSet<Beneath>,
     /// Initialisation sections that this process wrote to the sink.
@@ -145,6 +147,7 @@ impl Engine {
             shown: watch::Sender::default(),
             tracks: BTreeMap::new(),
             multivariants: BTreeMap::new(),
+            left: BTreeSet::new(),
             iframes: BTreeSet::new(),
             sections: BTreeSet::new(),
             taken: 0,

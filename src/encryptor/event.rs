@@ -134,6 +134,11 @@ pub enum Event {
         /// What happened.
         reason: String,
     },
+    /// A live rendition's playlist is gone from the source for good, as far as can be told.
+    Left {
+        /// The media playlist.
+        rendition: Text<Rendition>,
+    },
     /// A rendition goes on under another key.
     Rotated {
         /// The media playlist.

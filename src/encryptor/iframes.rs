@@ -53,8 +53,8 @@ pub(super) fn positions(
             .map(|frame| track.parents.places.get(&frame.msn).copied())
             .collect();
     }
-    let own = (list, from);
-    let all = place::positions(own, lease.schedule(), track.timeline, context.claims);
+    let (own, assigned) = ((list, from), context.claims.of(&track.name));
+    let all = place::positions(own, lease.schedule(), track.timeline, assigned);
     all.into_iter().map(Some).collect()
 }
 
@@ -133,8 +133,8 @@ impl Engine {
                 continue;
             };
             let Some(list) = &track.source else { continue };
-            let own = (&**list, 0);
-            let all = place::positions(own, lease.schedule(), track.timeline, context.claims);
+            let (own, assigned) = ((&**list, 0), context.claims.of(&track.name));
+            let all = place::positions(own, lease.schedule(), track.timeline, assigned);
             places.extend(
                 all.into_iter()
                     .map(|place| ((at.clone(), place.segment), place)),

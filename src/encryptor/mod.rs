@@ -23,6 +23,7 @@ mod event;
 mod finish;
 mod follow;
 mod given;
+mod gone;
 mod iframes;
 mod journal;
 mod keeper;
@@ -70,6 +71,7 @@ mod term;
 mod tests;
 mod track;
 mod trouble;
+mod undated;
 mod window;
 mod worker;
 

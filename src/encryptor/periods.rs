@@ -79,6 +79,7 @@ pub(super) fn union<'a>(
 /// Puts what `other` lists to what `one` does.
 pub(super) fn add(one: &mut RenditionProgress, other: &RenditionProgress) {
     one.kept |= other.kept;
+    one.iframes |= other.iframes;
     one.duration_ms = one.duration_ms.max(other.duration_ms);
     let time = |of: &RenditionProgress| of.last_time.map(|time| time.0);
     if time(other) > time(one) {
@@ -116,6 +117,7 @@ mod tests {
             last_time: None,
             duration_ms: 10 * periods.len() as u64,
             kept: false,
+            iframes: false,
             periods: periods.iter().map(period).collect(),
         }
     }

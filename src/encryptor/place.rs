@@ -2,14 +2,11 @@
 //!
 //! Must not know: keys, files.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::undated::Times;
 use crate::domain::{Boundary, Position, Schedule, Timestamp};
 use crate::playlist::MediaPlaylist;
-
-/// Times that the server assigned to segments of a live source without dates, by their numbers.
-pub(super) type Claims = BTreeMap<u64, Timestamp>;
 
 /// Where the times of undated segments come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +17,13 @@ pub(super) enum Timeline {
     Live,
 }
 
-/// The positions of the segments from the index `from` on, in the order of the playlist; the one that
-/// is not complete has one too.
+/// The positions of the segments from the index `from` on, by the times that are `assigned`, in the
+/// order of the playlist; the one that is not complete has one too.
 pub(super) fn positions(
     (list, from): (&MediaPlaylist, usize),
     schedule: &Schedule,
     timeline: Timeline,
-    claims: &Claims,
+    assigned: Option<&Times>,
 ) -> Vec<Position> {
     let mut elapsed: Duration = match timeline {
         Timeline::Finished => list.segments()[..from].iter().map(|s| s.duration).sum(),
@@ -34,14 +31,14 @@ pub(super) fn positions(
     };
     let origin = origin(schedule);
     let place = |segment: &crate::playlist::Segment| {
-        let assigned = match timeline {
+        let taken = match timeline {
             Timeline::Finished => origin.map(|origin| origin.plus(elapsed)),
-            Timeline::Live => claims.get(&segment.msn).copied(),
+            Timeline::Live => assigned.and_then(|times| times.get(&segment.msn).copied()),
         };
         elapsed = elapsed.saturating_add(segment.duration);
         Position {
             segment: segment.msn,
-            time: segment.time.or(assigned),
+            time: segment.time.or(taken),
         }
     };
     list.segments()[from..]

@@ -139,7 +139,9 @@ impl Engine {
             let Some(list) = self.multivariants.get(&at) else {
                 continue;
             };
-            let is_published = |child: &Beneath| self.tracks.get(child).is_some_and(is_listed);
+            let is_published = |child: &Beneath| {
+                self.left.contains(child) || self.tracks.get(child).is_some_and(is_listed)
+            };
             match list.waits_for(is_published) {
                 Some(stall) => self.stall(&at, stall, now),
                 None if list.is_published => self.resume(&at),

@@ -97,6 +97,11 @@ impl Listed {
         list.flatten().map_or(text, |list| list.plain())
     }
 
+    /// Whether it lists I-frames.
+    pub(super) fn is_iframes(&self) -> bool {
+        self.text.contains("#EXT-X-I-FRAMES-ONLY")
+    }
+
     /// The playlist, read.
     pub(super) fn read(&self) -> Option<MediaPlaylist> {
         match Playlist::parse(&self.text.to_string()) {

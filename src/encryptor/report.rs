@@ -15,9 +15,9 @@ use tokio::time::{sleep, timeout};
 use self::parts::parts;
 use super::client::{Client, ClientError};
 use super::contact::{Contact, Tell};
-use super::place::Claims;
 use super::runs::{Runs, SourceReport};
 use super::term::Term;
+use super::undated::{Claims, Undated, asked};
 use crate::api::{ProgressReport, RenditionProgress, RunMarks};
 use crate::crash;
 use crate::domain::Rendition;
@@ -30,7 +30,7 @@ pub(super) struct Progress {
     /// What the published playlists list.
     pub(super) renditions: Vec<RenditionProgress>,
     /// Segments whose times the server must say.
-    pub(super) claims: BTreeSet<u64>,
+    pub(super) claims: BTreeSet<Undated>,
     /// What there is to say and to ask of the source's numbering.
     pub(super) source: SourceReport,
 }
@@ -204,7 +204,7 @@ impl Reporter {
         }
         let open = self.open(&progress.claims);
         let report = ProgressReport {
-            claims: open.into_iter().take(MAX_ASKED).collect(),
+            undated: asked(open.into_iter().take(MAX_ASKED)),
             taken: self.taken_claims(MAX_TAKEN),
             leaving,
             marks: progress
@@ -234,6 +234,7 @@ impl Reporter {
             acknowledged,
             renditions,
             claims: Vec::new(),
+            undated: Vec::new(),
             taken: Vec::new(),
             leaving: false,
             marks: Vec::new(),
@@ -258,10 +259,10 @@ impl Reporter {
         }
     }
 
-    fn open(&self, claims: &BTreeSet<u64>) -> BTreeSet<u64> {
+    fn open(&self, claims: &BTreeSet<Undated>) -> BTreeSet<Undated> {
         let known = self.claims.borrow();
-        let open = claims.iter().filter(|msn| !known.contains_key(msn));
-        open.copied().collect()
+        let open = claims.iter().filter(|undated| !known.has(undated));
+        open.cloned().collect()
     }
 
     fn insert(&self, times: Claims) {
@@ -270,10 +271,8 @@ impl Reporter {
         }
         self.claims.send_modify(|claims| {
             let claims = Arc::make_mut(claims);
-            claims.extend(times);
-            while claims.len() > MAX_KEPT {
-                claims.pop_first();
-            }
+            claims.extend(times.iter());
+            claims.keep_last(MAX_KEPT);
         });
     }
 }

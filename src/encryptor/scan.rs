@@ -47,6 +47,7 @@ impl Engine {
         };
         self.events.extend(self.notices.resumed(SOURCE));
         self.forget_refusals(&found);
+        self.leave_gone(&found, now);
         self.found = 0;
         let mut media = Vec::new();
         for at in self.entry_first(found) {
@@ -175,7 +176,7 @@ impl Engine {
 
     /// The variables that multivariant playlists define for the playlist at `at`. What two of them
     /// define differently is not defined.
-    fn definitions(&self, at: &Beneath) -> Definitions {
+    pub(super) fn definitions(&self, at: &Beneath) -> Definitions {
         let naming = self.multivariants.values();
         let naming = naming.filter(|multivariant| multivariant.children.contains(at));
         let mut all: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
@@ -235,11 +236,11 @@ impl Engine {
         let path = last.and_then(|last| at.resolve_segment(&last.uri).ok());
         let written = path.and_then(|path| self.source.stamp(&path));
         let written = written.map(|stamp| stamp.modified);
-        let Some(track) = self.tracks.get(at) else {
+        let Some(track) = self.tracks.get_mut(at) else {
             return Ok(Ok(()));
         };
         let is_written = written.is_some_and(|at| track.newest.is_before(at, now));
-        if track.is_ahead(&numbered) && !is_written {
+        if track.is_ahead(&numbered) && !is_written && !track.moves_on(&numbered) {
             let how = "it is ahead of the last one, and its files are not newer".to_owned();
             return Ok(Err(Break::Shortened(how)));
         }
@@ -284,6 +285,7 @@ impl Engine {
         let name = at.as_str().parse::<Rendition>();
         let name = name.map_err(|error| stall(StallReason::Outside, error.to_string()))?;
         let mut track = Track::new(name, at.clone(), now);
+        self.left.remove(at);
         let text = self.sink.playlist(at);
         let text = text.map_err(|error| stall(StallReason::ForeignSink, error.to_string()))?;
         if let Some(text) = text {

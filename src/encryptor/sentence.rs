@@ -4,8 +4,26 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use super::options::OnLeaseEnd;
 use super::{Event, Summary};
+
+impl Event {
+    /// What it is in a word, as its line has it: its name, or the cause of a stall. There are a few
+    /// dozen.
+    pub(super) fn kind(&self) -> String {
+        let line = serde_json::to_value(self).unwrap_or_default();
+        let word = match self {
+            Self::Stalled { .. } => "reason",
+            _ => "event",
+        };
+        line.get(word)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,6 +49,13 @@ impl fmt::Display for Event {
                 write!(f, "{what}: the key server answers again")
             }
             Self::SourceRecovered { what } => write!(f, "{what}: the source answers again"),
+            Self::Left { rendition } => {
+                let name = &rendition.0;
+                write!(
+                    f,
+                    "{name}: its playlist is gone from the source, and it is left as it is"
+                )
+            }
             Self::Stalled { .. } | Self::Resumed { .. } => self.fmt_stall(f),
             Self::SinkFailed { .. }
             | Self::SinkRecovered

@@ -92,6 +92,9 @@ pub struct LastError {
     pub at: Text<Timestamp>,
     /// A sentence.
     pub what: String,
+    /// A word for its kind: the event's name, or the cause of a stall.
+    #[serde(default)]
+    pub kind: String,
 }
 
 /// A channel as it was found in its state folder.
@@ -109,6 +112,12 @@ impl Status {
     pub fn lag(&self) -> Duration {
         let lags = self.renditions.iter().map(|rendition| rendition.lag_ms);
         Duration::from_millis(lags.max().unwrap_or(0))
+    }
+
+    /// How many playlists and sinks do not go on.
+    pub fn stalled(&self) -> usize {
+        let sinks = self.sinks.iter().filter(|sink| sink.is_failing());
+        self.stalls.len() + sinks.count()
     }
 }
 
@@ -169,11 +178,17 @@ impl Board {
         Arc::new(move |event: Event| {
             if event.is_trouble() {
                 let at = Text(clock.now());
-                let what = event.to_string();
-                board.update(|status| status.last_error = Some(LastError { at, what }));
+                let (what, kind) = (event.to_string(), event.kind());
+                board.update(|status| status.last_error = Some(LastError { at, what, kind }));
             }
             tell(event);
         })
+    }
+
+    /// Whether it is the same channel, perhaps begun again: two of one stream have a state folder
+    /// each.
+    pub fn is_of(&self, other: &Self) -> bool {
+        self.folder == other.folder
     }
 
     /// How the channel is doing now.
@@ -252,6 +267,27 @@ mod tests {
     }
 
     #[test]
+    fn a_sink_that_takes_nothing_does_not_go_on() {
+        let board = board(Path::new("/state"));
+        let sink = |connected: bool, last_error: Option<&str>| {
+            let behind = serde_json::json!({"segments": 0, "bytes": 0, "lag_ms": 0});
+            let state = serde_json::json!({
+                "place": "https://o/", "connected": connected, "last_error": last_error,
+                "behind": behind,
+            });
+            serde_json::from_value::<SinkState>(state).unwrap()
+        };
+        let error = Some("no route");
+        for (states, stalled) in [
+            (vec![sink(true, None), sink(false, None)], 0),
+            (vec![sink(true, error), sink(false, error)], 1),
+        ] {
+            board.update(|status| status.sinks = states);
+            assert_eq!(board.status().stalled(), stalled);
+        }
+    }
+
+    #[test]
     fn the_last_trouble_is_remembered_and_good_news_are_not() {
         let (board, clock) = (
             board(Path::new("/state")),
@@ -265,5 +301,6 @@ mod tests {
         tell(Event::SinkRecovered);
         let last = board.status().last_error.unwrap();
         assert_eq!(last.what, "cannot write v0/a.ts: no space; trying again");
+        assert_eq!(last.kind, "sink_failed");
     }
 }

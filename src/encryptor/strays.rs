@@ -10,7 +10,7 @@ use std::io;
 use super::boxes;
 use super::path::Beneath;
 use super::sink::DirSink;
-use crate::playlist::Playlist;
+use crate::playlist::{Definitions, Playlist};
 
 /// What segments are called. Nothing else in a sink is deleted.
 const MEDIA: [&str; 14] = [
@@ -39,7 +39,8 @@ fn listed_in(sink: &DirSink, files: &[Beneath]) -> BTreeSet<Beneath> {
         let Ok(list) = Playlist::parse(&text) else {
             continue;
         };
-        list.map_uris(&mut |_, uri| {
+        // what a list imports is written out when it is published
+        list.map_defined_uris(&Definitions::new(), &mut |_, uri| {
             listed.extend(at.resolve(uri).ok());
             uri.to_owned()
         });

@@ -30,6 +30,8 @@ pub(super) struct Track {
     pub(super) at: Beneath,
     /// When it was first seen by this run.
     pub(super) found: Timestamp,
+    /// Since when its playlist is not in the source any more.
+    pub(super) gone: Option<Timestamp>,
     /// The source's playlist, the last that could be accepted.
     pub(super) source: Option<Arc<MediaPlaylist>>,
     /// Where the times of undated segments come from.
@@ -49,6 +51,8 @@ pub(super) struct Track {
     stale: HashMap<Beneath, Stamp>,
     /// Something has changed since the playlist was last written.
     pub(super) dirty: bool,
+    /// The last number of a list that is ahead of everything and was not taken.
+    pub(super) ahead: Option<u64>,
     /// Why the playlist cannot be written as it is now.
     pub(super) fault: Option<RewriteError>,
     /// The run that the source's playlist is in, once that is known.
@@ -102,6 +106,7 @@ impl Track {
             name,
             at,
             found,
+            gone: None,
             source: None,
             timeline: Timeline::Live,
             done: BTreeMap::new(),
@@ -111,6 +116,7 @@ impl Track {
             absent: HashMap::new(),
             stale: HashMap::new(),
             dirty: false,
+            ahead: None,
             fault: None,
             run: None,
             question: None,
@@ -140,7 +146,7 @@ impl Track {
     pub(super) fn put(&mut self, list: Arc<MediaPlaylist>) {
         let first = list.media_sequence();
         self.absent.retain(|msn, _| *msn >= first);
-        self.restarted = None;
+        (self.restarted, self.ahead) = (None, None);
         self.dirty = true;
         self.source = Some(list);
     }
@@ -221,6 +227,17 @@ impl Track {
         last.is_some_and(|last| list.media_sequence() > last.msn.saturating_add(1))
     }
 
+    /// Whether `list`, which is ahead of everything, goes on from the list that was so before: an old one
+    /// that is shown again stands still, and one whose files were made long ago does not.
+    pub(super) fn moves_on(&mut self, list: &MediaPlaylist) -> bool {
+        let Some(last) = list.segments().last().map(|segment| segment.msn) else {
+            return false;
+        };
+        let before = self.ahead.replace(last);
+        let follows = |before: u64| list.media_sequence() <= before.saturating_add(1);
+        before.is_some_and(|before| last > before && follows(before))
+    }
+
     /// Takes note that nothing is published any more; gives what was, and for how long the files
     /// stay if they are still there.
     pub(super) fn unpublish(&mut self) -> Vec<(Media, Duration)> {
@@ -236,6 +253,7 @@ impl Track {
     /// The clock was set back to `now`.
     pub(super) fn set_back(&mut self, now: Timestamp) {
         self.found = self.found.min(now);
+        self.gone = self.gone.map(|gone| gone.min(now));
         self.newest.set_back(now);
         if let Some(restarted) = &mut self.restarted {
             restarted.set_back(now);
@@ -369,6 +387,10 @@ impl Track {
             duration_ms: u64::try_from(listed.longest.as_millis()).unwrap_or(u64::MAX),
             // A list that has ended is never swapped again, whatever its type says or does not.
             kept: listed.ended || self.source.as_ref().is_some_and(|list| list.is_pinned()),
+            iframes: self
+                .source
+                .as_ref()
+                .map_or_else(|| listed.is_iframes(), |list| list.is_iframes()),
             periods,
         })
     }

@@ -29,7 +29,6 @@ use super::ledger::Ledger;
 use super::open::{Places, given, host, journal};
 use super::options::{Options, Source};
 use super::periods::union;
-use super::place::Claims;
 use super::recorded::Opener;
 use super::report::{Progress, Reporter};
 use super::runs::Runs;
@@ -37,6 +36,7 @@ use super::sink::{Replicas, Shared};
 use super::source::{Follower, OpenFiles, Watch};
 use super::status::Board;
 use super::term::Term;
+use super::undated::Claims;
 use crate::api::{RenditionProgress, Text};
 use crate::domain::{Clock, Entropy};
 

@@ -171,7 +171,7 @@ impl Keys {
                 None => self.known_or_templated(subject, id).await?,
             };
             let scope = scope(row.stream.policy.key_scope, ask.rendition.as_ref())?;
-            let span = self.span(id).await?;
+            let span = self.span_of(id, &scope).await?;
             let slots = span.slots(&row.stream.schedule, ask);
             let found = self.store.periods(&row, &scope, &slots).await?;
             let missing = self.drafts(&slots, &found);
@@ -217,6 +217,17 @@ impl Keys {
 
     pub(super) async fn span(&self, id: &StreamId) -> Result<Span, KeysError> {
         let reach = self.store.reach(id, self.lease).await?;
+        Ok(Span::new(reach, self.clock.now(), self.lease))
+    }
+
+    /// The same for keys of one rendition, whose numbers may go at a speed of their own.
+    async fn span_of(&self, id: &StreamId, scope: &Scope) -> Result<Span, KeysError> {
+        let mut reach = self.store.reach(id, self.lease).await?;
+        if let Scope::Rendition(rendition) = scope {
+            let all = self.store.reaches(id).await?;
+            let own = all.iter().find(|one| one.rendition == *rendition);
+            reach.segment = own.map(|own| own.segment).or(reach.segment);
+        }
         Ok(Span::new(reach, self.clock.now(), self.lease))
     }
 

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use crate::access::{self, Permit};
-use crate::api::{Claim, ProgressReply, ProgressReport, Text};
+use crate::api::{Claim, ProgressReply, ProgressReport, RenditionProgress, Text};
 use crate::domain::{StreamId, Timestamp};
-use crate::store::{Heartbeat, Report, Usage};
+use crate::store::{Heartbeat, Progressed, Report, Undated, Usage};
 
 use super::{Keys, KeysError, check_name, runs};
 
@@ -38,12 +38,14 @@ impl Keys {
         report: &ProgressReport,
     ) -> Result<ProgressReply, KeysError> {
         check(report)?;
-        let (usages, taken) = (usages(report), taken(report));
+        let (usages, undated, taken) = (usages(report), undated(report), taken(report));
+        let renditions: Vec<_> = segmented(report).filter_map(progressed).collect();
         let now = self.clock.now();
         let noted = Report {
             beat: heartbeat(report),
             usages: &usages,
-            claims: &report.claims,
+            renditions: &renditions,
+            claims: &undated,
             taken: &taken,
         };
         let recorded = self.store.record(id, noted, now).await?;
@@ -53,13 +55,17 @@ impl Keys {
             let (instance, foreign) = (&report.instance, recorded.foreign);
             tracing::warn!(stream = %id, instance, foreign, "reported keys are not the stream's");
         }
-        let claim = |(segment, time)| Claim {
-            segment,
+        let asked = undated
+            .iter()
+            .chain(taken.iter().map(|(undated, _)| undated));
+        let claim = |(undated, time): (&Undated<'_>, Timestamp)| Claim {
+            rendition: undated.rendition.cloned().map(Text),
+            segment: undated.segment,
             time: Text(time),
         };
         Ok(ProgressReply {
             version: recorded.version,
-            claims: recorded.claims.into_iter().map(claim).collect(),
+            claims: asked.zip(recorded.claims).map(claim).collect(),
             runs: None,
         })
     }
@@ -69,7 +75,9 @@ fn check(report: &ProgressReport) -> Result<(), KeysError> {
     check_name(&report.instance)?;
     runs::check(report)?;
     let mut periods = report.renditions.iter().flat_map(|one| &one.periods);
-    if report.claims.len() > MAX_CLAIMS || report.taken.len() > MAX_CLAIMS {
+    let undated = report.undated.iter().map(|one| one.segments.len());
+    let claims = report.claims.len().saturating_add(undated.sum());
+    if claims > MAX_CLAIMS || report.taken.len() > MAX_CLAIMS {
         Err(KeysError::Invalid("a report makes at most 1000 claims"))
     } else if periods.clone().count() > MAX_USAGES {
         Err(KeysError::Invalid("a report names at most 10000 periods"))
@@ -83,12 +91,8 @@ fn check(report: &ProgressReport) -> Result<(), KeysError> {
 }
 
 fn heartbeat(report: &ProgressReport) -> Heartbeat<'_> {
-    let renditions = &report.renditions;
-    let last = renditions
-        .iter()
-        .flat_map(|one| &one.periods)
-        .map(|period| period.last);
-    let times = renditions.iter().filter_map(|one| one.last_time);
+    let last = segmented(report).filter_map(last);
+    let times = segmented(report).filter_map(|one| one.last_time);
     Heartbeat {
         instance: &report.instance,
         acknowledged: report.acknowledged,
@@ -98,9 +102,48 @@ fn heartbeat(report: &ProgressReport) -> Heartbeat<'_> {
     }
 }
 
-fn taken(report: &ProgressReport) -> Vec<(u64, Timestamp)> {
-    let taken = report.taken.iter();
-    taken.map(|claim| (claim.segment, claim.time.0)).collect()
+/// The renditions whose numbers are those of segments. I-frames are many more: a stream that went by
+/// their numbers would be far ahead of itself.
+fn segmented(report: &ProgressReport) -> impl Iterator<Item = &RenditionProgress> {
+    report.renditions.iter().filter(|one| !one.iframes)
+}
+
+fn last(one: &RenditionProgress) -> Option<u64> {
+    one.periods.iter().map(|period| period.last).max()
+}
+
+fn progressed(one: &RenditionProgress) -> Option<Progressed<'_>> {
+    Some(Progressed {
+        rendition: &one.rendition.0,
+        segment: last(one)?,
+        time: one.last_time.map(|Text(time)| time),
+        is_kept: one.kept,
+    })
+}
+
+fn undated(report: &ProgressReport) -> Vec<Undated<'_>> {
+    let of_any = report.claims.iter().map(|segment| Undated {
+        rendition: None,
+        segment: *segment,
+    });
+    let of_each = report.undated.iter().flat_map(|one| {
+        one.segments.iter().map(|segment| Undated {
+            rendition: Some(&one.rendition.0),
+            segment: *segment,
+        })
+    });
+    of_any.chain(of_each).collect()
+}
+
+fn taken(report: &ProgressReport) -> Vec<(Undated<'_>, Timestamp)> {
+    let taken = report.taken.iter().map(|claim| {
+        let undated = Undated {
+            rendition: claim.rendition.as_ref().map(|Text(rendition)| rendition),
+            segment: claim.segment,
+        };
+        (undated, claim.time.0)
+    });
+    taken.collect()
 }
 
 fn usages(report: &ProgressReport) -> Vec<Usage<'_>> {
@@ -118,5 +161,7 @@ fn usages(report: &ProgressReport) -> Vec<Usage<'_>> {
     usages
 }
 
+#[cfg(test)]
+mod apart;
 #[cfg(test)]
 mod tests;

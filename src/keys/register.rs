@@ -146,7 +146,9 @@ impl Keys {
             let reach = self.store.reach(&stream.id, self.lease).await?;
             let is_leased = self.is_leased(&stream.id).await?;
             let when = (now, is_leased);
-            let schedule = rotate::change_rule(&stream.schedule, policy.rotation, reach, when)?;
+            let rule = policy.rotation;
+            let reach = self.reach_of_all(&stream.id, reach, rule).await?;
+            let schedule = rotate::change_rule(&stream.schedule, rule, reach, when)?;
             self.carry_through(row, &schedule, (Care::All, is_leased))
                 .await?;
             return Ok(());

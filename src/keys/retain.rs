@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use crate::domain::{Boundary, PeriodState, Position, REFRESH, Schedule, StreamId, Timestamp};
-use crate::store::{BroughtLife, KeyLife, LeaseEnds, Reach, Step};
+use crate::store::{BroughtLife, KeyLife, LeaseEnds, Reach, RenditionReach, Step};
 
 use super::{Config, Keys, KeysError};
 
@@ -46,7 +46,14 @@ pub struct Swept {
 struct Scene {
     schedule: Schedule,
     reach: Reach,
+    renditions: Vec<RenditionReach>,
     leases: LeaseEnds,
+}
+
+/// How far everybody is who may still need a key.
+struct Passed {
+    segment: Option<u64>,
+    time: Option<Timestamp>,
 }
 
 impl Rules {
@@ -151,6 +158,7 @@ impl Keys {
         Ok(Some(Scene {
             schedule: row.stream.schedule,
             reach: self.store.reach(stream, self.lease).await?,
+            renditions: self.store.reaches(stream).await?,
             leases: self.store.lease_ends(stream, at.minus(2 * REFRESH)).await?,
         }))
     }
@@ -273,21 +281,21 @@ impl Rules {
     /// When the key's period is over, so that no segment can be published under it any more; `None`
     /// while that cannot be said.
     fn over(&self, key: &KeyLife, scene: &Scene, at: Timestamp) -> Option<Timestamp> {
-        let Scene {
-            schedule, reach, ..
-        } = scene;
+        let schedule = &scene.schedule;
         if schedule.slot(key.slot.index) != Some(key.slot) {
             // A change has moved the schedule past it; only an older lease has it still.
             return Some(start(key).max(key.issued).plus(self.lease));
         }
-        match schedule.end_of(key.slot)? {
+        let end = schedule.end_of(key.slot)?;
+        let passed = scene.passed(key, self.window, at);
+        match end {
             Boundary::Segment(end) => {
-                let is_over = reach.segment.is_some_and(|segment| segment >= end);
+                let is_over = passed.segment.is_some_and(|segment| segment >= end);
                 is_over.then(|| key.since.unwrap_or(at))
             }
             Boundary::Time(end) => {
                 let over = self.by_clock(key, end);
-                match reach.time {
+                match passed.time {
                     Some(reached) if reached >= end => Some(over),
                     // The source stands still, or is gone.
                     Some(_) => (over.plus(self.window) <= at).then_some(over),
@@ -308,6 +316,22 @@ impl Rules {
 }
 
 impl Scene {
+    /// How far the slowest is of the renditions that may need the key: numbers and assigned times go
+    /// at a speed of their own in each. One that has stood still for a `window` is taken for gone.
+    fn passed(&self, key: &KeyLife, window: Duration, at: Timestamp) -> Passed {
+        let is_alive = |one: &&RenditionReach| one.moved.plus(window) > at;
+        let needs = |one: &&RenditionReach| {
+            key.rendition
+                .as_ref()
+                .is_none_or(|own| *own == one.rendition)
+        };
+        let all = || self.renditions.iter().filter(is_alive).filter(needs);
+        Passed {
+            segment: all().map(|one| one.segment).min().or(self.reach.segment),
+            time: all().filter_map(|one| one.time).min().or(self.reach.time),
+        }
+    }
+
     /// Whether somebody's lease may cover the key: leases begin a period before the present one,
     /// by the clock or by what was reported.
     fn is_leased(&self, key: &KeyLife, at: Timestamp) -> bool {
@@ -347,5 +371,7 @@ fn look(key: &KeyLife, since: Option<Timestamp>, then: Timestamp) -> Step {
     }
 }
 
+#[cfg(test)]
+mod apart;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use crate::api::{RotateRequest, Unreachable};
 use crate::domain::{
     Boundary, Era, Position, REFRESH, Rotation, Schedule, Slot, Stream, StreamId, Timestamp,
 };
-use crate::store::Reach;
+use crate::store::{Reach, RenditionReach};
 
 use super::announce::{Care, PATIENCE};
 use super::{ATTEMPTS, Keys, KeysError, is_writable, segments_in, was_cut};
@@ -20,6 +20,13 @@ use super::{ATTEMPTS, Keys, KeysError, is_writable, segments_in, was_cut};
 const AHEAD: Duration = Duration::from_secs(2 * REFRESH.as_secs());
 /// How far ahead a change may be while another is still to come, in units of [`AHEAD`].
 const CHANGES_AHEAD: u32 = 6;
+/// How far behind another a rendition may be that has the same numbers: a packager writes one after
+/// the other.
+const TOGETHER: Duration = Duration::from_secs(30);
+/// The same in segments, at the least.
+const TOGETHER_AT_LEAST: u64 = 3;
+/// A rendition that has not moved for this long while another did stands still.
+const STANDS_STILL: Duration = Duration::from_secs(60);
 /// How far ahead of the clock a cut may be. One reported time of the year 9999 would otherwise
 /// put a cut there, and no other could be made before it.
 pub(super) const FURTHEST: Duration = Duration::from_secs(24 * 3600);
@@ -86,6 +93,7 @@ impl Keys {
                 Care::Nobody => just_after(reach, now),
                 Care::All => ahead(reach, now, is_leased),
             };
+            let reach = self.reach_of_all(id, reach, schedule.rule()).await?;
             let cut = cut(schedule, at, schedule.rule(), (reach, now))?;
             let missed = self.carry_through(&row, &cut, (care, is_leased)).await?;
             if let Some(unreachable) = missed {
@@ -99,6 +107,43 @@ impl Keys {
         }
         Err(KeysError::Busy)
     }
+}
+
+impl Keys {
+    /// Where a cut under `rule` can be made in all renditions together. One by number is for those that
+    /// share their numbers: where they run apart it would reach the slower hours after the faster.
+    /// So a stream without a rule is then cut by the clock, and one that counts is not cut at all.
+    pub(super) async fn reach_of_all(
+        &self,
+        id: &StreamId,
+        reach: Reach,
+        rule: Rotation,
+    ) -> Result<Reach, KeysError> {
+        let is_by_time = reach.time.is_some() && rule == Rotation::Never;
+        if is_by_time || matches!(rule, Rotation::Every(_)) {
+            return Ok(reach);
+        }
+        match (run_apart(&self.store.reaches(id).await?, reach), rule) {
+            (true, Rotation::Segments(_)) => Err(KeysError::Conflict(
+                "the renditions' segment numbers run apart, and a cut by number would reach the \
+                 slower ones much later; let the stream rotate by time (every), which cuts all at once",
+            )),
+            (true, _) => Ok(Reach {
+                time: Some(self.clock.now()),
+                ..reach
+            }),
+            (false, _) => Ok(reach),
+        }
+    }
+}
+
+/// Whether renditions that move number their segments at speeds of their own.
+fn run_apart(all: &[RenditionReach], reach: Reach) -> bool {
+    let newest = all.iter().map(|one| one.moved).max();
+    let moves = |one: &&RenditionReach| Some(one.moved.plus(STANDS_STILL)) >= newest;
+    let numbers = || all.iter().filter(moves).map(|one| one.segment);
+    let (first, last) = (numbers().max().unwrap_or(0), numbers().min().unwrap_or(0));
+    first - last > segments_in(TOGETHER, reach).max(TOGETHER_AT_LEAST)
 }
 
 impl Rotated {

@@ -209,6 +209,7 @@ impl Bench {
                 last_time: time.map(|seconds| Text(after_noon(seconds))),
                 duration_ms: 16_000,
                 kept: false,
+                iframes: false,
                 periods: vec![PeriodUse {
                     kid: Text(kid),
                     first: last.saturating_sub(3),
@@ -259,6 +260,7 @@ pub(super) fn empty_report() -> ProgressReport {
         acknowledged: 1,
         renditions: Vec::new(),
         claims: Vec::new(),
+        undated: Vec::new(),
         taken: Vec::new(),
         leaving: false,
         marks: Vec::new(),

@@ -44,6 +44,9 @@ pub struct Terms<'a> {
     pub connect: Duration,
     /// How long all of a request may take, its answer included.
     pub total: Duration,
+    /// How long nothing may come. Where it is said it holds in place of `total`: what is asked for may
+    /// be long.
+    pub silence: Option<Duration>,
 }
 
 impl Default for Terms<'_> {
@@ -56,6 +59,7 @@ impl Default for Terms<'_> {
             cookies: false,
             connect: Duration::from_secs(3),
             total: Duration::from_secs(10),
+            silence: None,
         }
     }
 }
@@ -131,8 +135,12 @@ impl Client {
             .referer(false)
             .user_agent(concat!("hlskey/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(Resolver(reach.clone()))
-            .connect_timeout(terms.connect)
-            .timeout(terms.total)
+            .connect_timeout(terms.connect);
+        let http = match terms.silence {
+            Some(silence) => http.read_timeout(silence),
+            None => http.timeout(terms.total),
+        };
+        let http = http
             .build()
             .map_err(|error| ClientError::Tls(causes(error)))?;
         Ok(Self {

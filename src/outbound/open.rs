@@ -18,7 +18,7 @@ pub struct Opened {
 
 impl Client {
     /// `GET` of any URL, with these headers. A user and a password in it are sent as basic. The
-    /// whole body must come within the terms' time.
+    /// body must come within the terms' time.
     pub async fn open(
         &self,
         url: &Url,

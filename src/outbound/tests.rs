@@ -79,6 +79,53 @@ async fn a_server_that_stops_in_between_is_late() {
     }
 }
 
+/// A server that says a head at once, then `body` byte by byte, each so long after the one before, and
+/// then no more.
+async fn slow_server(body: &'static str, pause: Duration) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let _asked = stream.read(&mut [0; 4096]).await.unwrap();
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        let mut pace = tokio::time::interval(pause);
+        for byte in body.bytes() {
+            pace.tick().await;
+            stream.write_all(&[byte]).await.unwrap();
+        }
+        std::future::pending::<()>().await;
+    });
+    port
+}
+
+/// What is long takes long: where silence is bounded nothing else is.
+#[tokio::test]
+async fn what_goes_on_is_waited_for_and_what_stops_is_late() {
+    for (body, expected) in [("and slow", Ok(8)), ("half", Err(OutboundError::Late))] {
+        let port = slow_server(body, Duration::from_millis(100)).await;
+        let client = Client::new(&Terms {
+            hosts: &["127.0.0.1"],
+            total: Duration::from_millis(300),
+            silence: Some(Duration::from_millis(1000)),
+            ..Terms::default()
+        })
+        .unwrap();
+        let url = format!("http://127.0.0.1:{port}/x").parse().unwrap();
+        let mut opened = client.open(&url, &[]).await.unwrap();
+        let mut len = 0;
+        let outcome = loop {
+            match opened.piece().await {
+                Ok(Some(piece)) => len += piece.as_ref().len(),
+                Ok(None) => break Ok(len),
+                Err(error) => break Err(error),
+            }
+        };
+        assert_eq!(outcome, expected);
+    }
+}
+
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_not_followed() {
     let port =

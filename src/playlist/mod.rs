@@ -101,10 +101,7 @@ impl Playlist {
 
     /// A media playlist, if `text` is one.
     pub fn media(text: &str) -> Option<MediaPlaylist> {
-        match Self::parse(text) {
-            Ok(Self::Media(list)) => Some(list),
-            _ => None,
-        }
+        Self::media_with(text, &Definitions::new())
     }
 
     /// Puts every URI through `f`, which gets it as written and gives the new one; everything
@@ -116,6 +113,30 @@ impl Playlist {
         match self {
             Self::Media(list) => uris::map(&list.text, UriKind::Segment, f),
             Self::Multivariant(list) => uris::map(&list.text, UriKind::Child, f),
+        }
+    }
+
+    /// The same for who looks for what the URIs lead to: `f` gets them with their variables put in
+    /// (§4.3), of which `definitions` are those that the multivariant playlist defines. A URI with a
+    /// variable that is not known here stays as it is written, and `f` does not get it.
+    pub fn map_defined_uris(
+        &self,
+        definitions: &Definitions,
+        f: &mut dyn FnMut(UriKind, &str) -> String,
+    ) -> String {
+        match self {
+            Self::Media(list) => uris::map_defined(&list.text, UriKind::Segment, definitions, f),
+            Self::Multivariant(list) => {
+                uris::map_defined(&list.text, UriKind::Child, definitions, f)
+            }
+        }
+    }
+
+    /// A media playlist that may import `definitions`, if `text` is one.
+    pub fn media_with(text: &str, definitions: &Definitions) -> Option<MediaPlaylist> {
+        match Self::parse_with(text, definitions) {
+            Ok(Self::Media(list)) => Some(list),
+            _ => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::attribute::{self, Attribute};
 use super::splice::Splicer;
 use super::tag::Tag;
 use super::text::{Kind, Line, Text};
+use super::variables::{Definitions, Variables};
 
 /// What a URI leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,35 @@ pub(super) fn map(
                 out.replace(span, &for_line(&f(lines, old), old));
             }
             Kind::Tag(tag) => map_tag(text, &line, tag, &mut out, f),
+            Kind::Blank | Kind::Comment | Kind::Unknown => {}
+        }
+    }
+    out.finish()
+}
+
+/// The same, where `f` gets URIs as a player reads them: with their variables put in, `definitions`
+/// being what the text may import. A URI with a variable that is not known stays as it is written.
+pub(super) fn map_defined(
+    text: &Text,
+    lines: UriKind,
+    definitions: &Definitions,
+    f: &mut dyn FnMut(UriKind, &str) -> String,
+) -> String {
+    let mut out = Splicer::new(text.as_str(), 0);
+    let mut variables = Variables::new(definitions);
+    for line in text.lines() {
+        let mut defined = |kind: UriKind, written: &str| match variables.put_in(written) {
+            (_, from) if from.unknown => written.to_owned(),
+            (uri, _) => f(kind, &uri),
+        };
+        match line.kind {
+            Kind::Uri => {
+                let (old, span) = text.uri(line);
+                out.replace(span, &for_line(&defined(lines, old), old));
+            }
+            // a malformed one defines nothing, and the text that has it was refused
+            Kind::Tag(Tag::Define) => drop(variables.read(text, line)),
+            Kind::Tag(tag) => map_tag(text, line, tag, &mut out, &mut defined),
             Kind::Blank | Kind::Comment | Kind::Unknown => {}
         }
     }

@@ -20,7 +20,7 @@ use super::viewer::Viewer;
 use crate::access::{Cookie, Gate, LongLived, Permit, Play};
 use crate::domain::{Clock, StreamId, Timestamp};
 use crate::keys::Keys;
-use crate::playlist::{Form, Playlist};
+use crate::playlist::{Definitions, Form, Playlist};
 
 pub(super) async fn play(
     request: HttpRequest,
@@ -146,7 +146,8 @@ impl Order {
             play: play.expose(),
         };
         let mut rewrite = viewer.rewrite(|kid| grants.for_key(permit, kid).expose().to_owned());
-        let text = playlist.map_uris(&mut rewrite).into_bytes();
+        let text = playlist.map_defined_uris(&Definitions::new(), &mut rewrite);
+        let text = text.into_bytes();
         match self.gzipped {
             true => gzip(&text).map_err(broken),
             false => Ok(text),

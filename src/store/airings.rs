@@ -153,6 +153,7 @@ mod tests {
             let report = Report {
                 beat,
                 usages: &usages,
+                renditions: &[],
                 claims: &[],
                 taken: &[],
             };

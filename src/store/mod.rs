@@ -24,6 +24,7 @@ mod masters;
 mod periods;
 mod postgres;
 mod progress;
+mod reaches;
 mod refusal;
 mod reseal;
 mod restore;
@@ -46,6 +47,7 @@ pub use audit::{
 };
 pub use brought::{BroughtLife, BroughtRow, NewBrought};
 pub use changes::{Change, Follower, News};
+pub use claims::Undated;
 pub use config::{Config, StoreConfigError};
 pub use credentials::{CredentialRow, PasswordRow};
 pub use entitlements::EntitlementRow;
@@ -62,6 +64,7 @@ pub use live::{
 pub use masters::SealedUnder;
 pub use periods::{KeyRow, NewPeriod, PeriodRow};
 pub use progress::{Heartbeat, Reach, Recorded, Report, Usage};
+pub use reaches::{Progressed, RenditionReach};
 pub use refusal::Refusal;
 pub use reseal::{Resealed, SealedKey};
 pub use restore::Restoring;

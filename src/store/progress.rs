@@ -10,7 +10,7 @@ use crate::domain::{Kid, Rendition, StreamId, Timestamp};
 use super::announced::{self, Patience, Settled};
 use super::columns::{loaded, stored};
 use super::link::{Tx, execute, fetch_all, fetch_optional};
-use super::{Lock, Store, StoreError, claims, leases};
+use super::{Lock, Progressed, Store, StoreError, Undated, claims, leases, reaches};
 
 /// Renditions that the ledger notes for one key.
 const RENDITIONS_NOTED: i64 = 256;
@@ -68,10 +68,12 @@ pub struct Report<'a> {
     pub beat: Heartbeat<'a>,
     /// What its playlists list.
     pub usages: &'a [Usage<'a>],
+    /// How far its renditions have come.
+    pub renditions: &'a [Progressed<'a>],
     /// Segments that want a time.
-    pub claims: &'a [u64],
+    pub claims: &'a [Undated<'a>],
     /// Segments whose times it took from its clock.
-    pub taken: &'a [(u64, Timestamp)],
+    pub taken: &'a [(Undated<'a>, Timestamp)],
 }
 
 /// What [`Store::record`] answers.
@@ -79,8 +81,8 @@ pub struct Report<'a> {
 pub struct Recorded {
     /// The stream's version.
     pub version: u64,
-    /// The claimed segments with their times, in the order asked, then those that were taken.
-    pub claims: Vec<(u64, Timestamp)>,
+    /// The times of the claimed segments, in the order asked, then of those that were taken.
+    pub claims: Vec<Timestamp>,
     /// Reported keys that are not the stream's. Nothing was noted for them, and a report with one
     /// of them does not move the stream.
     pub foreign: usize,
@@ -123,6 +125,9 @@ impl Store {
             _ => report.beat.unmoved(),
         };
         note_beat(&mut on, stream, beat, version, now).await?;
+        for progressed in report.renditions.iter().filter(|_| foreign == 0) {
+            reaches::note(&mut on, stream, progressed, now).await?;
+        }
         crash::point("report.noted");
         let claims = claims::assign(&mut on, stream, report.claims, report.taken, now).await?;
         let settled = announced::settle(&mut on, stream, now, Patience::ByClock).await?;
@@ -172,7 +177,8 @@ impl Store {
         let claimed = fetch_optional!(
             on,
             (i64, i64),
-            "SELECT segment, time FROM claims WHERE stream = $1 ORDER BY segment DESC LIMIT 1",
+            "SELECT segment, time FROM claims WHERE stream = $1 AND numbering = ''
+             ORDER BY segment DESC LIMIT 1",
             stream.as_str()
         )?;
         let (segment, time, pace) = reported.unwrap_or_default();

@@ -10,7 +10,9 @@ use crate::domain::{Era, Fingerprint, Rendition, Run, StreamId, Timestamp};
 use super::changes::{Change, tell};
 use super::columns::{loaded, stored};
 use super::link::{Tx, execute, fetch_all, fetch_optional};
-use super::{Lock, Patience, Settled, Store, StoreError, announced, claims, leases, streams};
+use super::{
+    Lock, Patience, Settled, Store, StoreError, Undated, announced, claims, leases, streams,
+};
 
 /// The runs that are told, the newest; older ones' marks go.
 const RUNS_TOLD: i64 = 4;
@@ -133,7 +135,11 @@ impl Store {
         crash::point("run.inserted");
         note(&mut on, id, new.marks).await?;
         if let Some(time) = new.time {
-            claims::assign(&mut on, id, &[run.output], &[], time).await?;
+            let begins = Undated {
+                rendition: None,
+                segment: run.output,
+            };
+            claims::assign(&mut on, id, &[begins], &[], time).await?;
         }
         forget_old(&mut on, id, stored(run.ordinal, "a run")?).await?;
         tell(&mut on, &Change::Stream(id.clone())).await?;

@@ -11,14 +11,16 @@ use super::postgres::bounded;
 use super::{Backend, Store, StoreError};
 
 /// The tables and what orders their rows; one that refers to another stands after it.
-pub(super) const TABLES: [(&str, &str); 16] = [
+pub(super) const TABLES: [(&str, &str); 18] = [
     ("streams", "stream"),
     ("eras", "stream, seq"),
     ("periods", "kid"),
     ("usages", "kid, rendition"),
     ("brought", "kid"),
     ("encryptors", "stream, instance"),
-    ("claims", "stream, segment"),
+    ("claims", "stream, numbering, segment"),
+    ("claimants", "stream, rendition"),
+    ("reaches", "stream, rendition"),
     ("announced", "stream"),
     ("credentials", "id"),
     ("entitlements", "viewer, stream"),

@@ -191,6 +191,8 @@ impl Store {
         execute!(on, "DELETE FROM announced WHERE stream = $1", id)?;
         execute!(on, "DELETE FROM encryptors WHERE stream = $1", id)?;
         execute!(on, "DELETE FROM claims WHERE stream = $1", id)?;
+        execute!(on, "DELETE FROM claimants WHERE stream = $1", id)?;
+        execute!(on, "DELETE FROM reaches WHERE stream = $1", id)?;
         execute!(on, "DELETE FROM marks WHERE stream = $1", id)?;
         execute!(on, "DELETE FROM runs WHERE stream = $1", id)?;
         tell(&mut on, &gone).await?;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::crash;
-use crate::domain::{Kid, PeriodState, Slot, StreamId, Timestamp};
+use crate::domain::{Kid, PeriodState, Rendition, Scope, Slot, StreamId, Timestamp};
 
 use super::brought::{self, BroughtLife};
 use super::changes::{Change, tell};
@@ -25,6 +25,8 @@ pub struct KeyLife {
     pub is_registered: bool,
     /// What its packager said of it, if that brought the kid; `slot` says nothing then.
     pub brought: Option<BroughtLife>,
+    /// The rendition that alone uses it, if it is one's.
+    pub rendition: Option<Rendition>,
     /// Where its period lies.
     pub slot: Slot,
     /// How far its life has come.
@@ -265,6 +267,10 @@ impl TryFrom<Row> for KeyLife {
             stream: row.stream.parse().map_err(|_| bad("stream"))?,
             is_registered: row.registered > 0,
             brought: None,
+            rendition: match columns::scope(&row.rendition) {
+                Some(Scope::Rendition(rendition)) => Some(rendition),
+                _ => None,
+            },
             slot: Slot {
                 index: row.slot,
                 boundary: boundary.ok_or_else(|| bad("boundary"))?,

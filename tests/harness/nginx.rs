@@ -32,7 +32,8 @@ impl Nginx {
             "",
             &format!(
                 "http {{ log_format one '$request_method $status $uri';
-               access_log access.log one; types {{ }} default_type application/octet-stream;
+               log_format sent '$body_bytes_sent $uri';
+               access_log access.log one; access_log sent.log sent; types {{ }} default_type application/octet-stream;
                client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
                uwsgi_temp_path uwsgi; scgi_temp_path scgi;
                server {{ listen 127.0.0.1:{port}; root {root}; location / {{ {more} }} }} }}"
@@ -102,6 +103,16 @@ impl Nginx {
             *gave.entry(path.to_owned()).or_default() += 1;
         }
         gave
+    }
+
+    /// How many bytes were sent of a path.
+    pub(crate) fn sent(&self, path: &str) -> usize {
+        let log = std::fs::read_to_string(self.dir.path().join("sent.log")).unwrap();
+        let lines = log.lines().filter_map(|line| line.split_once(' '));
+        let of_path = lines.filter(|(_, uri)| *uri == path);
+        of_path
+            .map(|(bytes, _)| bytes.parse::<usize>().unwrap())
+            .sum()
     }
 
     /// The URL of one of its files.

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 use super::bar::Bar;
 use super::print::{log, print};
-use crate::domain::{StreamId, SystemClock, SystemEntropy};
+use crate::domain::{StreamId, SystemClock, SystemEntropy, Timestamp};
 use crate::encryptor::{self, Board, Crew, EncryptorError, Event, Options, Source, Status};
 use crate::server::{self, Ingest};
 use crate::telemetry::{ChannelSample, render_channels, service_ready, service_stopping};
@@ -111,8 +111,8 @@ impl Channels {
         let boards = boards.clone();
         let text = move || {
             let boards = boards.lock().unwrap_or_else(PoisonError::into_inner);
-            let samples = boards.iter().map(|board| sample(&board.status()));
-            render_channels(samples.collect())
+            let all: Vec<Status> = boards.iter().map(Board::status).collect();
+            render_channels(all.iter().map(|one| sample(one, &all)).collect())
         };
         let server = server::expose(at, Arc::new(text));
         server.map(Some).with_context(|| format!("metrics at {at}"))
@@ -168,7 +168,7 @@ impl One {
         let boards = self.boards.clone();
         let hang = move |board: Board| {
             let mut boards = boards.lock().unwrap_or_else(PoisonError::into_inner);
-            boards.retain(|other| other.status().stream != board.status().stream);
+            boards.retain(|other| !other.is_of(&board));
             boards.push(board);
         };
         let summary = encryptor::run(
@@ -191,15 +191,29 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-fn sample(status: &Status) -> ChannelSample {
+/// What is measured of one of `all` channels.
+fn sample(status: &Status, all: &[Status]) -> ChannelSample {
+    let same = all.iter().filter(|other| other.stream == status.stream);
+    let last_error = status.last_error.as_ref();
     let left = status.lease_left_ms.map(Duration::from_millis);
     ChannelSample {
         stream: status.stream.0.to_string(),
+        encryptor: (same.count() > 1).then(|| status.instance.clone()),
         lag: status.lag().as_secs_f64(),
         lease_left: left.map(|left| left.as_secs_f64()),
         period: status.renditions.iter().filter_map(|one| one.period).max(),
-        stalled: status.stalls.len() as u64,
+        stalled: status.stalled() as u64,
+        last_error: last_error.map(|last| (last.kind.clone(), seconds(last.at.0))),
         segments: status.segments,
         bytes: status.bytes,
     }
+}
+
+/// Since the Unix epoch.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds of this age have 41 bits"
+)]
+fn seconds(time: Timestamp) -> f64 {
+    time.millis() as f64 / 1000.0
 }

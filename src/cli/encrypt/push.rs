@@ -93,6 +93,10 @@ impl Shelf for Spooled {
         Ok(Box::new(Growing(upload)))
     }
 
+    fn most(&self) -> u64 {
+        self.0.most()
+    }
+
     fn remove(&self, path: &str) -> Result<(), ShelfError> {
         self.0.remove(path).map_err(refused)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
-use crate::encryptor::{self, Found};
+use crate::encryptor::{self, Found, SinkState};
 
 /// Prints the channels whose state folders these are, or lie in them.
 pub(super) fn print(folders: &[PathBuf], json: bool) -> anyhow::Result<()> {
@@ -46,13 +46,13 @@ fn collect(folder: &Path, found: &mut Vec<Found>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A line for the channel, and one for each of its playlists and for what is wrong.
+/// A line for the channel, and one for each of its playlists and other sinks and for what is wrong.
 fn text(found: &Found) -> String {
     let Found { running, status } = found;
-    let state = match (running, status.stalls.is_empty()) {
+    let state = match (running, status.stalled()) {
         (false, _) => "not running",
-        (true, true) => "running",
-        (true, false) => "stalled",
+        (true, 0) => "running",
+        (true, _) => "stalled",
     };
     let lease = match status.lease_left_ms {
         Some(left) => format!("lease {}", format_duration(Duration::from_millis(left))),
@@ -75,6 +75,7 @@ fn text(found: &Found) -> String {
         let (name, behind) = (&one.rendition.0, one.behind);
         text += &format!("  {name}  {last}  {behind} behind{period}{end}\n");
     }
+    text.extend(status.sinks.iter().map(sink));
     for stall in &status.stalls {
         text += &format!(
             "  {} waits since {}: {}\n",
@@ -85,4 +86,18 @@ fn text(found: &Found) -> String {
         text += &format!("  last error, {}: {}\n", last.at.0, last.what);
     }
     text
+}
+
+fn sink(sink: &SinkState) -> String {
+    let (place, behind) = (&sink.place, sink.behind);
+    let lag = format_duration(Duration::from_millis(behind.lag_ms));
+    let state = match (sink.is_failing(), sink.connected, behind.segments) {
+        (true, ..) => format!("away, {} segments behind, lag {lag}", behind.segments),
+        (false, false, _) => "not reached yet".to_owned(),
+        (false, true, 0) => "level".to_owned(),
+        (false, true, segments) => format!("{segments} segments behind, lag {lag}"),
+    };
+    let why = sink.last_error.as_ref().filter(|_| sink.is_failing());
+    let why = why.map_or(String::new(), |why| format!(": {why}"));
+    format!("  to {place}  {state}{why}\n")
 }

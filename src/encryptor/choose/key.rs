@@ -51,7 +51,11 @@ impl Chooser<'_, '_> {
         }
         let rendition = &self.track.name;
         let Some(slot) = lease.slot_at(position) else {
-            self.wants.claims.insert(position.segment);
+            // I-frames have the time of their segment, which is asked for itself
+            if !self.list.is_iframes() {
+                let undated = (rendition.clone(), position.segment);
+                self.wants.claims.insert(undated);
+            }
             let detail = "it has no date, and the server has not said yet when it is";
             return Err(stall(msn, StallReason::Unclaimed, detail.to_owned()));
         };

@@ -17,8 +17,8 @@ use crate::encryptor::choose::Wants;
 use crate::encryptor::contact::Tell;
 use crate::encryptor::event::Event;
 use crate::encryptor::lease::Lease;
-use crate::encryptor::place::Claims;
 use crate::encryptor::term::Term;
+use crate::encryptor::undated::Claims;
 
 /// What is noted.
 #[derive(Clone)]

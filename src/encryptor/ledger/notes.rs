@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use crate::api::{Claim, Text};
 use crate::domain::Timestamp;
 use crate::encryptor::lease::{Lease, NotedLease};
-use crate::encryptor::place::Claims;
 use crate::encryptor::term::Noted;
+use crate::encryptor::undated::{Claims, assigned, claim};
 
 /// What a later run goes on from.
 pub(in crate::encryptor) struct Notes {
@@ -82,17 +82,13 @@ pub(super) fn decode(plain: &[u8]) -> Option<Notes> {
 }
 
 fn listed(claims: &Claims) -> Vec<Claim> {
-    let last = claims.iter().rev().take(MAX_CLAIMS);
-    let claim = |(segment, time): (&u64, &Timestamp)| Claim {
-        segment: *segment,
-        time: Text(*time),
-    };
-    last.map(claim).collect()
+    let mut last = claims.clone();
+    last.keep_last(MAX_CLAIMS / claims.renditions().max(1));
+    last.iter().map(claim).collect()
 }
 
 fn times(listed: &[Claim]) -> Claims {
-    let pair = |claim: &Claim| (claim.segment, claim.time.0);
-    listed.iter().map(pair).collect()
+    listed.iter().filter_map(assigned).collect()
 }
 
 impl From<Noted> for NotedTerm {

@@ -9,16 +9,16 @@ use super::*;
 use crate::domain::{Position, SystemEntropy, Timestamp};
 use crate::encryptor::lease::{KeyFault, Lease};
 use crate::encryptor::options::plain;
-use crate::encryptor::place::Claims;
 use crate::encryptor::term::Noted;
 use crate::encryptor::tests::{BY_THREE, lease, served, unserved, view};
+use crate::encryptor::undated::Claims;
 
 fn open(options: &Options) -> Result<Ledger, StateError> {
     Ledger::open(options, Arc::new(SystemEntropy))
 }
 
 fn note(ledger: &Ledger, lease: &Lease) {
-    let none = Claims::new();
+    let none = Claims::default();
     let plain = notes::encode((lease, None), None, (&none, &none));
     ledger.write(lease.version(), &plain).unwrap();
 }
@@ -47,9 +47,10 @@ fn another_run_finds_what_was_noted() {
     let options = plain(&dir.path().join("state"));
     let before = lease(BY_THREE, 0..5);
     let at = Timestamp::from_millis;
+    let undated = |msn: u64| ("i.m3u8".parse().unwrap(), msn);
     let (claims, taken) = (
-        Claims::from([(7, at(70)), (8, at(80))]),
-        Claims::from([(8, at(80))]),
+        Claims::from_iter([(undated(7), at(70)), (undated(8), at(80))]),
+        Claims::from_iter([(undated(8), at(80))]),
     );
     let term = Noted {
         server: at(1000),
@@ -224,7 +225,7 @@ fn a_version_is_acknowledged_once_no_other_run_would_go_on_from_an_older_one() {
         "a run before noted it"
     );
     let fails = |version: u64| {
-        let none = Claims::new();
+        let none = Claims::default();
         let plain = notes::encode((&lease(BY_THREE, 0..1), None), None, (&none, &none));
         assert!(ledger.write(version, &plain).is_err());
     };

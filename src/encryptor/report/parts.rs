@@ -50,6 +50,7 @@ mod tests {
             last_time: None,
             duration_ms: 1000,
             kept: true,
+            iframes: false,
             periods: (0..periods).map(period).collect(),
         }
     }

@@ -195,6 +195,7 @@ fn listing_of(at: &Beneath, text: String) -> Result<Option<RenditionProgress>, F
         last_time: last.and_then(|done| done.time).map(Text),
         duration_ms: u64::try_from(restored.listed.longest.as_millis()).unwrap_or(u64::MAX),
         kept: restored.listed.ended || is_pinned,
+        iframes: restored.listed.is_iframes(),
         periods: periods_of(restored.done.iter()),
     };
     Ok(at.as_str().parse().ok().map(listing))

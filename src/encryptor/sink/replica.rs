@@ -37,6 +37,13 @@ pub struct SinkState {
     pub(super) barren: Duration,
 }
 
+impl SinkState {
+    /// Whether it takes nothing now.
+    pub fn is_failing(&self) -> bool {
+        !self.connected && self.last_error.is_some()
+    }
+}
+
 /// The task.
 pub(super) struct Replica {
     mirror: Mirror,

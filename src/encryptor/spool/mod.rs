@@ -20,6 +20,7 @@ use super::options::Options;
 use super::path::{Beneath, is_temporary, temporary};
 use super::root::{Root, Stamp};
 use crate::crypto::private_file;
+use crate::playlist::ByteRange;
 use usage::Usage;
 
 pub use upload::{Kept, Upload};
@@ -157,6 +158,19 @@ impl Spool {
     pub(super) fn has(&self, path: &Beneath, bytes: &[u8]) -> bool {
         let own = self.root.read(path, bytes.len() as u64);
         own.is_ok_and(|(own, _)| own == bytes)
+    }
+
+    /// `len` bytes of a file, from its byte `from` on; an error where it has not so many.
+    pub(super) fn range(&self, path: &Beneath, from: u64, len: u64) -> io::Result<Vec<u8>> {
+        let range = ByteRange::new(from, len);
+        let range = range.ok_or_else(|| io::Error::other("no such range"))?;
+        let (bytes, _) = self.root.read_range(path, range, len)?;
+        Ok(bytes)
+    }
+
+    /// The longest file of media that there can ever be room for, in bytes.
+    pub fn most(&self) -> u64 {
+        self.limits.bytes
     }
 
     /// Every file, in no order, but for those on their way.

@@ -30,10 +30,10 @@ pub enum Kept {
     Replaced,
 }
 
-/// The longest segment, in bytes, as the engine has it.
-const MAX_SEGMENT: u64 = 512 << 20;
 /// The longest playlist.
 pub(super) const MAX_PLAYLIST: u64 = 8 << 20;
+/// What is copied at once, in bytes.
+const COPIED: u64 = 4 << 20;
 /// A byte order mark may stand before it.
 const BEGINNINGS: [&[u8]; 2] = [b"#EXTM3U", b"\xef\xbb\xbf#EXTM3U"];
 const LONGEST_BEGINNING: usize = 10;
@@ -69,7 +69,8 @@ impl Upload {
         let more = bytes.len() as u64;
         let most = match self.path.is_playlist() {
             true => MAX_PLAYLIST,
-            false => MAX_SEGMENT,
+            // many segments may be ranges of one file
+            false => self.spool.limits.bytes,
         };
         if self.len + more > most {
             let (what, most) = (self.path.kind(), most >> 20);
@@ -82,6 +83,18 @@ impl Upload {
         let missing = LONGEST_BEGINNING.saturating_sub(self.head.len());
         self.head.extend(bytes.iter().take(missing));
         self.file.write_all(bytes).map_err(SpoolError::Disk)
+    }
+
+    /// Adds what the spool's file of the same path has, as far as `through`: it has grown since.
+    pub(in crate::encryptor) fn write_before(&mut self, through: u64) -> Result<(), SpoolError> {
+        let mut from = self.len;
+        while from < through {
+            let len = (through - from).min(COPIED);
+            let bytes = self.spool.range(&self.path, from, len);
+            self.write(&bytes.map_err(SpoolError::Disk)?)?;
+            from += len;
+        }
+        Ok(())
     }
 
     /// Makes its bytes durable and gives it its own name.

@@ -123,12 +123,12 @@ fn what_is_published_keeps_its_time_when_the_server_says_another() {
     let mut bench = Bench::new(EVERY_TEN);
     for msn in 0..=2 {
         bench.write(&format!("s{msn}.ts"), segment(msn));
-        bench.claims.insert(msn, Timestamp::from_millis(5000));
+        bench.assign("i.m3u8", msn, Timestamp::from_millis(5000));
     }
     bench.write("i.m3u8", undated(0..=1, ""));
     bench.settle();
-    bench.claims.insert(1, Timestamp::from_millis(15_000));
-    bench.claims.insert(2, Timestamp::from_millis(15_000));
+    bench.assign("i.m3u8", 1, Timestamp::from_millis(15_000));
+    bench.assign("i.m3u8", 2, Timestamp::from_millis(15_000));
     bench.write("i.m3u8", undated(0..=2, ""));
     bench.settle();
     assert_eq!(kids(&bench), "001");

@@ -71,10 +71,15 @@ fn the_times_of_undated_live_segments_hold_for_their_iframes() {
     bench.write("i.m3u8", undated(0..=3, ""));
     bench.write("f.m3u8", frames(0..=3));
     let outcome = bench.settle();
-    let asked: Vec<u64> = outcome.wants.claims.into_iter().collect();
+    let asked: Vec<u64> = outcome
+        .wants
+        .claims
+        .into_iter()
+        .map(|(_, msn)| msn)
+        .collect();
     assert_eq!(asked, [0, 1, 2, 3], "by the segments' numbers alone");
     let time = |msn: u64| Timestamp::from_millis(8000 + i64::try_from(msn).unwrap() * 4000);
-    bench.claims = (0..=3).map(|msn| (msn, time(msn))).collect();
+    (0..=3).for_each(|msn| bench.assign("i.m3u8", msn, time(msn)));
     bench.settle();
     bench.audit_made("f.m3u8", made);
     let key = |list: &str, at: usize| bench.published(list).segments()[at].key.clone();

@@ -7,6 +7,7 @@ mod containers;
 mod ended;
 mod faults;
 mod finished;
+mod gone;
 mod iframes;
 mod leases;
 mod live;
@@ -35,11 +36,12 @@ use super::engine::{Engine, Outcome};
 use super::event::StallReason;
 use super::lease::{Lease, Probe};
 use super::path::Beneath;
-use super::place::Claims;
 use super::runs::Runs;
 use super::sink::DirSink;
 use super::source::{DirSource, OpenFiles};
+use super::spool::{Spool, SpoolLimits};
 use super::term::Footing;
+use super::undated::Claims;
 use super::{Containers, Event};
 use crate::crypto::cbc::{Job, encrypt_batch};
 use crate::crypto::{ContentKey, Iv};
@@ -83,7 +85,7 @@ impl Bench {
             sink: tempfile::tempdir().unwrap(),
             engine: None,
             lease: Some(lease(rule, 0..100)),
-            claims: Claims::new(),
+            claims: Claims::default(),
             footing: Footing::Leased,
             runs: initial(),
             containers: Containers::default(),
@@ -103,6 +105,17 @@ impl Bench {
         self.engine = Some(Engine::new(source, sink, self.now).unwrap());
     }
 
+    /// The source is a spool: what nobody needs any more is deleted.
+    pub(super) fn spool(&mut self) {
+        let limits = SpoolLimits {
+            bytes: 1 << 30,
+            files: 1000,
+        };
+        let spool = Spool::at(self.source.path(), limits).unwrap();
+        let engine = self.engine.as_mut().unwrap();
+        engine.source.spool = Some(spool);
+    }
+
     pub(super) fn source(&self, path: &str) -> PathBuf {
         self.source.path().join(path)
     }
@@ -116,6 +129,11 @@ impl Bench {
         let path = self.source(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+    }
+
+    /// The server says when an undated segment of the playlist at `list` is.
+    pub(super) fn assign(&mut self, list: &str, msn: u64, time: Timestamp) {
+        self.claims.insert((list.parse().unwrap(), msn), time);
     }
 
     /// Writes segments `numbers` of the playlist at `list`, and the playlist with all of them.

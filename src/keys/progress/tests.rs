@@ -41,6 +41,7 @@ async fn one_key_fills_no_ledger() {
         last_time: None,
         duration_ms: 0,
         kept: false,
+        iframes: false,
         periods: vec![PeriodUse {
             kid: Text(kid),
             first: 1,
@@ -167,6 +168,7 @@ async fn reports_are_bounded() {
         last_time: None,
         duration_ms: 0,
         kept: false,
+        iframes: false,
         periods: vec![
             PeriodUse {
                 kid: Text(Kid::from_bytes([1; 16])),
@@ -210,6 +212,7 @@ async fn times_that_were_taken_stand_where_nobody_claimed() {
     bench.clock.advance_secs(300);
     let take = async |claims: &[u64], taken: &[(u64, i64)]| {
         let taken = taken.iter().map(|(segment, seconds)| Claim {
+            rendition: None,
             segment: *segment,
             time: Text(at(*seconds)),
         });
@@ -255,6 +258,7 @@ async fn times_that_were_taken_stand_where_nobody_claimed() {
     let past = bench.register("live/b", every(10)).await;
     let report = ProgressReport {
         taken: vec![Claim {
+            rendition: None,
             segment: 1,
             time: Text(at(-400 * 86_400)),
         }],

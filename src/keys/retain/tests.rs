@@ -60,6 +60,7 @@ async fn listing(bench: &Bench, stream: &StreamId, kids: &[Kid], last: (u64, i64
             last_time: Some(Text(after_noon(last.1))),
             duration_ms: 120_000,
             kept,
+            iframes: false,
             periods: kids.iter().map(one).collect(),
         }],
         ..empty_report()

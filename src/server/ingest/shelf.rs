@@ -7,6 +7,8 @@ pub trait Shelf: Send + Sync {
     /// Begins a file; `path` has parts between slashes. Dropped before it is kept, nothing of it is
     /// left.
     fn begin(&self, path: &str) -> Result<Box<dyn Incoming>, ShelfError>;
+    /// The longest file that it can ever take, in bytes.
+    fn most(&self) -> u64;
     /// Deletes a file; it may be gone already.
     fn remove(&self, path: &str) -> Result<(), ShelfError>;
 }

@@ -26,8 +26,6 @@ const SILENCE: Duration = Duration::from_secs(60);
 const WHOLE: Duration = Duration::from_secs(15 * 60);
 /// What is handed to the disk at once, in bytes.
 const BATCH: usize = 256 * 1024;
-/// The longest file, which a head may announce, in bytes.
-const MOST: u64 = 512 << 20;
 
 /// Any request.
 pub(super) async fn take(request: HttpRequest, body: Payload) -> Result<HttpResponse, Failure> {
@@ -60,8 +58,9 @@ async fn store(
 ) -> Result<HttpResponse, Failure> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MOST) {
-        let most = format_args!("a segment has at most {} MiB", MOST >> 20);
+    let most = shelf.most();
+    if announced.is_some_and(|length| length > most) {
+        let most = format_args!("a file has at most {} MiB, as all together", most >> 20);
         return Err(Failure::new(Code::BodyTooLarge).detail(&most));
     }
     let incoming = blocking(move || shelf.begin(&path)).await?;

@@ -24,6 +24,7 @@ async fn beat(store: &Store, instance: &str, segment: Option<u64>, now: Timestam
     let report = Report {
         beat,
         usages: &[],
+        renditions: &[],
         claims: &[],
         taken: &[],
     };

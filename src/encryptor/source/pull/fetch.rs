@@ -19,6 +19,8 @@ pub(super) struct Wanted {
     pub(super) seen: Seen,
     /// Of a segment.
     pub(super) msn: Option<u64>,
+    /// How many bytes of it are spooled, where it is a file that grows; else none are.
+    pub(super) held: u64,
 }
 
 /// A file that is there.
@@ -46,9 +48,10 @@ pub(super) async fn fetch_one(
         url,
         seen,
         msn,
+        held,
     } = wanted;
     let fetched = match url {
-        Ok(url) => origin.file(&url, &spool, (&path, &seen)).await,
+        Ok(url) => fetch(&origin, &spool, (&url, &path), (&seen, held)).await,
         Err(error) => Err(error),
     };
     match fetched {
@@ -63,6 +66,21 @@ pub(super) async fn fetch_one(
             Err(Missed { path, why })
         }
     }
+}
+
+/// The rest of what has grown; all of everything else.
+async fn fetch(
+    origin: &Origin,
+    spool: &Arc<Spool>,
+    (url, path): (&Url, &Beneath),
+    (seen, held): (&Seen, u64),
+) -> Result<Option<Seen>, PullError> {
+    if held > 0
+        && let Some(seen) = origin.rest(url, spool, (path, held)).await?
+    {
+        return Ok(Some(seen));
+    }
+    origin.file(url, spool, (path, seen)).await
 }
 
 /// Puts a list into the spool.

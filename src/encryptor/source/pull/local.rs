@@ -7,16 +7,25 @@ use std::collections::{HashMap, HashSet};
 use super::names::Names;
 use crate::encryptor::path::Beneath;
 use crate::encryptor::spool::Spool;
-use crate::playlist::{MediaPlaylist, Playlist, UriKind};
+use crate::playlist::{Definitions, MediaPlaylist, Playlist, Unsupported, UriKind};
 
 /// The engine clears the spool of published segments, but for this many of the newest.
 const NEWEST: usize = 16;
 
-/// The list as it is spooled. What leads to viewers' own places stays.
-pub(super) fn localized(list: &MediaPlaylist, names: &Names<'_>) -> String {
+/// The list as it is spooled: names that variables are part of are written out, as what they are made
+/// of leads to the source. What leads to viewers' own places stays. One whose variables only a player
+/// knows is spooled as it is, for the engine to refuse.
+pub(super) fn localized(
+    list: &MediaPlaylist,
+    definitions: &Definitions,
+    names: &Names<'_>,
+) -> String {
+    if let Some(Unsupported::Variable { .. }) = list.unsupported() {
+        return list.to_string();
+    }
     let segments = list.segments().iter();
     let numbers: HashMap<&str, u64> = segments.map(|it| (it.uri.as_str(), it.msn)).collect();
-    Playlist::Media(list.clone()).map_uris(&mut |kind, uri| {
+    Playlist::Media(list.clone()).map_defined_uris(definitions, &mut |kind, uri| {
         let local = match kind {
             UriKind::Other => return uri.to_owned(),
             UriKind::Child => names.list(uri),

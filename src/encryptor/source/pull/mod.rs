@@ -26,8 +26,8 @@ use tokio::time::{Instant, sleep};
 use crate::domain::Entropy;
 use crate::encryptor::contact::{Contact, Tell};
 use crate::encryptor::path::Beneath;
-use crate::encryptor::spool::Spool;
-use crate::playlist::{MultivariantPlaylist, Playlist, UriKind};
+use crate::encryptor::spool::{Spool, SpoolError};
+use crate::playlist::{Definitions, MultivariantPlaylist, Playlist, UriKind};
 use names::Names;
 use origin::{Origin, Page, Seen};
 use rendition::{Look, Rendition};
@@ -46,12 +46,16 @@ pub(in crate::encryptor) struct Follower {
     gave_up: AtomicBool,
     /// One list began anew, so the others are looked at, too.
     stirred: watch::Sender<()>,
+    /// What the multivariant playlist defines for its children.
+    definitions: watch::Sender<Arc<Definitions>>,
 }
 
 /// How often a multivariant playlist is read.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// What has ended is looked at this often: it may begin again.
 const ENDED: Duration = Duration::from_secs(10);
+/// A list that the multivariant playlist names no more is spooled for this long still.
+const LEFT: Duration = Duration::from_secs(600);
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
 /// A run with an end of its own gives up on a source that fails for so long.
@@ -75,6 +79,7 @@ impl Follower {
             done: watch::Sender::new(false),
             gave_up: AtomicBool::new(false),
             stirred: watch::Sender::default(),
+            definitions: watch::Sender::default(),
         })
     }
 
@@ -127,6 +132,9 @@ impl Follower {
         at: &Beneath,
         all: &mut Variants,
     ) -> Result<Kind, PullError> {
+        for gone in all.gone() {
+            self.spool.remove_at(&gone).map_err(SpoolError::Disk)?;
+        }
         let page = self.origin.list(self.origin.top(), &all.seen).await?;
         let Some(page) = page else {
             return Ok(Kind::Multivariant);
@@ -150,6 +158,7 @@ impl Follower {
         all: &mut Variants,
     ) -> Result<(), PullError> {
         let children = list.children();
+        self.define(list.definitions());
         let names = Names::new(at, &page.url, children.iter().map(|it| it.uri.as_str()));
         let mut listed = HashSet::new();
         for child in &children {
@@ -163,7 +172,8 @@ impl Follower {
             }
         }
         all.leave_all_but(&listed);
-        let text = Playlist::Multivariant(list).map_uris(&mut |kind, uri| {
+        let list = Playlist::Multivariant(list);
+        let text = list.map_defined_uris(&Definitions::new(), &mut |kind, uri| {
             let local = match kind {
                 UriKind::Child => names.list(uri),
                 UriKind::Other => return uri.to_owned(),
@@ -178,6 +188,17 @@ impl Follower {
         Ok(())
     }
 
+    /// The children read their lists anew where what they import has changed.
+    fn define(&self, definitions: &Definitions) {
+        self.definitions.send_if_modified(|known| {
+            let is_new = **known != *definitions;
+            if is_new {
+                *known = Arc::new(definitions.clone());
+            }
+            is_new
+        });
+    }
+
     async fn follow_media(self: Arc<Self>, at: Beneath) {
         let url = self.origin.top().clone();
         self.follow(at, url).await;
@@ -188,7 +209,9 @@ impl Follower {
         let mut contact = Contact::of_source(at.to_string(), self.tell.clone());
         let mut patience = Patience::new(self.once);
         let mut stirred = self.stirred.subscribe();
-        let mut rendition = Rendition::new(self.origin.clone(), self.spool.clone(), at, url);
+        let spooled = (self.origin.clone(), self.spool.clone());
+        let definitions = self.definitions.subscribe();
+        let mut rendition = Rendition::new(spooled, (at, url), definitions);
         loop {
             let (begun, before) = (Instant::now(), rendition.count);
             let wait = match rendition.look().await {
@@ -243,6 +266,8 @@ struct Variants {
     seen: Seen,
     tasks: JoinSet<()>,
     running: HashMap<Beneath, AbortHandle>,
+    /// Lists that are followed no more, and since when. What they name may wait to be published.
+    left: HashMap<Beneath, Instant>,
 }
 
 impl Variants {
@@ -253,9 +278,17 @@ impl Variants {
 
     fn leave_all_but(&mut self, listed: &HashSet<Beneath>) {
         let gone = |at: &Beneath, _: &mut AbortHandle| !listed.contains(at);
-        for (_, task) in self.running.extract_if(gone) {
+        for (at, task) in self.running.extract_if(gone) {
             task.abort();
+            self.left.insert(at, Instant::now());
         }
+        self.left.retain(|at, _| !listed.contains(at));
+    }
+
+    /// The lists that were left long ago.
+    fn gone(&mut self) -> Vec<Beneath> {
+        let is_over = |_: &Beneath, since: &mut Instant| since.elapsed() >= LEFT;
+        self.left.extract_if(is_over).map(|(at, _)| at).collect()
     }
 
     /// Waits for those that have an end.

@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{
-    ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
+    CONTENT_RANGE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
+    RANGE,
 };
+use tokio::time::timeout;
 
 use super::allowed::Allowed;
 use super::fault::PullError;
 use crate::encryptor::path::Beneath;
-use crate::encryptor::spool::Spool;
-use crate::outbound::{Client, Opened, Terms};
+use crate::encryptor::spool::{Spool, SpoolError, Upload};
+use crate::outbound::{Client, Opened, OutboundError, Terms};
 
 /// Whom to ask, and within which bounds.
 pub(super) struct Origin {
@@ -41,8 +43,12 @@ pub(super) struct Seen {
 }
 
 const CONNECT: Duration = Duration::from_secs(5);
-/// For all of a file.
+/// For all of a list.
 const WHOLE: Duration = Duration::from_secs(60);
+/// A file may be long, and the way slow: as long as something comes, it is waited for.
+const SILENCE: Duration = Duration::from_secs(30);
+/// What a file that has grown is asked for again, in bytes, so that another one is not taken for it.
+const OVERLAP: u64 = 64 * 1024;
 const MOST_REDIRECTS: usize = 5;
 const MAX_LIST: usize = 8 << 20;
 /// What is handed to the disk at once, in bytes.
@@ -56,7 +62,7 @@ impl Origin {
             hosts: &allowed.hosts(),
             authorities: &authorities,
             connect: CONNECT,
-            total: WHOLE,
+            silence: Some(SILENCE),
             cookies: true,
             ..Terms::default()
         })?;
@@ -103,6 +109,11 @@ impl Origin {
 
     /// The list at `url`; `None` if it is as it was `seen`.
     pub(super) async fn list(&self, url: &Url, seen: &Seen) -> Result<Option<Page>, PullError> {
+        let list = timeout(WHOLE, self.whole_list(url, seen)).await;
+        list.unwrap_or(Err(PullError::Outbound(OutboundError::Late)))
+    }
+
+    async fn whole_list(&self, url: &Url, seen: &Seen) -> Result<Option<Page>, PullError> {
         let (url, mut opened) = self.open(url.clone(), &seen.headers()).await?;
         if opened.status == 304 {
             return Ok(None);
@@ -131,21 +142,44 @@ impl Origin {
             return Ok(None);
         }
         let seen = Seen::of(&opened);
-        let mut upload = spool.begin_at(path.clone())?;
-        let mut held = Vec::new();
-        while let Some(piece) = opened.piece().await? {
-            held.extend_from_slice(piece.as_ref());
-            if held.len() >= BATCH {
-                let batch = std::mem::take(&mut held);
-                upload = blocking(move || Ok(upload.write(&batch).map(|()| upload)?)).await?;
-            }
+        let upload = spool.begin_at(path.clone())?;
+        pour(&mut opened, upload, Vec::new()).await?;
+        Ok(Some(seen))
+    }
+
+    /// The same of a file that has grown since `held` bytes of it were put into the spool: asks for the
+    /// rest, and for what is fetched whole where the server gives no ranges. `None` where what it gives
+    /// is no rest of that file.
+    pub(super) async fn rest(
+        &self,
+        url: &Url,
+        spool: &Arc<Spool>,
+        (path, held): (&Beneath, u64),
+    ) -> Result<Option<Seen>, PullError> {
+        let from = held.saturating_sub(OVERLAP);
+        let range = (RANGE, format!("bytes={from}-"));
+        let mut opened = match self.open(url.clone(), &[range]).await {
+            Err(PullError::Status(416)) => return Ok(None),
+            opened => opened?.1,
+        };
+        let seen = Seen::of(&opened);
+        if opened.status != 206 {
+            pour(&mut opened, spool.begin_at(path.clone())?, Vec::new()).await?;
+            return Ok(Some(seen));
         }
-        blocking(move || {
-            upload.write(&held)?;
-            upload.keep()?;
-            Ok(Some(seen))
-        })
-        .await
+        let begins = format!("bytes {from}-");
+        let is_asked = |range: &str| range.starts_with(&begins);
+        if !opened.header(&CONTENT_RANGE).is_some_and(is_asked) {
+            return Ok(None);
+        }
+        let known = end_of(spool, path, (from, held)).await?;
+        let Some(new) = after(&mut opened, &known).await? else {
+            return Ok(None);
+        };
+        let mut upload = spool.begin_at(path.clone())?;
+        let upload = blocking(move || Ok(upload.write_before(held).map(|()| upload)?)).await?;
+        pour(&mut opened, upload, new).await?;
+        Ok(Some(seen))
     }
 
     /// The bytes of a file that has at most `most`.
@@ -166,10 +200,12 @@ impl Origin {
         mut url: Url,
         headers: &[(HeaderName, String)],
     ) -> Result<(Url, Opened), PullError> {
+        let asks_range = headers.iter().any(|(name, _)| name == RANGE);
         for _ in 0..=MOST_REDIRECTS {
             let opened = self.client.open(&url, headers).await?;
             match opened.status {
                 200 | 304 => return Ok((url, opened)),
+                206 if asks_range => return Ok((url, opened)),
                 301 | 302 | 303 | 307 | 308 => {
                     let to = opened.header(&LOCATION).ok_or(PullError::NoUrl)?;
                     let next = url.join(to).map_err(|_| PullError::NoUrl)?;
@@ -181,6 +217,50 @@ impl Origin {
         }
         Err(PullError::Loop)
     }
+}
+
+/// What the spool has of a file between two of its bytes.
+async fn end_of(
+    spool: &Arc<Spool>,
+    path: &Beneath,
+    (from, to): (u64, u64),
+) -> Result<Vec<u8>, PullError> {
+    let (path, spool) = (path.clone(), spool.clone());
+    blocking(move || {
+        let known = spool.range(&path, from, to - from);
+        known.map_err(|error| PullError::Spool(SpoolError::Disk(error)))
+    })
+    .await
+}
+
+/// What comes after `known`, as far as it has come; `None` if something else comes.
+async fn after(opened: &mut Opened, known: &[u8]) -> Result<Option<Vec<u8>>, PullError> {
+    let mut first = Vec::new();
+    while first.len() < known.len() {
+        let Some(piece) = opened.piece().await? else {
+            return Ok(None);
+        };
+        first.extend_from_slice(piece.as_ref());
+    }
+    let is_same = first.starts_with(known);
+    Ok(is_same.then(|| first.split_off(known.len())))
+}
+
+/// Puts `held` and what comes into a file of the spool, and keeps it.
+async fn pour(opened: &mut Opened, mut upload: Upload, mut held: Vec<u8>) -> Result<(), PullError> {
+    while let Some(piece) = opened.piece().await? {
+        held.extend_from_slice(piece.as_ref());
+        if held.len() >= BATCH {
+            let batch = std::mem::take(&mut held);
+            upload = blocking(move || Ok(upload.write(&batch).map(|()| upload)?)).await?;
+        }
+    }
+    blocking(move || {
+        upload.write(&held)?;
+        upload.keep()?;
+        Ok(())
+    })
+    .await
 }
 
 impl Seen {

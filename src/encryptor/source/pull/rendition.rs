@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use reqwest::Url;
+use tokio::sync::watch;
 
 use super::fault::PullError;
 use super::fetch::{Missed, There, Wanted, fetch_one, write};
@@ -17,7 +18,7 @@ use super::origin::{Origin, Page, Seen};
 use super::partial::Parts;
 use crate::encryptor::path::Beneath;
 use crate::encryptor::spool::Spool;
-use crate::playlist::{MediaPlaylist, Playlist, Unsupported, UriKind};
+use crate::playlist::{Definitions, MediaPlaylist, Playlist, Unsupported, UriKind};
 
 /// What is known of it.
 pub(super) struct Rendition {
@@ -25,6 +26,8 @@ pub(super) struct Rendition {
     spool: Arc<Spool>,
     at: Beneath,
     url: Url,
+    /// What the multivariant playlist defines for it.
+    definitions: watch::Receiver<Arc<Definitions>>,
     seen: Seen,
     /// Segments of the last list that were fetched, here or before, by number and file.
     taken: HashSet<(u64, Beneath)>,
@@ -78,7 +81,11 @@ const COMPARED: usize = 64 << 20;
 
 impl Rendition {
     /// The list at `url`, which is spooled at `at`: what an earlier run left there is known.
-    pub(super) fn new(origin: Arc<Origin>, spool: Arc<Spool>, at: Beneath, url: Url) -> Self {
+    pub(super) fn new(
+        (origin, spool): (Arc<Origin>, Arc<Spool>),
+        (at, url): (Beneath, Url),
+        definitions: watch::Receiver<Arc<Definitions>>,
+    ) -> Self {
         let listed = spool.text(&at);
         let known = listed.as_deref().and_then(Playlist::media);
         let taken = known.as_ref().map(|list| taken_in(list, &at, &spool));
@@ -87,6 +94,7 @@ impl Rendition {
             spool,
             at,
             url,
+            definitions,
             seen: Seen::default(),
             taken: taken.unwrap_or_default(),
             unlisted: HashSet::new(),
@@ -105,6 +113,10 @@ impl Rendition {
 
     /// Fetches what is new, then spools the list. The second is what is still missing of it.
     pub(super) async fn look(&mut self) -> Result<(Look, Option<PullError>), PullError> {
+        if self.definitions.has_changed().unwrap_or_default() {
+            self.seen = Seen::default(); // the same text may name other files
+        }
+        let definitions = self.definitions.borrow_and_update().clone();
         let page = self.origin.list(&self.url, &self.seen).await;
         if page.is_err() {
             self.is_checked = false; // it may be started anew while nobody sees it
@@ -113,7 +125,8 @@ impl Rendition {
             (self.last.has_changed, self.last.went_back) = (false, false);
             return Ok((self.last, None));
         };
-        let list = Playlist::media(&page.text).ok_or(PullError::NoPlaylist("media"))?;
+        let list = Playlist::media_with(&page.text, &definitions);
+        let list = list.ok_or(PullError::NoPlaylist("media"))?;
         self.check(&page, &list).await?;
         let newest = last(&list);
         let went_back = newest < self.newest;
@@ -215,7 +228,9 @@ impl Rendition {
         (shown, next): (Option<u64>, u64),
     ) -> Result<(), PullError> {
         let count = list.segments().iter().position(|it| it.msn == next);
-        let grown = count.and_then(|count| Playlist::media(list.text_through(count)));
+        let definitions = self.definitions.borrow().clone();
+        let through = |count| Playlist::media_with(list.text_through(count), &definitions);
+        let grown = count.and_then(through);
         if let Some(grown) = grown.filter(|grown| last(grown) > shown) {
             self.spool_list(page, &grown).await?;
         }
@@ -270,7 +285,9 @@ impl Rendition {
         self.taken.retain(|key| listed.contains(key));
         let files: HashSet<&Beneath> = listed.iter().map(|(_, path)| path).collect();
         self.fetched.retain(|path, _| files.contains(path));
-        if let Some(Unsupported::AlreadyEncrypted { .. }) = list.unsupported() {
+        if let Some(Unsupported::AlreadyEncrypted { .. } | Unsupported::Variable { .. }) =
+            list.unsupported()
+        {
             return Vec::new(); // the engine refuses it by its list, and says so
         }
         let mut wanted = self.wanted_sections(page, list, &names);
@@ -282,7 +299,10 @@ impl Rendition {
             let is_taken = self.taken.contains(&(segment.msn, local.path.clone()));
             if !is_taken && paths.insert(local.path.clone()) {
                 let seen = self.fetched.get(&local.path).cloned();
+                let grows = segment.range.is_some() && seen.is_some() && !self.is_anew;
+                let spooled = self.spool.stamp(&local.path).filter(|_| grows);
                 wanted.push(Wanted {
+                    held: spooled.map_or(0, |stamp| stamp.len),
                     path: local.path,
                     url: self.origin.resolve(&page.url, &segment.uri),
                     seen: seen.unwrap_or_default(),
@@ -297,7 +317,8 @@ impl Rendition {
 
     fn wanted_sections(&self, page: &Page, list: &MediaPlaylist, names: &Names<'_>) -> Vec<Wanted> {
         let mut wanted: Vec<Wanted> = Vec::new();
-        Playlist::Media(list.clone()).map_uris(&mut |kind, uri| {
+        let definitions = self.definitions.borrow().clone();
+        Playlist::Media(list.clone()).map_defined_uris(&definitions, &mut |kind, uri| {
             let local = names.file(uri, None).filter(|_| kind == UriKind::Map);
             let is_new = |path: &Beneath| {
                 !self.sections.contains(path) && !wanted.iter().any(|it| it.path == *path)
@@ -308,6 +329,7 @@ impl Rendition {
                     url: self.origin.resolve(&page.url, uri),
                     seen: Seen::default(),
                     msn: None,
+                    held: 0,
                 });
             }
             String::new()
@@ -376,7 +398,8 @@ impl Rendition {
 
     /// Spools the list with local names, if it is another than before; says whether it was.
     async fn spool_list(&mut self, page: &Page, list: &MediaPlaylist) -> Result<bool, PullError> {
-        let text = localized(list, &Names::of(&self.at, &page.url, list));
+        let names = Names::of(&self.at, &page.url, list);
+        let text = localized(list, &self.definitions.borrow(), &names);
         self.unlisted.clear();
         if self.listed.as_deref() == Some(&text) {
             return Ok(false);
