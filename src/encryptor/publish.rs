@@ -23,12 +23,16 @@ impl Engine {
     /// Publishes each media playlist that has gone on, then those again that tell of them: a report
     /// is as new as the playlist that it stands in (§4.4.5.4).
     pub(super) fn publish(&mut self, context: &Context<'_>) {
-        let dirty: Vec<Beneath> = self.those(|track| track.dirty);
-        if dirty.is_empty() || !dirty.iter().all(|at| self.publish_one(at, context)) {
-            return;
+        let dirty = self.those(|track| track.dirty);
+        if !dirty.is_empty() && self.publish_all(&dirty, context) {
+            let telling = self.those(Track::tells_of_others);
+            self.publish_all(&telling, context);
         }
-        let telling = self.those(Track::tells_of_others);
-        let _ = telling.iter().all(|at| self.publish_one(at, context));
+    }
+
+    /// Up to the first that the sink does not take; whether there was none.
+    fn publish_all(&mut self, those: &[Beneath], context: &Context<'_>) -> bool {
+        those.iter().all(|at| self.publish_one(at, context))
     }
 
     fn those(&self, are: impl Fn(&Track) -> bool) -> Vec<Beneath> {

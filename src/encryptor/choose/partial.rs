@@ -30,8 +30,8 @@ impl Chooser<'_, '_> {
             && !self.list.is_iframes()
     }
 
-    /// Takes the parts of `segment` that are whole, in order; says whether one of the others is
-    /// still being written. All are looked at, so that they settle together.
+    /// Takes the parts of `segment` that are whole, in order; says whether others are to
+    /// come soon. All are looked at, so that they settle together.
     pub(super) fn parts(
         &mut self,
         segment: &Segment,
@@ -49,17 +49,20 @@ impl Chooser<'_, '_> {
             if part.gap {
                 let name = gap_name(&self.track.at, msn, index, part);
                 let name = name.filter(|_| is_next);
-                // Otherwise once those before it are durable.
+                // Otherwise once those before it are durable, which is soon.
+                is_written |= is_whole && name.is_none();
                 is_whole &= name.is_some();
-                name.into_iter()
-                    .for_each(|name| self.track.partials.note_gap(msn, name));
+                if let Some(name) = name {
+                    self.track.partials.note_gap(msn, name);
+                }
                 continue;
             }
             match self.part(segment, (index, part), position) {
                 Ok(candidate) if is_whole => choice.ready.push(candidate),
                 Ok(_) => {}
                 Err(Absent { is_growing }) => {
-                    (is_whole, is_written) = (false, is_written | is_growing)
+                    is_whole = false;
+                    is_written |= is_growing;
                 }
             }
         }

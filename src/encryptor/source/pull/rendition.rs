@@ -210,8 +210,9 @@ impl Rendition {
             match outcome {
                 Ok(There { path, msn, .. }) => {
                     self.count += 1;
-                    msn.into_iter()
-                        .for_each(|msn| self.parts.note(msn, path.clone()));
+                    if let Some(msn) = msn {
+                        self.parts.note(msn, path);
+                    }
                 }
                 Err(it) if it.why.is_ours() => return Err(it.why),
                 Err(_) => {}
