@@ -99,7 +99,7 @@ impl Listed {
 
     /// Whether it lists I-frames.
     pub(super) fn is_iframes(&self) -> bool {
-        self.text.contains("#EXT-X-I-FRAMES-ONLY")
+        self.text.is_iframes()
     }
 
     /// The playlist, read.

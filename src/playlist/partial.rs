@@ -77,7 +77,7 @@ impl MediaPlaylist {
     /// The longest part, as EXT-X-PART-INF says it (§4.4.3.7), where parts are listed.
     pub fn part_target(&self) -> Option<Duration> {
         let line = self.tags(Tag::PartInf).next()?;
-        let list = self.text.attributes(line).ok()?;
+        let list = self.text.attributes(&line).ok()?;
         attribute::value(&list, "PART-TARGET").and_then(number::seconds)
     }
 

@@ -208,6 +208,13 @@ impl Step {
     }
 }
 
+impl Rewritten {
+    /// Whether it lists I-frames.
+    pub fn is_iframes(&self) -> bool {
+        self.head.contains("#EXT-X-I-FRAMES-ONLY")
+    }
+}
+
 impl From<Step> for Rewritten {
     fn from(step: Step) -> Self {
         Self {

@@ -63,12 +63,12 @@ pub(super) fn map_defined(
         };
         match line.kind {
             Kind::Uri => {
-                let (old, span) = text.uri(line);
+                let (old, span) = text.uri(&line);
                 out.replace(span, &for_line(&defined(lines, old), old));
             }
             // a malformed one defines nothing, and the text that has it was refused
-            Kind::Tag(Tag::Define) => drop(variables.read(text, line)),
-            Kind::Tag(tag) => map_tag(text, line, tag, &mut out, &mut defined),
+            Kind::Tag(Tag::Define) => drop(variables.read(text, &line)),
+            Kind::Tag(tag) => map_tag(text, &line, tag, &mut out, &mut defined),
             Kind::Blank | Kind::Comment | Kind::Unknown => {}
         }
     }

@@ -49,6 +49,7 @@ impl Parts {
                         url: resolve(&part.uri),
                         seen: Seen::default(),
                         msn: Some(segment.msn),
+                        held: 0,
                     });
                 }
             }
