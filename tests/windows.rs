@@ -56,7 +56,7 @@ const SHORT: u64 = 200;
 const REFRESHES: u64 = 8;
 /// A refresh of the long window costs at most so many times that of the short one. What is left to
 /// grow is that its texts are read, compared and written; the two lists are a hundred times apart.
-const TIMES: f64 = 40.0;
+const TIMES: f64 = 12.0;
 
 /// A live channel of `window` segments, all of them published and its window moved on; gives what that
 /// took of the worker's CPU time, in milliseconds a refresh.
