@@ -106,7 +106,7 @@ impl Case {
         self.picture.judge().await;
         self.look_elsewhere().await;
         let mut worker = Process::start(self.command());
-        self.picture.goes_on(&mut worker, WINDOW).await;
+        self.picture.goes_on(&mut worker, 2 * WINDOW).await;
         self.picture.catches_up(&mut worker).await;
         self.picture.judge_all(3).await;
         if let Some(origin) = &self.origin {

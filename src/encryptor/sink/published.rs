@@ -17,6 +17,9 @@ use crate::playlist::{ByteRange, MediaPlaylist, Playlist, Segment};
 /// What tells a segment from another of the same name: a digest of its number, key and IV.
 pub(in crate::encryptor) type Mark = [u8; 8];
 
+/// Looks at a file of the directory.
+type Look<'a> = &'a dyn Fn(&Beneath) -> Option<Stamp>;
+
 /// The content of a file is not known.
 pub(in crate::encryptor) const ANY: Mark = [0; 8];
 
@@ -84,7 +87,7 @@ impl PublishedList {
         before: Option<&Self>,
         progress: RenditionProgress,
         stays: Duration,
-        (generation, stamp): (u64, &dyn Fn(&Beneath) -> Option<Stamp>),
+        (generation, stamp): (u64, Look<'_>),
     ) -> Self {
         let before = before.filter(|before| before.generation == generation);
         let known = before.map_or(&[][..], |before| &before.files);
