@@ -99,7 +99,7 @@ impl Reporter {
     }
 
     /// Goes on with an earlier run's times.
-    pub(super) fn restore(&self, claims: Claims, taken: Claims) {
+    pub(super) fn restore(&self, claims: &Claims, taken: Claims) {
         self.insert(claims);
         self.taken.send_replace(taken);
     }
@@ -265,7 +265,7 @@ impl Reporter {
         open.cloned().collect()
     }
 
-    fn insert(&self, times: Claims) {
+    fn insert(&self, times: &Claims) {
         if times.is_empty() {
             return;
         }

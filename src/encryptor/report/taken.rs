@@ -58,7 +58,7 @@ impl Reporter {
             all.extend(taken.iter());
             all.keep_last(MAX_KEPT);
         });
-        self.insert(taken);
+        self.insert(&taken);
         Some((segment, time))
     }
 
@@ -86,7 +86,7 @@ impl Reporter {
                 }
             });
         }
-        self.insert(decided);
+        self.insert(&decided);
     }
 }
 

@@ -37,7 +37,7 @@ impl Worker {
             periods: lease.len(),
             ends: self.term.ends().map(Text),
         });
-        self.reporter.restore(claims, taken);
+        self.reporter.restore(&claims, taken);
         self.keeper.restore(lease);
     }
 
