@@ -19,8 +19,8 @@ pub(super) fn fault(bytes: &[u8]) -> Option<String> {
     if packets.is_empty() || !rest.is_empty() || packets.iter().any(|packet| packet[0] != SYNC) {
         return Some("is not whole MPEG-TS packets".to_owned());
     }
-    let of_pat = packets.iter().filter(|packet| pid(*packet) == PAT);
-    let maps: BTreeSet<u16> = of_pat.flat_map(|packet| programs(packet)).collect();
+    let of_pat = packets.iter().filter(|packet| pid(packet) == PAT);
+    let maps: BTreeSet<u16> = of_pat.flat_map(programs).collect();
     let is_table = |pid: u16| [PAT, SDT, NULL].contains(&pid) || maps.contains(&pid);
     let other = packets.iter().map(pid).find(|pid| !is_table(*pid));
     match other {

@@ -298,6 +298,7 @@ mod tests {
             last_time: None,
             duration_ms: 0,
             kept: false,
+            iframes: false,
             periods: Vec::new(),
         };
         let looked = (generation, stamp);

@@ -111,14 +111,16 @@ async fn no_clock_that_is_ahead_takes_what_is_renewed() {
         for _ in 0..12 {
             second.take(&place).await;
             assert!(!is_held(&second), "{hours} hours ahead");
-            (own.pass(10), ahead.pass(10));
+            own.pass(10);
+            ahead.pass(10);
             first.take(&place).await;
             assert!(is_held(&first), "{hours} hours ahead");
         }
         // its own clock is set back while it holds
         own.ahead.store(-3_600_000, Ordering::Relaxed);
         for _ in 0..12 {
-            (own.pass(10), ahead.pass(10));
+            own.pass(10);
+            ahead.pass(10);
             first.take(&place).await;
             second.take(&place).await;
             assert!(is_held(&first) && !is_held(&second));
