@@ -10,10 +10,12 @@ use quick_xml::events::Event;
 use super::{STREAM, packager, resource};
 use crate::harness::serve::Serve;
 
-/// Elements by their local names, with their attributes and their text.
-fn elements(text: &str) -> Vec<(String, Vec<(String, String)>, String)> {
+/// An element: its local name, its attributes and its text.
+type Element = (String, Vec<(String, String)>, String);
+
+fn elements(text: &str) -> Vec<Element> {
     let mut reader = Reader::from_str(text);
-    let mut found: Vec<(String, Vec<(String, String)>, String)> = Vec::new();
+    let mut found: Vec<Element> = Vec::new();
     loop {
         match reader.read_event().unwrap() {
             Event::Start(tag) | Event::Empty(tag) => {
@@ -36,7 +38,7 @@ fn elements(text: &str) -> Vec<(String, Vec<(String, String)>, String)> {
     }
 }
 
-fn attribute<'a>(element: &'a (String, Vec<(String, String)>, String), name: &str) -> &'a str {
+fn attribute<'a>(element: &'a Element, name: &str) -> &'a str {
     let found = element.1.iter().find(|(known, _)| known == name);
     &found.unwrap_or_else(|| panic!("{element:?}: {name}")).1
 }

@@ -93,7 +93,8 @@ async fn a_clock_that_is_wrong_takes_nothing_and_holds_nothing() {
     let mut scene = Scene::live("test/clocks", Packager::single).await;
     let dav = Dav::start().await;
     let (ahead, further) = (SetClock::right(), SetClock::right());
-    (ahead.set(3600), further.set(7200));
+    ahead.set(3600);
+    further.set(7200);
     let given = ahead.given_to(scene.command(Some(&dav), None, &[]));
     let mut first = Process::start(given);
     publishes(&mut scene, &mut first).await;
