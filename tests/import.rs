@@ -73,6 +73,10 @@ fn installation() -> tempfile::TempDir {
             application("${com.example.Own}/keys", &[]),
         ),
         ("applications/vod/.keep", String::new()),
+        (
+            "conf/**/Application.xml",
+            application("", &[("secureurlparams.play", WORD)]),
+        ),
         ("keys/live/show.key", key_file(KEY, "")),
         (
             "keys/live/_definst_/other.key",
@@ -128,7 +132,10 @@ async fn an_installation_is_taken_over_once_and_what_is_left_is_told() {
         told.contains("would be made: the stream live/show and its key"),
         "{told}"
     );
-    assert_eq!(rows(&serve).await, [0, 0, 0]);
+    assert!(
+        !file(&serve, "keystore/hlskey.db").exists(),
+        "nothing is made"
+    );
     assert_eq!(std::fs::read_to_string(serve.config()).unwrap(), before);
     assert!(!file(&serve, "keystore/wowza-live.secret").exists());
 
@@ -147,7 +154,9 @@ async fn an_installation_is_taken_over_once_and_what_is_left_is_told() {
         "whose.key: several applications look there",
         "other.key: cupertinostreaming-aes128-iv",
         "publish.password: a line without a password",
-        "${com.example.Own}/keys: odd: a variable of KeyDir is not known",
+        "${com.example.Own}/keys: odd: KeyDir: a variable is not known",
+        "/keys/live/_definst_/other.key, which was ",
+        "not carried over: the application \"**\": no stream can be named so",
         "note: the password of User1 has fewer than 12 bytes",
     ] {
         assert!(told.contains(line), "{line}\n{told}");
@@ -155,6 +164,9 @@ async fn an_installation_is_taken_over_once_and_what_is_left_is_told() {
     assert_eq!(rows(&serve).await, [3, 3, 2]);
 
     let after = std::fs::read_to_string(serve.config()).unwrap();
+    assert!(!after.contains("**/**"), "{after}");
+    let (_, dry) = import(&serve, wowza.path(), &["--dry-run"]);
+    assert!(dry.contains("\n0 would be made, "), "{dry}");
     let (is_good, again) = import(&serve, wowza.path(), &[]);
     assert!(is_good && again.contains("\n0 made, "), "{again}");
     assert_eq!(rows(&serve).await, [3, 3, 2]);

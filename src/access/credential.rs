@@ -57,8 +57,8 @@ pub enum Way {
     /// A request of its own.
     #[default]
     Direct,
-    /// A media server's question about it.
-    Hook,
+    /// A media server's question about it; which of them, by its number.
+    Hook(u16),
 }
 
 /// One token out of a request.

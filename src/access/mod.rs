@@ -49,7 +49,7 @@ pub use grant::Grants;
 pub use live::{Listing, Live, Survey};
 pub use permit::{
     Act, Admitted, Deliver, Lease, Operate, Oversee, Permit, Play, Progress, Publish, Read,
-    Register, Rotate, StreamAction, Viewing,
+    Register, Rotate, Seek, StreamAction, Viewing,
 };
 pub use policy::{BindIp, LimitKind, Page, PageError, PolicyConfig, PolicyFault};
 pub use revoke::{Revocation, RevokeError, write as write_revocation};

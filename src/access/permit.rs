@@ -125,6 +125,15 @@ impl Act for Oversee {
     type Object = ();
 }
 
+/// Look a key up that a media server has made, for a viewer of its stream: which key it is, is not known before.
+#[derive(Debug)]
+pub enum Seek {}
+impl sealed::Sealed for Seek {}
+impl Act for Seek {
+    const ACTION: Action = Action::Deliver;
+    type Object = StreamId;
+}
+
 impl StreamAction for Register {}
 impl StreamAction for Read {}
 impl StreamAction for Lease {}

@@ -30,7 +30,8 @@ pub struct UsersConfig {
     /// What they may do with them. Default `["publish"]`.
     #[serde(default = "publish")]
     pub actions: Vec<Text<Action>>,
-    /// Whether the column `password` may hold the password itself. Default false: an Argon2id verifier.
+    /// Whether the column `password` may hold the password itself, which begins with neither `$` nor `{`, as hashes
+    /// do. Default false: an Argon2id verifier.
     #[serde(default)]
     pub clear_text: bool,
     /// How long an answer counts, 1s to 1h. Default `30s`.
@@ -170,16 +171,18 @@ impl Users {
         if let Some(lookup) = self.rows.get(user).await.filter(is_fresh) {
             return Ok(lookup.found);
         }
+        // Everybody waits for a turn alone: who guesses at a user must not make that user wait as one of its own.
+        let _turn = self.turns.take(from).await.ok_or(Fault::Busy)?;
+        if let Some(lookup) = self.rows.get(user).await.filter(is_fresh) {
+            return Ok(lookup.found);
+        }
         self.rows.invalidate(user).await;
-        let asked = self
-            .rows
-            .try_get_with_by_ref(user, self.ask(user, from, now));
+        let asked = self.rows.try_get_with_by_ref(user, self.ask(user, now));
         let lookup = asked.await.map_err(|fault: Arc<Fault>| *fault)?;
         Ok(lookup.found)
     }
 
-    async fn ask(&self, user: &str, from: Asker, now: Timestamp) -> Result<Lookup, Fault> {
-        let _turn = self.turns.take(from).await.ok_or(Fault::Busy)?;
+    async fn ask(&self, user: &str, now: Timestamp) -> Result<Lookup, Fault> {
         let values = [Some(user)];
         let answer = timeout(*self.config.timeout.0, self.query.first(&values)).await;
         let row = match answer {
@@ -216,6 +219,9 @@ impl Users {
         };
         let proof = match is_verifier(text.expose()) {
             true => Proof::Verifier(text.expose().into()),
+            false if is_hash(text.expose()) => {
+                return Err(unusable("password is another program's hash"));
+            }
             false if self.config.clear_text => Proof::Clear(text.clone()),
             false => return Err(unusable("password is no Argon2id verifier; see clear_text")),
         };
@@ -226,7 +232,7 @@ impl Users {
             .map(|one| one.0.clone())
             .collect();
         let own = match (row.cell("streams"), row.text("streams")) {
-            (None | Some(Cell::Null), _) => Some(within.clone()),
+            (None, _) => Some(within.clone()),
             (_, text) => text.and_then(|text| patterns(text.expose())),
         };
         let streams = own.ok_or_else(|| unusable("streams is no list of patterns"))?;
@@ -262,9 +268,18 @@ impl Users {
     }
 }
 
+/// Whether it is what some program keeps of a password, `$2y$…` or `{SSHA}…`: whoever has read it in the
+/// database must not have a password by that.
+fn is_hash(text: &str) -> bool {
+    text.trim_start().starts_with(['$', '{'])
+}
+
 /// Patterns with commas or spaces between.
 fn patterns(text: &str) -> Option<Vec<StreamPattern>> {
     let each = text.split(|c: char| c == ',' || c.is_whitespace());
     let each = each.filter(|one| !one.is_empty());
     each.map(|one| one.parse().ok()).collect()
 }
+
+#[cfg(test)]
+mod tests;

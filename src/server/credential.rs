@@ -39,7 +39,7 @@ impl PathToken {
 }
 
 /// The routes below which a path may hold a token: those of viewers.
-const WITH_TOKENS: [&str; 3] = ["/hls/", "/v1/play/", "/v1/keys/"];
+const WITH_TOKENS: [&str; 4] = ["/hls/", "/v1/play/", "/v1/keys/", "/v1/key-files/"];
 
 /// Takes the token out of a viewer's path.
 pub(super) fn take_path_token(request: &mut ServiceRequest) {
@@ -102,6 +102,16 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+
+    #[test]
+    fn the_path_of_a_key_file_may_hold_a_token() {
+        let uri = "/v1/key-files/live/hdntl=exp=9~hmac=00/show-7.key";
+        let mut request = TestRequest::with_uri(uri).to_srv_request();
+        take_path_token(&mut request);
+        assert_eq!(request.path(), "/v1/key-files/live/show-7.key");
+        let token = PathToken::of(request.request()).unwrap();
+        assert_eq!(token.expose(), "hdntl=exp=9~hmac=00");
+    }
 
     #[test]
     fn every_place_is_looked_at() {

@@ -3,9 +3,8 @@
 //!
 //! Must not know: what a route does. What is logged holds route templates; never a path, a query
 //! or a header. A refusal's line has the client's address, which is what a firewall needs to stop
-//! somebody; an answer as it should be has none.
+//! somebody, and apart from it the address that a media server states; an answer as it should be has none.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,19 +113,6 @@ fn is_viewers(request: &HttpRequest) -> bool {
     action.is_some_and(|action| Action::VIEWER.contains(&action))
 }
 
-/// Whether a media server asks for somebody else.
-fn is_spoken_for(request: &HttpRequest) -> bool {
-    request.extensions().contains::<SpokenFor>()
-}
-
-/// The address of whom the request is from: of whom a media server asks for, else of the client.
-fn asker_address(request: &HttpRequest) -> Option<IpAddr> {
-    match request.extensions().get::<SpokenFor>() {
-        Some(SpokenFor(address)) => *address,
-        None => client_address(request),
-    }
-}
-
 /// The template of a request that matched none.
 fn no_route(request: &HttpRequest) -> &'static str {
     match *request.method() {
@@ -220,22 +206,34 @@ impl Surroundings {
 
     /// What a refusal is answered with: itself, or that its address is refused too often.
     fn restrain(&self, failure: Failure, answer: &mut ServiceResponse) -> Failure {
-        let spoken_for = is_spoken_for(answer.request());
-        if !(failure.is_refusal() && (spoken_for || is_viewers(answer.request()))) {
+        if !failure.is_refusal() {
             return failure;
         }
-        // Who is behind a proxy that does not say so is everybody.
-        let Some(address) = asker_address(answer.request()) else {
-            return failure;
+        let strain = {
+            let request = answer.request();
+            match request.extensions().get::<SpokenFor>() {
+                Some(spoken_for) => self.strain_of(spoken_for),
+                // Who is behind a proxy that does not say so is everybody.
+                None if is_viewers(request) => {
+                    client_address(request).map(|address| self.restraint.refused(address))
+                }
+                None => None,
+            }
         };
-        match self.restraint.refused(address) {
-            Strain::Usual => failure,
-            Strain::TooMuch { wait, is_first } => {
+        match strain {
+            None | Some(Strain::Usual) => failure,
+            Some(Strain::TooMuch { wait, is_first }) => {
                 let failure = failure.once_too_often(wait, is_first);
                 failure.put_headers(answer.headers_mut());
                 failure
             }
         }
+    }
+
+    /// Takes note of a refusal of somebody for whom a media server asks; `None` if it does not say whose address.
+    pub(super) fn strain_of(&self, spoken_for: &SpokenFor) -> Option<Strain> {
+        let address = spoken_for.address?;
+        Some(self.restraint.refused_by(&spoken_for.hook, address))
     }
 
     fn stamp(&self, id: RequestId, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
@@ -278,8 +276,11 @@ impl Surroundings {
             }
             Some(failure) => {
                 let code = failure.code().name();
-                let client = asker_address(answer.request()).map(tracing::field::display);
-                tracing::info!(request_id = %id, client, route, status, micros, code, reason = failure.reason_text(), "refused");
+                let client = client_address(answer.request()).map(tracing::field::display);
+                let extensions = answer.request().extensions();
+                let publisher = extensions.get::<SpokenFor>().and_then(|it| it.address);
+                let publisher = publisher.map(tracing::field::display);
+                tracing::info!(request_id = %id, client, publisher, route, status, micros, code, reason = failure.reason_text(), "refused");
             }
         }
     }

@@ -310,12 +310,16 @@ impl Failure {
     /// is written down.
     #[must_use]
     pub(super) fn once_too_often(mut self, wait: Duration, is_first: bool) -> Self {
+        self.refusal = self.refusal.filter(|_| is_first);
+        // Who must be told no in words of its own would take any others for a yes.
+        if self.spelled_body().is_some() {
+            return self;
+        }
         self.code = Code::TooManyRefusals;
         self.detail = None;
         self.extra = Some(Extra::Wait(
             wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
         ));
-        self.refusal = self.refusal.filter(|_| is_first);
         self
     }
 

@@ -1,11 +1,13 @@
 //! `GET`/`HEAD /v1/key-files/{app}/{stream}-{number}.key`: keys that SRS and nginx-rtmp make by themselves and lay into
 //! a folder, given to viewers as any key is.
 //!
+//! Nothing is read or written for whoever may not have a key of the stream.
 //! Must not know: how the gate decides, or where keys are kept.
 
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::rt::task::spawn_blocking;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,7 +18,7 @@ use super::deliver::hand_out;
 use super::error::{Code, Failure};
 use super::files::{FileError, FilePath, Root};
 use super::guard::Viewing;
-use crate::access::Gate;
+use crate::access::{Gate, Permit, Seek};
 use crate::api::Text;
 use crate::crypto::ContentKey;
 use crate::domain::{Clock, KeyFacts, StreamId, StreamPattern};
@@ -38,6 +40,8 @@ pub(super) struct KeyFolders(Vec<Folder>);
 
 struct Folder {
     root: Root,
+    /// In whose name its streams are registered, and whose allowance that takes.
+    subject: String,
     streams: Vec<StreamPattern>,
 }
 
@@ -54,22 +58,28 @@ impl KeyFolders {
     pub(super) fn new(config: &[KeyFolderConfig]) -> Self {
         let folders = config.iter().map(|one| Folder {
             root: Root::new(one.path.clone()),
+            subject: format!("key folder {}", one.path.display()),
             streams: one.streams.iter().map(|text| text.0.clone()).collect(),
         });
         Self(folders.collect())
     }
 
     /// Whose the key is; `None` if there is none of that name.
-    async fn find(&self, keys: &Keys, named: Named) -> Result<Option<KeyFacts>, Failure> {
-        let has = |one: &&Folder| one.streams.iter().any(|it| it.matches(&named.stream));
+    async fn find(
+        &self,
+        keys: &Keys,
+        permit: &Permit<Seek>,
+        named: Named,
+    ) -> Result<Option<KeyFacts>, Failure> {
+        let has = |one: &&Folder| one.streams.iter().any(|it| it.matches(permit.stream()));
         let Some(folder) = self.0.iter().find(has) else {
             return Ok(None);
         };
         let (root, file) = (folder.root.clone(), named.file);
         let read = spawn_blocking(move || read(&root, &file)).await;
         let key = read.map_err(|error| Failure::new(Code::Internal).reason(&error))??;
-        let found = keys.filed(&named.stream, named.number, key.as_ref());
-        Ok(found.await?)
+        let file = (named.number, key.as_ref());
+        Ok(keys.filed(permit, &folder.subject, file).await?)
     }
 }
 
@@ -81,11 +91,20 @@ pub(super) async fn deliver(
     folders: Data<KeyFolders>,
 ) -> Result<HttpResponse, Failure> {
     let path = request.match_info().get("file").unwrap_or_default();
-    let facts = match Named::parse(path) {
-        Some(named) => folders.find(&keys, named).await?,
+    let named = Named::parse(path);
+    let stream = named.as_ref().map(|named| &named.stream);
+    let permit = gate.seek(who.caller(), &who.shown(), stream).await;
+    let permit = permit.map_err(|denied| who.refused(denied, stream))?;
+    let facts = match named {
+        Some(named) => folders.find(&keys, &permit, named).await?,
         None => None,
     };
-    hand_out(&request, &who, facts, (&gate, &keys), (&**clock, &metrics)).await
+    let around = ((&**gate, &**keys), (&**clock, &**metrics));
+    let mut answer = hand_out(&request, &who, facts, around.0, around.1).await?;
+    // The media server may begin to count anew: the same name is another key then.
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(answer)
 }
 
 impl Named {

@@ -1,7 +1,8 @@
 //! How often viewers of one address may be refused before they are told to slow down.
 //!
 //! A refusal takes a token out of its address's bucket, and past an empty one it is answered 429. What
-//! is allowed takes none and is never held up, for behind a carrier's NAT thousands share an address.
+//! is allowed takes none and is never held up, for behind a carrier's NAT thousands share an address. What a
+//! media server states of addresses is counted apart: one that lies restrains nobody but those it speaks for.
 //! The buckets lie in shards and are bounded in number. Must not know: credentials, or what was asked.
 
 use std::collections::HashMap;
@@ -18,6 +19,13 @@ pub(super) struct Restraint {
     clock: Arc<dyn Clock>,
     /// How long until a bucket gains a token; none where nobody is told to slow down.
     interval: Option<Duration>,
+    own: Buckets,
+    /// By the hook that states the addresses.
+    stated: Mutex<HashMap<Arc<str>, Arc<Buckets>>>,
+}
+
+/// Buckets by address.
+struct Buckets {
     hasher: RandomState,
     shards: [Mutex<HashMap<IpAddr, Bucket>>; SHARDS],
 }
@@ -58,22 +66,45 @@ impl Restraint {
         Self {
             clock,
             interval: per_minute.map(|count| MINUTE / count.get()),
-            hasher: RandomState::new(),
-            shards: std::array::from_fn(|_| Mutex::default()),
+            own: Buckets::new(),
+            stated: Mutex::default(),
         }
     }
 
     /// Takes note of a refusal of `address`.
     pub(super) fn refused(&self, address: IpAddr) -> Strain {
+        self.count(&self.own, address)
+    }
+
+    /// The same of an address that a media server states, by its hook's name.
+    pub(super) fn refused_by(&self, hook: &Arc<str>, address: IpAddr) -> Strain {
+        let buckets = {
+            let mut stated = self.stated.lock().unwrap_or_else(PoisonError::into_inner);
+            let buckets = stated.entry(Arc::clone(hook));
+            Arc::clone(buckets.or_insert_with(|| Arc::new(Buckets::new())))
+        };
+        self.count(&buckets, address)
+    }
+
+    fn count(&self, buckets: &Buckets, address: IpAddr) -> Strain {
         let Some(interval) = self.interval else {
             return Strain::Usual;
         };
         let (of, now) = (network_of(address), self.clock.steady());
-        let mut shard = self.shard(of);
+        let mut shard = buckets.shard(of);
         if shard.len() >= MANY && !shard.contains_key(&of) {
             make_room(&mut shard, now);
         }
         shard.entry(of).or_default().take(interval, now)
+    }
+}
+
+impl Buckets {
+    fn new() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| Mutex::default()),
+        }
     }
 
     fn shard(&self, of: IpAddr) -> MutexGuard<'_, HashMap<IpAddr, Bucket>> {
@@ -186,10 +217,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_media_server_states_is_counted_apart() {
+        let (restraint, _) = scene(1);
+        let (one, another): (Arc<str>, Arc<str>) = ("one".into(), "another".into());
+        let stated = |hook: &Arc<str>, count: u32| {
+            let all = (0..count).map(|_| restraint.refused_by(hook, ip("192.0.2.1")));
+            all.filter(|it| *it == Strain::Usual).count()
+        };
+        assert_eq!(stated(&one, 3), 2);
+        assert_eq!(stated(&another, 3), 2, "another media server's");
+        assert_eq!(usual(&restraint, "192.0.2.1", 3), 2, "whoever asks itself");
+        // However many it makes up, no other is forgotten.
+        for n in 0..4 * u32::try_from(SHARDS * MANY).unwrap() {
+            restraint.refused_by(&one, n.to_be_bytes().into());
+        }
+        assert_eq!(usual(&restraint, "192.0.2.1", 1), 0);
+        assert_eq!(stated(&another, 1), 0);
+    }
+
+    #[test]
     fn none_is_counted_where_nobody_wants_it() {
         let (restraint, _) = scene(0);
         assert_eq!(usual(&restraint, "192.0.2.1", 10_000), 10_000);
-        assert!(restraint.shard(ip("192.0.2.1")).is_empty());
+        assert!(restraint.own.shard(ip("192.0.2.1")).is_empty());
     }
 
     #[test]
@@ -198,7 +248,7 @@ mod tests {
         for n in 0..4 * u32::try_from(SHARDS * MANY).unwrap() {
             restraint.refused(n.to_be_bytes().into());
         }
-        for shard in &restraint.shards {
+        for shard in &restraint.own.shards {
             assert!(shard.lock().unwrap().len() <= MANY);
         }
     }

@@ -70,6 +70,18 @@ impl Store {
         )?;
         Ok(row.map(|(version,)| loaded(version)))
     }
+
+    /// Whether a stream of this id was registered once, and is no more.
+    pub async fn was_removed(&self, id: &StreamId) -> Result<bool, StoreError> {
+        let mut on = self.read().await?;
+        let row = fetch_optional!(
+            on,
+            (i64,),
+            "SELECT version FROM streams WHERE stream = $1 AND removed IS NOT NULL",
+            id.as_str()
+        )?;
+        Ok(row.is_some())
+    }
 }
 
 /// A stream with one of its eras.

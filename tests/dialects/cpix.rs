@@ -70,6 +70,8 @@ async fn a_document_has_every_period_of_its_time_with_its_key() {
     ];
     assert_eq!(starts, expected);
     assert_eq!(attribute(periods[0], "end"), starts[1]);
+    // A period has either (DASH-IF CPIX 2.3).
+    assert!(!text.contains(" index="), "{text}");
     let (keys, rules) = (named("ContentKey"), named("ContentKeyUsageRule"));
     let filters = named("KeyPeriodFilter");
     for at in 0..3 {

@@ -42,6 +42,18 @@ async fn a_key_of_the_folder_is_given_to_who_may_watch_and_to_nobody_else() {
     let answer = viewer.get(path).await.expect(200);
     assert_eq!(answer.body, FIRST);
     assert_eq!(answer.header("content-type"), "application/octet-stream");
+    // The same name is another key when the media server counts anew.
+    assert_eq!(answer.header("cache-control"), "no-store");
+    // Who may not have a key of the stream is told nothing of the folder.
+    serve
+        .stranger()
+        .get("/v1/key-files/live/my-show-8.key")
+        .await
+        .expect(401);
+    other
+        .get("/v1/key-files/live/my-show-8.key")
+        .await
+        .expect(404);
     // One that is being written, one that is no key, a link out of the folder, another's folder.
     for (name, status) in [
         ("live/my-show-8.key", 503),
@@ -99,6 +111,37 @@ async fn a_file_that_is_deleted_is_served_on_and_one_that_changed_is_another_key
         database::number(&url, "SELECT count(*) FROM periods").await,
         2
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_brings_a_removed_stream_back_by_asking() {
+    let folder = tempfile::tempdir().unwrap();
+    lay(folder.path(), "live/show-7.key", &FIRST);
+    let serve = serving(folder.path()).await;
+    let store = serve.config().with_file_name("keystore/hlskey.db");
+    let url = format!("sqlite:{}", store.display());
+    let streams =
+        async || database::number(&url, "SELECT count(*) FROM streams WHERE removed IS NULL").await;
+    let path = "/v1/key-files/live/show-7.key";
+    let (viewer, other) = (serve.viewer("live/show"), serve.viewer("live/other"));
+    // A token that is none, nothing at all, and a token of another stream.
+    let forged = path.to_owned() + "?token=a.b.c";
+    serve.stranger().get(&forged).await.expect(401);
+    serve.stranger().get(path).await.expect(401);
+    other.get(path).await.expect(404);
+    assert_eq!(streams().await, 0, "nothing is registered for them");
+    viewer.get(path).await.expect(200);
+    assert_eq!(streams().await, 1);
+    let packager = serve.credential("packager", "live/**", &["register"]);
+    let packager = std::fs::read_to_string(packager).unwrap();
+    let packager = serve.stranger().with(packager.trim());
+    let stream = "/v1/streams/live/show";
+    packager.ask("DELETE", stream, None).await.expect(204);
+    viewer.get(path).await.expect(410);
+    assert_eq!(streams().await, 0);
+    let policy = r#"{"rotation":"never"}"#;
+    packager.ask("PUT", stream, Some(policy)).await.expect(201);
+    assert_eq!(viewer.get(path).await.expect(200).body, FIRST);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::{PASSWORD, SECRET, add_user, asked, file, send};
+use super::{PASSWORD, SECRET, add_user, asked, file, nginx_asks_for, prepared, send};
 use crate::harness::actor::{Actor, Answer};
 use crate::harness::database;
 use crate::harness::wait::{seconds, until};
@@ -87,5 +87,55 @@ async fn a_viewers_refusal_is_403_and_says_so() {
         let answer = ask(&bad).await.expect(403);
         assert_eq!(answer.json()["return_code"], 403, "{bad}");
     }
-    says(&ops, &json!({"url": "/live"})).await.expect(400);
+    // What is not understood is no yes either.
+    for odd in [json!({"url": "/live"}), json!({}), json!([1])] {
+        let answer = says(&ops, &odd).await.expect(403);
+        assert_eq!(answer.json()["return_code"], 403, "{odd}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_are_counted_and_are_still_told_403() {
+    let mut serve = prepared("");
+    serve.amend("refusals_per_minute = 0", "refusals_per_minute = 2");
+    serve.resume().await;
+    let ops = serve.ops();
+    for guess in 0..6 {
+        let url = format!("/live/show/playlist.m3u8?token=a.b.{guess}");
+        let body = json!({"url": url, "ip": "192.0.2.66"});
+        let answer = says(&ops, &body).await.expect(403);
+        assert_eq!(answer.json()["return_code"], 403);
+    }
+    // The same address, by another media server's word, is another's.
+    let own = "user=User1&password=obviously-a-guess";
+    nginx_asks_for(&ops, "192.0.2.66", "live", own)
+        .await
+        .expect(401);
+    let operator = serve.credential("operator", "**", &["operate"]);
+    let operator = std::fs::read_to_string(operator).unwrap();
+    let operator = ops.with(operator.trim());
+    // Four as they happen, and the first that is too many.
+    until("refusals are written", seconds(15), async || {
+        let trail = operator.get("/v1/audit").await.expect(200).text();
+        let of = trail.matches("192.0.2.66").count();
+        (of >= 6).then_some(of)
+    })
+    .await;
+    let told = uncoloured(&serve.process.as_ref().unwrap().stderr.text());
+    let lines: Vec<_> = told
+        .lines()
+        .filter(|it| it.contains("192.0.2.66"))
+        .collect();
+    assert!(lines.len() >= 7, "{told}");
+    for line in lines {
+        let told = ["publisher=192.0.2.66", "client=127.0.0.1"];
+        assert!(told.iter().all(|it| line.contains(it)), "{line}");
+    }
+}
+
+/// A log without a terminal's escapes.
+fn uncoloured(text: &str) -> String {
+    let (first, rest) = text.split_once('\u{1b}').unwrap_or((text, ""));
+    let rest = rest.split('\u{1b}').filter_map(|part| part.split_once('m'));
+    rest.fold(first.to_owned(), |all, (_, part)| all + part)
 }

@@ -18,10 +18,11 @@ fn table() -> String {
     format!(
         "CREATE TABLE users (username VARCHAR(64), password VARCHAR(200), apps TEXT);
          INSERT INTO users VALUES
-             ('alice', '{VERIFIER}', NULL), ('bob', '{VERIFIER}', 'live8/*, live/other'),
-             ('carol', '{PASSWORD}', NULL), ('dave', NULL, NULL), ('eve', '', NULL),
-             ('o''hara', '{VERIFIER}', NULL), ('wide', '{VERIFIER}', '**'),
-             ('odd', '{VERIFIER}', 'live/../x')"
+             ('alice', '{VERIFIER}', 'live/**,live8/**'), ('bob', '{VERIFIER}', 'live8/*, live/other'),
+             ('carol', '{PASSWORD}', 'live/*'), ('dave', NULL, NULL), ('eve', '', 'live/*'),
+             ('o''hara', '{VERIFIER}', 'live/*'), ('wide', '{VERIFIER}', '**'),
+             ('odd', '{VERIFIER}', 'live/../x'), ('open', '{VERIFIER}', NULL),
+             ('hashed', '$2y$10$obviouslyfake', 'live/*')"
     )
 }
 
@@ -64,6 +65,9 @@ async fn decides(serve: &Serve, of_carol: u16) {
             ("live", "wide", PASSWORD, 200),
             ("test", "wide", PASSWORD, 403),
             ("live", "odd", PASSWORD, 503),
+            // NULL is no list of everything, and another program's hash no password.
+            ("live", "open", PASSWORD, 503),
+            ("live", "hashed", "$2y$10$obviouslyfake", 503),
         ],
     )
     .await;
@@ -83,7 +87,7 @@ async fn a_sqlite_file_says_who_may_publish() {
     database::run(&url, &table()).await;
     decides(&serve, 503).await;
     let rows = database::number(&url, "SELECT count(*) FROM users").await;
-    assert_eq!(rows, 8);
+    assert_eq!(rows, 10);
     // A user of ours is not looked for elsewhere.
     add_user(&serve, "alice2", "live/*", "publish");
     database::run(
@@ -129,7 +133,7 @@ async fn a_postgres_says_who_may_publish_and_is_remembered() {
     .await;
     cluster.control(&["start"]);
     cluster.sql(&format!(
-        "INSERT INTO users VALUES ('frank', '{VERIFIER}', NULL)"
+        "INSERT INTO users VALUES ('frank', '{VERIFIER}', 'live/*')"
     ));
     until("the database is asked again", seconds(20), async || {
         let own = format!("user=frank&password={PASSWORD}");

@@ -47,10 +47,10 @@ impl Gate {
     pub async fn publish_as(
         &self,
         user: &str,
-        ip: Option<IpAddr>,
+        (way, ip): (Way, Option<IpAddr>),
         stream: &StreamId,
     ) -> Result<Permit<Publish>, Denied> {
-        let (rules, way) = (self.rules.get(), Way::Hook);
+        let rules = self.rules.get();
         let named = rules
             .schemes
             .user(user, Asker { way, ip }, self.clock.now());

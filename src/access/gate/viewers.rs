@@ -15,7 +15,7 @@ use crate::access::credential::Credential;
 use crate::access::entitlement::{Entitled, Question};
 use crate::access::grant::end_of;
 use crate::access::live::{Facts, SessionRules};
-use crate::access::permit::{Act, Deliver, Permit, Play, Viewing};
+use crate::access::permit::{Act, Deliver, Permit, Play, Seek, Viewing};
 use crate::access::policy::{BindIp, Deciding, Policy};
 use crate::domain::{Denied, KeyFacts, Principal, PrincipalKind, StreamId, Timestamp};
 
@@ -53,6 +53,27 @@ impl Gate {
             .await?;
         self.spend(&deciding).await?;
         Ok(Permit::new(Seal(()), who, key.clone()))
+    }
+
+    /// Leave to look for a key of the stream, of which nothing is known yet; `stream` is `None` if none has the
+    /// name asked for. Decides what [`Self::deliver`] does but for the key itself, which it is asked about then:
+    /// nothing is counted, and what is for one key alone finds no other.
+    pub async fn seek(
+        &self,
+        caller: &Caller,
+        shown: &Credential<'_>,
+        stream: Option<&StreamId>,
+    ) -> Result<Permit<Seek>, Denied> {
+        let vouchers = self.vouchers(caller, shown, stream);
+        let covers = |who: &Principal| {
+            let covers = stream.is_some_and(|stream| who.covers(stream));
+            covers && who.kid.is_none()
+        };
+        let good = self.good::<Seek>(caller, &vouchers, covers)?;
+        let stream = stream.filter(|_| !good.is_empty());
+        let stream = stream.ok_or(Denied::UnknownKey)?;
+        let (deciding, ..) = self.choose(caller, &good, (shown, stream)).await?;
+        Ok(Permit::new(Seal(()), deciding.joined(), stream.clone()))
     }
 
     /// Leave to hand out a stream's playlists, with grants in them.

@@ -133,17 +133,9 @@ impl Passwords {
                 text.as_bytes(),
             ],
         );
-        let hashed = self.hashed(text, from, proof);
+        let hashed = hashed(&self.turns, from, (text, proof));
         let judged = self.judged.try_get_with(digest, hashed).await;
         judged.map_err(|fault: Arc<Fault>| *fault)
-    }
-
-    /// Hashed where blocking is allowed, so many at once and no more.
-    async fn hashed(&self, text: &str, from: Asker, proof: Option<Proof>) -> Result<bool, Fault> {
-        let _turn = self.turns.take(from).await.ok_or(Fault::Busy)?;
-        let text = SecretText::new(text.to_owned());
-        let verify = move || Proof::is_of(proof.as_ref(), text.expose());
-        spawn_blocking(verify).await.map_err(|_| Fault::Busy)
     }
 
     /// Concurrent questions for one user ask the store once. A failure is not remembered.
@@ -183,6 +175,23 @@ impl Passwords {
     }
 }
 
+/// Hashed where blocking is allowed, so many at once and no more: the turn ends with the hash, also where nobody
+/// waits for it any more.
+async fn hashed(
+    turns: &Turns,
+    from: Asker,
+    (text, proof): (&str, Option<Proof>),
+) -> Result<bool, Fault> {
+    let turn = turns.take(from).await.ok_or(Fault::Busy)?;
+    let text = SecretText::new(text.to_owned());
+    let verify = move || {
+        let is_right = Proof::is_of(proof.as_ref(), text.expose());
+        drop(turn);
+        is_right
+    };
+    spawn_blocking(verify).await.map_err(|_| Fault::Busy)
+}
+
 impl Lookup {
     /// A clock that was set back makes it stale too.
     fn is_fresh(&self, now: Timestamp) -> bool {
@@ -197,4 +206,44 @@ fn found(mut row: CredentialRow) -> Option<Found> {
         proof: Proof::Verifier(verifier),
         principal: Arc::new(principal),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt as _;
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::access::credential::Way;
+
+    #[test]
+    fn who_hangs_up_frees_no_turn_before_the_hash_is_done() {
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (turns, from) = (
+                Turns::of(1),
+                Asker {
+                    way: Way::Hook(0),
+                    ip: None,
+                },
+            );
+            // The one thread is busy: the hash is yet to come.
+            let (go, held) = mpsc::channel::<()>();
+            let busy = spawn_blocking(move || held.recv());
+            let mut asked = hashed(&turns, from, ("obviously-fake", None)).boxed();
+            assert!(asked.as_mut().now_or_never().is_none(), "it waits");
+            drop(asked);
+            let next = turns.take(from).now_or_never();
+            assert!(next.is_none(), "the turn is taken");
+            drop(go);
+            assert!(busy.await.unwrap().is_err());
+            while turns.take(from).await.is_none() {}
+        });
+    }
 }

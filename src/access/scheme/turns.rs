@@ -1,8 +1,8 @@
 //! Whose password is hashed next: a flood of guesses holds up its own address, and nobody else.
 //!
-//! There is a line for each way in. Of one address a single password is in the line for a core, and
-//! the next ones wait for it; so whoever comes from elsewhere waits for one hash of each address
-//! before it. Must not know: passwords, or whose they are.
+//! There is a line for each way in, and one for each media server, whose word for an address counts nowhere else. Of
+//! one address a single password is in the line for a core, and the next ones wait for it; so whoever comes from
+//! elsewhere waits for one hash of each address before it. Must not know: passwords, or whose they are.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::access::credential::{Asker, Way};
@@ -30,15 +30,18 @@ const OF_ONE: usize = 8;
 
 /// The lines.
 pub(in crate::access) struct Turns {
-    direct: Line,
-    hooks: Line,
+    direct: Arc<Line>,
+    /// By the media server's number; all of them share `cores`.
+    hooks: Mutex<HashMap<u16, Arc<Line>>>,
+    cores: Arc<Semaphore>,
+    at_once: usize,
     patience: Duration,
 }
 
 /// Those who wait on one way.
 struct Line {
-    hashing: Semaphore,
-    waiting: Semaphore,
+    hashing: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
     addresses: Mutex<HashMap<IpAddr, Own>>,
 }
 
@@ -48,17 +51,17 @@ struct Own {
     first: Arc<Semaphore>,
 }
 
-/// Leave to hash one password, until it is dropped.
-pub(in crate::access) struct Turn<'t> {
-    _hashing: SemaphorePermit<'t>,
+/// Leave to hash one password, until it is dropped. It goes along with the work: who asked may be gone before.
+pub(in crate::access) struct Turn {
+    _hashing: OwnedSemaphorePermit,
     _first: Option<OwnedSemaphorePermit>,
-    _place: Option<Place<'t>>,
-    _waiting: SemaphorePermit<'t>,
+    _place: Option<Place>,
+    _waiting: OwnedSemaphorePermit,
 }
 
 /// A place among those of one address; the last to go takes the address along.
-struct Place<'t> {
-    line: &'t Line,
+struct Place {
+    line: Arc<Line>,
     address: IpAddr,
     first: Arc<Semaphore>,
 }
@@ -71,27 +74,31 @@ impl Turns {
 
     /// So many at once on each way.
     pub(in crate::access) fn of(at_once: usize) -> Self {
-        let line = || Line {
-            hashing: Semaphore::new(at_once),
-            waiting: Semaphore::new(at_once + WAITING),
-            addresses: Mutex::default(),
-        };
+        let cores = || Arc::new(Semaphore::new(at_once));
         Self {
-            direct: line(),
-            hooks: line(),
+            direct: Line::new(at_once, cores()),
+            hooks: Mutex::default(),
+            cores: cores(),
+            at_once,
             patience: PATIENCE,
         }
+    }
+
+    fn line(&self, way: Way) -> Arc<Line> {
+        let Way::Hook(number) = way else {
+            return Arc::clone(&self.direct);
+        };
+        let mut hooks = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Line::new(self.at_once, Arc::clone(&self.cores));
+        Arc::clone(hooks.entry(number).or_insert_with(new))
     }
 
     /// Waits until it is the asker's turn; `None` if too many wait already, or it does not come.
     ///
     /// Who hides behind a proxy that does not say so is everybody, and waits as one of many.
-    pub(in crate::access) async fn take(&self, from: Asker) -> Option<Turn<'_>> {
-        let line = match from.way {
-            Way::Direct => &self.direct,
-            Way::Hook => &self.hooks,
-        };
-        let waiting = line.waiting.try_acquire().ok()?;
+    pub(in crate::access) async fn take(&self, from: Asker) -> Option<Turn> {
+        let line = self.line(from.way);
+        let waiting = Arc::clone(&line.waiting).try_acquire_owned().ok()?;
         let place = match from.ip.map(network_of) {
             Some(address) => Some(line.place(address)?),
             None => None,
@@ -101,7 +108,7 @@ impl Turns {
                 Some(place) => Some(Arc::clone(&place.first).acquire_owned().await.ok()?),
                 None => None,
             };
-            Some((first, line.hashing.acquire().await.ok()?))
+            Some((first, Arc::clone(&line.hashing).acquire_owned().await.ok()?))
         };
         let (first, hashing) = timeout(self.patience, turn).await.ok()??;
         Some(Turn {
@@ -114,8 +121,16 @@ impl Turns {
 }
 
 impl Line {
+    fn new(at_once: usize, hashing: Arc<Semaphore>) -> Arc<Self> {
+        Arc::new(Self {
+            hashing,
+            waiting: Arc::new(Semaphore::new(at_once + WAITING)),
+            addresses: Mutex::default(),
+        })
+    }
+
     /// A place among those of that address, if it does not have too many.
-    fn place(&self, address: IpAddr) -> Option<Place<'_>> {
+    fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let is_crowded = self.waiting.available_permits() < WAITING / 2;
         let most = if is_crowded { 1 } else { OF_ONE };
         let mut addresses = self.addresses();
@@ -129,7 +144,7 @@ impl Line {
         own.places += 1;
         let first = Arc::clone(&own.first);
         Some(Place {
-            line: self,
+            line: Arc::clone(self),
             address,
             first,
         })
@@ -142,7 +157,7 @@ impl Line {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut addresses = self.line.addresses();
         if let Entry::Occupied(mut own) = addresses.entry(self.address) {
@@ -161,40 +176,40 @@ mod tests {
 
     use super::*;
 
+    const HOOK: Way = Way::Hook(0);
+
     fn from(way: Way, number: u8) -> Asker {
         let ip = Some(IpAddr::from([192, 0, 2, number]));
         Asker { way, ip }
     }
 
     /// Somebody who waits, or has a turn, or neither.
-    fn ask(turns: &Turns, from: Asker) -> BoxFuture<'_, Option<Turn<'_>>> {
+    fn ask(turns: &Turns, from: Asker) -> BoxFuture<'_, Option<Turn>> {
         turns.take(from).boxed()
     }
 
     #[tokio::test]
     async fn who_comes_from_elsewhere_waits_for_one_of_a_flood() {
         let turns = Turns::of(1);
-        let mut flood: Vec<_> = (0..OF_ONE)
-            .map(|_| ask(&turns, from(Way::Hook, 1)))
-            .collect();
+        let mut flood: Vec<_> = (0..OF_ONE).map(|_| ask(&turns, from(HOOK, 1))).collect();
         let first = flood[0].as_mut().now_or_never().flatten().unwrap();
         for other in &mut flood[1..] {
             assert!(other.as_mut().now_or_never().is_none(), "it waits");
         }
-        let over = ask(&turns, from(Way::Hook, 1)).now_or_never().unwrap();
+        let over = ask(&turns, from(HOOK, 1)).now_or_never().unwrap();
         assert!(over.is_none(), "too many of one address");
         // The other way is free.
         let direct = ask(&turns, from(Way::Direct, 1)).now_or_never().flatten();
         assert!(direct.is_some());
-        let mut own = ask(&turns, from(Way::Hook, 2));
+        let mut own = ask(&turns, from(HOOK, 2));
         assert!(own.as_mut().now_or_never().is_none(), "it waits for one");
         drop(first);
         assert!(flood[1].as_mut().now_or_never().is_none(), "in line now");
         let turn = own.as_mut().now_or_never().flatten();
         assert!(turn.is_some(), "before the others of the flood");
         drop((turn, flood));
-        assert!(turns.hooks.addresses().is_empty());
-        assert_eq!(turns.hooks.waiting.available_permits(), 1 + WAITING);
+        assert!(turns.line(HOOK).addresses().is_empty());
+        assert_eq!(turns.line(HOOK).waiting.available_permits(), 1 + WAITING);
     }
 
     #[tokio::test]
@@ -203,14 +218,30 @@ mod tests {
         let mut flood = Vec::new();
         for number in 0..8 {
             for _ in 0..OF_ONE {
-                let mut one = ask(&turns, from(Way::Hook, number));
+                let mut one = ask(&turns, from(HOOK, number));
                 let done = one.as_mut().now_or_never();
                 flood.push((one, done));
             }
         }
-        assert!(turns.hooks.waiting.available_permits() < WAITING / 2);
-        let mut late = ask(&turns, from(Way::Hook, 200));
+        assert!(turns.line(HOOK).waiting.available_permits() < WAITING / 2);
+        let mut late = ask(&turns, from(HOOK, 200));
         assert!(late.as_mut().now_or_never().is_none(), "it waits");
+    }
+
+    #[tokio::test]
+    async fn what_one_media_server_says_of_addresses_closes_no_others_line() {
+        let turns = Turns::of(1);
+        let crowd = (0..=WAITING).map(|number| from(HOOK, u8::try_from(number).unwrap()));
+        let mut crowd: Vec<_> = crowd.map(|one| ask(&turns, one)).collect();
+        let waits = crowd.iter_mut().map(|one| one.as_mut().now_or_never());
+        let done: Vec<_> = waits.collect();
+        assert!(done[0].is_some() && done[1..].iter().all(Option::is_none));
+        let over = ask(&turns, from(HOOK, 200)).now_or_never().unwrap();
+        assert!(over.is_none(), "its line is full");
+        let mut other = ask(&turns, from(Way::Hook(1), 0));
+        assert!(other.as_mut().now_or_never().is_none(), "it waits");
+        drop((crowd, done));
+        assert!(other.await.is_some());
     }
 
     #[tokio::test]
@@ -219,10 +250,10 @@ mod tests {
             patience: Duration::ZERO,
             ..Turns::of(1)
         };
-        let turn = turns.take(from(Way::Hook, 1)).await;
+        let turn = turns.take(from(HOOK, 1)).await;
         assert!(turn.is_some());
-        assert!(turns.take(from(Way::Hook, 2)).await.is_none());
+        assert!(turns.take(from(HOOK, 2)).await.is_none());
         drop(turn);
-        assert!(turns.take(from(Way::Hook, 2)).await.is_some());
+        assert!(turns.take(from(HOOK, 2)).await.is_some());
     }
 }

@@ -100,12 +100,11 @@ fn span(one: &LeasedPeriod) -> Option<(Timestamp, Timestamp)> {
     }
 }
 
+/// Either `index` or `start` and `end` (DASH-IF CPIX 2.3, ContentKeyPeriodType).
 fn key_period(one: &LeasedPeriod) -> String {
-    let (kid, index) = (one.period.kid, one.period.index);
+    let kid = one.period.kid;
     let element = span(one).map(|(start, end)| {
-        format!(
-            "<cpix:ContentKeyPeriod id=\"period-{kid}\" index=\"{index}\" start=\"{start}\" end=\"{end}\"/>\n"
-        )
+        format!("<cpix:ContentKeyPeriod id=\"period-{kid}\" start=\"{start}\" end=\"{end}\"/>\n")
     });
     element.unwrap_or_default()
 }

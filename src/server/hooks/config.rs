@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::told::Told;
+use crate::access::Way;
 use crate::api::Text;
 use crate::crypto::{PrivateFileError, SecretText, read_private};
 use crate::domain::{Network, StreamId, StreamPattern};
@@ -73,6 +75,8 @@ pub(in crate::server) struct Hooks(BTreeMap<String, Hook>);
 
 /// One media server.
 pub(super) struct Hook {
+    pub(super) name: Arc<str>,
+    number: u16,
     pub(super) kind: HookKind,
     pub(super) secret: SecretText,
     streams: Vec<StreamPattern>,
@@ -84,9 +88,9 @@ impl Hooks {
     pub(in crate::server) fn load(
         config: &BTreeMap<String, HookConfig>,
     ) -> Result<Self, HookFault> {
-        let hooks = config
-            .iter()
-            .map(|(name, one)| Ok((name.clone(), Hook::load(name, one)?)));
+        let hooks = config.iter().zip(0..);
+        let hooks =
+            hooks.map(|((name, one), number)| Ok((name.clone(), Hook::load(name, number, one)?)));
         hooks.collect::<Result<_, _>>().map(Self)
     }
 
@@ -96,7 +100,7 @@ impl Hooks {
 }
 
 impl Hook {
-    fn load(name: &str, config: &HookConfig) -> Result<Self, HookFault> {
+    fn load(name: &str, number: u16, config: &HookConfig) -> Result<Self, HookFault> {
         let secret = read_private(&config.secret_file);
         let secret = secret.map_err(|error| HookFault::Secret(name.to_owned(), error))?;
         let secret = SecretText::new(secret.trim().to_owned());
@@ -110,6 +114,8 @@ impl Hook {
             return Err(HookFault::NoVhosts(name.to_owned()));
         }
         Ok(Self {
+            name: name.into(),
+            number,
             kind: config.kind,
             secret,
             streams: config.streams.iter().map(|text| text.0.clone()).collect(),
@@ -124,6 +130,11 @@ impl Hook {
             Some(host) if !self.vhosts.contains(host) => format!("{host}/{}", told.stream),
             _ => told.stream.clone(),
         }
+    }
+
+    /// By which way come those for whom it asks.
+    pub(super) fn way(&self) -> Way {
+        Way::Hook(self.number)
     }
 
     /// Whether it may ask about that stream.

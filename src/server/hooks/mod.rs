@@ -12,6 +12,7 @@ mod srs;
 mod told;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
@@ -24,9 +25,11 @@ use told::{Said, Shown, Told, Vouched, Wish};
 
 use super::audit;
 use super::body::bounded;
+use super::envelope::Surroundings;
 use super::error::Failure;
 use super::proxy::client_address;
 use super::query::Parameters;
+use super::restraint::Strain;
 use crate::access::audit::Affected;
 use crate::access::{Gate, Sending, shows};
 use crate::domain::{Clock, Denied, Flaw, StreamId, Timestamp};
@@ -51,31 +54,45 @@ pub(super) async fn ask(
     is_said_by(hook, &request, &body).ok_or(Denied::NoCredential)?;
     let said = std::str::from_utf8(&body).ok();
     let said = said.and_then(|body| read(hook.kind, body, clock.now()));
+    let unread = || Failure::bad_request(&"no question that is answered here");
+    let said = said.ok_or_else(|| in_words_of(hook.kind, unread()))?;
     let (wish, told) = match said {
-        Some(Said::News) => return Ok(allowed(hook.kind)),
-        Some(Said::Old) => return Err(Denied::BadCredential(OLD).into()),
-        Some(Said::Batch(all)) => {
-            let decided = batch(&request, (name, hook), all, (&gate, &keys)).await?;
+        Said::News => return Ok(allowed(hook.kind)),
+        Said::Old => return Err(Denied::BadCredential(OLD).into()),
+        Said::Batch(all) => {
+            let decided = batch(&request, hook, all, (&gate, &keys)).await?;
             return Ok(unstored().json(nimble::answers(decided)));
         }
-        Some(Said::Connects(told)) => (None, told),
-        Some(Said::Asks(wish, told)) => (Some(wish), told),
-        None => return Err(Failure::bad_request(&"no question that is answered here")),
+        Said::Connects(told) => (None, told),
+        Said::Asks(wish, told) => (Some(wish), told),
     };
     let publisher = told.ip.map(|ip| ip.to_string()).unwrap_or_default();
     let affected = Affected::default().with("hook", name);
     audit::about(&request, affected.with("address", &publisher));
-    if hook.kind == HookKind::Nimble {
-        let decided = decide(&request, hook, (Wish::Play, told), (&gate, &keys)).await;
-        decided.map_err(|failure| failure.forbidden_as(nimble::FORBIDDEN))?;
-        return Ok(allowed(hook.kind));
-    }
-    request.extensions_mut().insert(SpokenFor(told.ip));
-    match wish {
-        Some(wish) => decide(&request, hook, (wish, told), (&gate, &keys)).await?,
-        None => gate.connect(&told.shown(true).credential()).await?,
-    }
+    let spoken_for = SpokenFor {
+        hook: Arc::clone(&hook.name),
+        address: told.ip,
+    };
+    request.extensions_mut().insert(spoken_for);
+    let decided = match wish {
+        Some(wish) => decide(&request, hook, (wish, told), (&gate, &keys)).await,
+        None => {
+            let shown = told.shown(true, hook.way());
+            gate.connect(&shown.credential())
+                .await
+                .map_err(Failure::from)
+        }
+    };
+    decided.map_err(|failure| in_words_of(hook.kind, failure))?;
     Ok(allowed(hook.kind))
+}
+
+/// A no, for a media server that takes nothing else for one.
+fn in_words_of(kind: HookKind, failure: Failure) -> Failure {
+    match kind {
+        HookKind::Nimble => failure.forbidden_as(nimble::FORBIDDEN),
+        _ => failure,
+    }
 }
 
 /// The signature's time is another day's.
@@ -85,8 +102,12 @@ const OLD: Flaw = Flaw {
 };
 
 /// For whom a media server asks: who guesses is counted by its own address, not by the media server's, which
-/// speaks for everybody. Nobody but a media server that has shown itself is believed.
-pub(super) struct SpokenFor(pub(super) Option<IpAddr>);
+/// speaks for everybody. Nobody but a media server that has shown itself is believed, and each of those it speaks
+/// for alone.
+pub(super) struct SpokenFor {
+    pub(super) hook: Arc<str>,
+    pub(super) address: Option<IpAddr>,
+}
 
 /// Whether the media server itself asks, from where it may. One that signs shows that in the body.
 fn is_its(hook: &Hook, request: &HttpRequest) -> bool {
@@ -143,27 +164,60 @@ fn unstored() -> HttpResponseBuilder {
 /// is no answer to any.
 async fn batch(
     request: &HttpRequest,
-    (name, hook): (&str, &Hook),
+    hook: &Hook,
     all: Vec<Vouched>,
     (gate, keys): (&Gate, &Keys),
 ) -> Result<Vec<(serde_json::Value, bool)>, Failure> {
     let mut decided = Vec::with_capacity(all.len());
     for one in all {
         let publisher = one.ip.map(|ip| ip.to_string()).unwrap_or_default();
-        let affected = Affected::default().with("hook", name);
+        let affected = Affected::default().with("hook", &hook.name);
         audit::about(request, affected.with("address", &publisher));
         let stream = one.stream.parse::<StreamId>().ok();
         let is_allowed = match vouched(request, hook, (&one, stream.as_ref()), (gate, keys)).await {
             Ok(()) => true,
             Err(failure) if failure.is_ours() => return Err(failure),
             Err(failure) => {
-                audit::hook_refused(request, &failure, stream.as_ref());
+                refused_one(request, (hook, one.ip), &failure, stream.as_ref());
                 false
             }
         };
         decided.push((one.seq, is_allowed));
     }
     Ok(decided)
+}
+
+/// Counts it for its address, and writes it down: of a flood, one a minute.
+fn refused_one(
+    request: &HttpRequest,
+    (hook, publisher): (&Hook, Option<IpAddr>),
+    failure: &Failure,
+    stream: Option<&StreamId>,
+) {
+    let around = request.app_data::<Data<Surroundings>>();
+    let spoken_for = SpokenFor {
+        hook: Arc::clone(&hook.name),
+        address: publisher,
+    };
+    let strain = around.and_then(|around| around.strain_of(&spoken_for));
+    if let Some(Strain::TooMuch {
+        is_first: false, ..
+    }) = strain
+    {
+        return;
+    }
+    let (code, publisher) = (
+        failure.code().name(),
+        publisher.map(tracing::field::display),
+    );
+    tracing::info!(
+        hook = &*hook.name,
+        publisher,
+        code,
+        reason = failure.reason_text(),
+        "a publisher is refused"
+    );
+    audit::hook_refused(request, failure, stream);
 }
 
 async fn vouched(
@@ -174,7 +228,9 @@ async fn vouched(
 ) -> Result<(), Failure> {
     let stream = stream.filter(|stream| hook.has(stream));
     let stream = stream.ok_or(Denied::WrongStream)?;
-    let permit = gate.publish_as(&one.user, one.ip, stream).await?;
+    let permit = gate
+        .publish_as(&one.user, (hook.way(), one.ip), stream)
+        .await?;
     keys.expect(&permit).await?;
     audit::hooked(request, ("publish", permit.principal()), stream)?;
     Ok(())
@@ -190,7 +246,7 @@ async fn decide(
     let name = hook.name_of(&told);
     let stream: StreamId = name.parse().map_err(|_| Denied::WrongStream)?;
     let is_publishers = matches!(wish, Wish::Publish | Wish::PublishOn);
-    let shown = told.shown(is_publishers);
+    let shown = told.shown(is_publishers, hook.way());
     let outcome = match wish {
         _ if !hook.has(&stream) => Err(Denied::WrongStream.into()),
         Wish::Publish => publish(request, (&shown, &stream), (gate, keys)).await,

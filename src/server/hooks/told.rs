@@ -69,6 +69,7 @@ pub(super) struct Shown {
     query: SecretText,
     path: String,
     ip: Option<IpAddr>,
+    way: Way,
 }
 
 /// The most users with passwords of one URL that are tried: each may cost a hash.
@@ -78,8 +79,8 @@ impl Told {
     /// Every credential that was shown, each of which may be the one that is good. Users with passwords, and
     /// tokens, stand in the URL where the protocol has no place for them: `?user=…&password=…`, `?token=…`. A
     /// publisher's token counts as if a header had it, for its URL is nobody's playlist; a viewer's stays one of
-    /// a URL.
-    pub(super) fn shown(self, is_publishers: bool) -> Shown {
+    /// a URL. `way` is the media server's.
+    pub(super) fn shown(self, is_publishers: bool, way: Way) -> Shown {
         let pairs = Parameters::of(self.query.expose());
         let told = self.basic.iter();
         let told = told.map(|(user, password)| (user.expose(), password.expose()));
@@ -99,6 +100,7 @@ impl Told {
             path: format!("/{}", self.stream),
             query: self.query,
             ip: self.ip,
+            way,
         }
     }
 }
@@ -129,7 +131,7 @@ impl Shown {
             alpn: None,
             ip: self.ip,
             certificate: None,
-            way: Way::Hook,
+            way: self.way,
         }
     }
 }

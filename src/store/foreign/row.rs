@@ -19,14 +19,16 @@ pub enum Cell {
     Integer(i64),
     /// Another kind, a text too.
     Other,
+    /// The row has several columns of that name: none of them is it.
+    Twice,
 }
 
-/// Columns by name, as the database spells them. A text may be a secret.
+/// Columns by name, however the database spells it: one spells `AS x` as `x`, another as `X`. A text may be a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ForeignRow(Vec<(String, Cell, Option<SecretText>)>);
 
 impl ForeignRow {
-    /// The value of the column of that name; `None` if there is no such column, or there are two.
+    /// The value of the column of that name; `None` if there is no such column.
     pub fn cell(&self, name: &str) -> Option<Cell> {
         self.column(name).map(|(cell, _)| cell)
     }
@@ -37,9 +39,13 @@ impl ForeignRow {
     }
 
     fn column(&self, name: &str) -> Option<(Cell, Option<&SecretText>)> {
-        let mut found = self.0.iter().filter(|(column, ..)| column == name);
-        let column = found.next().map(|(_, cell, text)| (*cell, text.as_ref()));
-        column.filter(|_| found.next().is_none())
+        let is_it = |(column, ..): &&(String, _, _)| column.eq_ignore_ascii_case(name);
+        let mut found = self.0.iter().filter(is_it);
+        let (_, cell, text) = found.next()?;
+        match found.next() {
+            None => Some((*cell, text.as_ref())),
+            Some(_) => Some((Cell::Twice, None)),
+        }
     }
 
     pub(super) fn of_sqlite(row: &SqliteRow) -> Self {

@@ -68,10 +68,21 @@ async fn nothing_is_written_and_nothing_made() {
 }
 
 #[tokio::test]
-async fn a_column_that_stands_twice_is_none() {
+async fn a_column_that_stands_twice_is_not_one_that_is_missing() {
     let dir = tempfile::tempdir().unwrap();
     let url = paid(dir.path()).await;
     let query = open(&url, "SELECT 0 AS allow, 1 AS allow WHERE :viewer <> ''");
     let row = query.first(&[Some("alice")]).await.unwrap().unwrap();
-    assert_eq!(row.cell("allow"), None);
+    assert_eq!(row.cell("allow"), Some(Cell::Twice));
+    assert_eq!((row.cell("other"), row.text("allow")), (None, None));
+    let query = open(&url, "SELECT 'x' AS Allow WHERE :viewer <> ''");
+    let row = query.first(&[Some("alice")]).await.unwrap().unwrap();
+    assert_eq!(
+        row.text("allow").unwrap().expose(),
+        "x",
+        "however it is spelled"
+    );
+    let query = open(&url, "SELECT 0 AS ALLOW, 1 AS allow WHERE :viewer <> ''");
+    let row = query.first(&[Some("alice")]).await.unwrap().unwrap();
+    assert_eq!(row.cell("allow"), Some(Cell::Twice));
 }

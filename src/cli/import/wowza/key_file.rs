@@ -7,7 +7,7 @@ use crate::crypto::{ContentKey, SecretText};
 /// What a file says, as far as it is carried over.
 pub(super) struct KeyFile {
     pub(super) key: ContentKey,
-    /// The URL that stands in Wowza's playlists, without its query.
+    /// The URL that stands in Wowza's playlists, without its query and its user.
     pub(super) url: Option<String>,
     /// Properties that are not carried over.
     pub(super) left: Vec<String>,
@@ -41,7 +41,7 @@ impl KeyFile {
                 Some("key-format") if !value.eq_ignore_ascii_case("identity") => {
                     return Err(KeyFileFault::Format(value.to_owned()));
                 }
-                Some("url") => url = Some(without_query(value).to_owned()),
+                Some("url") => url = Some(without_secrets(value)),
                 Some("method" | "key-format" | "key-format-version") => {}
                 _ => left.push(name.to_owned()),
             }
@@ -67,9 +67,15 @@ fn content_key(text: &str) -> Option<ContentKey> {
     ContentKey::from_slice(&number.to_be_bytes())
 }
 
-/// A query may be a credential.
-fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
+/// A query may be a credential, and what stands before the host is one.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
 }
 
 /// A line of the publishers' file: a user, a space, a password.
@@ -93,12 +99,12 @@ mod tests {
     fn a_key_is_32_digits_and_the_rest_is_told() {
         let text = format!(
             "\u{feff}# by genkey\r\ncupertinostreaming-aes128-method: AES-128\r\n{KEY}\r\n\
-             cupertinostreaming-aes128-url: https://k.example/a.php?secret=x\r\n\
+             cupertinostreaming-aes128-url: https://user:hush@k.example/a@b.php?secret=x\r\n\
              cupertinostreaming-aes128-iv: 00\r\nmpegdashstreaming-cenc-key-id: 1\r\n"
         );
         let file = KeyFile::parse(&text).ok().unwrap();
         assert_eq!(file.key.expose()[15], 15);
-        assert_eq!(file.url.as_deref(), Some("https://k.example/a.php"));
+        assert_eq!(file.url.as_deref(), Some("https://k.example/a@b.php"));
         let left = [
             "cupertinostreaming-aes128-iv",
             "mpegdashstreaming-cenc-key-id",

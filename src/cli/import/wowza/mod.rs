@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::crypto::{KeyRing, TokenDigest};
 use crate::domain::{Action, Clock as _, StreamPattern, SystemClock, SystemEntropy};
 use crate::keys::{Imported, KeysError, import, would_import};
-use crate::store::{CredentialRow, PasswordRow, StoreError};
+use crate::store::{CredentialRow, PasswordRow, Store, StoreError};
 use installation::{FoundKey, Installation, Publisher};
 use report::Report;
 
@@ -37,6 +37,9 @@ pub(in crate::cli) struct WowzaArgs {
     /// Whose streams the keys are for that lie in no application's folder.
     #[arg(long, value_name = "NAME")]
     application: Option<String>,
+    /// A folder outside the installation in which keys or publishers' files may lie too.
+    #[arg(long, value_name = "FOLDER")]
+    also_in: Vec<PathBuf>,
     /// Say what would be done, and do nothing.
     #[arg(long)]
     dry_run: bool,
@@ -45,33 +48,61 @@ pub(in crate::cli) struct WowzaArgs {
 /// Where everything goes.
 struct Import {
     config: Config,
-    recorded: Recorded,
+    to: To,
     ring: KeyRing,
-    is_dry: bool,
     report: Report,
 }
 
+/// A store to change, or one to look at, if it is there.
+enum To {
+    Changed(Recorded),
+    Looked(Option<Store>),
+}
+
+impl To {
+    async fn open(config: &Config, is_dry: bool) -> anyhow::Result<Self> {
+        Ok(match is_dry {
+            true => Self::Looked(Store::look(&config.store).await?),
+            false => Self::Changed(Recorded::open(config).await?),
+        })
+    }
+
+    fn store(&self) -> Option<&Store> {
+        match self {
+            Self::Changed(recorded) => Some(&recorded.store),
+            Self::Looked(store) => store.as_ref(),
+        }
+    }
+
+    async fn tell(&self, affected: &Affected) -> anyhow::Result<()> {
+        match self {
+            Self::Changed(recorded) => recorded.tell("import wowza", affected).await,
+            Self::Looked(_) => Ok(()),
+        }
+    }
+}
+
 pub(in crate::cli) async fn run(args: &WowzaArgs) -> anyhow::Result<()> {
-    let installation = Installation::read(&args.conf)?;
+    let installation = Installation::read(&args.conf, &args.also_in)?;
     if let Some(named) = &args.application {
         let is_there = installation.applications.contains_key(named);
         ensure!(is_there, "there is no application '{named}'");
     }
     let config = Config::load(&args.config.config)?;
     let mut to = Import {
-        recorded: Recorded::open(&config).await?,
+        to: To::open(&config, args.dry_run).await?,
         ring: KeyRing::load(&config.keys.master_keys)?,
-        is_dry: args.dry_run,
         report: Report::new(args.dry_run),
         config,
     };
+    installation.left.iter().for_each(|one| to.report.left(one));
     for (name, application) in &installation.applications {
         for left in &application.left {
             to.report.left(&format!("{name}: {left}"));
         }
     }
     let applications = installation.applications.iter();
-    sections::add(&to.config, applications, (to.is_dry, &mut to.report))?;
+    sections::add(&to.config, applications, (args.dry_run, &mut to.report))?;
     for found in installation.keys(args.application.as_deref())? {
         to.key(found).await?;
     }
@@ -94,11 +125,13 @@ impl Import {
                 return Ok(());
             }
         };
-        let (at, now) = ((&self.recorded.store, &self.ring), SystemClock.now());
-        let what = (&stream, &file.key);
-        let outcome = match self.is_dry {
-            true => would_import(at, what).await,
-            false => import(at, &SystemEntropy, now, what).await.map(Some),
+        let (now, what) = (SystemClock.now(), (&stream, &file.key));
+        let outcome = match &self.to {
+            To::Looked(None) => Ok(None),
+            To::Looked(Some(store)) => would_import((store, &self.ring), what).await,
+            To::Changed(to) => import((&to.store, &self.ring), &SystemEntropy, now, what)
+                .await
+                .map(Some),
         };
         for property in &file.left {
             self.report.left(&format!("{path}: {property}"));
@@ -110,12 +143,15 @@ impl Import {
             Err(error) => return Err(error.into()),
             Ok(None) => self
                 .report
-                .made(&format!("the stream {stream} and its key")),
+                .made(&format!("the stream {stream} and its key, from {path}")),
             Ok(Some(imported)) => {
                 let public = self.config.keys.public_url.trim_end_matches('/');
                 let uri = format!("{public}/v1/keys/{}", imported.kid);
-                self.tell_key(stream.as_str(), &uri, imported, file.url)
-                    .await?;
+                let was = file
+                    .url
+                    .map_or(String::new(), |url| format!(", which was {url}"));
+                let told = format!("the key of {stream}: {uri}, from {path}{was}");
+                self.tell_key(stream.as_str(), &told, imported).await?;
             }
         }
         Ok(())
@@ -124,19 +160,16 @@ impl Import {
     async fn tell_key(
         &mut self,
         stream: &str,
-        uri: &str,
+        told: &str,
         imported: Imported,
-        url: Option<String>,
     ) -> anyhow::Result<()> {
-        let was = url.map_or(String::new(), |url| format!(", which was {url}"));
-        let told = format!("the key of {stream}: {uri}{was}");
         if !imported.is_new {
-            self.report.known(&told);
+            self.report.known(told);
             return Ok(());
         }
-        self.report.made(&told);
+        self.report.made(told);
         let affected = Affected::default().with("stream", stream);
-        self.recorded.tell("import wowza", &affected).await
+        self.to.tell(&affected).await
     }
 
     async fn publisher(&mut self, one: Publisher) -> anyhow::Result<()> {
@@ -147,16 +180,18 @@ impl Import {
             return Ok(());
         }
         let patterns = one.applications.iter();
-        let streams: Vec<StreamPattern> = patterns
-            .filter_map(|name| format!("{name}/**").parse().ok())
-            .collect();
+        let patterns = patterns.map(|name| format!("{name}/**").parse::<StreamPattern>());
+        let streams = patterns.collect::<Result<Vec<_>, _>>()?;
         if password::is_short(&one.password) {
             self.report.note(&format!(
                 "the password of {} has fewer than 12 bytes: give them another",
                 one.user
             ));
         }
-        let known = self.recorded.store.credentials().await?;
+        let known = match self.to.store() {
+            Some(store) => store.credentials().await?,
+            None => Vec::new(),
+        };
         if let Some(known) = known.iter().find(|row| row.name == name) {
             match known.streams == streams {
                 true => self.report.known(&format!("the credential {name}")),
@@ -173,8 +208,8 @@ impl Import {
                 return Ok(());
             }
         };
-        if !self.is_dry {
-            match self.recorded.store.add_credential(&row).await {
+        if let To::Changed(to) = &self.to {
+            match to.store.add_credential(&row).await {
                 Err(StoreError::Conflict(what)) => {
                     self.report
                         .left(&format!("{}: {what} exists already", row.name));
@@ -183,12 +218,19 @@ impl Import {
                 added => added?,
             }
             let affected = crate::cli::credential::added(&row);
-            self.recorded.tell("import wowza", &affected).await?;
+            self.to.tell(&affected).await?;
         }
-        let streams = one.applications.join("/**, ");
+        let streams: Vec<_> = row.streams.iter().map(StreamPattern::as_str).collect();
+        let files: Vec<_> = one
+            .files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
         self.report.made(&format!(
-            "the credential {}, to publish to {streams}/**",
-            row.name
+            "the credential {}, to publish to {}, from {}",
+            row.name,
+            streams.join(", "),
+            files.join(", ")
         ));
         Ok(())
     }
