@@ -2,6 +2,7 @@
 //!
 //! Must not know: the store, the server; it reaches the key server by HTTPS alone.
 
+mod account;
 mod apart;
 mod asset;
 mod batch;
