@@ -203,7 +203,7 @@ async fn grant(gate: &Gate, token: &str, kid: Kid) -> String {
         alpn: None,
         ip: None,
         certificate: None,
-        way: Default::default(),
+        way: hlskey::access::Way::Direct,
     };
     let who = gate.hear(&shown).await.unwrap();
     let stream = STREAMS[0].parse().unwrap();
