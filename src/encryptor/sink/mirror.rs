@@ -220,7 +220,6 @@ impl Mirror {
         let wrong: Vec<Beneath> = wrong.map(|(at, _)| at.clone()).collect();
         for at in wrong {
             self.hand().delete(&at).await?;
-            crash::point("replica.unlisted");
             self.shown.remove(&at);
         }
         Ok(())
