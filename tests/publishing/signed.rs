@@ -2,8 +2,6 @@
 //!
 //! Must not know: how a signature is looked at.
 
-use std::time::SystemTime;
-
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,14 +9,19 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use super::{PASSWORD, SECRET, add_user, asked, send};
+use crate::harness::issuer::now;
 
 fn signature(secret: &str, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
     URL_SAFE_NO_PAD.encode(hmac::sign(&key, body.as_bytes()))
 }
 
+fn present() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(now()).unwrap()
+}
+
 fn question(direction: &str, url: &str) -> String {
-    question_at(OffsetDateTime::from(SystemTime::now()), direction, url)
+    question_at(present(), direction, url)
 }
 
 fn question_at(time: OffsetDateTime, direction: &str, url: &str) -> String {
@@ -71,7 +74,7 @@ async fn a_signed_question_is_answered_and_no_other() {
         ask(hook, &good, &bad).await.expect(401);
     }
     // One that is repeated later is refused, and that it is over is not.
-    let old = OffsetDateTime::from(SystemTime::now()) - Duration::minutes(6);
+    let old = present() - Duration::minutes(6);
     let again = question_at(old, "incoming", &url("live", &own));
     ask(hook, &again, &signature(SECRET, &again))
         .await
