@@ -178,6 +178,8 @@ async fn level(scene: &Scene, seen: &mut Collector) {
         },
     )
     .await;
+    // It may have come between the two.
+    seen.look(&scene.packager.renditions).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,7 @@
 
 use rustix::process::Signal;
 
-use super::{Scene, level};
-use crate::harness::bucket::ObjectStore;
+use super::Scene;
 use crate::harness::collector::Collector;
 use crate::harness::dav::Dav;
 use crate::harness::packager::Packager;
@@ -120,29 +119,4 @@ async fn sinks_that_would_harm_each_other_are_refused() {
             .success()
     );
     scene.job.once_well();
-}
-
-/// Object storage swaps a playlist only in place of the one that was put there.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_playlist_that_somebody_swapped_meanwhile_is_not_replaced() {
-    let mut scene = Scene::live("test/swapped", Packager::single).await;
-    let ca = scene.serve.ca();
-    let store = ObjectStore::start(&ca).await;
-    let mut worker = scene.worker(None, Some(&store), &[]);
-    let mut seen = scene.seen_in(&store);
-    scene.packager.run(8).await;
-    level(&scene, &mut seen).await;
-    let path = format!("{}/index.m3u8", ObjectStore::above());
-    let owner = store.reader(&ca);
-    let swapped = owner.try_ask("PUT", &path, &[], Some(FOREIGN)).await;
-    assert_eq!(swapped.unwrap().status, 200);
-    scene
-        .on_air("it is told", async || {
-            let said = worker.stdout.text();
-            said.contains("index.m3u8 there is not replaced")
-        })
-        .await;
-    let there = owner.get(&path).await.expect(200);
-    assert_eq!(there.text(), FOREIGN);
-    worker.stop(Signal::TERM).await;
 }
