@@ -7,6 +7,7 @@ use std::fmt;
 use super::boxes;
 use super::path::{Beneath, PathError};
 use super::section;
+use super::tables::{PACKET, SYNC};
 use crate::playlist::{ByteRange, Map, PartialSegment, Segment};
 
 /// A file of the source, or a part of one.
@@ -25,9 +26,6 @@ enum Kind {
     Frame,
     Section,
 }
-
-const PACKET: usize = 188;
-const SYNC: u8 = 0x47;
 
 impl Piece {
     /// What `segment` of the playlist at `at` names, which is an I-frame if that `is_iframes`.

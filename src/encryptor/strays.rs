@@ -10,6 +10,7 @@ use std::io;
 use super::boxes;
 use super::path::Beneath;
 use super::sink::DirSink;
+use super::tables::{PACKET, SYNC};
 use crate::playlist::{Definitions, Playlist};
 
 /// What segments are called. Nothing else in a sink is deleted.
@@ -56,7 +57,7 @@ fn is_encrypted(sink: &DirSink, path: &Beneath) -> bool {
 }
 
 fn looks_clear(head: &[u8]) -> bool {
-    let is_ts = head.first() == Some(&0x47) && head.get(188).is_none_or(|next| *next == 0x47);
+    let is_ts = head.first() == Some(&SYNC) && head.get(PACKET).is_none_or(|next| *next == SYNC);
     let is_text = head.starts_with(b"WEBVTT") || head.starts_with(b"\xef\xbb\xbfWEBVTT");
     // MPEG audio, AAC in ADTS, AC-3
     let is_audio = matches!(head, [0xff, 0xe0..=0xff, ..] | [0x0b, 0x77, ..]);

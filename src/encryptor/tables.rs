@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-const PACKET: usize = 188;
+/// How long each packet is.
+pub(super) const PACKET: usize = 188;
 /// What each packet begins with.
 pub(super) const SYNC: u8 = 0x47;
 /// The program association table (ISO/IEC 13818-1 §2.4.4.3), the service description (EN 300 468

@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::contract::{CPIX, Refused, items};
 use super::fill::PSKC;
-
 use crate::crypto::{ContentKey, Envelope, Wrapped};
 use crate::domain::Entropy;
 use crate::xml::Element;

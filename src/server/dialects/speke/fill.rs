@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::contract::{CPIX, Dialect, Refused, SPEKE, kid};
 use super::delivery::Delivery;
-
 use crate::crypto::SecretText;
 use crate::keys::BroughtKey;
 use crate::xml::Element;
