@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::api_key::ApiKey;
 use super::password::{self, PasswordFault};
+use super::scheme::digest::{Digests, Ha1Fault};
 use crate::api::{CredentialList, CredentialRequest, CredentialView, Text};
 use crate::crypto::TokenDigest;
 use crate::domain::{Action, Denied, Entropy, Principal, Timestamp};
@@ -23,6 +24,7 @@ const LONGEST_NAME: usize = 64;
 pub struct Enrolment<'g> {
     pub(super) operator: &'g Principal,
     pub(super) store: &'g Store,
+    pub(super) digests: &'g Digests,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) now: Timestamp,
 }
@@ -39,6 +41,9 @@ pub enum EnrolmentError {
     /// The password is none.
     #[error(transparent)]
     Password(#[from] PasswordFault),
+    /// Nothing can be kept for digest.
+    #[error(transparent)]
+    Ha1(#[from] Ha1Fault),
     /// The name or the user is another's.
     #[error("{0} exists already")]
     Taken(&'static str),
@@ -75,11 +80,19 @@ impl Enrolment<'_> {
     }
 
     async fn row(&self, asked: CredentialRequest) -> Result<CredentialRow, EnrolmentError> {
+        // Of a key that nobody sees.
+        let (_, id, _) = ApiKey::generate(&*self.entropy);
+        let sealed_ha1 = match asked.digest_legacy {
+            true => {
+                let whose = (&*id, &*asked.user);
+                let sealed = self.digests.seal(whose, &asked.password, &*self.entropy);
+                Some(sealed.await?)
+            }
+            false => None,
+        };
         let (entropy, password) = (Arc::clone(&self.entropy), asked.password);
         let hashed = spawn_blocking(move || password::hash(&password, &*entropy)).await;
         let verifier = hashed.map_err(|_| PasswordFault::Hash)??;
-        // Of a key that nobody sees.
-        let (_, id, _) = ApiKey::generate(&*self.entropy);
         Ok(CredentialRow {
             id,
             name: asked.name,
@@ -87,6 +100,7 @@ impl Enrolment<'_> {
             password: Some(PasswordRow {
                 user: asked.user,
                 verifier,
+                sealed_ha1,
             }),
             streams: asked.streams.into_iter().map(|text| text.0).collect(),
             actions: asked.actions.into_iter().map(|text| text.0).collect(),
@@ -150,6 +164,10 @@ fn view(row: CredentialRow) -> CredentialView {
     CredentialView {
         name: row.name,
         id: row.id,
+        digest_legacy: row
+            .password
+            .as_ref()
+            .is_some_and(|it| it.sealed_ha1.is_some()),
         user: row.password.map(|password| password.user),
         streams: row.streams.into_iter().map(Text).collect(),
         actions: row.actions.into_iter().map(Text).collect(),

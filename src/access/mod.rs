@@ -53,6 +53,7 @@ pub use permit::{
 };
 pub use policy::{BindIp, LimitKind, Page, PageError, PolicyConfig, PolicyFault};
 pub use revoke::{Revocation, RevokeError, write as write_revocation};
+pub use scheme::digest::{Ha1Fault, advice as digest_advice, ha1_place, seal_ha1};
 pub use scheme::path_token;
 pub use scheme::{
     CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey, ClaimValue, EdgeAuthConfig,

@@ -18,6 +18,10 @@ pub struct CredentialRequest {
     pub user: String,
     /// 12 to 512 bytes, of which a verifier alone is kept.
     pub password: SecretText,
+    /// Whether HTTP's digest is taken of this user, at SPEKE's routes. Legacy: by what is kept for it, sealed by the
+    /// master key, somebody would be let in as by the password. Default: false.
+    #[serde(default)]
+    pub digest_legacy: bool,
     /// Patterns of streams, 1 to 64.
     pub streams: Vec<Text<StreamPattern>>,
     /// What it may do with them: what packagers do, and `publish`.
@@ -36,6 +40,8 @@ pub struct CredentialView {
     pub id: String,
     /// The user; absent where it is an API key.
     pub user: Option<String>,
+    /// Whether HTTP's digest is taken of the user.
+    pub digest_legacy: bool,
     /// Patterns of streams.
     pub streams: Vec<Text<StreamPattern>>,
     /// What it may do with them.

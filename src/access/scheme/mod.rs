@@ -9,6 +9,7 @@ mod api_key;
 pub(super) mod cat;
 pub(super) mod certificate;
 mod config;
+pub(super) mod digest;
 pub(super) mod edgeauth;
 pub(super) mod explain;
 mod fault;
@@ -81,6 +82,7 @@ use verified::VerifiedTokens;
 pub(super) const GRANT: &str = "grant";
 const API_KEY: &str = "api_key";
 const CERTIFICATE: &str = "certificate";
+const DIGEST: &str = "digest";
 pub(super) const PASSWORD: &str = "password";
 pub(super) const SESSION: &str = "session";
 
