@@ -35,7 +35,8 @@ mod uses;
 pub use crate::store::{Maker, RevocationRow};
 pub use api_key::ApiKey;
 pub use certificate::{
-    CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError,
+    CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError, Whose,
+    WhoseError,
 };
 pub use config::{AccessConfigError, Config, GrantsConfig};
 pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target, Way, shows};

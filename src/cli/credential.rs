@@ -13,7 +13,7 @@ use super::recorded::Recorded;
 use super::span::SignedSpan;
 use super::{ConfigArg, private_file};
 use crate::access::audit::Affected;
-use crate::access::{ApiKey, password, seal_ha1};
+use crate::access::{ApiKey, Whose, password, seal_ha1};
 use crate::config::Config;
 use crate::crypto::{KeyRing, SecretText, TokenDigest, read_private};
 use crate::domain::{Action, Clock as _, StreamPattern, SystemClock, SystemEntropy};
@@ -64,6 +64,9 @@ pub(super) struct AddArgs {
     /// key, opens them as the password does.
     #[arg(long, requires = "password_file")]
     digest_legacy: bool,
+    /// For who shows a client certificate instead: sha256:FINGERPRINT, dns:HOST or uri:URI.
+    #[arg(long, value_name = "WHOSE", conflicts_with_all = ["user", "out"])]
+    certificate: Option<Whose>,
 }
 
 /// `hlskey credential ls`.
@@ -104,6 +107,16 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
     let now = SystemClock.now();
     let expires = args.ttl.map(|ttl| ttl.from(now));
     let (token, mut row) = make(args.name, args.streams, args.actions, expires);
+    if let Some(whose) = args.certificate {
+        ensure!(
+            row.actions.iter().all(|it| Action::PACKAGER.contains(it)),
+            "a certificate allows register, read, lease, rotate and progress, and nothing else"
+        );
+        row.digest = TokenDigest::of(whose.as_str());
+        row.certificate = Some(whose.to_string());
+        store.add_credential(&row).await?;
+        return recorded.tell("credential add", &added(&row)).await;
+    }
     if let (Some(user), Some(file)) = (args.user, args.password_file) {
         let password = set_password(&mut row, user, &file)?;
         if args.digest_legacy {
@@ -192,6 +205,7 @@ pub(super) fn make(
             name,
             digest,
             password: None,
+            certificate: None,
             streams,
             actions,
             created,
@@ -232,6 +246,7 @@ fn view(row: &CredentialRow) -> serde_json::Value {
         "name": row.name,
         "id": row.id,
         "user": row.password.as_ref().map(|it| &it.user),
+        "certificate": row.certificate,
         "digest_legacy": row.password.as_ref().is_some_and(|it| it.sealed_ha1.is_some()),
         "streams": row.streams.iter().map(StreamPattern::as_str).collect::<Vec<_>>(),
         "actions": row.actions.iter().map(|action| action.as_str()).collect::<Vec<_>>(),

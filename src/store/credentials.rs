@@ -19,6 +19,9 @@ pub struct CredentialRow {
     pub digest: TokenDigest,
     /// The user and what verifies its password, for who has no key.
     pub password: Option<PasswordRow>,
+    /// Whose client certificate speaks for it, for who has neither: `sha256:`, `dns:` or `uri:` and what is meant;
+    /// unique.
+    pub certificate: Option<String>,
     /// The streams it is for.
     pub streams: Vec<StreamPattern>,
     /// What it may do with them.
@@ -48,7 +51,7 @@ impl Store {
         let row = fetch_optional!(
             on,
             Row,
-            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
              FROM credentials WHERE id = $1",
             id
         )?;
@@ -64,7 +67,7 @@ impl Store {
         let row = fetch_optional!(
             on,
             Row,
-            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
              FROM credentials WHERE user_name = $1",
             user
         )?;
@@ -77,10 +80,26 @@ impl Store {
         let rows = fetch_all!(
             on,
             Row,
-            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
              FROM credentials ORDER BY name"
         )?;
         rows.into_iter().map(CredentialRow::try_from).collect()
+    }
+
+    /// The credential of a client certificate that is called so.
+    pub async fn credential_of_certificate(
+        &self,
+        whose: &str,
+    ) -> Result<Option<CredentialRow>, StoreError> {
+        let mut on = self.read().await?;
+        let row = fetch_optional!(
+            on,
+            Row,
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
+             FROM credentials WHERE certificate = $1",
+            whose
+        )?;
+        row.map(CredentialRow::try_from).transpose()
     }
 
     /// Whether any credential is for HTTP's digest.
@@ -94,7 +113,7 @@ impl Store {
         Ok(found.is_some())
     }
 
-    /// Adds a credential; [`StoreError::Conflict`] if its id, name or user is taken,
+    /// Adds a credential; [`StoreError::Conflict`] if its id, name, user or certificate is taken,
     /// [`StoreError::RetiredMaster`] if something of it is sealed under a master key that seals no more.
     pub async fn add_credential(&self, row: &CredentialRow) -> Result<(), StoreError> {
         let password = row.password.as_ref();
@@ -104,7 +123,7 @@ impl Store {
         try_execute!(
             on,
             "INSERT INTO credentials (id, name, digest, streams, actions, created, expires, user_name, verifier,
-             sealed_ha1) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             sealed_ha1, certificate) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             row.id.as_str(),
             row.name.as_str(),
             row.digest.as_bytes().as_slice(),
@@ -114,9 +133,10 @@ impl Store {
             row.expires.map(Timestamp::millis),
             password.map(|it| it.user.as_str()),
             password.map(|it| it.verifier.as_str()),
-            sealed_ha1
+            sealed_ha1,
+            row.certificate.as_deref()
         )
-        .map_err(|error| StoreError::on_insert(error, "a credential of that name or user"))?;
+        .map_err(|error| StoreError::on_insert(error, "a credential of that name, user or certificate"))?;
         on.commit().await
     }
 
@@ -141,6 +161,7 @@ struct Row {
     user_name: Option<String>,
     verifier: Option<String>,
     sealed_ha1: Option<Vec<u8>>,
+    certificate: Option<String>,
 }
 
 impl TryFrom<Row> for CredentialRow {
@@ -166,6 +187,7 @@ impl TryFrom<Row> for CredentialRow {
                     verifier,
                     sealed_ha1: row.sealed_ha1,
                 }),
+            certificate: row.certificate,
             name: row.name,
             id: row.id,
         })
@@ -195,6 +217,7 @@ mod tests {
             name: name.to_owned(),
             digest: TokenDigest::of("obviously-a-fake"),
             password: None,
+            certificate: None,
             streams: vec!["live/*".parse().unwrap(), "demo/**".parse().unwrap()],
             actions: Action::PACKAGER.to_vec(),
             created: Timestamp::from_millis(1),

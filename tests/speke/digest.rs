@@ -98,7 +98,8 @@ fn response(challenge: &str, (user, password): (&str, &str), uri: &str) -> Strin
 async fn shown(scene: &Scene, header: &str) -> Answer {
     let headers = [("authorization", header)];
     let stranger = scene.serve.stranger();
-    let answer = stranger.try_ask("POST", V1, &headers, Some(&live_v1()));
+    let body = live_v1();
+    let answer = stranger.try_ask("POST", V1, &headers, Some(&body));
     answer.await.unwrap()
 }
 
@@ -127,13 +128,14 @@ async fn real_clients_get_keys_by_digest_and_only_where_it_was_allowed() {
     assert_eq!(body, by_key, "the same keys");
     let url = format!("{}{V1}", scene.serve.url());
     let file = scene.serve.certs().join("request.xml");
+    let authority = scene.serve.ca();
     let args = [
         "digest",
         &url,
         text(&file),
         "legacy",
         PASSWORD,
-        text(&scene.serve.ca()),
+        text(&authority),
     ];
     assert_eq!(
         python::printed("speke.py", &args),

@@ -146,7 +146,9 @@ impl Fault {
     /// What went wrong, for the audit trail.
     pub(in crate::access) fn reason(self) -> &'static str {
         match self {
-            Self::Certificate => "no entry of client_certificates is for the client's certificate",
+            Self::Certificate => {
+                "no entry of client_certificates and no credential is for the client's certificate"
+            }
             Self::None => "the request has no token of this scheme",
             Self::FilePath => "a parameter's value is a path: none is looked up as a file",
             Self::Action => "it may do something else",

@@ -127,6 +127,7 @@ impl Schemes {
             Scheme::ApiKey(ApiKeys::new(store.clone())),
         ];
         let jwts = jwt::load(config, outbound)?.into_iter();
+        let certified = store.clone();
         // Last: a token may come as basic's password, and costs less.
         let passwords = Scheme::Password(Box::new(Passwords::new(store, users)));
         Ok(Self {
@@ -136,7 +137,7 @@ impl Schemes {
                 .chain(jwts.map(|jwt| Scheme::Jwt(Box::new(jwt))))
                 .chain([passwords])
                 .collect(),
-            certificates: Certificates::new(certificates)?,
+            certificates: Certificates::new(certificates, certified)?,
             cache: VerifiedTokens::new(),
         })
     }
@@ -164,7 +165,7 @@ impl Schemes {
                 Err(fault) => deepest = deepest.max(Some(fault)),
             }
         }
-        match self.certificates.verify(credential, now) {
+        match self.certificates.verify(credential, now).await {
             Some(Ok(principal)) => return Ok(principal),
             Some(Err(fault)) => deepest = deepest.max(Some(fault)),
             None => {}
@@ -185,7 +186,7 @@ impl Schemes {
                 Err(fault) => deepest = deepest.max(Some(fault)),
             }
         }
-        match self.certificates.verify(credential, now) {
+        match self.certificates.verify(credential, now).await {
             Some(Ok(principal)) => good.push(principal),
             Some(Err(fault)) => deepest = deepest.max(Some(fault)),
             None => {}
