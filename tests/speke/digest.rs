@@ -126,6 +126,7 @@ async fn real_clients_get_keys_by_digest_and_only_where_it_was_allowed() {
     assert_eq!(status, 200, "{body}");
     let by_key = scene.post(V1, &live_v1()).await.expect(200).text();
     assert_eq!(body, by_key, "the same keys");
+    let by_key = by_key.trim_end();
     let url = format!("{}{V1}", scene.serve.url());
     let file = scene.serve.certs().join("request.xml");
     let authority = scene.serve.ca();
