@@ -4,6 +4,7 @@
 
 mod certificates;
 mod encryptor;
+mod enrolled;
 mod packagers;
 mod proxies;
 mod resumption;

@@ -65,6 +65,70 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+/// Whose certificate a credential of the store is for; its text is `sha256:`, `dns:` or `uri:` and what is meant, as
+/// in an entry of `[[client_certificates]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whose(String);
+
+/// The text means no certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a certificate is sha256:FINGERPRINT, dns:HOST without wildcards, or uri:URI")]
+pub struct WhoseError;
+
+/// The most of a certificate's names that are looked up.
+const MOST_NAMES: usize = 16;
+
+impl FromStr for Whose {
+    type Err = WhoseError;
+
+    fn from_str(text: &str) -> Result<Self, WhoseError> {
+        let (kind, rest) = text.split_once(':').ok_or(WhoseError)?;
+        let is_bad = |c: char| c.is_whitespace() || c.is_control();
+        if rest.is_empty() || rest.len() > 512 || rest.contains(is_bad) {
+            return Err(WhoseError);
+        }
+        match kind {
+            "sha256" => rest.parse().map(Self::print).map_err(|_| WhoseError),
+            "dns" if !rest.contains('*') => Ok(Self::dns(rest)),
+            "uri" => Ok(Self::uri(rest)),
+            _ => Err(WhoseError),
+        }
+    }
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Whose {
+    /// What may be meant by `shown`: itself first, then its names.
+    pub(super) fn of(shown: &ClientCertificate) -> impl Iterator<Item = Self> {
+        let print = std::iter::once(Self::print(shown.fingerprint));
+        let dns = shown.dns.iter().map(|name| Self::dns(name));
+        let uris = shown.uris.iter().map(|uri| Self::uri(uri));
+        print.chain(dns).chain(uris).take(MOST_NAMES)
+    }
+
+    fn print(print: Fingerprint) -> Self {
+        Self(format!("sha256:{print}"))
+    }
+
+    fn dns(name: &str) -> Self {
+        Self(format!("dns:{}", name.to_ascii_lowercase()))
+    }
+
+    fn uri(uri: &str) -> Self {
+        Self(format!("uri:{uri}"))
+    }
+
+    /// As it is kept.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// One entry of `[[client_certificates]]`: whose certificate, and what it allows. The first entry
 /// in the file's order that means a certificate decides.
 #[derive(Debug, Clone, Deserialize)]

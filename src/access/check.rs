@@ -287,11 +287,11 @@ fn furthest(outcomes: impl Iterator<Item = Outcome>, now: Timestamp) -> Outcome 
 }
 
 impl<'a> Asked<'a> {
-    /// A token's actions are what this asks for: an encryptor publishes.
+    /// A token's actions are what this asks for.
     fn check_action(&self, verified: &Verified) -> Result<(), Fault> {
         let wanted = match self.purpose {
             Purpose::Play => Action::Play,
-            Purpose::Publish => Action::Lease,
+            Purpose::Publish => Action::Publish,
         };
         let is_for_one_key = verified.principal.kid.is_some();
         let is_for_it = is_for_one_key && self.purpose == Purpose::Play;

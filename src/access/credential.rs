@@ -198,7 +198,8 @@ fn user_and_password(authorization: &str) -> Option<(SecretText, SecretText)> {
     Some((copied(user), copied(password)))
 }
 
-fn after_scheme<'a>(authorization: &'a str, scheme: &str) -> Option<&'a str> {
+/// What follows the name of the header's scheme, where that is its scheme.
+pub(super) fn after_scheme<'a>(authorization: &'a str, scheme: &str) -> Option<&'a str> {
     let (name, rest) = authorization.split_once(' ')?;
     name.eq_ignore_ascii_case(scheme).then_some(rest.trim())
 }

@@ -8,14 +8,18 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::api_key::ApiKey;
+use super::certificate::Whose;
 use super::password::{self, PasswordFault};
+use super::scheme::digest::{Digests, Ha1Fault};
 use crate::api::{CredentialList, CredentialRequest, CredentialView, Text};
-use crate::crypto::TokenDigest;
+use crate::crypto::{SecretText, TokenDigest};
 use crate::domain::{Action, Denied, Entropy, Principal, Timestamp};
 use crate::store::{CredentialRow, PasswordRow, Store, StoreError};
 
 /// The most patterns of one credential.
 const MOST_STREAMS: usize = 64;
+/// What a certificate is called by.
+const WHOSE: &str = "certificate is sha256:FINGERPRINT, dns:HOST without wildcards, or uri:URI";
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 64;
 
@@ -23,6 +27,7 @@ const LONGEST_NAME: usize = 64;
 pub struct Enrolment<'g> {
     pub(super) operator: &'g Principal,
     pub(super) store: &'g Store,
+    pub(super) digests: &'g Digests,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) now: Timestamp,
 }
@@ -39,6 +44,9 @@ pub enum EnrolmentError {
     /// The password is none.
     #[error(transparent)]
     Password(#[from] PasswordFault),
+    /// Nothing can be kept for digest.
+    #[error(transparent)]
+    Ha1(#[from] Ha1Fault),
     /// The name or the user is another's.
     #[error("{0} exists already")]
     Taken(&'static str),
@@ -57,7 +65,8 @@ impl From<StoreError> for EnrolmentError {
 }
 
 impl Enrolment<'_> {
-    /// Makes a user; [`EnrolmentError::Taken`] if the name or the user is another's.
+    /// Makes a user, or the holder of a certificate; [`EnrolmentError::Taken`] if the name, the user or the certificate
+    /// is another's.
     pub async fn add(&self, asked: CredentialRequest) -> Result<CredentialView, EnrolmentError> {
         check(&asked)?;
         let within = |pattern: &Text<_>| self.operator.encloses(&pattern.0);
@@ -75,23 +84,55 @@ impl Enrolment<'_> {
     }
 
     async fn row(&self, asked: CredentialRequest) -> Result<CredentialRow, EnrolmentError> {
-        let (entropy, password) = (Arc::clone(&self.entropy), asked.password);
-        let hashed = spawn_blocking(move || password::hash(&password, &*entropy)).await;
-        let verifier = hashed.map_err(|_| PasswordFault::Hash)??;
         // Of a key that nobody sees.
         let (_, id, _) = ApiKey::generate(&*self.entropy);
+        let whose = asked.certificate.as_deref().map(str::parse::<Whose>);
+        let whose = whose
+            .transpose()
+            .map_err(|_| EnrolmentError::Invalid(WHOSE))?;
+        let password = match (asked.user, asked.password) {
+            (Some(user), Some(password)) => Some(
+                self.password(&id, (user, password), asked.digest_legacy)
+                    .await?,
+            ),
+            _ => None,
+        };
+        let shown = password.as_ref().map(|it| &*it.verifier);
+        let shown = shown.or(whose.as_ref().map(Whose::as_str));
         Ok(CredentialRow {
             id,
             name: asked.name,
-            digest: TokenDigest::of(&verifier),
-            password: Some(PasswordRow {
-                user: asked.user,
-                verifier,
-            }),
+            digest: TokenDigest::of(shown.unwrap_or_default()),
+            password,
+            certificate: whose.map(|whose| whose.to_string()),
             streams: asked.streams.into_iter().map(|text| text.0).collect(),
             actions: asked.actions.into_iter().map(|text| text.0).collect(),
             created: self.now,
             expires: asked.expires.map(|text| text.0),
+        })
+    }
+
+    async fn password(
+        &self,
+        id: &str,
+        (user, password): (String, SecretText),
+        digest_legacy: bool,
+    ) -> Result<PasswordRow, EnrolmentError> {
+        let sealed_ha1 = match digest_legacy {
+            true => Some(
+                self.digests
+                    .seal((id, &user), &password, &*self.entropy)
+                    .await?,
+            ),
+            false => None,
+        };
+        let entropy = Arc::clone(&self.entropy);
+        let hashed = spawn_blocking(move || password::hash(&password, &*entropy)).await;
+        let verifier = hashed.map_err(|_| PasswordFault::Hash)??;
+        Ok(PasswordRow {
+            user,
+            verifier,
+            sealed_ha1,
         })
     }
 
@@ -134,7 +175,13 @@ fn check(asked: &CredentialRequest) -> Result<(), EnrolmentError> {
         |text: &Text<Action>| text.0 == Action::Publish || Action::PACKAGER.contains(&text.0);
     let complaint = if !(1..=LONGEST_NAME).contains(&name.len()) || name.contains(is_bad) {
         "name has 1 to 64 bytes, no space and no slash"
-    } else if !password::is_user(&asked.user) {
+    } else if !is_one_way(asked) {
+        "user and password, or certificate alone, say who it is"
+    } else if asked
+        .user
+        .as_ref()
+        .is_some_and(|user| !password::is_user(user))
+    {
         "user has 1 to 64 bytes, no colon and no control character"
     } else if !(1..=MOST_STREAMS).contains(&asked.streams.len()) {
         "streams has 1 to 64 patterns"
@@ -146,11 +193,26 @@ fn check(asked: &CredentialRequest) -> Result<(), EnrolmentError> {
     Err(EnrolmentError::Invalid(complaint))
 }
 
+/// Whether it is said once how the packager shows itself. A certificate has no digest, and publishes to nobody's hook.
+fn is_one_way(asked: &CredentialRequest) -> bool {
+    let has_publish = asked.actions.iter().any(|text| text.0 == Action::Publish);
+    match (&asked.user, &asked.password, &asked.certificate) {
+        (Some(_), Some(_), None) => true,
+        (None, None, Some(_)) => !asked.digest_legacy && !has_publish,
+        _ => false,
+    }
+}
+
 fn view(row: CredentialRow) -> CredentialView {
     CredentialView {
         name: row.name,
         id: row.id,
+        digest_legacy: row
+            .password
+            .as_ref()
+            .is_some_and(|it| it.sealed_ha1.is_some()),
         user: row.password.map(|password| password.user),
+        certificate: row.certificate,
         streams: row.streams.into_iter().map(Text).collect(),
         actions: row.actions.into_iter().map(Text).collect(),
         created: Text(row.created),

@@ -26,12 +26,13 @@ use super::position::Positions;
 use super::revocation::Revocations;
 use super::revoke::Refusals;
 use super::ring::Ring;
+use super::scheme::digest::Digests;
 use super::scheme::{self, Fault, certificate};
 use super::session::Sessions;
 use super::users;
 use super::uses::Uses;
 use crate::api::InvalidationRequest;
-use crate::crypto::SecretText;
+use crate::crypto::{KeyRing, SecretText};
 use crate::domain::{Clock, Denied, Entropy, KeyFacts, Principal, StreamId, StreamPattern};
 use crate::store::Store;
 use crate::telemetry::EntitlementMeasures;
@@ -49,6 +50,7 @@ pub struct Gate {
     revocations: Revocations,
     refusals: Refusals,
     uses: Uses,
+    digests: Digests,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -71,6 +73,7 @@ impl Gate {
         Ok(Self {
             live: Live::new(*config.sessions.lease.0, store.clone(), Arc::clone(&clock)),
             rules: InForce::new(Rules::new(config, &ours)?),
+            digests: Digests::new(store.clone(), Arc::clone(&ours.ring), None),
             ours,
             entitlement: Entitlement::new(
                 &config.entitlement,
@@ -84,6 +87,14 @@ impl Gate {
             clock,
             entropy,
         })
+    }
+
+    /// Opens with `masters` what is kept for HTTP's digest, which is not spoken otherwise.
+    #[must_use]
+    pub fn with_masters(mut self, masters: KeyRing) -> Self {
+        let (store, ring) = (self.ours.store.clone(), Arc::clone(&self.ours.ring));
+        self.digests = Digests::new(store, ring, Some(masters));
+        self
     }
 
     /// Takes the schemes, client certificates, policies and `[outbound]` of `config` from the next
@@ -114,6 +125,22 @@ impl Gate {
         let rules = self.rules.get();
         let principal = rules.schemes.verify(credential, self.clock.now()).await?;
         Ok(Admitted::new(Seal(()), principal))
+    }
+
+    /// As [`Self::admit`], of HTTP's digest, for the routes that take it; `None` if none is shown.
+    pub async fn admit_digest(
+        &self,
+        credential: &Credential<'_>,
+    ) -> Option<Result<Admitted, Denied>> {
+        let outcome = self.digests.verify(credential, self.clock.now()).await?;
+        let admitted = outcome.map(|principal| Admitted::new(Seal(()), principal));
+        Some(admitted.map_err(Denied::from))
+    }
+
+    /// What asks for a digest, where some credential is for one (RFC 7616 §3.3).
+    pub async fn digest_challenge(&self, denied: &Denied) -> Option<String> {
+        let now = self.clock.now();
+        self.digests.challenge(denied, now, &*self.entropy).await
     }
 
     /// As [`Self::admit`], of one token alone.
@@ -206,6 +233,7 @@ impl Gate {
         Ok(Enrolment {
             operator: self.capable::<Operate>(who)?,
             store: &self.ours.store,
+            digests: &self.digests,
             entropy: Arc::clone(&self.entropy),
             now: self.clock.now(),
         })

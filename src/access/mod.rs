@@ -35,7 +35,8 @@ mod uses;
 pub use crate::store::{Maker, RevocationRow};
 pub use api_key::ApiKey;
 pub use certificate::{
-    CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError,
+    CertificateConfig, CertificateFault, ClientCertificate, Fingerprint, FingerprintError, Whose,
+    WhoseError,
 };
 pub use config::{AccessConfigError, Config, GrantsConfig};
 pub use credential::{Credential, Headers, SESSION_COOKIE, TOKEN_PARAMETER, Target, Way, shows};
@@ -53,6 +54,7 @@ pub use permit::{
 };
 pub use policy::{BindIp, LimitKind, Page, PageError, PolicyConfig, PolicyFault};
 pub use revoke::{Revocation, RevokeError, write as write_revocation};
+pub use scheme::digest::{Ha1Fault, advice as digest_advice, ha1_place, seal_ha1};
 pub use scheme::path_token;
 pub use scheme::{
     CatAlgorithm, CatConfig, CatFault, CatKeyConfig, ClaimKey, ClaimValue, EdgeAuthConfig,

@@ -105,6 +105,7 @@ impl Bench {
             name: name.to_owned(),
             digest,
             password: None,
+            certificate: None,
             streams: vec![stream.parse().unwrap()],
             actions: actions.to_vec(),
             created: START,

@@ -13,9 +13,9 @@ use super::recorded::Recorded;
 use super::span::SignedSpan;
 use super::{ConfigArg, private_file};
 use crate::access::audit::Affected;
-use crate::access::{ApiKey, password};
+use crate::access::{ApiKey, Whose, password, seal_ha1};
 use crate::config::Config;
-use crate::crypto::{SecretText, TokenDigest, read_private};
+use crate::crypto::{KeyRing, SecretText, TokenDigest, read_private};
 use crate::domain::{Action, Clock as _, StreamPattern, SystemClock, SystemEntropy};
 use crate::store::{CredentialRow, PasswordRow, Store};
 
@@ -60,6 +60,13 @@ pub(super) struct AddArgs {
     /// Its password's file, mode 0600; of the password a verifier is kept.
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
+    /// Legacy: takes HTTP's digest (MD5) of this user too, at SPEKE's routes. What is kept for it, sealed by the master
+    /// key, opens them as the password does.
+    #[arg(long, requires = "password_file")]
+    digest_legacy: bool,
+    /// For who shows a client certificate instead: sha256:FINGERPRINT, dns:HOST or uri:URI.
+    #[arg(long, value_name = "WHOSE", conflicts_with_all = ["user", "out"])]
+    certificate: Option<Whose>,
 }
 
 /// `hlskey credential ls`.
@@ -94,13 +101,31 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
         (1..=64).contains(&args.name.len()) && !args.name.contains(char::is_whitespace),
         "a credential's name has 1 to 64 characters and no spaces"
     );
-    let recorded = Recorded::open(&Config::load(&args.config.config)?).await?;
+    let config = Config::load(&args.config.config)?;
+    let recorded = Recorded::open(&config).await?;
     let store = &recorded.store;
     let now = SystemClock.now();
     let expires = args.ttl.map(|ttl| ttl.from(now));
     let (token, mut row) = make(args.name, args.streams, args.actions, expires);
+    if let Some(whose) = args.certificate {
+        ensure!(
+            row.actions.iter().all(|it| Action::PACKAGER.contains(it)),
+            "a certificate allows register, read, lease, rotate and progress, and nothing else"
+        );
+        row.digest = TokenDigest::of(whose.as_str());
+        row.certificate = Some(whose.to_string());
+        store.add_credential(&row).await?;
+        return recorded.tell("credential add", &added(&row)).await;
+    }
     if let (Some(user), Some(file)) = (args.user, args.password_file) {
-        set_password(&mut row, user, &file)?;
+        let password = set_password(&mut row, user, &file)?;
+        if args.digest_legacy {
+            let masters = KeyRing::load(&config.keys.master_keys)?;
+            let sealed = sealed_ha1(store, &masters, &row, &password).await?;
+            if let Some(kept) = &mut row.password {
+                kept.sealed_ha1 = Some(sealed);
+            }
+        }
         store.add_credential(&row).await?;
         return recorded.tell("credential add", &added(&row)).await;
     }
@@ -115,7 +140,7 @@ async fn add(args: AddArgs) -> anyhow::Result<()> {
 }
 
 /// Makes of a row for a key, whose text nobody sees, one for a user and a password.
-fn set_password(row: &mut CredentialRow, user: String, file: &Path) -> anyhow::Result<()> {
+fn set_password(row: &mut CredentialRow, user: String, file: &Path) -> anyhow::Result<SecretText> {
     ensure!(
         password::is_user(&user),
         "a user has 1 to 64 bytes, no colon and no control character"
@@ -124,8 +149,23 @@ fn set_password(row: &mut CredentialRow, user: String, file: &Path) -> anyhow::R
     let text = SecretText::new(text.trim_end_matches(['\r', '\n']).to_owned());
     let verifier = password::hash(&text, &SystemEntropy)?;
     row.digest = TokenDigest::of(&verifier);
-    row.password = Some(PasswordRow { user, verifier });
-    Ok(())
+    row.password = Some(PasswordRow {
+        user,
+        verifier,
+        sealed_ha1: None,
+    });
+    Ok(text)
+}
+
+/// What HTTP's digest needs of the password, sealed.
+async fn sealed_ha1(
+    store: &Store,
+    masters: &KeyRing,
+    row: &CredentialRow,
+    password: &SecretText,
+) -> anyhow::Result<Vec<u8>> {
+    let user = row.password.as_ref().map_or("", |it| &*it.user);
+    Ok(seal_ha1(store, masters, (&row.id, user), password, &SystemEntropy).await?)
 }
 
 /// What the audit trail says of a credential that was added.
@@ -165,6 +205,7 @@ pub(super) fn make(
             name,
             digest,
             password: None,
+            certificate: None,
             streams,
             actions,
             created,
@@ -205,6 +246,8 @@ fn view(row: &CredentialRow) -> serde_json::Value {
         "name": row.name,
         "id": row.id,
         "user": row.password.as_ref().map(|it| &it.user),
+        "certificate": row.certificate,
+        "digest_legacy": row.password.as_ref().is_some_and(|it| it.sealed_ha1.is_some()),
         "streams": row.streams.iter().map(StreamPattern::as_str).collect::<Vec<_>>(),
         "actions": row.actions.iter().map(|action| action.as_str()).collect::<Vec<_>>(),
         "created": row.created.to_string(),

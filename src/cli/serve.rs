@@ -109,12 +109,13 @@ pub(super) async fn open(config: &Config, store: Store) -> anyhow::Result<(Arc<G
         Ok(ring) => ring,
         Err(error) => return Err(explained(error, &store).await),
     };
-    let gate = Arc::new(Gate::new(
+    let gate = Gate::new(
         &config.access,
         store.clone(),
         clock.clone(),
         entropy.clone(),
-    )?);
+    )?;
+    let gate = Arc::new(gate.with_masters(KeyRing::load(&config.keys.master_keys)?));
     let keys = Arc::new(Keys::new(&config.keys, store.clone(), ring, clock, entropy));
     gate.live().follow();
     keys.follow(vec![gate.clone()]).await?;

@@ -113,19 +113,21 @@ impl Keys {
         if let Some(row) = self.store.stream(stream).await? {
             return Ok(Some(row));
         }
+        // A question alone uses up no allowance.
         if self.store.was_removed(stream).await? {
             return Ok(None);
         }
-        match self.known_or_templated(folder, stream).await {
-            Err(KeysError::UnknownStream) => {}
-            known => return known.map(Some),
-        }
-        let policy = StreamPolicy {
+        let mut templates = self.templates.iter();
+        let template = templates.find(|one| one.streams.matches(stream));
+        let never = StreamPolicy {
             rotation: Rotation::Never,
             ..StreamPolicy::default()
         };
-        self.add(folder, stream, policy).await?;
-        self.registered(stream).await.map(Some)
+        let policy = template.map_or(never, |template| template.policy);
+        if self.add_first(folder, stream, policy).await? {
+            tracing::info!(%stream, "stream registered by its first key file");
+        }
+        Ok(self.store.stream(stream).await?)
     }
 }
 
@@ -209,6 +211,20 @@ mod tests {
             Some(second),
             "where it was remembered too"
         );
+    }
+
+    /// Between the look whether it was removed and its registration, another request may have registered it and an
+    /// operator removed it.
+    #[tokio::test]
+    async fn a_first_registration_that_comes_after_a_removal_is_none() {
+        let bench = Bench::new().await;
+        let (keys, stream) = (&bench.keys, id("live/a"));
+        let first = keys.add_first(FOLDER, &stream, StreamPolicy::default());
+        assert!(first.await.unwrap());
+        assert!(keys.remove_stream(&stream).await.unwrap());
+        let late = keys.add_first(FOLDER, &stream, StreamPolicy::default());
+        assert!(!late.await.unwrap());
+        assert!(keys.store.stream(&stream).await.unwrap().is_none());
     }
 
     #[tokio::test]

@@ -124,11 +124,19 @@ impl Keys {
     ) -> Result<bool, KeysError> {
         let now = self.clock.now();
         self.allowance.take(subject, REGISTRATION, now)?;
-        match self.store.add_stream(id, policy, now).await? {
-            AddStream::Added => Ok(true),
-            AddStream::Exists => Ok(false),
-            AddStream::Nested(other) => Err(KeysError::Nested(other)),
-        }
+        added(self.store.add_stream(id, policy, now).await?)
+    }
+
+    /// The same of a stream that was never registered; one that was removed meanwhile stays so.
+    pub(super) async fn add_first(
+        &self,
+        subject: &str,
+        id: &StreamId,
+        policy: StreamPolicy,
+    ) -> Result<bool, KeysError> {
+        let now = self.clock.now();
+        self.allowance.take(subject, REGISTRATION, now)?;
+        added(self.store.add_first_stream(id, policy, now).await?)
     }
 
     /// Changes the stream as it was read, or does nothing if it has changed since: the caller
@@ -155,6 +163,14 @@ impl Keys {
         }
         self.signals.send(&stream.id);
         Ok(())
+    }
+}
+
+fn added(outcome: AddStream) -> Result<bool, KeysError> {
+    match outcome {
+        AddStream::Added => Ok(true),
+        AddStream::Exists | AddStream::Removed => Ok(false),
+        AddStream::Nested(other) => Err(KeysError::Nested(other)),
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::access::ha1_place;
 use crate::crypto::{KeyRing, KeyTag, RingError};
 use crate::domain::{Entropy, Kid, Timestamp};
 use crate::store::{Resealed, SealedKey, SealedUnder, Store};
@@ -68,6 +69,7 @@ pub async fn reseal(
     progress(run.so_far);
     for tag in others(ring.tags().collect()) {
         run.under(tag, progress).await?;
+        run.digests_under(tag).await?;
     }
     Ok(Rekeyed {
         sealing,
@@ -116,6 +118,21 @@ impl Run<'_> {
             progress(self.so_far);
             tokio::time::sleep(begun.elapsed().min(REST)).await;
         }
+    }
+
+    /// Every digest of a packager's password under one master key. One that does not open stays, and is told of by
+    /// what is left.
+    async fn digests_under(&mut self, tag: KeyTag) -> Result<(), KeysError> {
+        for (id, before) in self.store.sealed_ha1s(tag).await? {
+            let place = ha1_place(&id);
+            let Ok(plain) = self.ring.open(place, &before) else {
+                tracing::error!(credential = id, "the digest of a password does not open");
+                continue;
+            };
+            let after = self.ring.seal(place, &plain, self.entropy);
+            self.so_far.done += u64::from(self.store.reseal_ha1(&id, (&before, &after)).await?);
+        }
+        Ok(())
     }
 
     fn sealed_anew(&mut self, page: Vec<SealedKey>) -> Result<Vec<Resealed>, KeysError> {

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::ha1_place;
 use crate::crypto::{ContentKey, KeyRing, KeyTag, RingError};
 use crate::domain::{Kid, PeriodState, StreamId};
-use crate::store::{Inspected, SealedUnder, Store, StoreError};
+use crate::store::{CredentialRow, Inspected, SealedUnder, Store, StoreError};
 
 use super::{KeysError, place};
 
@@ -60,7 +61,7 @@ pub async fn verify(store: &Store, ring: &KeyRing) -> Result<Health, KeysError> 
     health.look_at_streams(store).await?;
     health.look_at_keys(store, ring).await?;
     match store.credentials().await {
-        Ok(rows) => health.credentials = rows.len() as u64,
+        Ok(rows) => health.look_at_credentials(&rows, ring),
         Err(error) => health.fault(None, None, inconsistency(error)?),
     }
     Ok(health)
@@ -108,6 +109,21 @@ impl Health {
             }
         }
         Ok(())
+    }
+
+    fn look_at_credentials(&mut self, rows: &[CredentialRow], ring: &KeyRing) {
+        self.credentials = rows.len() as u64;
+        for row in rows {
+            let sealed = row
+                .password
+                .as_ref()
+                .and_then(|it| it.sealed_ha1.as_deref());
+            let opened = sealed.map(|sealed| ring.open(ha1_place(&row.id), sealed));
+            if let Some(Err(error)) = opened {
+                let what = format!("the digest of the credential '{}': {error}", row.name);
+                self.fault(None, None, what);
+            }
+        }
     }
 
     async fn look_at_keys(&mut self, store: &Store, ring: &KeyRing) -> Result<(), KeysError> {

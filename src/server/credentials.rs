@@ -59,7 +59,7 @@ impl From<EnrolmentError> for Failure {
             EnrolmentError::Denied(denied) => denied.into(),
             EnrolmentError::Invalid(_) | EnrolmentError::Password(_) => Self::bad_request(&error),
             EnrolmentError::Taken(_) => Self::new(Code::Conflict).detail(&error),
-            EnrolmentError::Store(_) => Self::store(&error),
+            EnrolmentError::Store(_) | EnrolmentError::Ha1(_) => Self::store(&error),
         }
     }
 }

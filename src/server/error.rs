@@ -212,6 +212,8 @@ enum Extra {
     Wait(u64),
     /// Basic is welcome too.
     Basic,
+    /// Digest is welcome too: the challenge.
+    Digest(String),
 }
 
 impl Failure {
@@ -251,6 +253,15 @@ impl Failure {
     pub(super) fn or_basic(mut self) -> Self {
         if self.code == Code::Unauthorized {
             self.extra = Some(Extra::Basic);
+        }
+        self
+    }
+
+    /// The same of digest, with its challenge, where anybody uses it.
+    #[must_use]
+    pub(super) fn or_digest(mut self, challenge: Option<String>) -> Self {
+        if self.code == Code::Unauthorized {
+            self.extra = challenge.map(Extra::Digest);
         }
         self
     }

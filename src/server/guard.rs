@@ -144,7 +144,8 @@ async fn admit(request: &HttpRequest) -> Result<Admitted, Failure> {
     Ok(who)
 }
 
-fn gate(request: &HttpRequest) -> Result<&Gate, Failure> {
+/// The gate that every listener has.
+pub(super) fn gate(request: &HttpRequest) -> Result<&Gate, Failure> {
     let gate = request.app_data::<Data<Gate>>().map(|gate| &***gate);
     gate.ok_or_else(|| Failure::new(Code::Internal).reason(&"no gate is wired"))
 }

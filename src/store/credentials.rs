@@ -6,7 +6,7 @@ use crate::crypto::TokenDigest;
 use crate::domain::{Action, StreamPattern, Timestamp};
 
 use super::link::{execute, fetch_all, fetch_optional, try_execute};
-use super::{Lock, Store, StoreError};
+use super::{Lock, Store, StoreError, masters};
 
 /// One API key, or a user with a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub struct CredentialRow {
     pub digest: TokenDigest,
     /// The user and what verifies its password, for who has no key.
     pub password: Option<PasswordRow>,
+    /// Whose client certificate speaks for it, for who has neither: `sha256:`, `dns:` or `uri:` and what is meant;
+    /// unique.
+    pub certificate: Option<String>,
     /// The streams it is for.
     pub streams: Vec<StreamPattern>,
     /// What it may do with them.
@@ -36,6 +39,9 @@ pub struct PasswordRow {
     pub user: String,
     /// Argon2id, in PHC's form.
     pub verifier: String,
+    /// For who is let in by HTTP's digest too: MD5 of `user:realm:password`, sealed for table `credentials`, row
+    /// `id`, column `sealed_ha1`.
+    pub sealed_ha1: Option<Vec<u8>>,
 }
 
 impl Store {
@@ -45,7 +51,7 @@ impl Store {
         let row = fetch_optional!(
             on,
             Row,
-            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
              FROM credentials WHERE id = $1",
             id
         )?;
@@ -61,7 +67,7 @@ impl Store {
         let row = fetch_optional!(
             on,
             Row,
-            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
              FROM credentials WHERE user_name = $1",
             user
         )?;
@@ -74,20 +80,50 @@ impl Store {
         let rows = fetch_all!(
             on,
             Row,
-            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
              FROM credentials ORDER BY name"
         )?;
         rows.into_iter().map(CredentialRow::try_from).collect()
     }
 
-    /// Adds a credential; [`StoreError::Conflict`] if its id, name or user is taken.
+    /// The credential of a client certificate that is called so.
+    pub async fn credential_of_certificate(
+        &self,
+        whose: &str,
+    ) -> Result<Option<CredentialRow>, StoreError> {
+        let mut on = self.read().await?;
+        let row = fetch_optional!(
+            on,
+            Row,
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
+             FROM credentials WHERE certificate = $1",
+            whose
+        )?;
+        row.map(CredentialRow::try_from).transpose()
+    }
+
+    /// Whether any credential is for HTTP's digest.
+    pub async fn has_digests(&self) -> Result<bool, StoreError> {
+        let mut on = self.read().await?;
+        let found = fetch_optional!(
+            on,
+            (String,),
+            "SELECT id FROM credentials WHERE sealed_ha1 IS NOT NULL LIMIT 1"
+        )?;
+        Ok(found.is_some())
+    }
+
+    /// Adds a credential; [`StoreError::Conflict`] if its id, name, user or certificate is taken,
+    /// [`StoreError::RetiredMaster`] if something of it is sealed under a master key that seals no more.
     pub async fn add_credential(&self, row: &CredentialRow) -> Result<(), StoreError> {
         let password = row.password.as_ref();
+        let sealed_ha1 = password.and_then(|it| it.sealed_ha1.as_deref());
         let mut on = self.write(Lock::Rows).await?;
+        masters::admit_sealed(&mut on, sealed_ha1).await?;
         try_execute!(
             on,
-            "INSERT INTO credentials (id, name, digest, streams, actions, created, expires, user_name, verifier)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO credentials (id, name, digest, streams, actions, created, expires, user_name, verifier,
+             sealed_ha1, certificate) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             row.id.as_str(),
             row.name.as_str(),
             row.digest.as_bytes().as_slice(),
@@ -96,9 +132,11 @@ impl Store {
             row.created.millis(),
             row.expires.map(Timestamp::millis),
             password.map(|it| it.user.as_str()),
-            password.map(|it| it.verifier.as_str())
+            password.map(|it| it.verifier.as_str()),
+            sealed_ha1,
+            row.certificate.as_deref()
         )
-        .map_err(|error| StoreError::on_insert(error, "a credential of that name or user"))?;
+        .map_err(|error| StoreError::on_insert(error, "a credential of that name, user or certificate"))?;
         on.commit().await
     }
 
@@ -122,6 +160,8 @@ struct Row {
     expires: Option<i64>,
     user_name: Option<String>,
     verifier: Option<String>,
+    sealed_ha1: Option<Vec<u8>>,
+    certificate: Option<String>,
 }
 
 impl TryFrom<Row> for CredentialRow {
@@ -142,7 +182,12 @@ impl TryFrom<Row> for CredentialRow {
             password: row
                 .user_name
                 .zip(row.verifier)
-                .map(|(user, verifier)| PasswordRow { user, verifier }),
+                .map(|(user, verifier)| PasswordRow {
+                    user,
+                    verifier,
+                    sealed_ha1: row.sealed_ha1,
+                }),
+            certificate: row.certificate,
             name: row.name,
             id: row.id,
         })
@@ -172,6 +217,7 @@ mod tests {
             name: name.to_owned(),
             digest: TokenDigest::of("obviously-a-fake"),
             password: None,
+            certificate: None,
             streams: vec!["live/*".parse().unwrap(), "demo/**".parse().unwrap()],
             actions: Action::PACKAGER.to_vec(),
             created: Timestamp::from_millis(1),

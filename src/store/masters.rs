@@ -18,16 +18,21 @@ const MOST: usize = 64;
 const NEXT: &str = "SELECT substr(sealed_key, 1, 5) FROM periods
      WHERE sealed_key IS NOT NULL AND substr(sealed_key, 1, 5) > $1
      ORDER BY substr(sealed_key, 1, 5) LIMIT 1";
-const COUNTED: &str = "SELECT substr(sealed_key, 1, 5), count(*) FROM periods
-     WHERE sealed_key IS NOT NULL
-     GROUP BY substr(sealed_key, 1, 5) ORDER BY substr(sealed_key, 1, 5)";
+/// The few of packagers.
+const DIGESTS: &str = "SELECT DISTINCT substr(sealed_ha1, 1, 5) FROM credentials
+     WHERE sealed_ha1 IS NOT NULL";
+const COUNTED: &str = "SELECT header, count(*) FROM
+     (SELECT substr(sealed_key, 1, 5) AS header FROM periods WHERE sealed_key IS NOT NULL
+      UNION ALL
+      SELECT substr(sealed_ha1, 1, 5) FROM credentials WHERE sealed_ha1 IS NOT NULL) AS sealed
+     GROUP BY header ORDER BY header";
 /// Wiped keys stay long, and an index leaves them out.
 const OLDEST: &str = "SELECT kid, stream, state, sealed_key FROM periods
      WHERE sealed_key IS NOT NULL ORDER BY issued LIMIT 1";
 const NEWEST: &str = "SELECT kid, stream, state, sealed_key FROM periods
      WHERE sealed_key IS NOT NULL ORDER BY issued DESC LIMIT 1";
 
-/// Keys under one master key.
+/// Keys, and digests of packagers' passwords, under one master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealedUnder {
     /// The master key; `None`: the sealed values are damaged where they would name one.
@@ -48,6 +53,12 @@ impl Store {
             };
             found.extend(KeyTag::of(&header));
             last = header;
+        }
+        let digests = fetch_all!(on, (Vec<u8>,), DIGESTS)?;
+        for tag in digests.iter().filter_map(|(header,)| KeyTag::of(header)) {
+            if !found.contains(&tag) {
+                found.push(tag);
+            }
         }
         Ok(found)
     }
@@ -129,20 +140,30 @@ pub(super) async fn admit(on: &mut Tx, periods: &[NewPeriod]) -> Result<(), Stor
             continue;
         }
         asked = Some(tag);
-        let Some(tag) = tag else {
-            continue;
-        };
-        let retired = fetch_optional!(
-            on,
-            (i64,),
-            "SELECT retired FROM retired_masters WHERE header = $1",
-            tag.header().to_vec()
-        )?;
-        if retired.is_some() {
-            return Err(StoreError::RetiredMaster(tag));
-        }
+        admit_tag(on, tag).await?;
     }
     Ok(())
+}
+
+/// The same of one sealed value, if there is one.
+pub(super) async fn admit_sealed(on: &mut Tx, sealed: Option<&[u8]>) -> Result<(), StoreError> {
+    admit_tag(on, sealed.and_then(KeyTag::of)).await
+}
+
+async fn admit_tag(on: &mut Tx, tag: Option<KeyTag>) -> Result<(), StoreError> {
+    let Some(tag) = tag else {
+        return Ok(());
+    };
+    let retired = fetch_optional!(
+        on,
+        (i64,),
+        "SELECT retired FROM retired_masters WHERE header = $1",
+        tag.header().to_vec()
+    )?;
+    match retired {
+        Some(_) => Err(StoreError::RetiredMaster(tag)),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

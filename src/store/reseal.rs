@@ -1,4 +1,4 @@
-//! Giving keys another seal while servers issue, revoke and destroy beside it.
+//! Giving keys, and digests of packagers' passwords, another seal while servers issue, revoke and destroy beside it.
 //!
 //! Must not know: how a key is sealed.
 
@@ -52,6 +52,36 @@ impl Store {
             Ok(SealedKey { kid, sealed })
         });
         keys.collect()
+    }
+
+    /// The digests under the master key `tag`, by their credentials' ids: a few.
+    pub async fn sealed_ha1s(&self, tag: KeyTag) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let mut on = self.read().await?;
+        Ok(fetch_all!(
+            on,
+            (String, Vec<u8>),
+            "SELECT id, sealed_ha1 FROM credentials
+             WHERE sealed_ha1 IS NOT NULL AND substr(sealed_ha1, 1, 5) = $1 ORDER BY id",
+            tag.header().to_vec()
+        )?)
+    }
+
+    /// Exchanges the seal of a credential's digest if it is still `before`; `false` if it is another.
+    pub async fn reseal_ha1(
+        &self,
+        id: &str,
+        (before, after): (&[u8], &[u8]),
+    ) -> Result<bool, StoreError> {
+        let mut on = self.write(Lock::Rows).await?;
+        let changed = execute!(
+            on,
+            "UPDATE credentials SET sealed_ha1 = $3 WHERE id = $1 AND sealed_ha1 = $2",
+            id,
+            before,
+            after
+        )?;
+        on.commit().await?;
+        Ok(changed > 0)
     }
 
     /// Exchanges the seals, all in one transaction, each only if it is still the one that was

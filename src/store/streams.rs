@@ -25,6 +25,8 @@ pub enum AddStream {
     Exists,
     /// A registered stream's id is a path prefix of it, or it of that stream's.
     Nested(StreamId),
+    /// It was registered once and is removed; of [`Store::add_first_stream`] alone.
+    Removed,
 }
 
 /// What encryptors that hold leases mean to a change of the schedule.
@@ -60,33 +62,29 @@ impl Store {
         policy: StreamPolicy,
         now: Timestamp,
     ) -> Result<AddStream, StoreError> {
+        let on = self.write(Lock::All).await?;
+        insert(on, id, policy, now).await
+    }
+
+    /// As [`Self::add_stream`], unless it was registered before: whoever removes it while its first registration is
+    /// under way has removed it.
+    pub async fn add_first_stream(
+        &self,
+        id: &StreamId,
+        policy: StreamPolicy,
+        now: Timestamp,
+    ) -> Result<AddStream, StoreError> {
         let mut on = self.write(Lock::All).await?;
-        if let Some(other) = nested(&mut on, id).await? {
-            return Ok(AddStream::Nested(other));
-        }
-        let added = execute!(
+        let removed = fetch_optional!(
             on,
-            "INSERT INTO streams (stream, incarnation, version, key_scope, iv, created)
-             VALUES ($1, 1, 1, $2, $3, $4)
-             ON CONFLICT (stream) DO UPDATE SET
-                incarnation = streams.incarnation + 1, version = streams.version + 1,
-                key_scope = excluded.key_scope, iv = excluded.iv,
-                created = excluded.created, removed = NULL
-             WHERE streams.removed IS NOT NULL",
-            id.as_str(),
-            columns::key_scope_column(policy.key_scope),
-            columns::iv_column(policy.iv),
-            now.millis()
+            (i64,),
+            "SELECT version FROM streams WHERE stream = $1 AND removed IS NOT NULL",
+            id.as_str()
         )?;
-        if added == 0 {
-            return Ok(AddStream::Exists);
+        match removed {
+            Some(_) => Ok(AddStream::Removed),
+            None => insert(on, id, policy, now).await,
         }
-        add_era(&mut on, id, Schedule::new(policy.rotation, now).last()).await?;
-        tell(&mut on, &Change::Stream(id.clone())).await?;
-        crash::point("register.inserted");
-        on.commit().await?;
-        crash::point("register.committed");
-        Ok(AddStream::Added)
     }
 
     /// Adds an era to the stream of that version, on these terms.
@@ -284,6 +282,41 @@ async fn forget_eras(on: &mut Tx, id: &StreamId) -> Result<(), StoreError> {
         ERAS_KEPT
     )
     .map(drop)
+}
+
+/// Registers it in the transaction, and ends that.
+async fn insert(
+    mut on: Tx,
+    id: &StreamId,
+    policy: StreamPolicy,
+    now: Timestamp,
+) -> Result<AddStream, StoreError> {
+    if let Some(other) = nested(&mut on, id).await? {
+        return Ok(AddStream::Nested(other));
+    }
+    let added = execute!(
+        on,
+        "INSERT INTO streams (stream, incarnation, version, key_scope, iv, created)
+             VALUES ($1, 1, 1, $2, $3, $4)
+             ON CONFLICT (stream) DO UPDATE SET
+                incarnation = streams.incarnation + 1, version = streams.version + 1,
+                key_scope = excluded.key_scope, iv = excluded.iv,
+                created = excluded.created, removed = NULL
+             WHERE streams.removed IS NOT NULL",
+        id.as_str(),
+        columns::key_scope_column(policy.key_scope),
+        columns::iv_column(policy.iv),
+        now.millis()
+    )?;
+    if added == 0 {
+        return Ok(AddStream::Exists);
+    }
+    add_era(&mut on, id, Schedule::new(policy.rotation, now).last()).await?;
+    tell(&mut on, &Change::Stream(id.clone())).await?;
+    crash::point("register.inserted");
+    on.commit().await?;
+    crash::point("register.committed");
+    Ok(AddStream::Added)
 }
 
 #[cfg(test)]

@@ -179,6 +179,7 @@ async fn issued(store: &Store, gate: &Gate, keys: &Keys, stream: &str) -> Kid {
         name: format!("packager of {stream}"),
         digest,
         password: None,
+        certificate: None,
         streams: vec![stream.parse().unwrap()],
         actions: vec![Action::Lease],
         created: SystemClock.now(),

@@ -56,11 +56,15 @@ async fn each_of_several_publishers_is_told_apart() {
     database::run(&url, "ALTER TABLE credentials RENAME TO lost").await;
     let late = json!({"PublishAuthRequest": [publisher("1", "User2", "live/show")]});
     says(&ops, &late).await.expect(503);
-    // Nor is a batch without its media server's secret.
+    // Nor is one without its media server's secret, which is refused in words that Nimble takes for a no.
     let json = [("content-type", "application/json")];
-    send(&ops, "/v1/hooks/nimble", &json, &batch.to_string())
-        .await
-        .expect(401);
+    for hook in [
+        "/v1/hooks/nimble",
+        "/v1/hooks/nimble?secret=obviously-another",
+    ] {
+        let refused = send(&ops, hook, &json, &batch.to_string()).await;
+        assert_eq!(refused.expect(403).json(), json!({"return_code": 403}));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

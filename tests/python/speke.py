@@ -3,6 +3,8 @@
 speke.py compare REQUEST ANSWER    what was filled in, as JSON; fails if anything else differs
 speke.py recipient KEY             makes an RSA key in KEY, prints a certificate of it (base64 DER)
 speke.py open ANSWER KEY           the keys of an encrypted answer, by kid, in hexadecimal digits
+speke.py digest URL REQUEST USER PASSWORD CA
+                                   the answer to a document that is posted twice by HTTP's digest
 """
 
 import base64
@@ -118,4 +120,19 @@ def opened(answer, path):
     print(json.dumps(found))
 
 
-{"compare": compared, "recipient": recipient, "open": opened}[sys.argv[1]](*sys.argv[2:])
+def digested(url, request, user, password, authority):
+    import requests
+
+    session = requests.Session()
+    session.auth = requests.auth.HTTPDigestAuth(user, password)
+    session.verify = authority
+    with open(request, "rb") as file:
+        document = file.read()
+    answers = [session.post(url, document, headers={"Content-Type": "application/xml"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200], answers
+    assert [len(answer.history) for answer in answers] == [1, 0], "the nonce is used twice, with another count"
+    assert answers[0].content == answers[1].content
+    print(answers[0].text, end="")
+
+
+{"compare": compared, "recipient": recipient, "open": opened, "digest": digested}[sys.argv[1]](*sys.argv[2:])

@@ -3,6 +3,7 @@
 //! Answers are read by Python's ElementTree and opened by `cryptography`. Must not know: how the
 //! server reads XML.
 
+mod digest;
 mod refusals;
 
 use std::path::Path;

@@ -130,6 +130,7 @@ async fn another_teams_content_and_other_systems_are_refused() {
         said.contains("94ce86fb-07ff-4f43-adb8-93d2fa968ca2"),
         "{said}"
     );
+    several_systems_are_refused_by_the_one_that_is_not_ours(&scene).await;
     // No template is for it: what is not registered has no keys.
     let unknown = scene
         .post(V1, &live_v1().replace("abc123", "unknown"))
@@ -139,6 +140,40 @@ async fn another_teams_content_and_other_systems_are_refused() {
         .post(V1, &live_v1().replace("abc123", "test/new"))
         .await
         .expect(200);
+}
+
+/// A document for several systems at once gets no key at all, whichever of them is not served here.
+async fn several_systems_are_refused_by_the_one_that_is_not_ours(scene: &Scene) {
+    let widevine = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
+    let playready = "9a04f079-9840-4286-ab92-e65be0885f95";
+    let sample_aes = "94ce86fb-07ff-4f43-adb8-93d2fa968ca2";
+    let kid = "98ee5596-cd3e-a20d-163a-e382420c6eff";
+    for other in [widevine, playready, sample_aes] {
+        let system = format!(
+            "<cpix:DRMSystem kid=\"{kid}\" systemId=\"{other}\"><cpix:PSSH/></cpix:DRMSystem>"
+        );
+        for place in ["<cpix:DRMSystemList>", "</cpix:DRMSystemList>"] {
+            let both = match place.starts_with("</") {
+                true => live_v1().replace(place, &format!("{system}{place}")),
+                false => live_v1().replace(place, &format!("{place}{system}")),
+            };
+            assert!(both.contains(other));
+            let answer = scene.post(V1, &both).await.expect(422);
+            let said = answer.text();
+            assert!(
+                said.contains(other) && !said.contains("PlainValue"),
+                "{said}"
+            );
+        }
+        let system =
+            format!("<cpix:DRMSystem kid=\"{KID}\" systemId=\"{other}\"/></cpix:DRMSystemList>");
+        let both = handmade().replace("</cpix:DRMSystemList>", &system);
+        let answer = scene.post(V2_0, &both).await.expect(422);
+        assert_eq!(
+            answer.text(),
+            "Requested CPIX encryption contract not supported"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

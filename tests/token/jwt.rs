@@ -2,6 +2,9 @@
 //!
 //! Must not know: how a token is signed.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, SignatureAlgorithm};
@@ -39,6 +42,50 @@ fn a_viewers_token_watches_its_streams_and_publishes_nothing() {
     judge().denies(&url("live/sport"), "stream");
     let publish = judge().with(&["--action", "publish"]);
     publish.denies(&url("live/news"), "action");
+}
+
+/// A token for `live/news` until 2040 that lists these actions, signed by openssl.
+fn signed(actions: &str) -> String {
+    let claims = format!(
+        r#"{{"sub":"encoder","streams":["live/news"],"exp":2208988800,"actions":{actions}}}"#
+    );
+    let text = [r#"{"alg":"HS256","typ":"JWT"}"#, &claims]
+        .map(|part| URL_SAFE_NO_PAD.encode(part))
+        .join(".");
+    let args = ["dgst", "-sha256", "-hmac", SECRET, "-binary"];
+    let mut openssl = Command::new("openssl")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    openssl
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let mac = openssl.wait_with_output().unwrap().stdout;
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac))
+}
+
+#[test]
+fn to_publish_is_an_action_of_its_own() {
+    let settings = format!("secret = {SECRET:?}\nactions = [\"publish\", \"lease\", \"deliver\"]");
+    let judge = || {
+        Judge::new("jwt", &settings)
+            .now()
+            .with(&["--action", "publish"])
+    };
+    let url = |actions: &str| {
+        format!(
+            "https://h/live/news/playlist.m3u8?token={}",
+            signed(actions)
+        )
+    };
+    judge().allows(&url(r#"["publish"]"#));
+    judge().denies(&url(r#"["lease"]"#), "action");
+    judge().denies(&url(r#"["deliver"]"#), "action");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::secrets::SecretsFault;
 use super::securetoken::SecureTokenConfig;
 use super::urlparams::{UrlParamsConfig, UrlParamsFault};
 use super::wmsauth::WmsAuthConfig;
-use super::{API_KEY, CERTIFICATE, GRANT, PASSWORD, SESSION};
+use super::{API_KEY, CERTIFICATE, DIGEST, GRANT, PASSWORD, SESSION};
 
 /// Every instance by its name; they are tried in the order of their names.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -110,7 +110,7 @@ impl TryFrom<BTreeMap<String, Table>> for SchemesConfig {
 
     fn try_from(sections: BTreeMap<String, Table>) -> Result<Self, SectionError> {
         let one = |(name, table): (String, Table)| {
-            if [GRANT, API_KEY, CERTIFICATE, PASSWORD, SESSION].contains(&name.as_str()) {
+            if [GRANT, API_KEY, CERTIFICATE, DIGEST, PASSWORD, SESSION].contains(&name.as_str()) {
                 return Err(SectionError::Ours(name));
             }
             let section = SchemeConfig::read(&name, &table)?;

@@ -72,6 +72,14 @@ pub(in crate::access) enum Fault {
     Hash,
     /// The user is unknown, or the password another.
     Password,
+    /// Not a digest as RFC 7616 has it with MD5 and `qop=auth`, or for another realm or URL.
+    DigestForm,
+    /// The user's credential was not made for digest.
+    NoDigest,
+    /// The digest's user is unknown, or its response another.
+    Digest,
+    /// The response is right, and its nonce too old, or used before.
+    StaleNonce,
     /// The client's address is another, unknown, or hashed on one side only.
     Address,
     /// The payload is no JSON object.
@@ -138,7 +146,9 @@ impl Fault {
     /// What went wrong, for the audit trail.
     pub(in crate::access) fn reason(self) -> &'static str {
         match self {
-            Self::Certificate => "no entry of client_certificates is for the client's certificate",
+            Self::Certificate => {
+                "no entry of client_certificates and no credential is for the client's certificate"
+            }
             Self::None => "the request has no token of this scheme",
             Self::FilePath => "a parameter's value is a path: none is looked up as a file",
             Self::Action => "it may do something else",
@@ -172,6 +182,12 @@ impl Fault {
             Self::Signature => "the signature or secret is wrong",
             Self::Hash => "the hash is another",
             Self::Password => "the user is unknown or the password is wrong",
+            Self::DigestForm => {
+                "the digest is none of MD5 with qop=auth for realm hlskey and the URL that is asked for"
+            }
+            Self::NoDigest => "the user's credential is not for digest (--digest-legacy)",
+            Self::Digest => "the digest's user is unknown or its response is another",
+            Self::StaleNonce => "the digest's nonce is too old or was used before",
             Self::Address => "the client's address is not the token's",
             Self::Payload => "the payload is malformed",
             Self::Version => "catv is not 1",
@@ -239,6 +255,10 @@ impl Fault {
             Self::Signature => "signature",
             Self::Hash => "hash_mismatch",
             Self::Password => "password",
+            Self::DigestForm => "digest_form",
+            Self::NoDigest => "no_digest",
+            Self::Digest => "digest",
+            Self::StaleNonce => "stale_nonce",
             Self::Address => "ip",
             Self::Malformed | Self::Payload => "malformed",
             Self::Version => "catv",

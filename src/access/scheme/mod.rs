@@ -9,6 +9,7 @@ mod api_key;
 pub(super) mod cat;
 pub(super) mod certificate;
 mod config;
+pub(super) mod digest;
 pub(super) mod edgeauth;
 pub(super) mod explain;
 mod fault;
@@ -81,6 +82,7 @@ use verified::VerifiedTokens;
 pub(super) const GRANT: &str = "grant";
 const API_KEY: &str = "api_key";
 const CERTIFICATE: &str = "certificate";
+const DIGEST: &str = "digest";
 pub(super) const PASSWORD: &str = "password";
 pub(super) const SESSION: &str = "session";
 
@@ -125,6 +127,7 @@ impl Schemes {
             Scheme::ApiKey(ApiKeys::new(store.clone())),
         ];
         let jwts = jwt::load(config, outbound)?.into_iter();
+        let certified = store.clone();
         // Last: a token may come as basic's password, and costs less.
         let passwords = Scheme::Password(Box::new(Passwords::new(store, users)));
         Ok(Self {
@@ -134,7 +137,7 @@ impl Schemes {
                 .chain(jwts.map(|jwt| Scheme::Jwt(Box::new(jwt))))
                 .chain([passwords])
                 .collect(),
-            certificates: Certificates::new(certificates)?,
+            certificates: Certificates::new(certificates, certified)?,
             cache: VerifiedTokens::new(),
         })
     }
@@ -162,7 +165,7 @@ impl Schemes {
                 Err(fault) => deepest = deepest.max(Some(fault)),
             }
         }
-        match self.certificates.verify(credential, now) {
+        match self.certificates.verify(credential, now).await {
             Some(Ok(principal)) => return Ok(principal),
             Some(Err(fault)) => deepest = deepest.max(Some(fault)),
             None => {}
@@ -183,7 +186,7 @@ impl Schemes {
                 Err(fault) => deepest = deepest.max(Some(fault)),
             }
         }
-        match self.certificates.verify(credential, now) {
+        match self.certificates.verify(credential, now).await {
             Some(Ok(principal)) => good.push(principal),
             Some(Err(fault)) => deepest = deepest.max(Some(fault)),
             None => {}

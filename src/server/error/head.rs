@@ -37,6 +37,11 @@ impl Failure {
                 HeaderValue::from_static(CHALLENGE_BASIC),
             );
         }
+        if let Some(Extra::Digest(challenge)) = &self.extra
+            && let Ok(challenge) = HeaderValue::try_from(challenge)
+        {
+            headers.append(header::WWW_AUTHENTICATE, challenge);
+        }
     }
 
     /// The header that the status calls for (RFC 9110 §11.6.1, §10.2.1, §14.4, §10.2.3).

@@ -48,8 +48,10 @@ pub(super) async fn ask(
 ) -> Result<HttpResponse, Failure> {
     audit::admit(&request)?;
     let name = request.match_info().get("hook").unwrap_or_default();
-    let hook = hooks.of(name).filter(|hook| is_its(hook, &request));
-    let hook = hook.ok_or(Denied::NoCredential)?;
+    let hook = hooks.of(name).ok_or(Denied::NoCredential)?;
+    if !is_its(hook, &request) {
+        return Err(in_words_of(hook.kind, Denied::NoCredential.into()));
+    }
     let body = bounded(&request, body, MOST).await?;
     is_said_by(hook, &request, &body).ok_or(Denied::NoCredential)?;
     let said = std::str::from_utf8(&body).ok();

@@ -247,6 +247,7 @@ fn publisher_row(
     row.password = Some(PasswordRow {
         user: one.user.clone(),
         verifier,
+        sealed_ha1: None,
     });
     Ok(row)
 }

@@ -5,6 +5,7 @@
 mod contract;
 mod delivery;
 mod fill;
+mod who;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use contract::{Contract, Dialect, Refused};
 use delivery::Delivery;
+use who::Packager;
 
 use crate::access::{Gate, Lease, Permit};
 use crate::domain::{Action, Denied, StreamId, SystemEntropy};
@@ -21,7 +23,6 @@ use crate::keys::{BroughtKey, Keys};
 use crate::server::audit;
 use crate::server::body;
 use crate::server::error::Failure;
-use crate::server::guard::Guarded;
 use crate::xml::{Document, XmlError};
 
 /// The largest document, in bytes.
@@ -30,7 +31,7 @@ const VERSION: &str = "X-Speke-Version";
 const AGENT: &str = concat!("hlskey/", env!("CARGO_PKG_VERSION"));
 
 /// What a document is answered with.
-type Means = (Guarded, Data<Gate>, Data<Keys>);
+type Means = (Packager, Data<Gate>, Data<Keys>);
 
 pub(in crate::server) async fn v1(
     request: HttpRequest,
@@ -57,7 +58,7 @@ pub(in crate::server) async fn v2_1(
 }
 
 /// That keys would be answered, to whoever may ask for some.
-pub(in crate::server) async fn heartbeat(who: Guarded) -> Result<HttpResponse, Failure> {
+pub(in crate::server) async fn heartbeat(who: Packager) -> Result<HttpResponse, Failure> {
     check_may_lease(&who)?;
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -88,7 +89,7 @@ async fn answer(
     Ok(xml(dialect, document.text()))
 }
 
-fn check_may_lease(who: &Guarded) -> Result<(), Denied> {
+fn check_may_lease(who: &Packager) -> Result<(), Denied> {
     let may = who.principal().may(Action::Lease);
     may.then_some(()).ok_or(Denied::WrongAction(Action::Lease))
 }
@@ -102,7 +103,7 @@ fn check_version(dialect: Dialect, request: &HttpRequest) -> Result<(), Refused>
     is_wanted.then_some(()).ok_or(Refused::SpekeVersion)
 }
 
-fn refused(denied: Denied, who: &Guarded, stream: &StreamId) -> Failure {
+fn refused(denied: Denied, who: &Packager, stream: &StreamId) -> Failure {
     Failure::from(denied).about(Some(who.share()), Some(stream.clone()), None)
 }
 
