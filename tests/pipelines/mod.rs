@@ -5,6 +5,7 @@
 
 mod encoders;
 mod played;
+mod shaka;
 mod tampered;
 
 use std::path::PathBuf;
