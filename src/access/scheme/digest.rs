@@ -28,6 +28,8 @@ const REALM: &str = "hlskey";
 const OPAQUE: &str = "aGxza2V5";
 /// How long a nonce counts. For so long another server takes what was heard of one.
 const LIFE: Duration = Duration::from_secs(60);
+/// So far ahead another server's clock may be, in milliseconds. Uses are remembered for longer than both together.
+const AHEAD: i64 = 5_000;
 /// How long it is remembered whether anybody uses digest.
 const FRESH: Duration = Duration::from_secs(5);
 /// The most uses of nonces that are remembered.
@@ -212,15 +214,21 @@ impl Digests {
     fn is_live(&self, nonce: &str, now: Timestamp) -> bool {
         let fields = self.nonces.open(&NONCE, nonce).ok();
         let made = fields.as_deref().and_then(|it| it.first_chunk::<8>());
-        let made = made.map(|made| Timestamp::from_millis(i64::from_be_bytes(*made)));
-        made.is_some_and(|made| made <= now && now.since(made) < LIFE)
+        made.is_some_and(|made| is_fresh(i64::from_be_bytes(*made), now))
     }
 
     /// Whether the nonce comes with this count for the first time, at this server.
     async fn is_first(&self, shown: &Shown) -> bool {
-        let use_of = sha256(format!("{} {}", shown.nonce, shown.count).as_bytes());
+        let count = shown.count.to_ascii_lowercase();
+        let use_of = sha256(format!("{} {count}", shown.nonce).as_bytes());
         self.used.entry(use_of).or_insert(()).await.is_fresh()
     }
+}
+
+/// Whether a nonce of `made`, in milliseconds since the epoch, counts: its server's clock may be a little ahead.
+fn is_fresh(made: i64, now: Timestamp) -> bool {
+    let age = i128::from(now.millis()) - i128::from(made);
+    (-i128::from(AHEAD)..i128::from(LIFE.as_secs()) * 1000).contains(&age)
 }
 
 /// MD5 of user, realm and password, if the credential was made for digest.
@@ -269,7 +277,7 @@ impl Shown {
             nonce: value("nonce")??,
             uri: value("uri")??,
             response: value("response")??.to_ascii_lowercase(),
-            count: value("nc")??.to_ascii_lowercase(),
+            count: value("nc")??,
             own_nonce: value("cnonce")??,
         };
         let is_count = shown.count.len() == 8 && shown.count.bytes().all(|b| b.is_ascii_hexdigit());
@@ -360,12 +368,26 @@ mod tests {
     }
 
     #[test]
+    fn a_nonce_may_be_a_little_ahead() {
+        let now = Timestamp::from_millis(1_000_000);
+        for (made, is) in [
+            (1_000_000, true),
+            (1_005_000, true),
+            (1_005_001, false),
+            (940_001, true),
+            (940_000, false),
+        ] {
+            assert_eq!(is_fresh(made, now), is, "{made}");
+        }
+    }
+
+    #[test]
     fn a_header_is_read_whole_or_not_at_all() {
         let good = "username=\"a \\\"b\\\", c\", realm=\"hlskey\", nonce=\"n\", uri=\"/x?a=b,c\", \
                     qop=auth, nc=0000000A, cnonce=\"\", response=\"AB\", algorithm=MD5, opaque=\"aGxza2V5\"";
         let shown = Shown::read(good).unwrap();
         assert_eq!((&*shown.user, &*shown.uri), ("a \"b\", c", "/x?a=b,c"));
-        assert_eq!((&*shown.count, &*shown.response), ("0000000a", "ab"));
+        assert_eq!((&*shown.count, &*shown.response), ("0000000A", "ab"));
         for (from, to) in [
             ("realm=\"hlskey\"", "realm=\"other\""),
             ("qop=auth", "qop=auth-int"),
