@@ -30,6 +30,8 @@ const OPAQUE: &str = "aGxza2V5";
 const LIFE: Duration = Duration::from_secs(60);
 /// So far ahead another server's clock may be, in milliseconds. Uses are remembered for longer than both together.
 const AHEAD: i64 = 5_000;
+/// How long a wrong one holds up its address.
+const WRONG: Duration = Duration::from_millis(100);
 /// How long it is remembered whether anybody uses digest.
 const FRESH: Duration = Duration::from_secs(5);
 /// The most uses of nonces that are remembered.
@@ -115,7 +117,7 @@ impl Digests {
             masters,
             used: cache(2 * LIFE).build(),
             any: Cache::builder().time_to_live(FRESH).build(),
-            turns: Turns::new(),
+            turns: Turns::cheap(),
         }
     }
 
@@ -181,7 +183,7 @@ impl Digests {
         now: Timestamp,
     ) -> Result<Arc<Principal>, Fault> {
         let (way, ip) = (credential.way, credential.ip);
-        let _turn = self
+        let turn = self
             .turns
             .take(Asker { way, ip })
             .await
@@ -189,10 +191,17 @@ impl Digests {
         let row = self.row(&shown.user).await?;
         let ha1 = row.as_ref().map(|row| opened(masters, row)).transpose()?;
         let is_right = shown.is_of(ha1.as_ref().and_then(Option::as_ref), credential.method);
-        let row = match (row, ha1) {
-            (Some(row), Some(Some(_))) if is_right => row,
-            (Some(_), Some(None)) => return Err(Fault::NoDigest),
-            _ => return Err(Fault::Digest),
+        let judged = match (row, ha1) {
+            (Some(row), Some(Some(_))) if is_right => Ok(row),
+            (Some(_), Some(None)) => Err(Fault::NoDigest),
+            _ => Err(Fault::Digest),
+        };
+        let row = match judged {
+            Ok(row) => row,
+            Err(fault) => {
+                turn.linger(WRONG).await;
+                return Err(fault);
+            }
         };
         if !self.is_live(&shown.nonce, now) || !self.is_first(shown).await {
             return Err(Fault::StaleNonce);
