@@ -3,6 +3,7 @@
 //! Must not know: how the encryptor is built. The audit is independent of it.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::harness::collector::Collector;
@@ -264,4 +265,18 @@ async fn each_rendition_has_its_own_key_when_asked() {
     }
     seen.judge(15, 6);
     assert_eq!(beside(&packager.renditions[1], "a.ts"), "v1/deep/a.ts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_all_can_read_is_warned_of() {
+    let serve = Serve::start(NEVER, "").await;
+    let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Packager::single(source.path()).write_vod(3);
+    let job = Encrypt::at(&serve, "test/modes", source.path(), sink.path());
+    for (mode, is_warned) in [(0o600, false), (0o644, true)] {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&job.credential, permissions).unwrap();
+        let errors = String::from_utf8(job.once_well().stderr).unwrap();
+        assert_eq!(errors.contains("chmod 600"), is_warned, "{errors}");
+    }
 }

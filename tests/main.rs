@@ -48,6 +48,8 @@ mod kills;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
+mod leap;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod live;

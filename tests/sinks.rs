@@ -8,6 +8,7 @@ mod long;
 mod outage;
 mod refusals;
 mod refused;
+mod swapped;
 
 use std::path::Path;
 use std::process::Command;

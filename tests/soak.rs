@@ -10,8 +10,10 @@ use rand::seq::IndexedRandom as _;
 use rustix::process::Signal;
 
 use crate::harness::chance::seeded;
+use crate::harness::clock::SetClock;
 use crate::harness::packager::{Packager, payload_of, replace};
 use crate::harness::process::Process;
+use crate::harness::small_disk::SmallDisk;
 use crate::harness::wait::{seconds, until};
 use crate::runs::{Show, newest_of};
 
@@ -19,6 +21,10 @@ use crate::runs::{Show, newest_of};
 const SEGMENTS: u64 = 600;
 /// One after so many segments.
 const BETWEEN: u64 = 18;
+/// Room for what is listed and what left the lists lately, in KiB.
+const SINK: u64 = 64 << 10;
+/// By how many seconds a clock is wrong.
+const WRONG: [i64; 2] = [-3600, 3600];
 
 /// What may happen to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +38,11 @@ enum BadLuck {
     ListTorn,
     ListStale,
     SourceRestarted,
+    SinkFull,
+    ClockSet,
 }
 
-const ALL: [BadLuck; 9] = [
+const ALL: [BadLuck; 11] = [
     BadLuck::WorkerKilled,
     BadLuck::WorkerEnded,
     BadLuck::WorkerFrozen,
@@ -44,17 +52,35 @@ const ALL: [BadLuck; 9] = [
     BadLuck::ListTorn,
     BadLuck::ListStale,
     BadLuck::SourceRestarted,
+    BadLuck::SinkFull,
+    BadLuck::ClockSet,
 ];
 
 /// The stream, and the worker that has it.
 struct Channel {
     show: Show,
+    /// Where the worker publishes.
+    disk: SmallDisk,
+    /// What the worker goes by.
+    clock: SetClock,
     worker: Process,
     /// From the source's number to the published one.
     offset: u64,
 }
 
 impl Channel {
+    fn begin(show: Show) -> Self {
+        let disk = SmallDisk::mount(&show.job.sink, SINK);
+        let clock = SetClock::right();
+        Self {
+            worker: started(&show, &clock),
+            offset: 0,
+            show,
+            disk,
+            clock,
+        }
+    }
+
     fn packager(&mut self) -> &mut Packager {
         &mut self.show.packager
     }
@@ -101,12 +127,12 @@ impl Channel {
             BadLuck::WorkerKilled => {
                 self.worker.kill();
                 self.publish(some).await;
-                self.worker = self.show.job.start();
+                self.worker = started(&self.show, &self.clock);
             }
             BadLuck::WorkerEnded => {
                 self.worker.stop(Signal::TERM).await;
                 self.publish(some).await;
-                self.worker = self.show.job.start();
+                self.worker = started(&self.show, &self.clock);
             }
             BadLuck::WorkerFrozen => {
                 self.worker.signal(Signal::STOP);
@@ -125,6 +151,17 @@ impl Channel {
             BadLuck::SourceRestarted => {
                 self.packager().restart();
                 self.publish(some + 1).await;
+            }
+            BadLuck::SinkFull => {
+                self.disk.fill();
+                self.publish(some).await;
+                self.show.follow_on(seconds(1)).await;
+                self.disk.empty();
+            }
+            BadLuck::ClockSet => {
+                self.clock.set(*WRONG.choose(chance).unwrap());
+                self.go_on(some).await;
+                self.clock.set(0);
             }
         }
     }
@@ -197,17 +234,16 @@ impl Channel {
     }
 }
 
+fn started(show: &Show, clock: &SetClock) -> Process {
+    Process::start(clock.given_to(show.job.command(&[])))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_hour_of_bad_luck_loses_and_leaks_nothing() {
     let mut chance = seeded();
     let mut show = Show::begin("{ segments = 10 }", "soak", Packager::eight).await;
     (show.packager.span, show.packager.window) = (6000, 12);
-    let worker = show.job.start();
-    let mut channel = Channel {
-        show,
-        worker,
-        offset: 0,
-    };
+    let mut channel = Channel::begin(show);
     let (mut published, mut had) = (0, Vec::new());
     while published < SEGMENTS {
         channel.go_on(BETWEEN).await;

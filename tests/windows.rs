@@ -2,6 +2,8 @@
 //!
 //! Must not know: how the encryptor reads a list.
 
+mod size;
+
 use std::path::Path;
 
 use crate::encrypt::finish;

@@ -75,8 +75,8 @@ pub struct Whose(String);
 #[error("a certificate is sha256:FINGERPRINT, dns:HOST without wildcards, or uri:URI")]
 pub struct WhoseError;
 
-/// The most of a certificate's names that are looked up.
-const MOST_NAMES: usize = 16;
+/// The most of a certificate's names that are looked up, its fingerprint among them.
+const MOST_NAMES: usize = 100;
 
 impl FromStr for Whose {
     type Err = WhoseError;

@@ -13,7 +13,7 @@ use super::password::{self, PasswordFault};
 use super::scheme::digest::{Digests, Ha1Fault};
 use crate::api::{CredentialList, CredentialRequest, CredentialView, Text};
 use crate::crypto::{SecretText, TokenDigest};
-use crate::domain::{Action, Denied, Entropy, Principal, Timestamp};
+use crate::domain::{Action, Denied, Entropy, Principal, StreamPattern, Timestamp};
 use crate::store::{CredentialRow, PasswordRow, Store, StoreError};
 
 /// The most patterns of one credential.
@@ -38,6 +38,9 @@ pub enum EnrolmentError {
     /// It is not the caller's to do.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// A certificate, by an operator of some streams.
+    #[error("only an operator of all streams (**) says whose a certificate is")]
+    OthersCertificate,
     /// It makes no sense.
     #[error("{0}")]
     Invalid(&'static str),
@@ -72,6 +75,10 @@ impl Enrolment<'_> {
         let within = |pattern: &Text<_>| self.operator.encloses(&pattern.0);
         if !asked.streams.iter().all(within) {
             return Err(Denied::WrongStream.into());
+        }
+        // Whoever enrols a certificate decides for its holder, which may be another team.
+        if asked.certificate.is_some() && !self.operator.encloses(&StreamPattern::any()) {
+            return Err(EnrolmentError::OthersCertificate);
         }
         let row = self.row(asked).await?;
         self.store.add_credential(&row).await?;
@@ -177,6 +184,10 @@ fn check(asked: &CredentialRequest) -> Result<(), EnrolmentError> {
         "name has 1 to 64 bytes, no space and no slash"
     } else if !is_one_way(asked) {
         "user and password, or certificate alone, say who it is"
+    } else if asked.certificate.is_some() && asked.digest_legacy {
+        "digest_legacy is for a user and a password"
+    } else if asked.certificate.is_some() && has_publish(asked) {
+        "publish is for a user and a password: no media server's hook shows a certificate"
     } else if asked
         .user
         .as_ref()
@@ -193,14 +204,14 @@ fn check(asked: &CredentialRequest) -> Result<(), EnrolmentError> {
     Err(EnrolmentError::Invalid(complaint))
 }
 
-/// Whether it is said once how the packager shows itself. A certificate has no digest, and publishes to nobody's hook.
+/// Whether it is said once how the packager shows itself.
 fn is_one_way(asked: &CredentialRequest) -> bool {
-    let has_publish = asked.actions.iter().any(|text| text.0 == Action::Publish);
-    match (&asked.user, &asked.password, &asked.certificate) {
-        (Some(_), Some(_), None) => true,
-        (None, None, Some(_)) => !asked.digest_legacy && !has_publish,
-        _ => false,
-    }
+    let shown = (&asked.user, &asked.password, &asked.certificate);
+    matches!(shown, (Some(_), Some(_), None) | (None, None, Some(_)))
+}
+
+fn has_publish(asked: &CredentialRequest) -> bool {
+    asked.actions.iter().any(|text| text.0 == Action::Publish)
 }
 
 fn view(row: CredentialRow) -> CredentialView {

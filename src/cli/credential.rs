@@ -170,7 +170,13 @@ async fn sealed_ha1(
 
 /// What the audit trail says of a credential that was added.
 pub(super) fn added(row: &CredentialRow) -> Affected {
-    let affected = removed(&row.name).with("actions", &actions(row));
+    let mut affected = removed(&row.name).with("actions", &actions(row));
+    if let Some(certificate) = &row.certificate {
+        affected = affected.with("certificate", certificate);
+    }
+    if is_legacy(row) {
+        affected = affected.with("digest_legacy", "true");
+    }
     affected.with_streams(row.streams.iter())
 }
 
@@ -233,7 +239,7 @@ async fn list(args: LsArgs) -> anyhow::Result<()> {
         println!(
             "{:<20} {:<16} {:<28} {:<40} {expires}",
             row.name,
-            row.password.as_ref().map_or("-", |it| it.user.as_str()),
+            who(row),
             streams(row),
             actions(row)
         );
@@ -247,12 +253,27 @@ fn view(row: &CredentialRow) -> serde_json::Value {
         "id": row.id,
         "user": row.password.as_ref().map(|it| &it.user),
         "certificate": row.certificate,
-        "digest_legacy": row.password.as_ref().is_some_and(|it| it.sealed_ha1.is_some()),
+        "digest_legacy": is_legacy(row),
         "streams": row.streams.iter().map(StreamPattern::as_str).collect::<Vec<_>>(),
         "actions": row.actions.iter().map(|action| action.as_str()).collect::<Vec<_>>(),
         "created": row.created.to_string(),
         "expires": row.expires.map(|at| at.to_string()),
     })
+}
+
+/// How it shows itself: a user, with digest too, or a certificate; a key has neither.
+fn who(row: &CredentialRow) -> String {
+    match (&row.password, &row.certificate) {
+        (Some(it), _) if is_legacy(row) => format!("{} (digest)", it.user),
+        (Some(it), _) => it.user.clone(),
+        (None, Some(certificate)) => certificate.clone(),
+        (None, None) => "-".to_owned(),
+    }
+}
+
+fn is_legacy(row: &CredentialRow) -> bool {
+    let password = row.password.as_ref();
+    password.is_some_and(|it| it.sealed_ha1.is_some())
 }
 
 fn streams(row: &CredentialRow) -> String {

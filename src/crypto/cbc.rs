@@ -13,6 +13,11 @@ use super::{ContentKey, Iv};
 
 const BLOCK: usize = 16;
 
+/// How long the ciphertext of `len` bytes is: PKCS#7 always adds 1 to 16 (RFC 8216 §5.2).
+pub const fn padded(len: u64) -> u64 {
+    len - len % BLOCK as u64 + BLOCK as u64
+}
+
 /// One segment of a batch. `data` holds the plaintext before, the ciphertext after.
 #[derive(Debug)]
 pub struct Job<'a> {

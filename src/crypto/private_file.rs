@@ -74,6 +74,11 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<String>, PrivateFileError> 
     Ok(text)
 }
 
+/// Whether everybody on this machine may read the file; `false` also where that is not known.
+pub fn is_open_to_all(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.mode() & 0o004 != 0)
+}
+
 /// Makes `dir` and its parents, for the owner alone.
 pub fn create_dir(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new()

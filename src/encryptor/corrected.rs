@@ -9,6 +9,7 @@ use super::path::Beneath;
 use super::piece::Piece;
 use super::source::Content;
 use super::track::Media;
+use crate::crypto::cbc::padded;
 use crate::playlist::Segment;
 
 impl Engine {
@@ -71,9 +72,4 @@ impl Engine {
             _ => false,
         }
     }
-}
-
-/// How long the ciphertext of `len` bytes is (RFC 8216 §5.2: PKCS#7 always adds bytes).
-fn padded(len: u64) -> u64 {
-    (len / 16 + 1) * 16
 }

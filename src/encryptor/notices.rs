@@ -75,6 +75,14 @@ impl Notices {
         }
     }
 
+    /// The clock was set ahead.
+    pub(super) fn set_ahead(&mut self, by: Duration) {
+        for notice in self.0.values_mut() {
+            notice.since = notice.since.plus(by);
+            notice.told = notice.told.map(|told| told.plus(by));
+        }
+    }
+
     /// Every stall, with its subject and since when it lasts.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Stall, Timestamp)> {
         let all = self.0.iter();

@@ -33,6 +33,11 @@ impl Restarted {
         self.since = self.since.min(now);
     }
 
+    /// The clock was set ahead.
+    pub(super) fn set_ahead(&mut self, by: std::time::Duration) {
+        self.since = self.since.plus(by);
+    }
+
     /// Whether a new run is asked for.
     pub(super) fn is_claimed(&self) -> bool {
         self.claim.is_some()

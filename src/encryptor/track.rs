@@ -260,6 +260,18 @@ impl Track {
         }
     }
 
+    /// The clock was set ahead.
+    pub(super) fn set_ahead(&mut self, by: Duration) {
+        self.found = self.found.plus(by);
+        self.gone = self.gone.map(|gone| gone.plus(by));
+        if let Some(restarted) = &mut self.restarted {
+            restarted.set_ahead(by);
+        }
+        for since in self.absent.values_mut() {
+            *since = since.plus(by);
+        }
+    }
+
     /// The first number of the run that may be published.
     pub(super) fn floor(&self) -> u64 {
         self.floor

@@ -76,6 +76,26 @@ impl Window {
         }
     }
 
+    /// The clock was set ahead: all stays for as long as it was to stay.
+    pub(super) fn set_ahead(&mut self, by: Duration) {
+        self.shift(|at| at.plus(by));
+    }
+
+    /// The clock was set back.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.shift(|at| Timestamp::from_millis(at.millis().saturating_sub(by)));
+    }
+
+    fn shift(&mut self, shifted: impl Fn(Timestamp) -> Timestamp) {
+        self.started = shifted(self.started);
+        let due = std::mem::take(&mut self.due);
+        self.when.clear();
+        for (at, path) in due {
+            self.add(shifted(at), path);
+        }
+    }
+
     /// What may be deleted at `now`; asked once.
     pub(super) fn due(&mut self, now: Timestamp) -> Vec<Beneath> {
         let mut due = Vec::new();

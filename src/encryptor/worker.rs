@@ -35,6 +35,7 @@ use super::runs::Runs;
 use super::sink::{Replicas, Shared};
 use super::source::{Follower, OpenFiles, Watch};
 use super::status::Board;
+use super::step::Pace;
 use super::term::Term;
 use super::undated::Claims;
 use crate::api::{RenditionProgress, Text};
@@ -131,6 +132,7 @@ struct Worker {
     once: bool,
     containers: Containers,
     clock: Arc<dyn Clock>,
+    pace: Pace,
     tell: Tell,
     /// Taken while a pass runs on its own thread.
     engine: Option<Engine>,
@@ -186,6 +188,7 @@ impl Worker {
             claims: reporter.claims(),
             runs: reporter.runs(),
             clock,
+            pace: Pace::default(),
             tell,
             engine: Some(engine),
             open_files: OpenFiles::default(),

@@ -6,7 +6,10 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaylistError {
     /// More bytes or lines than any real playlist has.
-    #[error("a playlist has at most 8 MiB and 500 000 lines")]
+    #[error(
+        "a playlist has at most {} MiB and 1 000 000 lines; let the packager list fewer segments",
+        super::MAX_BYTES >> 20
+    )]
     TooLong,
     /// The first line is something else.
     #[error("line 1: a playlist begins with #EXTM3U")]

@@ -142,7 +142,11 @@ pub enum RewriteError {
     },
     /// The key tags make the text longer than what [`Playlist::parse`](super::Playlist::parse)
     /// takes: it could be published and not read again.
-    #[error("with its key tags the playlist is over 8 MiB; let the packager list fewer segments")]
+    #[error(
+        "with its key tags the playlist has over {} MiB or 1 000 000 lines; let the packager list \
+         fewer segments",
+        super::MAX_BYTES >> 20
+    )]
     TooLong,
     /// A segment whose EXT-X-MAP would be lost.
     #[error("entry {entry}: it has an initialisation section, and none is listed for it")]

@@ -59,6 +59,7 @@ pub use partial::PartialSegment;
 pub use range::ByteRange;
 pub use rewritten::{Rewritten, Step};
 pub use section::Map;
+pub use text::MAX_BYTES;
 pub use unsupported::Unsupported;
 pub use uris::UriKind;
 pub use variables::Definitions;
@@ -80,7 +81,7 @@ pub enum Playlist {
 }
 
 impl Playlist {
-    /// Reads a playlist of at most 8 MiB: LF or CRLF line ends, a leading byte order mark is
+    /// Reads a playlist of at most [`MAX_BYTES`]: LF or CRLF line ends, a leading byte order mark is
     /// let pass.
     ///
     /// A last line without a line end may be half written. What hangs on it is not there yet, or

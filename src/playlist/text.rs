@@ -10,8 +10,10 @@ use super::moved::Moved;
 use super::sliding::Sliding;
 use super::tag::Tag;
 
-const MAX_BYTES: usize = 8 * 1024 * 1024;
-const MAX_LINES: usize = 500_000;
+/// The longest playlist, in bytes: one that lists two days of segments of two seconds, each with a
+/// date and its key, has half as many.
+pub const MAX_BYTES: usize = 32 << 20;
+const MAX_LINES: usize = 1_000_000;
 const BOM: char = '\u{feff}';
 const HEAD: &str = "#EXTM3U";
 /// A cut CRLF leaves its CR on the last line.

@@ -23,7 +23,13 @@ pub(super) async fn add(
     let enrolment = gate.enrolment(&who)?;
     let asked: CredentialRequest = json(&request, body).await?;
     let actions: Vec<&str> = asked.actions.iter().map(|text| text.0.as_str()).collect();
-    let affected = of(&asked.name).with("actions", &actions.join(","));
+    let mut affected = of(&asked.name).with("actions", &actions.join(","));
+    if let Some(certificate) = &asked.certificate {
+        affected = affected.with("certificate", certificate);
+    }
+    if asked.digest_legacy {
+        affected = affected.with("digest_legacy", "true");
+    }
     let streams = asked.streams.iter().map(|pattern| &pattern.0);
     audit::about(&request, affected.with_streams(streams));
     let view = enrolment.add(asked).await?;
@@ -57,6 +63,7 @@ impl From<EnrolmentError> for Failure {
     fn from(error: EnrolmentError) -> Self {
         match error {
             EnrolmentError::Denied(denied) => denied.into(),
+            EnrolmentError::OthersCertificate => Self::new(Code::Forbidden).detail(&error),
             EnrolmentError::Invalid(_) | EnrolmentError::Password(_) => Self::bad_request(&error),
             EnrolmentError::Taken(_) => Self::new(Code::Conflict).detail(&error),
             EnrolmentError::Store(_) | EnrolmentError::Ha1(_) => Self::store(&error),

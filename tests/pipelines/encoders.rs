@@ -91,6 +91,16 @@ pub(super) fn sends(folder: &Path, url: &str) -> Process {
     Process::start(command)
 }
 
+/// One picture and the tone in real time into a pipe of the folder.
+pub(super) fn fed(folder: &Path, pipe: &str) -> Process {
+    let mut command = made(folder, true);
+    command
+        .args(["-map", "0:v", "-map", "2:a"])
+        .args(words(CODED));
+    command.args(["-f", "mpegts", "-flush_packets", "1", pipe]);
+    Process::start(command)
+}
+
 /// One picture and the tone in real time to an RTMP server.
 pub(super) fn publish(url: &str) -> Process {
     let mut command = made(Path::new("/"), true);

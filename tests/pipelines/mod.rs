@@ -5,6 +5,7 @@
 
 mod encoders;
 mod played;
+mod shaka;
 mod tampered;
 
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ pub(crate) async fn audit(
     seen.fetch_keys(&serve.viewer(&job.stream)).await;
     let credential = std::fs::read_to_string(&job.credential).unwrap();
     let actor = serve.stranger().with(credential.trim());
-    seen.take_claims(&actor, &job.stream).await;
+    seen.take_claims(&serve.database(), &job.stream).await;
     seen.lease(&actor, &job.stream, "").await;
     seen.judge(least, 2);
 }

@@ -165,3 +165,36 @@ async fn what_means_no_certificate_or_more_than_one_way_is_not_made() {
     add(&operator, &body("dns:a.example")).await.expect(201);
     add(&operator, &with("name", json!("b"))).await.expect(409);
 }
+
+/// An enrolment decides for the certificate's holder: of two rows that mean it one counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_team_enrols_the_certificate_of_another_nor_does_a_row_that_is_over() {
+    let house = Gatehouse::open("", "").await;
+    let b = written(&house, "b", &house.clients.client(3, &["b.example"], &[]));
+    let operator = |name: &str, streams: &str| {
+        let key = house.serve.credential(name, streams, &["operate"]);
+        let key = std::fs::read_to_string(key).unwrap();
+        house.serve.ops().with(key.trim())
+    };
+    let (all, some) = (operator("all", "**"), operator("some", "test/a"));
+    let whose = format!("sha256:{}", fingerprint(&b[0]));
+    let body = |whose: &str, stream: &str| json!({"name": stream.replace('/', "-"), "certificate": whose, "streams": [stream], "actions": ["lease", "register"]});
+    let refused = add(&some, &body(&whose, "test/a")).await.expect(403);
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("operator of all streams"), "{detail}");
+    let mut over = body(&whose, "test/a");
+    over["expires"] = json!("2026-01-01T00:00:00Z");
+    add(&all, &over).await.expect(201);
+    add(&all, &body("dns:b.example", "test/b"))
+        .await
+        .expect(201);
+    let put = [
+        "--request",
+        "PUT",
+        "--json",
+        r#"{"rotation":"never"}"#,
+        "test/b",
+    ];
+    assert_eq!(curl(&house, Some(&b), &put), Some(201));
+    assert_eq!(curl(&house, Some(&b), &["test/a/schedule"]), Some(403));
+}

@@ -81,7 +81,7 @@ impl Certificates {
         let entry = self.entries.iter().find(|entry| entry.means(shown));
         let principal = match entry {
             Some(entry) => configured(entry, shown),
-            None => self.enrolled(shown).await?,
+            None => self.enrolled(shown, now).await?,
         };
         // The handshake looked at the end too; its connection may have outlived it.
         let is_live = principal.is_live(now);
@@ -89,10 +89,14 @@ impl Certificates {
     }
 
     /// Whom the store has the certificate for. It ends with the certificate, if not before.
-    async fn enrolled(&self, shown: &ClientCertificate) -> Result<Principal, Fault> {
+    async fn enrolled(
+        &self,
+        shown: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<Principal, Fault> {
         let row = self
             .rows
-            .try_get_with(shown.fingerprint.0, self.ask(shown))
+            .try_get_with(shown.fingerprint.0, self.ask(shown, now))
             .await;
         let row = row.map_err(|fault: Arc<Fault>| *fault)?;
         let mut principal = machine(row.ok_or(Fault::Certificate)?, CERTIFICATE);
@@ -103,7 +107,13 @@ impl Certificates {
         Ok(principal)
     }
 
-    async fn ask(&self, shown: &ClientCertificate) -> Result<Option<CredentialRow>, Fault> {
+    /// The first row of those that mean it; one that is over hides no other.
+    async fn ask(
+        &self,
+        shown: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<Option<CredentialRow>, Fault> {
+        let mut over = None;
         for whose in Whose::of(shown) {
             let row = self.store.credential_of_certificate(whose.as_str()).await;
             let row = row.map_err(|error| {
@@ -111,11 +121,14 @@ impl Certificates {
                 tracing::error!(error, "cannot look up a client certificate");
                 Fault::StoreAway
             })?;
-            if row.is_some() {
-                return Ok(row);
+            let is_live = |row: &CredentialRow| row.expires.is_none_or(|end| now < end);
+            match row {
+                Some(row) if is_live(&row) => return Ok(Some(row)),
+                Some(row) => over = Some(row),
+                None => {}
             }
         }
-        Ok(None)
+        Ok(over)
     }
 }
 

@@ -18,7 +18,7 @@ use clap::Args;
 
 use super::memory::keep_private;
 use crate::config::{Channel, Encrypt};
-use crate::crypto::SecretText;
+use crate::crypto::{SecretText, private_file};
 use crate::encryptor::{Containers, Options, Spool, SpoolLimits, apart};
 use crate::server::Ingest;
 use crate::telemetry::{LogConfig, init_logging, shutdown_signal};
@@ -213,8 +213,13 @@ const MOST_MIB: u64 = 1 << 30;
 /// So many files.
 const SPOOLED_FILES: u64 = 100_000;
 
-/// One line, without its end.
+/// One line, without its end. A file that is open to all is read with a warning: what mounts secrets into containers
+/// makes them so.
 pub(super) fn read_credential(path: &Path) -> anyhow::Result<SecretText> {
+    if private_file::is_open_to_all(path) {
+        let file = path.display();
+        tracing::warn!(%file, "everybody on this machine can read the credential: chmod 600");
+    }
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let line = text.trim();
     ensure!(

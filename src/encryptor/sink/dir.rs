@@ -16,6 +16,7 @@ use crate::encryptor::path::{Beneath, is_temporary, temporary};
 use crate::encryptor::root::{Root, Stamp};
 use crate::encryptor::seal::Ciphertext;
 use crate::encryptor::section::Initial;
+use crate::playlist::MAX_BYTES;
 
 /// The sink's directory, held by this process alone.
 pub(in crate::encryptor) struct DirSink {
@@ -43,7 +44,7 @@ const MAX_SEGMENT: u64 = (512 << 20) + 16;
 /// What grows under a name of its own is its owner's alone until it is whole.
 const READABLE: u32 = 0o644;
 /// The longest playlist that is read back.
-const MAX_PLAYLIST: u64 = 8 << 20;
+const MAX_PLAYLIST: u64 = MAX_BYTES as u64;
 
 impl DirSink {
     /// Makes and locks the directory, and removes what a killed run left half written.

@@ -16,9 +16,10 @@ use reqwest::{Client, Method, RequestBuilder, Response, Url};
 
 use super::long::LongFile;
 use super::published::Parcel;
-use super::remote::{Fault, MAX_TEXT, Version, cache_control, media_type};
+use super::remote::{Fault, Version, cache_control, media_type};
 use crate::crypto::SecretText;
 use crate::outbound::{Address, authorities, causes};
+use crate::playlist::MAX_BYTES;
 
 /// The origin.
 pub(in crate::encryptor) struct Origin {
@@ -90,7 +91,7 @@ impl Origin {
         }
     }
 
-    /// A file of at most 8 MiB and its version; `None` if it is not there.
+    /// A file of at most [`MAX_BYTES`] and its version; `None` if it is not there.
     pub(super) async fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, Fault> {
         let mut answer = self.send(self.ask(Method::GET, path)).await?;
         if is_gone(&answer) {
@@ -101,7 +102,7 @@ impl Origin {
         let version = version.map(str::to_owned);
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if bytes.len() + chunk.len() > MAX_TEXT {
+            if bytes.len() + chunk.len() > MAX_BYTES {
                 return Err(Fault::Unreachable(format!("{path}: too long an answer")));
             }
             bytes.extend_from_slice(&chunk);

@@ -16,8 +16,9 @@ use reqwest::Url;
 
 use super::long::LongFile;
 use super::published::Parcel;
-use super::remote::{Fault, MAX_TEXT, Version, cache_control, media_type};
+use super::remote::{Fault, Version, cache_control, media_type};
 use crate::outbound::Address;
+use crate::playlist::MAX_BYTES;
 
 /// A prefix in a bucket.
 pub(in crate::encryptor) struct Bucket {
@@ -104,14 +105,14 @@ impl Bucket {
         }
     }
 
-    /// A file of at most 8 MiB and its version; `None` if it is not there.
+    /// A file of at most [`MAX_BYTES`] and its version; `None` if it is not there.
     pub(super) async fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, Fault> {
         let found = match self.store.get(&self.at(path)?).await {
             Ok(found) => found,
             Err(Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(fault(path, &error)),
         };
-        if found.meta.size > MAX_TEXT as u64 {
+        if found.meta.size > MAX_BYTES as u64 {
             return Err(Fault::Unreachable(format!("{path}: too long an answer")));
         }
         let version = found.meta.e_tag.clone();

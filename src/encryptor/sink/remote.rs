@@ -93,8 +93,6 @@ pub(in crate::encryptor) type Version = Option<String>;
 
 /// The writer's note: who may write, and until when.
 pub(in crate::encryptor) const WRITER: &str = ".hlskey-writer.json";
-/// The longest playlist that is read back.
-pub(in crate::encryptor) const MAX_TEXT: usize = 8 << 20;
 /// What a request that moves little may take.
 pub(in crate::encryptor) const SHORT: Duration = Duration::from_secs(10);
 /// What one on the writer's note may: two such tries fit into what a renewal has left.

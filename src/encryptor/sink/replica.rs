@@ -177,7 +177,9 @@ impl Replica {
         let is_due = self
             .told
             .is_none_or(|told| now.saturating_sub(told) >= AGAIN);
-        if is_due || (is_new && matches!(fault, Fault::Taken(_))) {
+        // what somebody must see to is not left for later
+        let is_urgent = matches!(fault, Fault::Taken(_) | Fault::Foreign { .. });
+        if is_due || (is_new && is_urgent) {
             self.told = Some(now);
             (self.tell)(self.event(fault, behind));
         }

@@ -17,7 +17,7 @@ use crate::encryptor::path::Beneath;
 use crate::encryptor::piece::Piece;
 use crate::encryptor::root::{Root, Stamp};
 use crate::encryptor::spool::Spool;
-use crate::playlist::ByteRange;
+use crate::playlist::{ByteRange, MAX_BYTES};
 
 /// The source's directory.
 pub(in crate::encryptor) struct DirSource {
@@ -84,7 +84,7 @@ pub(in crate::encryptor) enum Content {
 
 /// The longest segment: 512 MiB.
 const MAX_SEGMENT: u64 = 512 << 20;
-const MAX_PLAYLIST: u64 = 8 << 20;
+const MAX_PLAYLIST: u64 = MAX_BYTES as u64;
 /// A playlist younger than this when it was read is read again: a second write within the file
 /// system's clock tick would not show.
 const FRESH: Duration = Duration::from_millis(100);
@@ -152,6 +152,11 @@ impl DirSource {
             return SourceText::Unchanged;
         }
         match self.root.read(path, MAX_PLAYLIST) {
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                let most = MAX_PLAYLIST >> 20;
+                let way_out = "let the packager list fewer segments";
+                SourceText::Failed(format!("it has more than {most} MiB; {way_out}"))
+            }
             Err(error) => SourceText::Failed(error.to_string()),
             Ok((bytes, state)) => self.take(path, bytes, state, now),
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{Spool, SpoolError};
 use crate::encryptor::path::Beneath;
+use crate::playlist::MAX_BYTES;
 
 /// A file that grows under a temporary name. Dropped before it is kept, nothing of it is left.
 pub struct Upload {
@@ -31,7 +32,7 @@ pub enum Kept {
 }
 
 /// The longest playlist.
-pub(super) const MAX_PLAYLIST: u64 = 8 << 20;
+pub(super) const MAX_PLAYLIST: u64 = MAX_BYTES as u64;
 /// What is copied at once, in bytes.
 const COPIED: u64 = 4 << 20;
 /// A byte order mark may stand before it.

@@ -26,6 +26,9 @@ impl Worker {
         }
         let runs = self.runs.borrow_and_update().clone();
         let (now, footing) = (self.clock.now(), self.term.footing());
+        if let Some(by) = self.pace.set_ahead(now, self.clock.steady()) {
+            engine.set_ahead(by);
+        }
         let containers = self.containers;
         let passed = spawn_blocking(move || {
             let context = Context {

@@ -4,6 +4,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use quick_xml::escape::escape;
 
 use super::{Packager, hex, kid_hex, present, unstored};
 use crate::keys::Keys;
@@ -16,7 +17,7 @@ pub(in crate::server) async fn crypt_file(
 ) -> Result<HttpResponse, Failure> {
     let period = present(&request, &packager, &keys).await?.period;
     let (kid, key) = (kid_hex(period.period.kid), hex(&period.key));
-    let (key, uri) = (key.expose(), escaped(&period.uri));
+    let (key, uri) = (key.expose(), escape(&period.uri));
     let text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<GPACDRM type=\"CENC AES-CBC\">\n\
          <CrypTrack IsEncrypted=\"1\" IV_size=\"16\" first_IV=\"0x00000000000000000000000000000000\">\n\
@@ -24,11 +25,4 @@ pub(in crate::server) async fn crypt_file(
          </CrypTrack>\n</GPACDRM>\n"
     );
     Ok(unstored("application/xml", text.into_bytes()))
-}
-
-/// As an attribute's value has it (XML 1.0 §2.3).
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('"', "&quot;")
 }

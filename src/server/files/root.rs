@@ -12,6 +12,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::FilePath;
+use crate::playlist::MAX_BYTES;
 
 /// The root folder. It need not exist yet: an encryptor may make it.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ pub(crate) enum FileError {
 }
 
 /// The longest playlist, in bytes; `playlist` reads no longer one.
-const MOST_PLAYLIST: u64 = 8 * 1024 * 1024;
+const MOST_PLAYLIST: u64 = MAX_BYTES as u64;
 
 impl Opened {
     /// All of a playlist, as long as it was when it was opened.

@@ -36,6 +36,12 @@ pub(in crate::encryptor) enum PullError {
     /// Something else than a playlist of the kind that is wanted.
     #[error("the source's answer is no {0} playlist")]
     NoPlaylist(&'static str),
+    /// A list longer than any that is taken.
+    #[error(
+        "the source's playlist has more than {} MiB; let it list fewer segments",
+        crate::playlist::MAX_BYTES >> 20
+    )]
+    LongList,
     /// A body longer than any that is taken.
     #[error("the source's answer is too long")]
     TooLong,

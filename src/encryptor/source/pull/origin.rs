@@ -19,6 +19,7 @@ use super::fault::PullError;
 use crate::encryptor::path::Beneath;
 use crate::encryptor::spool::{Spool, SpoolError, Upload};
 use crate::outbound::{Client, Opened, OutboundError, Terms};
+use crate::playlist::MAX_BYTES;
 
 /// Whom to ask, and within which bounds.
 pub(super) struct Origin {
@@ -50,7 +51,6 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// What a file that has grown is asked for again, in bytes, so that another one is not taken for it.
 const OVERLAP: u64 = 64 * 1024;
 const MOST_REDIRECTS: usize = 5;
-const MAX_LIST: usize = 8 << 20;
 /// What is handed to the disk at once, in bytes.
 const BATCH: usize = 256 * 1024;
 
@@ -122,8 +122,8 @@ impl Origin {
         let mut bytes = Vec::new();
         while let Some(piece) = opened.piece().await? {
             bytes.extend_from_slice(piece.as_ref());
-            if bytes.len() > MAX_LIST {
-                return Err(PullError::TooLong);
+            if bytes.len() > MAX_BYTES {
+                return Err(PullError::LongList);
             }
         }
         let text = String::from_utf8(bytes).map_err(|_| PullError::NoPlaylist("UTF-8"))?;
