@@ -70,8 +70,8 @@ struct Own {
 /// Leave to hash one password, until it is dropped. It goes along with the work: who asked may be gone before.
 pub(in crate::access) struct Turn {
     _hashing: OwnedSemaphorePermit,
-    _first: Option<OwnedSemaphorePermit>,
-    _place: Option<Place>,
+    first: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     _waiting: OwnedSemaphorePermit,
 }
 
@@ -142,8 +142,8 @@ impl Turns {
         let (first, hashing) = timeout(self.patience, turn).await.ok()??;
         Some(Turn {
             _hashing: hashing,
-            _first: first,
-            _place: place,
+            first,
+            place,
             _waiting: waiting,
         })
     }
@@ -153,7 +153,7 @@ impl Turn {
     /// Keeps the place of its address for so long, and nobody else's. Goes on where the asker hangs up, or who
     /// guesses would do so to go on at once.
     pub(super) async fn linger(self, time: Duration) {
-        let (first, place) = (self._first, self._place);
+        let (first, place) = (self.first, self.place);
         let lingers = tokio::spawn(async move {
             tokio::time::sleep(time).await;
             drop((first, place));
@@ -285,6 +285,32 @@ mod tests {
         assert!(other.as_mut().now_or_never().is_none(), "it waits");
         drop((crowd, done));
         assert!(other.await.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_lingers_holds_up_its_own_address_alone() {
+        let turns = Turns::cheap();
+        let linger = Duration::from_millis(50);
+        let start = tokio::time::Instant::now();
+        for guess in 1..=3 {
+            let turn = turns.take(from(Way::Direct, 1)).await.unwrap();
+            // Whoever guessed hangs up.
+            let hung_up = turn.linger(linger).boxed().now_or_never();
+            assert!(hung_up.is_none());
+            assert!(start.elapsed() >= linger * (guess - 1));
+        }
+        let other = ask(&turns, from(Way::Direct, 2)).now_or_never().flatten();
+        assert!(other.is_some());
+        let own = turns.take(from(Way::Direct, 1)).await;
+        assert!(own.is_some() && start.elapsed() >= linger * 3);
+    }
+
+    #[tokio::test]
+    async fn what_costs_no_core_has_room_for_a_burst() {
+        let turns = Turns::cheap();
+        let burst = (0..60).map(|_| async { turns.take(from(Way::Direct, 1)).await.is_some() });
+        let served = futures_util::future::join_all(burst).await;
+        assert!(served.iter().all(|is| *is));
     }
 
     #[tokio::test]
