@@ -240,7 +240,8 @@ async fn a_user_that_clients_write_each_in_their_own_way_has_no_digest() {
         .to_string()
     };
     for (user, digest, status) in [("M\u{fc}ller", true, 400), ("M\u{fc}ller", false, 201)] {
-        let made = operator.try_ask("POST", "/v1/credentials", &[], Some(&body(user, digest)));
+        let asked = body(user, digest);
+        let made = operator.try_ask("POST", "/v1/credentials", &[], Some(&asked));
         let made = made.await.unwrap().expect(status);
         assert_eq!(made.text().contains("ASCII"), digest, "{}", made.text());
     }
