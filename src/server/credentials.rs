@@ -11,7 +11,7 @@ use super::error::{Code, Failure};
 use super::guard::Guarded;
 use super::streams::unstored;
 use crate::access::audit::Affected;
-use crate::access::{EnrolmentError, Gate};
+use crate::access::{EnrolmentError, Gate, Ha1Fault};
 use crate::api::CredentialRequest;
 
 pub(super) async fn add(
@@ -66,7 +66,11 @@ impl From<EnrolmentError> for Failure {
             EnrolmentError::OthersCertificate => Self::new(Code::Forbidden).detail(&error),
             EnrolmentError::Invalid(_) | EnrolmentError::Password(_) => Self::bad_request(&error),
             EnrolmentError::Taken(_) => Self::new(Code::Conflict).detail(&error),
-            EnrolmentError::Store(_) | EnrolmentError::Ha1(_) => Self::store(&error),
+            EnrolmentError::Ha1(Ha1Fault::User) => Self::bad_request(&error),
+            EnrolmentError::Ha1(Ha1Fault::Ring(_)) => Self::store(&error).detail(&error),
+            EnrolmentError::Store(_) | EnrolmentError::Ha1(Ha1Fault::Store(_)) => {
+                Self::store(&error)
+            }
         }
     }
 }

@@ -211,6 +211,42 @@ async fn a_nonce_is_ours_and_good_for_one_use_of_each_count() {
     );
 }
 
+/// All of a packager's channels ask at the end of a period.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_right_digests_is_answered() {
+    let scene = Scene::set(&["abc123"]).await;
+    user(&scene, "legacy", "**", &["--digest-legacy"]);
+    let mut headers = Vec::new();
+    for _ in 0..30 {
+        let asked = super::post(&scene.serve.stranger(), V1, &live_v1()).await;
+        let challenge = challenges(&asked.expect(401)).remove(0);
+        headers.push(response(&challenge, ("legacy", PASSWORD), V1));
+    }
+    let all = headers.iter().map(|header| shown(&scene, header));
+    for answer in futures_util::future::join_all(all).await {
+        answer.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_clients_write_each_in_their_own_way_has_no_digest() {
+    let scene = Scene::set(&["abc123"]).await;
+    let operator = scene.serve.credential("operator", "**", &["operate"]);
+    let operator = std::fs::read_to_string(operator).unwrap();
+    let operator = scene.serve.ops().with(operator.trim());
+    let body = |user: &str, digest: bool| {
+        serde_json::json!({"name": "n", "user": user, "password": PASSWORD, "streams": ["abc123"],
+            "actions": ["lease"], "digest_legacy": digest})
+        .to_string()
+    };
+    for (user, digest, status) in [("M\u{fc}ller", true, 400), ("M\u{fc}ller", false, 201)] {
+        let asked = body(user, digest);
+        let made = operator.try_ask("POST", "/v1/credentials", &[], Some(&asked));
+        let made = made.await.unwrap().expect(status);
+        assert_eq!(made.text().contains("ASCII"), digest, "{}", made.text());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_is_sealed_and_goes_along_with_the_master_key() {
     let mut scene = Scene::set(&["abc123"]).await;

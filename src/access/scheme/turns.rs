@@ -34,15 +34,31 @@ pub(in crate::access) struct Turns {
     /// By the media server's number; all of them share `cores`.
     hooks: Mutex<HashMap<u16, Arc<Line>>>,
     cores: Arc<Semaphore>,
-    at_once: usize,
+    room: Room,
     patience: Duration,
 }
+
+/// How many have a turn at once on each way, wait besides, and may be of one address.
+#[derive(Clone, Copy)]
+struct Room {
+    at_once: usize,
+    waiting: usize,
+    of_one: usize,
+}
+
+/// For what costs no core: only who guesses is slow.
+const CHEAP: Room = Room {
+    at_once: 16,
+    waiting: 512,
+    of_one: 64,
+};
 
 /// Those who wait on one way.
 struct Line {
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     addresses: Mutex<HashMap<IpAddr, Own>>,
+    room: Room,
 }
 
 /// What one address has in a line.
@@ -54,8 +70,8 @@ struct Own {
 /// Leave to hash one password, until it is dropped. It goes along with the work: who asked may be gone before.
 pub(in crate::access) struct Turn {
     _hashing: OwnedSemaphorePermit,
-    _first: Option<OwnedSemaphorePermit>,
-    _place: Option<Place>,
+    first: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     _waiting: OwnedSemaphorePermit,
 }
 
@@ -74,12 +90,25 @@ impl Turns {
 
     /// So many at once on each way.
     pub(in crate::access) fn of(at_once: usize) -> Self {
-        let cores = || Arc::new(Semaphore::new(at_once));
+        Self::with(Room {
+            at_once,
+            waiting: WAITING,
+            of_one: OF_ONE,
+        })
+    }
+
+    /// For what costs no core.
+    pub(super) fn cheap() -> Self {
+        Self::with(CHEAP)
+    }
+
+    fn with(room: Room) -> Self {
+        let cores = || Arc::new(Semaphore::new(room.at_once));
         Self {
-            direct: Line::new(at_once, cores()),
+            direct: Line::new(room, cores()),
             hooks: Mutex::default(),
             cores: cores(),
-            at_once,
+            room,
             patience: PATIENCE,
         }
     }
@@ -89,7 +118,7 @@ impl Turns {
             return Arc::clone(&self.direct);
         };
         let mut hooks = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Line::new(self.at_once, Arc::clone(&self.cores));
+        let new = || Line::new(self.room, Arc::clone(&self.cores));
         Arc::clone(hooks.entry(number).or_insert_with(new))
     }
 
@@ -113,26 +142,40 @@ impl Turns {
         let (first, hashing) = timeout(self.patience, turn).await.ok()??;
         Some(Turn {
             _hashing: hashing,
-            _first: first,
-            _place: place,
+            first,
+            place,
             _waiting: waiting,
         })
     }
 }
 
+impl Turn {
+    /// Keeps the place of its address for so long, and nobody else's. Goes on where the asker hangs up, or who
+    /// guesses would do so to go on at once.
+    pub(super) async fn linger(self, time: Duration) {
+        let (first, place) = (self.first, self.place);
+        let lingers = tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            drop((first, place));
+        });
+        let _ = lingers.await;
+    }
+}
+
 impl Line {
-    fn new(at_once: usize, hashing: Arc<Semaphore>) -> Arc<Self> {
+    fn new(room: Room, hashing: Arc<Semaphore>) -> Arc<Self> {
         Arc::new(Self {
             hashing,
-            waiting: Arc::new(Semaphore::new(at_once + WAITING)),
+            waiting: Arc::new(Semaphore::new(room.at_once + room.waiting)),
             addresses: Mutex::default(),
+            room,
         })
     }
 
     /// A place among those of that address, if it does not have too many.
     fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let is_crowded = self.waiting.available_permits() < WAITING / 2;
-        let most = if is_crowded { 1 } else { OF_ONE };
+        let is_crowded = self.waiting.available_permits() < self.room.waiting / 2;
+        let most = if is_crowded { 1 } else { self.room.of_one };
         let mut addresses = self.addresses();
         let own = addresses.entry(address).or_insert_with(|| Own {
             places: 0,
@@ -242,6 +285,32 @@ mod tests {
         assert!(other.as_mut().now_or_never().is_none(), "it waits");
         drop((crowd, done));
         assert!(other.await.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_lingers_holds_up_its_own_address_alone() {
+        let turns = Turns::cheap();
+        let linger = Duration::from_millis(50);
+        let start = tokio::time::Instant::now();
+        for guess in 1..=3 {
+            let turn = turns.take(from(Way::Direct, 1)).await.unwrap();
+            // Whoever guessed hangs up.
+            let hung_up = turn.linger(linger).boxed().now_or_never();
+            assert!(hung_up.is_none());
+            assert!(start.elapsed() >= linger * (guess - 1));
+        }
+        let other = ask(&turns, from(Way::Direct, 2)).now_or_never().flatten();
+        assert!(other.is_some());
+        let own = turns.take(from(Way::Direct, 1)).await;
+        assert!(own.is_some() && start.elapsed() >= linger * 3);
+    }
+
+    #[tokio::test]
+    async fn what_costs_no_core_has_room_for_a_burst() {
+        let turns = Turns::cheap();
+        let burst = (0..60).map(|_| async { turns.take(from(Way::Direct, 1)).await.is_some() });
+        let served = futures_util::future::join_all(burst).await;
+        assert!(served.iter().all(|is| *is));
     }
 
     #[tokio::test]

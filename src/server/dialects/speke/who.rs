@@ -40,7 +40,9 @@ async fn admit(request: &HttpRequest) -> Result<Admitted, Failure> {
     audit::admit(request)?;
     let (gate, shown) = (gate(request)?, presented(request));
     let outcome = match gate.admit_digest(&shown).await {
-        Some(outcome) => outcome,
+        Some(Ok(who)) => Ok(who),
+        // A digest that does not fit hides no other credential beside it.
+        Some(Err(denied)) => gate.admit(&shown).await.map_err(|_| denied),
         None => gate.admit(&shown).await,
     };
     match outcome {
