@@ -34,6 +34,9 @@ fn chunked(pieces: &[&[u8]]) -> Vec<u8> {
     body
 }
 
+/// The longest playlist, in bytes.
+const LIST: usize = 32 << 20;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chunked_body_is_taken_when_it_is_whole() {
     let push = Push::prepare("test/chunked", "\"never\"").await;
@@ -88,7 +91,7 @@ async fn a_body_that_breaks_off_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_is_as_long_as_its_kind_may_be() {
     let push = Push::prepare("test/long", "\"never\"").await;
-    let _worker = push.start(&["--spool-limit", "16"]).await;
+    let _worker = push.start(&["--spool-limit", "64"]).await;
     let send = async |file: &str, body: Vec<u8>| {
         let answer = push.offer("PUT", file, body).await;
         (answer.status, answer.code())
@@ -100,7 +103,7 @@ async fn a_body_is_as_long_as_its_kind_may_be() {
     assert_eq!((said.status, &*code(&said)), (413, "body_too_large"));
 
     let mut list = b"#EXTM3U\n".to_vec();
-    list.resize(8 << 20, b'\n');
+    list.resize(LIST, b'\n');
     assert_eq!(send("a.m3u8", list.clone()).await.0, 201);
     list.push(b'\n');
     let (status, name) = send("b.m3u8", list).await;
@@ -108,10 +111,10 @@ async fn a_body_is_as_long_as_its_kind_may_be() {
     let (status, name) = send("c.m3u8", b"<html>no list</html>".to_vec()).await;
     assert_eq!((status, &*name), (422, "unprocessable"));
 
-    let (status, name) = send("a.ts", vec![0x47; (8 << 20) + 1]).await;
+    let (status, name) = send("a.ts", vec![0x47; LIST + 1]).await;
     assert_eq!((status, &*name), (507, "no_room"));
     assert_eq!(push.spooled(), ["a.m3u8"]);
-    assert_eq!(send("a.ts", vec![0x47; 8 << 20]).await.0, 201);
+    assert_eq!(send("a.ts", vec![0x47; LIST]).await.0, 201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
