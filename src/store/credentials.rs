@@ -44,17 +44,22 @@ pub struct PasswordRow {
     pub sealed_ha1: Option<Vec<u8>>,
 }
 
+/// The credentials that `$which` leaves, as rows.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
+             FROM credentials ",
+            $which
+        )
+    };
+}
+
 impl Store {
     /// The credential with this id.
     pub async fn credential(&self, id: &str) -> Result<Option<CredentialRow>, StoreError> {
         let mut on = self.read().await?;
-        let row = fetch_optional!(
-            on,
-            Row,
-            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
-             FROM credentials WHERE id = $1",
-            id
-        )?;
+        let row = fetch_optional!(on, Row, select!("WHERE id = $1"), id)?;
         row.map(CredentialRow::try_from).transpose()
     }
 
@@ -64,26 +69,8 @@ impl Store {
         user: &str,
     ) -> Result<Option<CredentialRow>, StoreError> {
         let mut on = self.read().await?;
-        let row = fetch_optional!(
-            on,
-            Row,
-            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
-             FROM credentials WHERE user_name = $1",
-            user
-        )?;
+        let row = fetch_optional!(on, Row, select!("WHERE user_name = $1"), user)?;
         row.map(CredentialRow::try_from).transpose()
-    }
-
-    /// All credentials, by name.
-    pub async fn credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {
-        let mut on = self.read().await?;
-        let rows = fetch_all!(
-            on,
-            Row,
-            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
-             FROM credentials ORDER BY name"
-        )?;
-        rows.into_iter().map(CredentialRow::try_from).collect()
     }
 
     /// The credential of a client certificate that is called so.
@@ -92,14 +79,15 @@ impl Store {
         whose: &str,
     ) -> Result<Option<CredentialRow>, StoreError> {
         let mut on = self.read().await?;
-        let row = fetch_optional!(
-            on,
-            Row,
-            "SELECT id, name, digest, streams, actions, created, expires, user_name, verifier, sealed_ha1, certificate
-             FROM credentials WHERE certificate = $1",
-            whose
-        )?;
+        let row = fetch_optional!(on, Row, select!("WHERE certificate = $1"), whose)?;
         row.map(CredentialRow::try_from).transpose()
+    }
+
+    /// All credentials, by name.
+    pub async fn credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {
+        let mut on = self.read().await?;
+        let rows = fetch_all!(on, Row, select!("ORDER BY name"))?;
+        rows.into_iter().map(CredentialRow::try_from).collect()
     }
 
     /// Whether any credential is for HTTP's digest.
