@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::api_key::ApiKey;
-use super::certificate::Whose;
+use super::certificate::{Whose, WhoseError};
 use super::password::{self, PasswordFault};
 use super::scheme::digest::{Digests, Ha1Fault};
 use crate::api::{CredentialList, CredentialRequest, CredentialView, Text};
@@ -18,8 +18,6 @@ use crate::store::{CredentialRow, PasswordRow, Store, StoreError};
 
 /// The most patterns of one credential.
 const MOST_STREAMS: usize = 64;
-/// What a certificate is called by.
-const WHOSE: &str = "certificate is sha256:FINGERPRINT, dns:HOST without wildcards, or uri:URI";
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 64;
 
@@ -44,6 +42,9 @@ pub enum EnrolmentError {
     /// It makes no sense.
     #[error("{0}")]
     Invalid(&'static str),
+    /// It means no certificate.
+    #[error(transparent)]
+    Whose(#[from] WhoseError),
     /// The password is none.
     #[error(transparent)]
     Password(#[from] PasswordFault),
@@ -94,9 +95,7 @@ impl Enrolment<'_> {
         // Of a key that nobody sees.
         let (_, id, _) = ApiKey::generate(&*self.entropy);
         let whose = asked.certificate.as_deref().map(str::parse::<Whose>);
-        let whose = whose
-            .transpose()
-            .map_err(|_| EnrolmentError::Invalid(WHOSE))?;
+        let whose = whose.transpose()?;
         let password = match (asked.user, asked.password) {
             (Some(user), Some(password)) => Some(
                 self.password(&id, (user, password), asked.digest_legacy)

@@ -64,7 +64,9 @@ impl From<EnrolmentError> for Failure {
         match error {
             EnrolmentError::Denied(denied) => denied.into(),
             EnrolmentError::OthersCertificate => Self::new(Code::Forbidden).detail(&error),
-            EnrolmentError::Invalid(_) | EnrolmentError::Password(_) => Self::bad_request(&error),
+            EnrolmentError::Invalid(_) | EnrolmentError::Whose(_) | EnrolmentError::Password(_) => {
+                Self::bad_request(&error)
+            }
             EnrolmentError::Taken(_) => Self::new(Code::Conflict).detail(&error),
             EnrolmentError::Ha1(Ha1Fault::User) => Self::bad_request(&error),
             EnrolmentError::Ha1(Ha1Fault::Ring(_)) => Self::store(&error).detail(&error),
