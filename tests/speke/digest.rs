@@ -5,6 +5,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::{CHANNEL, Scene, V1, V2_0, handmade, live_v1, text};
 use crate::harness::actor::Answer;
@@ -209,6 +210,27 @@ async fn a_nonce_is_ours_and_good_for_one_use_of_each_count() {
         "{}",
         refused.text()
     );
+}
+
+/// Each guess at a password takes a tenth of a second; who has it is not held up by who guesses.
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_are_slow_and_each_is_a_guess_of_its_own() {
+    const GUESSES: u32 = 20;
+    let scene = Scene::set(&["abc123"]).await;
+    user(&scene, "legacy", "**", &["--digest-legacy"]);
+    let asked = super::post(&scene.serve.stranger(), V1, &live_v1()).await;
+    let challenge = challenges(&asked.expect(401)).remove(0);
+    let begun = Instant::now();
+    for guess in 0..GUESSES {
+        let password = format!("an-obviously-fake-guess-{guess}");
+        let header = response(&challenge, ("legacy", &password), V1);
+        shown(&scene, &header).await.expect(401);
+    }
+    let took = begun.elapsed();
+    assert!(took >= GUESSES * Duration::from_millis(100), "{took:?}");
+    // The nonce was not used up by any of them.
+    let header = response(&challenge, ("legacy", PASSWORD), V1);
+    shown(&scene, &header).await.expect(200);
 }
 
 /// All of a packager's channels ask at the end of a period.

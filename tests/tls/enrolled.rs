@@ -166,6 +166,37 @@ async fn what_means_no_certificate_or_more_than_one_way_is_not_made() {
     add(&operator, &with("name", json!("b"))).await.expect(409);
 }
 
+/// A bad credential never masks a good one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_that_is_wrong_takes_nothing_from_a_good_certificate() {
+    let house = Gatehouse::open("", "").await;
+    let config = house.serve.config();
+    let add = ["credential", "add", "--config", text(&config)];
+    let password = house.file("legacy.password");
+    private(&password, "an-obviously-fake-password");
+    let legacy = [
+        "legacy",
+        "--user",
+        "legacy",
+        "--digest-legacy",
+        "--action",
+        "lease",
+    ];
+    let more = ["--streams", "**", "--password-file", text(&password)];
+    binary::printed(&[&add[..], &legacy, &more].concat());
+    let enrolled = ["a", "--certificate", "dns:a.example", "--streams", "**"];
+    binary::printed(&[&add[..], &enrolled].concat());
+    let good = written(&house, "a", &house.clients.client(2, &["a.example"], &[]));
+    let none = written(&house, "b", &house.clients.client(3, &["b.example"], &[]));
+    let wrong = "Authorization: Digest username=\"legacy\", realm=\"hlskey\", nonce=\"fake\", \
+                 uri=\"/speke/v1.0/heartbeat\", qop=auth, nc=00000001, cnonce=\"fake\", \
+                 response=\"00000000000000000000000000000000\"";
+    // curl takes the dots out (RFC 3986 §5.2.4).
+    let heartbeat = ["--header", wrong, "../../speke/v1.0/heartbeat"];
+    assert_eq!(curl(&house, Some(&good), &heartbeat), Some(200));
+    assert_eq!(curl(&house, Some(&none), &heartbeat), Some(401));
+}
+
 /// An enrolment decides for the certificate's holder: of two rows that mean it one counts.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_team_enrols_the_certificate_of_another_nor_does_a_row_that_is_over() {
