@@ -53,17 +53,24 @@ async fn a_signed_question_is_answered_and_no_other() {
         (question("incoming", &url("live8", &own)), 403),
         (
             question("incoming", &url("live", "user=User1&password=another")),
-            401,
+            403,
         ),
-        (question("incoming", &url("live", "")), 401),
+        (question("incoming", &url("live", "")), 403),
         (question("outgoing", &url("live", &own)), 403),
-        (question("sideways", &url("live", &own)), 400),
+        (question("sideways", &url("live", &own)), 403),
     ] {
         let answer = ask(hook, &body, &signature(SECRET, &body))
             .await
             .expect(status);
-        assert_eq!(status == 200, answer.json()["allowed"] == true);
+        assert_eq!(answer.json()["allowed"], status == 200);
     }
+    let nobody = question("incoming", &url("live", ""));
+    let told = ask(hook, &nobody, &signature(SECRET, &nobody)).await;
+    let told = told.json()["reason"].as_str().unwrap().to_owned();
+    assert!(
+        told.contains("publish 'live/show'") && told.contains("password=PASSWORD"),
+        "{told}"
+    );
     let good = question("incoming", &url("live", &own));
     let other = question("incoming", &url("live", ""));
     for bad in [
@@ -76,9 +83,9 @@ async fn a_signed_question_is_answered_and_no_other() {
     // One that is repeated later is refused, and that it is over is not.
     let old = present() - Duration::minutes(6);
     let again = question_at(old, "incoming", &url("live", &own));
-    ask(hook, &again, &signature(SECRET, &again))
-        .await
-        .expect(401);
+    let refused = ask(hook, &again, &signature(SECRET, &again)).await;
+    let told = refused.expect(403).json()["reason"].to_string();
+    assert!(told.contains("five minutes"), "{told}");
     let over = again.replace("opening", "closing");
     ask(hook, &over, &signature(SECRET, &over))
         .await

@@ -230,3 +230,41 @@ async fn a_user_with_a_colon_is_not_made() {
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(said.contains("no colon"), "{said}");
 }
+
+/// The media server's log is where its operator looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_is_told_what_was_expected() {
+    let serve = asked("").await;
+    add_user(&serve, "User1", "live/*", "publish");
+    let ops = serve.ops();
+    let told = |answer: Answer, status: u16| {
+        let answer = answer.expect(status).json();
+        answer["detail"].as_str().unwrap_or_default().to_owned()
+    };
+    let body = "call=publish&app=live&name=show";
+    let none = told(nginx_says(&ops, body).await, 401);
+    assert!(
+        none.contains("publish 'live/show'") && none.contains("?user=NAME&password=PASSWORD"),
+        "{none}"
+    );
+    let body = format!("call=publish&app=live8&name=show&user=User1&password={PASSWORD}");
+    let other = told(nginx_says(&ops, &body).await, 403);
+    assert!(other.contains("publish 'live8/show'"), "{other}");
+    assert!(!other.contains(PASSWORD), "{other}");
+    let body = format!("call=play&app=live&name=show&user=User1&password={PASSWORD}");
+    let play = told(nginx_says(&ops, &body).await, 403);
+    assert!(play.contains("play 'live/show'"), "{play}");
+    let odd = told(nginx_says(&ops, "call=fly&app=live&name=show").await, 400);
+    assert!(odd.contains("call=publish"), "{odd}");
+    let odd = told(srs_says(&ops, &srs("on_forward", "v", "")).await, 400);
+    assert!(odd.contains("on_publish"), "{odd}");
+    let wrong = format!("?user=User1&password=obviously-another-{PASSWORD}");
+    let wrong = told(
+        srs_says(&ops, &srs("on_publish", "__defaultVhost__", &wrong)).await,
+        401,
+    );
+    assert!(
+        wrong.contains("publish 'live/show'") && !wrong.contains(PASSWORD),
+        "{wrong}"
+    );
+}

@@ -2,6 +2,8 @@
 //!
 //! Must not know: statuses; a code has one.
 
+use std::fmt;
+
 use super::{Code, Failure, Refusal};
 use crate::access::RevokeError;
 use crate::access::audit::Overflow;
@@ -9,6 +11,22 @@ use crate::domain::Denied;
 use crate::keys::KeysError;
 
 const NESTED: &str = "this id and a registered stream's lie one below the other";
+
+impl Failure {
+    /// Adds what the caller may know, unless more is known already.
+    #[must_use]
+    pub(in crate::server) fn or_detail(self, detail: &dyn fmt::Display) -> Self {
+        match self.detail {
+            Some(_) => self,
+            None => self.detail(detail),
+        }
+    }
+
+    /// What the caller is told.
+    pub(in crate::server) fn told(&self) -> &str {
+        self.detail.as_deref().unwrap_or(self.code.row().2)
+    }
+}
 
 impl From<Denied> for Failure {
     fn from(denied: Denied) -> Self {

@@ -8,6 +8,7 @@ mod mediamtx;
 mod nginx_rtmp;
 mod nimble;
 mod oven_media_engine;
+mod refused;
 mod srs;
 mod told;
 
@@ -21,6 +22,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder
 use config::Hook;
 pub(super) use config::Hooks;
 pub use config::{HookConfig, HookFault, HookKind};
+use refused::{expecting, in_words_of};
 use told::{Said, Shown, Told, Vouched, Wish};
 
 use super::audit;
@@ -56,11 +58,13 @@ pub(super) async fn ask(
     is_said_by(hook, &request, &body).ok_or(Denied::NoCredential)?;
     let said = std::str::from_utf8(&body).ok();
     let said = said.and_then(|body| read(hook.kind, body, clock.now()));
-    let unread = || Failure::bad_request(&"no question that is answered here");
-    let said = said.ok_or_else(|| in_words_of(hook.kind, unread()))?;
+    let said = said.ok_or_else(|| refused::unread(hook.kind))?;
     let (wish, told) = match said {
         Said::News => return Ok(allowed(hook.kind)),
-        Said::Old => return Err(Denied::BadCredential(OLD).into()),
+        Said::Old => {
+            let old = Failure::from(Denied::BadCredential(OLD)).detail(&OLD.sentence);
+            return Err(in_words_of(hook.kind, old));
+        }
         Said::Batch(all) => {
             let decided = batch(&request, hook, all, (&gate, &keys)).await?;
             return Ok(unstored().json(nimble::answers(decided)));
@@ -76,6 +80,7 @@ pub(super) async fn ask(
         address: told.ip,
     };
     request.extensions_mut().insert(spoken_for);
+    let name = hook.name_of(&told);
     let decided = match wish {
         Some(wish) => decide(&request, hook, (wish, told), (&gate, &keys)).await,
         None => {
@@ -85,16 +90,8 @@ pub(super) async fn ask(
                 .map_err(Failure::from)
         }
     };
-    decided.map_err(|failure| in_words_of(hook.kind, failure))?;
+    decided.map_err(|failure| in_words_of(hook.kind, expecting(failure, wish, &name)))?;
     Ok(allowed(hook.kind))
-}
-
-/// A no, for a media server that takes nothing else for one.
-fn in_words_of(kind: HookKind, failure: Failure) -> Failure {
-    match kind {
-        HookKind::Nimble => failure.forbidden_as(nimble::FORBIDDEN),
-        _ => failure,
-    }
 }
 
 /// The signature's time is another day's.
