@@ -184,6 +184,53 @@ async fn v2_documents_come_back_with_whole_tags() {
     assert!(keys.iter().all(|key| *key == keys[0]), "one kid, one key");
 }
 
+/// What packagers of other makers write means the same, and is answered with the same key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_may_be_written_in_other_ways() {
+    let scene = Scene::set(&[CHANNEL]).await;
+    let key = |answer: &Answer| {
+        let text = answer.text();
+        let (_, from) = text.split_once("PlainValue>").unwrap();
+        assert_eq!(text.matches("PlainValue>").count(), 2, "{text}");
+        from.split_once('<').unwrap().0.to_owned()
+    };
+    let own = key(&scene.post(V2_0, &handmade()).await.expect(200));
+    let by_default = handmade()
+        .replace("cpix:", "")
+        .replace("xmlns:cpix", "xmlns");
+    let holding = |inner: &str| {
+        let rest = format!("commonEncryptionScheme=\"cbc1\">{inner}</cpix:ContentKey>");
+        handmade().replace("commonEncryptionScheme=\"cbc1\"/>", &rest)
+    };
+    let secret = |value: &str| {
+        holding(&format!(
+            "<cpix:Data><pskc:Secret>{value}</pskc:Secret></cpix:Data>"
+        ))
+    };
+    for other in [
+        by_default,
+        handmade()
+            .replace("cpix:", "c:")
+            .replace("xmlns:cpix", "xmlns:c"),
+        handmade().replace(KID, &KID.to_uppercase()),
+        format!("\u{feff}{}", handmade()),
+        handmade().replace(
+            "<cpix:VideoFilter/>",
+            "<!-- any --><cpix:VideoFilter></cpix:VideoFilter>",
+        ),
+        holding("<cpix:Data/>"),
+        secret("<pskc:PlainValue/>"),
+        secret("\n<pskc:PlainValue> </pskc:PlainValue>\n"),
+    ] {
+        let answer = scene.post(V2_0, &other).await;
+        assert_eq!(answer.status, 200, "{other}: {}", answer.text());
+        assert_eq!(key(&answer), own, "{other}");
+    }
+    let brought = secret("<pskc:PlainValue>b2J2aW91c2x5LWEtZmFrZQ==</pskc:PlainValue>");
+    let refused = scene.post(V2_0, &brought).await.expect(422).text();
+    assert!(refused.contains("has a key already"), "{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn packagers_that_ask_at_once_get_one_key() {
     let scene = Scene::set(&[CHANNEL, "other"]).await;

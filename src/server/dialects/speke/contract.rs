@@ -166,7 +166,7 @@ fn kids(root: &Element) -> Result<Vec<BroughtKid>, Refused> {
         if kids.contains(&kid) {
             return other(format!("ContentKeyList has the kid {kid} twice"));
         }
-        if key.named(CPIX, "Data").any(|data| !data.is_empty()) {
+        if key.named(CPIX, "Data").any(holds_text) {
             return other("ContentKey has a key already: keys are made here");
         }
         kids.push(kid);
@@ -175,6 +175,11 @@ fn kids(root: &Element) -> Result<Vec<BroughtKid>, Refused> {
         1..=MOST_KEYS => Ok(kids),
         _ => other(format!("ContentKeyList has 1 to {MOST_KEYS} of ContentKey")),
     }
+}
+
+/// Whether anything is written in it: an element for a key without one is none yet.
+fn holds_text(data: &Element) -> bool {
+    !data.text().trim().is_empty() || data.elements().any(holds_text)
 }
 
 fn check_schemes(root: &Element) -> Result<(), Refused> {

@@ -56,6 +56,8 @@ fn fill_key(element: &mut Element, key: &BroughtKey, delivery: Option<&Delivery>
         }
     }
     if let Some(data) = element.named_mut(CPIX, "Data").next() {
+        // An empty secret may stand there already.
+        data.children.clear();
         return data.push(secret);
     }
     let mut data = element.inner((CPIX, "cpix"), "Data");

@@ -74,7 +74,10 @@ async fn answer(
     check_may_lease(&who)?;
     check_version(dialect, request)?;
     let text = body::bounded(request, body, MOST).await?;
-    let text = std::str::from_utf8(&text).map_err(|_| XmlError::Malformed(0))?;
+    let text = std::str::from_utf8(&text)
+        .map_err(|_| Failure::bad_request(&"the document is not in UTF-8"))?;
+    // XML 1.0 §4.3.3.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut document = Document::parse(text)?;
     let contract = Contract::read(dialect, &document.root)?;
     let delivery = Delivery::to(&document.root, Arc::new(SystemEntropy))?;
