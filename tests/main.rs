@@ -96,6 +96,8 @@ mod service;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod sharing;
+#[cfg(test)]
 mod shipping;
 #[cfg(test)]
 mod sinks;

@@ -14,6 +14,7 @@ use super::{ConfigError, Source as File, environment, under};
 use crate::api::Text;
 use crate::domain::StreamId;
 use crate::encryptor::{ByteRanges, IFrames, LowLatency, MapRule, OnLeaseEnd, Sink, Source};
+use crate::playlist::QueryParameter;
 
 /// An encryptor of many channels.
 #[derive(Debug, Clone, Deserialize)]
@@ -102,6 +103,12 @@ pub struct Channel {
     /// (EXT-X-SESSION-KEY), so that players fetch it early.
     #[arg(long)]
     pub session_key: bool,
+    /// Publish beside each playlist X.m3u8 its form for all viewers, X.define.m3u8 (EXT-X-DEFINE with
+    /// QUERYPARAM): keys are asked for with the value that this query parameter, `token` by default,
+    /// has in the URL of the multivariant playlist.
+    #[arg(long, value_name = "PARAMETER", num_args = 0..=1, default_missing_value = "token")]
+    #[serde(deserialize_with = "text")]
+    pub define: Option<QueryParameter>,
     /// Low latency: `parts`, the default, publishes each EXT-X-PART of a live source in a file of its
     /// own; `origin` keeps besides what the source promises of its server, for playlists that
     /// `hlskey serve` serves; `off` lists whole segments alone. Sinks other than a folder get whole

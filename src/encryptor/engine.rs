@@ -22,6 +22,7 @@ use super::names::Names;
 use super::notices::{Notices, Stall};
 use super::path::Beneath;
 use super::runs::SourceReport;
+use super::sharing::Sharing;
 use super::sink::{DirSink, Published};
 use super::source::DirSource;
 use super::strays::strays;
@@ -57,6 +58,8 @@ pub(super) struct Engine {
     pub(super) names: Names,
     /// What is remembered of them.
     pub(super) given: Given,
+    /// The form of playlists for all viewers.
+    pub(super) sharing: Sharing,
     pub(super) window: Window,
     pub(super) notices: Notices,
     pub(super) trouble: Trouble,
@@ -156,6 +159,7 @@ impl Engine {
             refused: BTreeSet::new(),
             names: Names::default(),
             given: Given::default(),
+            sharing: Sharing::default(),
             notices: Notices::default(),
             trouble: Trouble::default(),
             events: Vec::new(),

@@ -59,6 +59,7 @@ mod scan;
 mod seal;
 mod section;
 mod sentence;
+mod sharing;
 mod show;
 mod sink;
 mod source;

@@ -16,6 +16,7 @@ use super::ledger::StateError;
 use super::lines::mark;
 use super::options::{Options, Sink, Source};
 use super::path::Beneath;
+use super::sharing::Sharing;
 use super::sink::{DirSink, Outgoing};
 use super::source::{DirSource, OpenFiles};
 use super::spool::Spool;
@@ -34,6 +35,7 @@ pub(super) struct Places {
     /// Where it goes besides.
     others: Vec<Sink>,
     is_recording: bool,
+    sharing: Sharing,
     spool: Option<Arc<Spool>>,
 }
 
@@ -83,6 +85,7 @@ impl Places {
             is_own,
             others,
             is_recording: options.recorded.is_some(),
+            sharing: Sharing::new(options.define.clone()),
             spool: options.spool.clone(),
         })
     }
@@ -119,6 +122,7 @@ impl Places {
         let mut engine = engine.map_err(|error| no_sink(&self.sink, error))?;
         engine.entry.clone_from(&self.entry);
         engine.is_recording = self.is_recording;
+        engine.sharing = self.sharing.clone();
         Ok(engine)
     }
 }

@@ -14,6 +14,7 @@ use super::containers::Containers;
 use super::spool::Spool;
 use crate::crypto::SecretText;
 use crate::domain::StreamId;
+use crate::playlist::QueryParameter;
 
 /// Everything one run needs to know.
 #[derive(Debug, Clone)]
@@ -48,6 +49,8 @@ pub struct Options {
     pub on_lease_end: OnLeaseEnd,
     /// What becomes of what is not a segment in a file of its own.
     pub containers: Containers,
+    /// The query parameter of playlists that viewers share, if there are to be any.
+    pub define: Option<QueryParameter>,
     /// Where media from another machine lies until it is published, for sources that need it.
     pub spool: Option<Arc<Spool>>,
     /// Hosts that a pulled source's lists may lead to, besides its own.
@@ -208,6 +211,7 @@ pub(super) fn plain(state: &Path) -> Options {
         state: state.to_owned(),
         on_lease_end: OnLeaseEnd::Stall,
         containers: Containers::default(),
+        define: None,
         spool: None,
         pull_allow: Vec::new(),
     }

@@ -50,7 +50,7 @@ impl Engine {
         track.fault = draft.as_ref().err().cloned();
         match draft {
             Ok(None) | Err(_) => track.dirty = false,
-            Ok(Some(draft)) => match self.sink.write_list(at, &track.text(&draft)) {
+            Ok(Some(draft)) => match self.sharing.swap(&mut self.sink, at, &track.text(&draft)) {
                 Ok(()) => self.note_published(at, draft, context.now),
                 Err(error) => {
                     let failed = self.trouble.failed(&error, context.now);
@@ -197,12 +197,12 @@ impl Engine {
         let Some(list) = self.multivariants.get_mut(at) else {
             return;
         };
-        if there.as_deref() == Some(text) {
+        if there.as_deref() == Some(text) && self.sharing.level(&mut self.sink, at, text).is_ok() {
             list.is_published = true;
             text.clone_into(&mut list.shown);
             return;
         }
-        match self.sink.write_playlist(at, text) {
+        match self.sharing.swap(&mut self.sink, at, &[text.as_bytes()]) {
             Ok(()) => {
                 list.is_published = true;
                 text.clone_into(&mut list.shown);

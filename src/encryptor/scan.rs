@@ -68,6 +68,11 @@ impl Engine {
     /// A media playlist, if it is one and may have changed.
     fn look_at(&mut self, at: &Beneath, context: &Context<'_>) -> Option<MediaPlaylist> {
         let now = context.now;
+        if self.sharing.has_taken(at) {
+            let detail = "its name is the one of another's form for all viewers: name it otherwise, or leave out define";
+            self.refuse(at, stall(StallReason::Unsupported, detail.to_owned()), now);
+            return None;
+        }
         match self.source.text(at, now) {
             SourceText::Unchanged => {}
             SourceText::Failed(why) => self.refuse(at, unreadable(&why), now),
@@ -289,7 +294,9 @@ impl Engine {
         let text = self.sink.playlist(at);
         let text = text.map_err(|error| stall(StallReason::ForeignSink, error.to_string()))?;
         if let Some(text) = text {
-            let restored = restore(at, text).map_err(|error| foreign(&error))?;
+            let restored = restore(at, text.clone()).map_err(|error| foreign(&error))?;
+            let level = self.sharing.level(&mut self.sink, at, &text);
+            level.map_err(|error| stall(StallReason::Sink, error.told()))?;
             let Restored {
                 done,
                 listed,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::path::Beneath;
+use super::sharing::Sharing;
 use super::sink::{Published, PublishedList};
 use super::track::Track;
 
@@ -55,13 +56,15 @@ impl Engine {
             return None;
         }
         let stamp = |path: &Beneath| self.sink.stamp(path);
-        let list = PublishedList::new(
+        let mut list = PublishedList::new(
             (&track.at, &text),
             known,
             track.progress()?,
             track.stays(),
             (generation, &stamp),
         );
+        let form = self.sharing.form(&text).and_then(Result::ok);
+        list.shared = form.map(Arc::from);
         let is_news = known.is_none_or(|known| list.is_news_to(known));
         is_news.then_some(list)
     }
@@ -71,9 +74,11 @@ impl Engine {
         for (at, list) in self.multivariants.iter().filter(|(_, l)| l.is_published) {
             let known = shown.multivariants.get(at);
             if known.is_none_or(|known| **known != *list.shown) {
-                shown
-                    .multivariants
-                    .insert(at.clone(), list.shown.as_str().into());
+                let form = self.sharing.form(&list.shown).and_then(Result::ok);
+                let form = Sharing::path(at).zip(form.map(Arc::from));
+                shown.multivariants.extend(form);
+                let text = list.shown.as_str().into();
+                shown.multivariants.insert(at.clone(), text);
                 changed = true;
             }
         }

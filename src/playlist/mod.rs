@@ -9,6 +9,7 @@
 mod again;
 mod attribute;
 mod body;
+mod define;
 mod delivery;
 mod delta;
 mod earlier;
@@ -48,6 +49,9 @@ mod tests;
 use std::fmt;
 
 pub use again::Next;
+pub use define::{
+    QueryParameter, QueryParameterError, SharedError, is_shared_name, shared, shared_name,
+};
 pub use delivery::{BadDirective, Delivery, Directives, Edge, Form};
 pub use error::PlaylistError;
 pub use key::KeyTag;

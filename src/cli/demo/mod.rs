@@ -168,6 +168,7 @@ fn encryptor_options(setup: &Setup) -> anyhow::Result<Options> {
         state: setup.source.with_file_name("encryptor"),
         on_lease_end: OnLeaseEnd::Stall,
         containers: Containers::default(),
+        define: None,
         spool: None,
         pull_allow: Vec::new(),
     })

@@ -27,7 +27,7 @@ use self::channels::Channels;
 pub(super) use self::print::log;
 
 /// What one channel is told by flags, a file tells for each; together one would be ignored.
-const CHANNELS_OWN: [&str; 23] = [
+const CHANNELS_OWN: [&str; 24] = [
     "stream",
     "source",
     "recorded",
@@ -44,6 +44,7 @@ const CHANNELS_OWN: [&str; 23] = [
     "byteranges",
     "iframes",
     "session_key",
+    "define",
     "low_latency",
     "spool_limit",
     "pull_allow",
@@ -187,6 +188,7 @@ fn options(channel: &Channel, parent: Parent<'_>, once: bool) -> anyhow::Result<
             session_key: channel.session_key,
             serving: channel.low_latency.unwrap_or_default().0,
         },
+        define: channel.define.clone(),
         spool: None,
         pull_allow: channel.pull_allow.clone(),
     };

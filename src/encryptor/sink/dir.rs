@@ -39,6 +39,13 @@ pub(in crate::encryptor) struct SinkError {
     pub(in crate::encryptor) source: io::Error,
 }
 
+impl SinkError {
+    /// What went wrong, and why.
+    pub(in crate::encryptor) fn told(&self) -> String {
+        format!("{self}: {}", self.source)
+    }
+}
+
 /// The longest segment that is read back: 512 MiB and its padding.
 const MAX_SEGMENT: u64 = (512 << 20) + 16;
 /// What grows under a name of its own is its owner's alone until it is whole.

@@ -10,10 +10,11 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::long::LongFile;
-use super::published::{LONG, ListedFile, Outgoing, Parcel};
+use super::published::{LONG, ListedFile, Outgoing, Parcel, PublishedList, parcel_of};
 use super::remote::{Fault, Remote, Version};
 use super::tenure::Tenure;
 use crate::encryptor::path::Beneath;
+use crate::encryptor::sharing::Sharing;
 
 /// Who writes there in one tenure.
 #[derive(Clone)]
@@ -41,12 +42,18 @@ impl Hand {
         self.within(self.remote.put(parcel)).await
     }
 
+    /// Swaps a playlist, and its form for all viewers if there is to be one.
     pub(super) async fn swap(
         &self,
-        parcel: Parcel,
+        list: &PublishedList,
         was: Option<&Version>,
     ) -> Result<Version, Fault> {
-        self.within(self.remote.swap_text(parcel, was)).await
+        let swapped = self.remote.swap_text(list.parcel(), was);
+        let version = self.within(swapped).await?;
+        if let Some((path, form)) = Sharing::path(&list.at).zip(list.shared.as_ref()) {
+            self.put(parcel_of(&path, form)).await?;
+        }
+        Ok(version)
     }
 
     pub(super) async fn delete(&self, path: &Beneath) -> Result<(), Fault> {

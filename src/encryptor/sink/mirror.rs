@@ -26,6 +26,7 @@ use crate::crash;
 use crate::domain::Clock;
 use crate::encryptor::path::Beneath;
 use crate::encryptor::periods::add;
+use crate::encryptor::sharing::Sharing;
 
 /// A copy of what is published.
 pub(super) struct Mirror {
@@ -37,6 +38,8 @@ pub(super) struct Mirror {
     pub(super) known: BTreeMap<Beneath, Mark>,
     /// Media playlists that are there.
     pub(super) shown: BTreeMap<Beneath, Shown>,
+    /// Forms for all viewers that this run put there, by the playlists that they are of.
+    pub(super) shared: BTreeMap<Beneath, Arc<str>>,
     /// Multivariant playlists that this run put there.
     pub(super) multivariants: BTreeMap<Beneath, Arc<str>>,
     /// Playlists that were looked at.
@@ -92,6 +95,7 @@ impl Mirror {
             clock,
             known: known.collect(),
             shown: BTreeMap::new(),
+            shared: BTreeMap::new(),
             multivariants: BTreeMap::new(),
             learnt: BTreeSet::new(),
             verified: BTreeSet::new(),
@@ -163,6 +167,7 @@ impl Mirror {
     pub(super) fn doubt(&mut self) {
         self.learnt.clear();
         self.verified.clear();
+        self.shared.clear();
         self.multivariants.clear();
     }
 
@@ -172,7 +177,8 @@ impl Mirror {
 
     fn shows(&self, at: &Beneath, list: &PublishedList) -> bool {
         let shown = self.shown.get(at);
-        shown.is_some_and(|shown| shown.text == list.text)
+        let has_form = list.shared.is_none() || self.shared.get(at) == list.shared.as_ref();
+        has_form && shown.is_some_and(|shown| shown.text == list.text)
     }
 
     /// Whether something may be written.
@@ -203,6 +209,7 @@ impl Mirror {
             // what is there still is to be deleted one day
             self.known.values_mut().for_each(|mark| *mark = ANY);
             self.shown.clear();
+            self.shared.clear();
             self.multivariants.clear();
             self.learnt.clear();
             self.verified.clear();
@@ -219,6 +226,11 @@ impl Mirror {
         let wrong = self.shown.iter().filter(|(_, shown)| lists(shown));
         let wrong: Vec<Beneath> = wrong.map(|(at, _)| at.clone()).collect();
         for at in wrong {
+            if self.shared.remove(&at).is_some()
+                && let Some(form) = Sharing::path(&at)
+            {
+                self.hand().delete(&form).await?;
+            }
             self.hand().delete(&at).await?;
             self.shown.remove(&at);
         }
@@ -278,7 +290,7 @@ impl Mirror {
             let hand = self.hand();
             let was = self.shown.get(&list.at).map(|shown| shown.version.clone());
             async move {
-                let put = hand.swap(list.parcel(), was.as_ref()).await;
+                let put = hand.swap(&list, was.as_ref()).await;
                 (list, put)
             }
         };
@@ -308,6 +320,8 @@ impl Mirror {
                 self.moved();
                 crash::point("replica.swapped");
                 self.shown.insert(list.at.clone(), Shown::of(list, version));
+                let form = list.shared.clone();
+                self.shared.extend(form.map(|form| (list.at.clone(), form)));
             }
             None => drop(self.learnt.remove(&list.at)),
         }

@@ -41,6 +41,8 @@ pub(in crate::encryptor) struct PublishedList {
     pub(in crate::encryptor) at: Beneath,
     /// Its text.
     pub(in crate::encryptor) text: Arc<str>,
+    /// Its form for all viewers, where there is to be one.
+    pub(in crate::encryptor) shared: Option<Arc<str>>,
     /// The files that it lists, in its order.
     pub(in crate::encryptor) files: Vec<ListedFile>,
     /// What the server is told of it.
@@ -105,6 +107,7 @@ impl PublishedList {
         Self {
             at: at.clone(),
             text: text.into(),
+            shared: None,
             files,
             progress,
             stays,
