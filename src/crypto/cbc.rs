@@ -9,6 +9,11 @@ use aes::Aes128;
 use cbc::cipher::block_padding::{NoPadding, Pkcs7};
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 
+#[cfg(target_arch = "x86_64")]
+use super::lanes::{
+    Path,
+    batch::{Batch, is_right},
+};
 use super::{ContentKey, Iv};
 
 const BLOCK: usize = 16;
@@ -31,23 +36,41 @@ pub struct Job<'a> {
 
 /// Encrypts each job's data in place.
 pub fn encrypt_batch(jobs: &mut [Job<'_>]) {
-    for job in jobs {
-        encrypt(job);
+    for job in jobs.iter_mut() {
+        pad(job.data);
+    }
+    if !in_lanes(jobs) {
+        jobs.iter_mut().for_each(one_by_one);
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "the buffer was just grown by a whole block"
-)]
-fn encrypt(job: &mut Job<'_>) {
-    let plain = job.data.len();
-    let padded = plain - plain % BLOCK + BLOCK;
-    job.data.resize(padded, 0);
+/// PKCS#7 (RFC 5652 §6.3): as many bytes as are missing to a whole block, each of them that number.
+fn pad(data: &mut Vec<u8>) {
+    let missing = BLOCK - data.len() % BLOCK;
+    data.resize(data.len() + missing, u8::try_from(missing).unwrap_or(0));
+}
+
+/// What any CPU can: data that is padded.
+#[expect(clippy::expect_used, reason = "the padding is in it")]
+pub(super) fn one_by_one(job: &mut Job<'_>) {
     let cipher = cbc::Encryptor::<Aes128>::new(job.key.expose().into(), job.iv.as_bytes().into());
+    let len = job.data.len();
     cipher
-        .encrypt_padded::<Pkcs7>(job.data, plain)
-        .expect("room for the padding");
+        .encrypt_padded::<NoPadding>(job.data, len)
+        .expect("whole blocks");
+}
+
+/// `false`, and nothing is done, where there are no lanes.
+#[cfg(target_arch = "x86_64")]
+fn in_lanes(jobs: &mut [Job<'_>]) -> bool {
+    let path = Path::best(is_right);
+    path.is_some_and(|path| path.encrypt(&mut Batch::of(jobs)).is_some())
+}
+
+/// `false`, and nothing is done, where there are no lanes.
+#[cfg(not(target_arch = "x86_64"))]
+fn in_lanes(_: &mut [Job<'_>]) -> bool {
+    false
 }
 
 /// The plaintext of a whole segment; `None` if it does not open: no whole blocks, or a padding that

@@ -7,11 +7,15 @@ mod digest;
 mod envelope;
 mod hex;
 mod iv;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod legacy;
 mod mac;
 pub mod private_file;
 mod ring;
 mod secret;
+#[cfg(target_arch = "x86_64")]
+mod simd;
 
 pub use digest::{Sha256, TokenDigest, hmac_sha256, sha256, sha512_256};
 pub use envelope::{Envelope, RecipientError, Wrapped};
