@@ -50,7 +50,7 @@ pub(crate) const SEGMENTS: [Row; 10] = [
     }),
     row("iv-wrong", Vod, "", |request, reply| {
         if request.is_media() {
-            reply.replace(&format!("0x{:032x}", 7), &format!("0x{:032x}", 99));
+            reply.replace(&format!("0x{:032x}", 7), &format!("0xff{:030x}", 7));
         }
     }),
     row("key-wrong", Vod, "", |request, reply| {

@@ -52,7 +52,7 @@ fn a_certificate_of_nobody_or_of_yesterday_is_found() {
 #[test]
 fn a_certificate_for_another_name_or_that_ends_soon_is_found() {
     let bench = Bench::new();
-    let mut issued = bench.authority.client(1, &["other.example"], &[]);
+    let mut issued = bench.authority.server_named("other.example");
     let site = Site::start(Some(&issued), vec![]);
     has(&bench.look(&site.url("https"), ""), "cert-name");
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();

@@ -77,9 +77,11 @@ async fn once(
     range: Option<&str>,
     wants_bearer: bool,
 ) -> Result<Seen, OutboundError> {
+    let origin = url.origin();
     let (mut url, mut hops) = (url.clone(), Vec::new());
     loop {
-        let shows = kit.shows(&url, wants_bearer);
+        // No client takes it along to another server.
+        let shows = kit.shows(&url, wants_bearer && url.origin() == origin);
         let mut headers = vec![(ACCEPT_ENCODING, "gzip".to_owned())];
         headers.extend(range.map(|range| (RANGE, range.to_owned())));
         let bearer = shows.bearer.as_ref();

@@ -117,7 +117,11 @@ impl Kit {
             Client::HlsJs => self.cookies(|jar| jar.header(url, None, Some(self.origin()))),
         };
         Shown {
-            bearer: self.bearer.clone().filter(|_| wants_bearer),
+            // What goes in the clear is not ours to give away.
+            bearer: self
+                .bearer
+                .clone()
+                .filter(|_| wants_bearer && url.scheme() == "https"),
             cookies,
         }
     }

@@ -6,11 +6,11 @@
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderName, RANGE};
 use reqwest::{Method, Url};
 
-use super::client::{Client, Kit};
+use super::client::Kit;
 use super::code;
 use super::fault::{Faults, Place};
 use super::media::Rendition;
-use super::shown::without_tokens;
+use super::shown::{has_token_in_path, without_tokens};
 use crate::outbound::Answer;
 
 const MOST: usize = 64 << 20;
@@ -54,27 +54,49 @@ pub(super) async fn key(kit: &Kit, url: &Url, is_known: bool, faults: &mut Fault
     }
 }
 
-/// Somebody who has the playlist and nothing else.
+/// Somebody who has the playlist and nothing else. A key whose path has a token in it cannot be
+/// asked for without.
 async fn stranger(kit: &Kit, url: &Url, place: Place<'_>, faults: &mut Faults) {
-    let bare = without_tokens(url, kit.token.as_ref().map(|it| it.expose()));
-    let headers: Vec<_> = super::ask::origin_of(kit).into_iter().collect();
-    let Ok(answer) = kit.http.look(Method::GET, &bare, &headers, MOST).await else {
+    if has_token_in_path(url) {
         return;
-    };
-    if answer.status == 200 && answer.body.len() == 16 {
+    }
+    let headers: Vec<_> = super::ask::origin_of(kit).into_iter().collect();
+    for bare in bare(kit, url) {
+        let Ok(answer) = kit.http.look(Method::GET, &bare, &headers, MOST).await else {
+            continue;
+        };
         let place = Place {
             url: Some(&bare),
             ..place
         };
-        faults.add(&code::KEY_OPEN, place, "200 without a credential");
-        return;
+        if answer.status == 200 && answer.body.len() == 16 {
+            return faults.add(&code::KEY_OPEN, place, "200 without a credential");
+        }
+        refusal(kit, &answer, place, faults);
     }
+}
+
+/// The URL without its query, and without those parameters alone that look like a credential: the
+/// others may say which key it is.
+fn bare(kit: &Kit, url: &Url) -> Vec<Url> {
+    let mut nothing = url.clone();
+    nothing.set_query(None);
+    let some = without_tokens(url, kit.token.as_ref().map(|it| it.expose()));
+    let mut all = vec![nothing];
+    if some != *url && some != all[0] {
+        all.push(some);
+    }
+    all
+}
+
+fn refusal(kit: &Kit, answer: &Answer, place: Place<'_>, faults: &mut Faults) {
     let allowed = answer.header("access-control-allow-origin");
     let own = kit.origin().origin().ascii_serialization();
     let is_readable = allowed.is_some_and(|it| it == "*" || it == own);
-    if kit.client == Client::HlsJs && kit.is_foreign(&bare) && answer.status >= 400 && !is_readable
-    {
-        let text = format!("{} without Access-Control-Allow-Origin", answer.status);
+    let is_foreign = place.url.is_some_and(|url| kit.is_foreign(url));
+    if is_foreign && answer.status >= 400 && !is_readable {
+        let status = answer.status;
+        let text = format!("{status} without Access-Control-Allow-Origin");
         faults.add(&code::CORS_ON_REFUSAL, place, text);
     }
 }

@@ -65,6 +65,11 @@ pub(super) fn without_tokens(url: &Url, known: Option<&str>) -> Url {
     bare
 }
 
+/// Whether a part of the path is likely to be a credential.
+pub(super) fn has_token_in_path(url: &Url) -> bool {
+    url.path().split('/').any(|it| part(it) != it)
+}
+
 fn part(part: &str) -> String {
     match part.split_once(['=', '~']) {
         Some((name, _)) => format!("{}=…", name.chars().take(16).collect::<String>()),

@@ -246,8 +246,8 @@ impl<'a, 'f> Walk<'a, 'f> {
     /// Whether it has anything to show at `url`, by whichever way.
     pub(super) fn has_credential(&self, url: &Url) -> bool {
         let shows = self.kit.shows(url, true);
-        let in_query = super::shown::without_tokens(url, None) != *url;
-        in_query || shows.bearer.is_some() || shows.cookies.is_some()
+        let in_url = url.query().is_some() || super::shown::has_token_in_path(url);
+        in_url || shows.bearer.is_some() || shows.cookies.is_some()
     }
 
     /// Whether it is one that could use what was given to the doctor.

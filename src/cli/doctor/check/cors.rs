@@ -46,7 +46,7 @@ pub(in super::super) async fn judge(
         faults.add(&code::CORS_VARY, place, text.as_str());
     }
     let may_show = seen.header("access-control-allow-credentials") == "true" && allowed != "*";
-    if kit.with_cookies && seen.what == What::Key && !may_show {
+    if seen.with_cookies && seen.what == What::Key && !may_show {
         faults.add(&code::CORS_CREDENTIALS, place, text);
         return Some(format!("CORS forbids cookies at {}", shown(&seen.url)));
     }

@@ -16,15 +16,44 @@ pub(in super::super) fn fault(bytes: &[u8]) -> Option<String> {
         return segment_fault(bytes);
     }
     if bytes[0] == SYNC {
-        let lost = bytes
-            .chunks(PACKET)
-            .position(|packet| packet[0] != SYNC || packet.len() < PACKET);
-        return lost.map(|at| format!("MPEG-TS loses its sync byte at packet {at}"));
+        return transport_fault(bytes);
     }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let is_audio = bytes.starts_with(b"ID3") || is_frame(bytes);
     (!text.starts_with(b"WEBVTT") && !is_audio)
         .then(|| "no MPEG-TS, no MP4 boxes, no packed audio, no WebVTT".to_owned())
+}
+
+fn transport_fault(bytes: &[u8]) -> Option<String> {
+    let is_lost = |packet: &[u8]| packet[0] != SYNC || packet.len() < PACKET;
+    if let Some(at) = bytes.chunks(PACKET).position(is_lost) {
+        return Some(format!("MPEG-TS loses its sync byte at packet {at}"));
+    }
+    let table = section(&bytes[..PACKET])?;
+    (crc(table) != 0).then(|| "its first table does not fit its checksum".to_owned())
+}
+
+/// The PAT or SDT that begins in a packet, its checksum included (ISO/IEC 13818-1 §2.4.4). A wrong IV may
+/// spoil no more than a byte of it.
+fn section(packet: &[u8]) -> Option<&[u8]> {
+    let pid = u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
+    let is_table = matches!(pid, 0 | 0x11) && packet[1] & 0x40 != 0 && packet[3] & 0x30 == 0x10;
+    let table = packet
+        .get(5 + usize::from(packet[4])..)
+        .filter(|_| is_table)?;
+    let has_syntax = matches!(table, [0 | 0x42, second, ..] if second & 0x80 != 0);
+    let len = usize::from(u16::from_be_bytes([*table.get(1)? & 0x0f, *table.get(2)?]));
+    table.get(..3 + len).filter(|_| has_syntax && len > 9)
+}
+
+/// CRC-32 of MPEG-2 (ISO/IEC 13818-1 Annex A): 0 over a whole section.
+fn crc(section: &[u8]) -> u32 {
+    section.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ (u32::from(*byte) << 24), |crc, _| match crc >> 31 {
+            0 => crc << 1,
+            _ => (crc << 1) ^ 0x04c1_1db7,
+        })
+    })
 }
 
 /// Whether it goes on as one of these after its first 16 bytes, which a wrong IV spoils.
@@ -62,5 +91,20 @@ mod tests {
         assert_eq!(fault(&[0xff, 0xf1, 0]), None);
         assert!(fault(&[9; 400]).is_some() && fault(b"").is_some());
         assert!(!goes_on(&[9; 400]));
+    }
+
+    /// As FFmpeg writes it: program 1, its map at PID 0x1000.
+    #[test]
+    fn a_spoilt_table_is_seen() {
+        let mut ts = vec![0xff; 2 * PACKET];
+        let pat = [
+            0x47, 0x40, 0, 0x10, 0, 0, 0xb0, 0x0d, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0, 0x2a, 0xb1,
+            0x04, 0xb2,
+        ];
+        ts[..pat.len()].copy_from_slice(&pat);
+        ts[PACKET] = SYNC;
+        assert_eq!(fault(&ts), None);
+        ts[15] ^= 1;
+        assert!(fault(&ts).is_some() && goes_on(&ts));
     }
 }

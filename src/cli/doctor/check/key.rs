@@ -26,7 +26,7 @@ pub(in super::super) fn judge(
     }
     walk.by.bearer |= seen.with_bearer;
     walk.by.cookie |= seen.with_cookies;
-    walk.by.query |= without_tokens(url, None) != *url;
+    walk.by.query |= url.query().is_some();
     let place = walk.place(rendition, url);
     super::cache::key(seen, place, walk.faults);
     if let Some(code) = fault_of(&seen.body) {
