@@ -35,6 +35,32 @@ fn a_site_without_fault_has_none() {
     well(&found, &["native", "hls.js"]);
 }
 
+/// `EXT-X-DEFINE:QUERYPARAM`: the token goes from the URL to the children's and to the keys'.
+#[test]
+fn a_shared_playlist_with_a_variable_has_no_fault() {
+    let bench = Bench::new();
+    let site = bench.site(Base::Vod, |request, reply| {
+        let define = "#EXT-X-VERSION:11\n#EXT-X-DEFINE:QUERYPARAM=\"token\"\n";
+        if request.is_list() {
+            reply.replace("#EXT-X-VERSION:6\n", define);
+        }
+        if request.path.ends_with("master.m3u8") {
+            reply.replace("/index.m3u8", "/index.m3u8?token={$token}");
+        } else if request.is_media() {
+            reply.replace("grant=good", "token={$token}");
+        }
+    });
+    let found = bench.look(&site.url("https"), "--token-file {dir}/token");
+    well(&found, &["native", "hls.js", "casting", "app"]);
+    assert_eq!(found.report["transports"][0]["transport"], "define");
+    let found = bench.look(&site.url("https"), "");
+    assert!(
+        found.codes().contains("define-without-value"),
+        "{}",
+        found.text
+    );
+}
+
 /// METHOD=NONE says that what follows is meant to be clear.
 #[test]
 fn an_advertisement_in_the_clear_is_no_fault() {

@@ -273,7 +273,10 @@ pub(crate) fn media(request: &Request, first: u64, ended: bool) -> String {
 }
 
 fn key(request: &Request) -> Reply {
-    let is_good = request.query.split('&').any(|pair| pair == "grant=good")
+    let is_good = request
+        .query
+        .split('&')
+        .any(|pair| matches!(pair, "grant=good" | "token=good"))
         || request.header("authorization") == "Bearer good"
         || request.header("cookie").contains("s=good");
     if !is_good {

@@ -25,6 +25,9 @@ pub(super) struct Fault {
     pub(super) clients: BTreeSet<Client>,
     /// How often; the place is that of the first.
     pub(super) times: usize,
+    /// Whose answer it was.
+    #[serde(skip)]
+    server: Option<String>,
 }
 
 /// Where something was seen.
@@ -57,13 +60,14 @@ impl<'a> Place<'a> {
 pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Notes one. The same kind in the same rendition is one fault, met several times.
+    /// Notes one. The same kind in the same rendition, or at the same server, is one fault, met several times.
     pub(super) fn add(&mut self, code: &'static Code, place: Place<'_>, seen: impl Into<String>) {
         let rendition = place.rendition.filter(|it| !it.is_empty());
-        let known = self
-            .0
-            .iter_mut()
-            .find(|fault| fault.code == code && fault.rendition.as_deref() == rendition);
+        let server = place.url.map(|url| url.origin().ascii_serialization());
+        let known = self.0.iter_mut().find(|fault| {
+            let is_there = rendition.is_some() || fault.server == server;
+            fault.code == code && fault.rendition.as_deref() == rendition && is_there
+        });
         if let Some(fault) = known {
             fault.times += 1;
             fault.clients.extend(place.client);
@@ -76,6 +80,7 @@ impl Faults {
             seen: seen.into(),
             clients: place.client.into_iter().collect(),
             times: 1,
+            server,
         });
     }
 

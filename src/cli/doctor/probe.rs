@@ -11,6 +11,7 @@ use super::code;
 use super::fault::{Faults, Place};
 use super::media::Rendition;
 use super::shown::{has_token_in_path, without_tokens};
+use crate::crypto::SecretText;
 use crate::outbound::Answer;
 
 const MOST: usize = 64 << 20;
@@ -81,7 +82,7 @@ async fn stranger(kit: &Kit, url: &Url, place: Place<'_>, faults: &mut Faults) {
 fn bare(kit: &Kit, url: &Url) -> Vec<Url> {
     let mut nothing = url.clone();
     nothing.set_query(None);
-    let some = without_tokens(url, kit.token.as_ref().map(|it| it.expose()));
+    let some = without_tokens(url, kit.token.as_ref().map(SecretText::expose));
     let mut all = vec![nothing];
     if some != *url && some != all[0] {
         all.push(some);

@@ -98,10 +98,7 @@ fn formats(text: &str, all: &[Said], place: Place<'_>, faults: &mut Faults) {
 
 fn judge_group(group: &[&Said], place: Place<'_>, faults: &mut Faults) {
     let foreign = |tag: &&Said| tag.get("KEYFORMAT").is_some_and(|it| it != "identity");
-    let Some(last) = group
-        .last()
-        .filter(|_| group.iter().any(|tag| foreign(tag)))
-    else {
+    let Some(last) = group.last().filter(|_| group.iter().any(foreign)) else {
         return;
     };
     let format = last.get("KEYFORMAT").unwrap_or_default();
