@@ -30,6 +30,8 @@ mod dialects;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod encrypt;
 #[cfg(test)]
 mod entitlement;

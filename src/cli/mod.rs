@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod credential;
 mod demo;
+mod doctor;
 mod encrypt;
 mod entitlement;
 mod health;
@@ -81,6 +82,9 @@ enum Command {
     Config(config::ConfigCommand),
     /// Ask the server that runs here whether it is ready: exit code 0 or 1.
     Health(ConfigArg),
+    /// Walk a stream as native players, pages, casting devices and apps do, and say what to change:
+    /// exit code 0 without a fault, 1 with, 2 if nothing could be looked at.
+    Doctor(Box<doctor::DoctorArgs>),
     /// Let many players want a new key at once, and count those that miss it.
     Storm(Box<storm::StormArgs>),
     /// Print completions for a shell.
@@ -150,6 +154,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(command) => return block_on(audit::run(command)),
         Command::Config(command) => config::run(&command),
         Command::Health(args) => block_on(health::run(args)),
+        Command::Doctor(args) => return block_on(doctor::run(*args)),
         Command::Storm(args) => block_on(storm::run(*args)),
         Command::Completions(args) => {
             completions::run(&args);

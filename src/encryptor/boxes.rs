@@ -25,7 +25,7 @@ pub(super) fn is_extension(extension: &str) -> bool {
 }
 
 /// Whether `bytes` begin like an ISO media segment.
-pub(super) fn begins_segment(bytes: &[u8]) -> bool {
+pub fn begins_segment(bytes: &[u8]) -> bool {
     bytes
         .get(4..8)
         .is_some_and(|kind| OPENINGS.iter().any(|open| *open == kind))
@@ -39,7 +39,7 @@ pub(super) fn is_box(bytes: &[u8]) -> bool {
 }
 
 /// Why `bytes` is not a whole media segment: boxes to the last byte, and the media of each `moof`.
-pub(super) fn segment_fault(bytes: &[u8]) -> Option<String> {
+pub fn segment_fault(bytes: &[u8]) -> Option<String> {
     if !begins_segment(bytes) {
         return Some("does not begin like fragmented MP4".to_owned());
     }

@@ -78,6 +78,7 @@ mod window;
 mod worker;
 
 pub use apart::apart;
+pub use boxes::{begins_segment, segment_fault};
 pub use client::ClientError;
 pub use containers::{ByteRanges, Containers, ContainersError, IFrames, LowLatency, MapRule};
 pub use crew::Crew;

@@ -5,11 +5,13 @@
 
 mod address;
 mod config;
+mod look;
 mod open;
 mod reach;
 mod resolve;
 mod trust;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,6 +42,8 @@ pub struct Terms<'a> {
     pub identity: Option<&'a Path>,
     /// Whether cookies are kept, each for its host, and sent again.
     pub cookies: bool,
+    /// Which address of this machine requests come from; `None`: the system chooses.
+    pub from: Option<IpAddr>,
     /// How long a connection may take.
     pub connect: Duration,
     /// How long all of a request may take, its answer included.
@@ -57,6 +61,7 @@ impl Default for Terms<'_> {
             authorities: &[],
             identity: None,
             cookies: false,
+            from: None,
             connect: Duration::from_secs(3),
             total: Duration::from_secs(10),
             silence: None,
@@ -132,6 +137,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .cookie_store(terms.cookies)
+            .local_address(terms.from)
             .referer(false)
             .user_agent(concat!("hlskey/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(Resolver(reach.clone()))
@@ -209,6 +215,12 @@ impl Answer {
     /// The first header of that name, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// All headers of that name that are text, in their order.
+    pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        let all = self.headers.get_all(name).into_iter();
+        all.filter_map(|value| value.to_str().ok())
     }
 }
 

@@ -54,6 +54,11 @@ impl Authority {
         self.sign(CertificateParams::new(names).unwrap(), until, 1)
     }
 
+    /// For a server of another name.
+    pub(crate) fn server_named(&self, name: &str) -> Issued {
+        self.sign(CertificateParams::new([name.to_owned()]).unwrap(), 2040, 2)
+    }
+
     /// For a client with these alternative names; `serial` tells it apart.
     pub(crate) fn client(&self, serial: u64, dns: &[&str], uris: &[&str]) -> Issued {
         let dns: Vec<String> = dns.iter().map(|&name| name.to_owned()).collect();

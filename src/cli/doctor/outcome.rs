@@ -1,0 +1,71 @@
+//! What one client's walk came to.
+//!
+//! Must not know: how it went.
+
+use std::collections::BTreeMap;
+
+use reqwest::Url;
+
+use super::client::{Client, Kit};
+use super::media::Rendition;
+use super::walk::Walk;
+use crate::crypto::ContentKey;
+
+/// The end of one walk.
+pub(super) struct Outcome<'a> {
+    pub(super) kit: &'a Kit,
+    /// Why it does not play; `None` if it does.
+    pub(super) why: Option<String>,
+    pub(super) renditions: Vec<Rendition>,
+    pub(super) keys: BTreeMap<String, Option<ContentKey>>,
+    /// A credential was shown for a key and refused.
+    pub(super) was_refused: bool,
+    pub(super) by: Ways,
+    /// No playlist ever came.
+    pub(super) silent: Option<String>,
+}
+
+/// How keys were got.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ways {
+    pub(super) cookie: bool,
+    pub(super) bearer: bool,
+    pub(super) query: bool,
+    pub(super) define: bool,
+}
+
+impl<'a> Outcome<'a> {
+    pub(super) fn of(walk: Walk<'a, '_>) -> Self {
+        Self {
+            kit: walk.kit,
+            why: walk.why,
+            renditions: walk.renditions,
+            keys: walk.keys,
+            was_refused: walk.was_refused,
+            by: walk.by,
+            silent: walk.silent,
+        }
+    }
+
+    pub(super) fn client(&self) -> Client {
+        self.kit.client
+    }
+
+    /// How many keys it got.
+    pub(super) fn got(&self) -> usize {
+        self.keys.values().flatten().count()
+    }
+
+    /// Every URL that it was led to, of which a server's certificate can be looked at.
+    pub(super) fn servers(&self) -> Vec<Url> {
+        let mut found = Vec::new();
+        for rendition in &self.renditions {
+            found.push(rendition.url.clone());
+            found.extend(rendition.keys());
+            let ends = rendition.ends();
+            found.extend(ends.iter().filter_map(|end| rendition.join(&end.uri)));
+        }
+        found.retain(|url| url.scheme() == "https");
+        found
+    }
+}
