@@ -101,7 +101,7 @@ impl Path {
             Self::Aes => Widths::<__m128i, 8, 4>::new()?.encrypt(supply),
             Self::Vaes256 => Widths::<__m256i, 8, 4>::new()?.encrypt(supply),
             Self::Vaes512 if supply.length() > SHORT => {
-                Widths::<__m512i, 4, 2>::new()?.encrypt(supply)
+                Widths::<__m512i, 4, 2>::new()?.encrypt(supply);
             }
             Self::Vaes512 => Widths::<__m512i, 8, 4>::new()?.encrypt(supply),
         }
@@ -136,7 +136,7 @@ impl<R: Register, const MANY: usize, const SOME: usize> Widths<R, MANY, SOME> {
                 0 => return,
                 1 => alone(one, (moved, supply)),
                 there if there > few => {
-                    together(&mut self.many, one, (moved, supply), few + 1..=usize::MAX)
+                    together(&mut self.many, one, (moved, supply), few + 1..=usize::MAX);
                 }
                 _ => together(&mut self.some, one, (moved, supply), 2..=few),
             }
