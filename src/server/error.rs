@@ -374,6 +374,13 @@ impl Failure {
         self.code.status().is_server_error()
     }
 
+    /// What an app may have of a refusal for its viewer.
+    fn word(&self) -> Option<&'static str> {
+        let told = self.code == Code::Forbidden;
+        let refusal = self.refusal.as_ref().filter(|_| told)?;
+        refusal.denied.viewers_word()
+    }
+
     /// The problem document.
     pub(super) fn document(&self, id: RequestId) -> Problem {
         let (name, status, title) = self.code.row();
@@ -383,6 +390,7 @@ impl Failure {
             status: status.as_u16(),
             code: name.to_owned(),
             detail: self.detail.clone(),
+            reason: self.word().map(str::to_owned),
             unreachable: match &self.extra {
                 Some(Extra::Unreachable(missed)) => missed.clone(),
                 _ => Vec::new(),
