@@ -39,8 +39,8 @@ export function fillMenu(id, options, least = 2) {
 }
 
 export function showPlayback({ paused, muted, volume, currentTime, duration, live, behind }) {
-  press("play", paused ? "Play" : "Pause", paused ? "▶" : "❚❚");
-  press("mute", muted ? "Unmute" : "Mute", muted ? "🔇" : "🔊");
+  press("play", paused ? "Play" : "Pause", !paused);
+  press("mute", muted ? "Unmute" : "Mute", muted);
   element("volume").value = String(muted ? 0 : volume);
   element("live").hidden = !live;
   element("live").disabled = behind !== null && behind < 6;
@@ -54,12 +54,12 @@ export function showPlayback({ paused, muted, volume, currentTime, duration, liv
   setText(element("time"), seek.hidden ? "" : `${clock(currentTime)} / ${clock(duration)}`);
 }
 
-function press(id, label, sign) {
+function press(id, label, on) {
   const button = element(id);
   if (button.getAttribute("aria-label") !== label) {
     button.setAttribute("aria-label", label);
     button.title = label;
-    button.textContent = sign;
+    button.dataset.on = String(on);
   }
 }
 
