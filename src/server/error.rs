@@ -374,13 +374,6 @@ impl Failure {
         self.code.status().is_server_error()
     }
 
-    /// What an app may have of a refusal for its viewer.
-    fn word(&self) -> Option<&'static str> {
-        let told = self.code == Code::Forbidden;
-        let refusal = self.refusal.as_ref().filter(|_| told)?;
-        refusal.denied.viewers_word()
-    }
-
     /// The problem document.
     pub(super) fn document(&self, id: RequestId) -> Problem {
         let (name, status, title) = self.code.row();

@@ -11,7 +11,7 @@ const pages = new Map();
 
 const ORDERS = {
   /** Opens `url` in a browser profile of its own, called `page`. */
-  async open({ page: name, url, init, width = 960, height = 600, scheme = "light", embedder }) {
+  async open({ page: name, url, init, width = 960, height = 600, scheme = "light" }) {
     await pages.get(name)?.context.close();
     const context = await browser.newContext({
       ignoreHTTPSErrors: true, viewport: { width, height }, colorScheme: scheme,
@@ -23,13 +23,8 @@ const ORDERS = {
     if (init) {
       await page.addInitScript(init);
     }
-    if (embedder) {
-      await context.route(`${embedder.origin}/**`, (route) => (
-        route.fulfill({ contentType: "text/html", body: embedder.html })
-      ));
-    }
     pages.set(name, { context, page, said });
-    await page.goto(embedder ? `${embedder.origin}/page.html` : url);
+    await page.goto(url);
     return null;
   },
   /** Waits until `expression` is true in the page, or its frame, and gives it. */

@@ -154,7 +154,7 @@ async fn what_mends_itself_goes_on_by_itself() {
     scene.browser.plays("a");
 
     scene.browser.order("offline", "a", json!({"on": true}));
-    scene.browser.seek("a", 10);
+    scene.browser.seek("a", 60);
     let words = scene.browser.words("a", "offline");
     assert!(words.contains("You are offline"), "{words}");
     scene.browser.order("offline", "a", json!({"on": false}));

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::{STREAM, Scene};
+use crate::harness::nginx::Nginx;
 
 /// Nothing of the token or of a grant is anywhere that others read.
 fn nothing_is_told(scene: &mut Scene, page: &str, token: &str) {
@@ -109,30 +110,31 @@ async fn it_plays_natively_and_on_a_phone_in_the_dark() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listed_site_embeds_it_and_hands_it_a_token_and_another_may_not() {
-    let site = "https://www.example.com";
+    // At this machine's own addresses: a page of the Internet may not frame what is local.
+    let folder = tempfile::tempdir().unwrap();
+    let nginx = Nginx::origin(folder.path(), "default_type text/html;").await;
+    let site = format!("http://127.0.0.1:{}", nginx.port);
     let mut scene = Scene::set("allow", &format!("embed = [\"{site}\"]"), "").await;
-    let page = format!("{}/watch/{STREAM}", scene.serve.url());
-    let html = |token: &str| {
-        format!(
-            "<!doctype html><iframe src='{page}' allow='autoplay; fullscreen' width=640 height=400></iframe>\
-             <script>window.told = []; addEventListener('message', ({{data, source, origin}}) => {{ told.push(data.type); \
-             if (data.type === 'hlskey:need-token') source.postMessage({{type: 'hlskey:token', token: '{token}'}}, origin); }});</script>"
-        )
-    };
+    let (page, token) = (
+        format!("{}/watch/{STREAM}", scene.serve.url()),
+        scene.token(),
+    );
+    let html = format!(
+        "<!doctype html><iframe src='{page}' allow='autoplay; fullscreen' width=640 height=400></iframe>\
+         <script>window.told = []; addEventListener('message', ({{data, source, origin}}) => {{ told.push(data.type); \
+         if (data.type === 'hlskey:need-token') source.postMessage({{type: 'hlskey:token', token: '{token}'}}, origin); }});</script>"
+    );
+    std::fs::write(folder.path().join("site"), html).unwrap();
+    scene.browser.open("a", &format!("{site}/site"));
     let plays =
         json!({"expression": "document.querySelector('video')?.currentTime > 1", "frame": true});
-    let embedder = json!({"origin": site, "html": html(&scene.token())});
-    scene
-        .browser
-        .order("open", "a", json!({"embedder": embedder}));
     scene.browser.order("until", "a", plays);
     let told = scene.browser.run("a", "told");
     assert_eq!(told[0], "hlskey:ready", "{told}");
     // Another site gets an empty frame.
-    let embedder = json!({"origin": "https://www.example.org", "html": html(&scene.token())});
     scene
         .browser
-        .order("open", "b", json!({"embedder": embedder}));
+        .open("b", &format!("http://localhost:{}/site", nginx.port));
     let refused = "location.href.startsWith('chrome-error:')";
     scene
         .browser

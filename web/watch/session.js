@@ -70,9 +70,14 @@ export class Session {
     return this.#take(answer, true);
   }
 
-  /** Another session in the place of one that lost its own, where there is a token. */
+  /** Whether another session can be begun without asking anybody. */
+  get hasToken() {
+    return this.#token !== null;
+  }
+
+  /** Another session in the place of one that never began, or lost its own. */
   again() {
-    return this.#token === null ? null : this.begin(this.#token);
+    return this.begin(this.#token);
   }
 
   /** Looks whether the browser has a session already. */

@@ -88,7 +88,8 @@ async function signIn(before) {
   if (token !== null) {
     return session.begin(token);
   }
-  if (before === "displaced" || before === "too_many") {
+  const lostPlace = before === "displaced" || before === "too_many";
+  if (session.hasToken && (lostPlace || !session.held)) {
     return session.again();
   }
   if (!session.held) {
