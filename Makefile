@@ -37,7 +37,7 @@ test: tools lint build failpoints $(DRIVERS) $(PEERS) ## run every check: lints,
 	HLSKEY_BIN="$(HLSKEY)" HLSKEY_FAILPOINTS_BIN="$(FAILPOINTS)" cargo nextest run --locked
 	cargo nextest run --locked --profile postgres
 	cargo test --locked --doc --quiet
-	node --test web/page/
+	node --test web/page/ web/watch/
 
 lint: tools $(PLAYER) ## check format, lints, documentation, licences and scripts
 	cargo fmt --check
@@ -49,7 +49,7 @@ lint: tools $(PLAYER) ## check format, lints, documentation, licences and script
 	cargo fetch --locked --quiet
 	cargo deny --offline --log-level error check licenses bans sources
 	shopt -s nullglob
-	for script in web/page/*.js tests/*/*.mjs; do node --check "$$script"; done
+	for script in web/page/*.js web/watch/*.js tests/*/*.mjs; do node --check "$$script"; done
 	for script in tools/*.sh web/clip/*.sh .ci/run; do bash -n "$$script"; done
 	for script in tests/python/*.py; do python3 -c "import ast, sys; ast.parse(sys.stdin.read())" <"$$script"; done
 

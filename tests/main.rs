@@ -120,4 +120,6 @@ mod viewers;
 #[cfg(test)]
 mod vod;
 #[cfg(test)]
+mod watch;
+#[cfg(test)]
 mod windows;

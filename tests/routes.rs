@@ -39,7 +39,7 @@ const OPEN: [u16; 6] = [200; 6];
 const DELIVERED: [u16; 6] = [401, 401, 401, 404, 403, 200];
 const UNFILED: [u16; 6] = [401, 401, 401, 404, 403, 404];
 /// Rows that take something away stand last.
-const MATRIX: [Row; 56] = {
+const MATRIX: [Row; 60] = {
     use Listener::{Ops, Public};
     use Right::{Operator, Packager, Viewer};
     let managed = [401, 401, 401, 403, 403, 200];
@@ -66,6 +66,10 @@ const MATRIX: [Row; 56] = {
         ),
         Row(Public, "GET", "/hls/{stream}/{file}", Viewer, OPEN),
         Row(Public, "HEAD", "/hls/{stream}/{file}", Viewer, OPEN),
+        Row(Public, "GET", "/watch/{stream}", Viewer, OPEN),
+        Row(Public, "HEAD", "/watch/{stream}", Viewer, OPEN),
+        Row(Public, "GET", PLAYER, Viewer, OPEN),
+        Row(Public, "HEAD", PLAYER, Viewer, OPEN),
         Row(Public, "GET", "/v1/openapi.json", Viewer, OPEN),
         Row(Public, "GET", "/v1/streams", Packager, LISTED),
         Row(Public, "GET", STREAMS, Packager, managed),

@@ -21,6 +21,9 @@ pub struct Problem {
     /// What was wrong with this request, where the caller may know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Of a viewer's refusal, where an app may tell: `too_many_sessions`, `displaced`, `not_entitled`, `revoked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// With the code `encryptors_unreachable`: whom a cut would have had to wait for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreachable: Vec<Unreachable>,

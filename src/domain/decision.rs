@@ -154,6 +154,13 @@ impl Denied {
         matches!(self, Self::TooManySessions | Self::Displaced)
     }
 
+    /// The word that an app may have for its viewer, whose own session or right it is about: it tells nothing
+    /// of streams, keys or other viewers.
+    pub fn viewers_word(&self) -> Option<&'static str> {
+        let is_viewers = matches!(self, Self::NotEntitled | Self::Revoked(_));
+        (is_viewers || self.is_viewers_to_mend()).then(|| self.code())
+    }
+
     /// The reason as a word for programs: in the audit trail, and where it is explained.
     pub fn code(&self) -> &'static str {
         match self {

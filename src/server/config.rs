@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::hooks::HookConfig;
 use super::key_files::KeyFolderConfig;
 use super::tls::{self, ClientFiles, Files, TlsError};
+use super::watch::WatchConfig;
 use crate::api::Text;
 use crate::domain::{Network, Timestamp};
 
@@ -54,6 +55,9 @@ pub struct Config {
     /// Needed for `/v1/play/` too. Default: neither is served.
     #[serde(default)]
     pub origin: Option<PathBuf>,
+    /// `[server.watch]`: a player page at `/watch/{stream}`. Default: none.
+    #[serde(default)]
+    pub watch: Option<WatchConfig>,
     /// `[server.ops]`.
     #[serde(default)]
     pub ops: Ops,
@@ -107,7 +111,7 @@ pub struct Packagers {
 }
 
 /// Settings that do not go together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServerConfigError {
     /// One half of a pair.
     #[error("server.packagers: certificate and private_key go together")]
@@ -123,6 +127,15 @@ pub enum ServerConfigError {
     /// More threads than any machine has cores.
     #[error("server.workers: at most {MOST_WORKERS}")]
     TooManyWorkers,
+    /// The page would have nothing to play with.
+    #[error("server.watch: built without the page's player: run `make build`")]
+    NoPlayer,
+    /// Who may embed the page is no origin.
+    #[error("server.watch.embed: '{0}' is no origin such as https://www.example.org")]
+    Embedder(String),
+    /// What playlists may be called names none.
+    #[error("server.watch.files: '{0}' is no relative path of a playlist such as master.m3u8")]
+    PlaylistName(String),
 }
 
 /// The most that actix starts.
@@ -136,6 +149,9 @@ impl ServerConfigError {
             Self::NoProxies => "proxy_protocol",
             Self::OpsNotLoopback(_) => "server.ops",
             Self::TooManyWorkers => "workers",
+            Self::NoPlayer => "server.watch",
+            Self::Embedder(_) => "embed",
+            Self::PlaylistName(_) => "files",
         }
     }
 }
@@ -184,7 +200,7 @@ impl Config {
         {
             return Err(ServerConfigError::TooManyWorkers);
         }
-        Ok(())
+        self.watch.as_ref().map_or(Ok(()), WatchConfig::check)
     }
 
     /// Whether each listener's certificate, key, authorities and lists are good at `now`.

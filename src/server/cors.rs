@@ -90,6 +90,11 @@ impl Origins {
     }
 }
 
+/// Whether `entry` is an origin as browsers spell it.
+pub(super) fn is_origin(entry: &str) -> bool {
+    origin(entry).is_ok() && !entry.contains([' ', ';', ',', '\'', '*'])
+}
+
 /// Browsers send an origin in one spelling (RFC 6454 §6.2), so any other entry would never match.
 fn origin(entry: &str) -> Result<HeaderValue, OriginError> {
     let error = || OriginError(entry.to_owned());

@@ -383,6 +383,7 @@ impl Failure {
             status: status.as_u16(),
             code: name.to_owned(),
             detail: self.detail.clone(),
+            reason: self.word().map(str::to_owned),
             unreachable: match &self.extra {
                 Some(Extra::Unreachable(missed)) => missed.clone(),
                 _ => Vec::new(),

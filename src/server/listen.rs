@@ -30,6 +30,7 @@ use super::restraint::Restraint;
 use super::routes::{self, Listener};
 use super::serve::{Hall, Workers, serve_plain, serve_tls};
 use super::tls::{Certificates, Files, TlsError, hangups, renew};
+use super::watch::Watch;
 use crate::access::Gate;
 use crate::access::audit::Trail;
 use crate::domain::{Clock, Entropy};
@@ -311,6 +312,7 @@ pub(super) struct Wiring {
     trusted: Data<TrustedProxies>,
     hooks: Data<Hooks>,
     folders: Data<KeyFolders>,
+    watch: Option<Data<Watch>>,
     public: Data<Surroundings>,
     packagers: Data<Surroundings>,
     ops: Data<Surroundings>,
@@ -345,6 +347,7 @@ impl Wiring {
             trusted: Data::new(trusted(config)),
             hooks: Data::new(hooks),
             folders: Data::new(KeyFolders::new(&config.key_folders)),
+            watch: config.watch.as_ref().map(|it| Data::new(Watch::new(it))),
             public: around(Listener::Public, origins, None),
             packagers: around(Listener::Packagers, Origins::none(), clients),
             ops: around(Listener::Ops, Origins::none(), None),
@@ -373,6 +376,9 @@ impl Wiring {
             .app_data(self.keys)
             .app_data(self.clock)
             .app_data(self.metrics.clone());
+        if let Some(watch) = self.watch {
+            app.app_data(watch);
+        }
         if let Some(root) = self.root {
             app.app_data(root);
         }

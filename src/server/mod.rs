@@ -43,6 +43,7 @@ mod streams;
 mod tls;
 mod trail;
 mod viewer;
+mod watch;
 
 pub use config::{Config, Ops, Packagers, ServerConfigError, Tls};
 pub use cors::OriginError;
@@ -54,3 +55,4 @@ pub use listen::{Deps, Server, ServerError};
 pub use pages::Page;
 pub use routes::{Listener, ROUTES, Route};
 pub use tls::{PemFault, TlsError};
+pub use watch::{WatchConfig, player_files};

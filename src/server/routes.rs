@@ -11,7 +11,7 @@ use super::dialects::speke;
 use super::error::{Code, Failure};
 use super::{
     credentials, deliver, dialects, entitlements, hooks, key_files, live, openapi, ops, origin,
-    play, progress, revocations, revoke, rotate, schedule, sessions, streams, trail,
+    play, progress, revocations, revoke, rotate, schedule, sessions, streams, trail, watch,
 };
 use crate::domain::Action;
 use crate::telemetry::{Metrics, RouteMeasures};
@@ -75,6 +75,10 @@ pub const ROUTES: &[Route] = &[
     public("HEAD", PLAY, Some(Action::Play), || web::to(play::play)),
     public("GET", HLS, None, || web::to(origin::file)),
     public("HEAD", HLS, None, || web::to(origin::file)),
+    public("GET", WATCH, None, || web::to(watch::page)),
+    public("HEAD", WATCH, None, || web::to(watch::page)),
+    public("GET", PLAYER, None, || web::to(watch::file)),
+    public("HEAD", PLAYER, None, || web::to(watch::file)),
     public("GET", "/v1/openapi.json", None, || {
         web::to(openapi::document)
     }),
@@ -209,6 +213,8 @@ const KEY: &str = "/v1/keys/{kid}";
 const KEY_FILE: &str = "/v1/key-files/{file}";
 const PLAY: &str = "/v1/play/{stream}/{file}.m3u8";
 const HLS: &str = "/hls/{stream}/{file}";
+const WATCH: &str = "/watch/{stream}";
+const PLAYER: &str = "/player/{file}";
 const STREAM: &str = "/v1/streams/{stream}";
 // Before STREAM, whose `{stream}` would swallow them; no stream's last part has such a name.
 const SCHEDULE: &str = "/v1/streams/{stream}/schedule";

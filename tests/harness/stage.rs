@@ -28,7 +28,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Encrypts a short finished ladder into the server's origin.
     pub(crate) async fn set() -> Self {
-        let serve = Serve::start("{ segments = 3 }", "").await;
+        let serve = Serve::start("{ segments = 3 }", "[server.watch]\n").await;
         let source = tempfile::tempdir().unwrap();
         let mut packager = Packager::ladder(source.path());
         packager.write_vod(6);

@@ -13,6 +13,9 @@ pub(super) fn path_of(template: &str, stage: &Stage) -> String {
         true => file,
         false => &stage.rendition,
     };
+    if template == PLAYER {
+        return "/player/watch.js".to_owned();
+    }
     let query = match template {
         RAW_KEY => format!("?kid={kid}"),
         GOOGLE => "?mux_streams=ts".to_owned(),

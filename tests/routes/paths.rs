@@ -27,3 +27,4 @@ pub(super) const HOOK: &str = "/v1/hooks/{hook}";
 pub(super) const INVALIDATE: &str = "/v1/entitlements/invalidate";
 pub(super) const CREDENTIALS: &str = "/v1/credentials";
 pub(super) const CREDENTIAL: &str = "/v1/credentials/{name}";
+pub(super) const PLAYER: &str = "/player/{file}";

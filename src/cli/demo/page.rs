@@ -2,11 +2,11 @@
 //!
 //! Must not know: where the page is served, what it is told.
 
+use crate::server::player_files;
+
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
-#[cfg(has_player)]
-const TEXT: &str = "text/plain; charset=utf-8";
 
 /// A file: its path below the page's folder, its media type, its bytes. The page itself has the
 /// empty path.
@@ -33,25 +33,9 @@ static PAGE: [File; 7] = [
     ("icon.svg", "image/svg+xml", page!("icon.svg")),
 ];
 
-#[cfg(has_player)]
-static PLAYER: Option<[File; 2]> = Some([
-    (
-        "hls.min.js",
-        SCRIPT,
-        include_bytes!("../../../web/node_modules/hls.js/dist/hls.min.js"),
-    ),
-    (
-        "hls.js.LICENSE.txt",
-        TEXT,
-        include_bytes!("../../../web/node_modules/hls.js/LICENSE"),
-    ),
-]);
-#[cfg(not(has_player))]
-static PLAYER: Option<[File; 2]> = None;
-
 /// Every file that the page needs, except `demo.json`, which tells it what to play.
 pub(super) fn files() -> Result<Vec<File>, MissingPlayer> {
-    let player = PLAYER.ok_or(MissingPlayer)?;
+    let player = player_files().ok_or(MissingPlayer)?;
     Ok(PAGE.into_iter().chain(player).collect())
 }
 

@@ -204,6 +204,8 @@ listen = "{listen}"
 origin = "hls"
 allowed_origins = ["*"]
 
+[server.watch]
+
 [server.tls]
 certificate = "certs/server.pem"
 private_key = "certs/server.key"

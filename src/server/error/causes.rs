@@ -57,6 +57,15 @@ impl From<Denied> for Failure {
     }
 }
 
+impl Failure {
+    /// What an app may have of a refusal for its viewer.
+    pub(super) fn word(&self) -> Option<&'static str> {
+        let refusal = self.refusal.as_ref();
+        let refusal = refusal.filter(|_| self.code == Code::Forbidden)?;
+        refusal.denied.viewers_word()
+    }
+}
+
 impl From<RevokeError> for Failure {
     fn from(error: RevokeError) -> Self {
         match error {
