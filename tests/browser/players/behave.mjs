@@ -20,7 +20,7 @@ export async function behave(scene) {
           }
           if (Date.now() > end) {
             const errors = state.errors.slice(-2).join("; ");
-            throw new Error(`${what}: ${errors || "in silence"}`);
+            throw new Error(`${what}: ${errors || `in silence at ${Math.round(state.time - state.from)} of the window`}`);
           }
           await new Promise((done) => { setTimeout(done, 100); });
         }
@@ -36,10 +36,10 @@ export async function behave(scene) {
   return seen;
 }
 
-async function rotation({ door, who }, wait) {
+async function rotation({ door, sign }, wait) {
   const { time } = await wait("it begins", (state) => state.time > 0);
   const end = await wait("it plays on under three keys", (state) => (
-    state.time >= time + 9 && door.kids(who).size >= 3
+    state.time >= time + 9 && door.kids(sign).size >= 3
   ));
   if (end.errors.length > 0) {
     throw new Error(end.errors.join("; "));
@@ -78,7 +78,7 @@ async function pause({ actor, newest }, wait) {
 }
 
 async function renewal(scene, wait) {
-  const { actor, door, who } = scene;
+  const { actor, door, sign } = scene;
   if (!actor.canRenew) {
     throw new Error("no way to give it another credential");
   }
@@ -91,11 +91,11 @@ async function renewal(scene, wait) {
   await scene.revoke({ session: old });
   const [since, begun] = [Date.now(), await wait("it plays", (state) => state.time > 0)];
   await wait("it plays on under new keys", (state) => (
-    door.kids(who, since).size >= 2 && (state.time >= begun.time + 4 || !inPlace && state.time > 4)
+    door.kids(sign, since).size >= 2 && (state.time >= begun.time + 4 || !inPlace && state.time > 4)
   ));
 }
 
-async function revocation({ door, who, revoke }, wait) {
+async function revocation({ door, sign, who, revoke }, wait) {
   const before = await wait("it plays", (state) => state.time > 0);
   await wait("it plays on", (state) => state.time > before.time + 1);
   await revoke({ viewer: who });
@@ -105,10 +105,10 @@ async function revocation({ door, who, revoke }, wait) {
     if (Math.abs(state.time - last) > 0.05) {
       [last, at] = [state.time, Date.now()];
     }
-    const refused = door.of(who).some((note) => note.at >= since - 1000 && [401, 403].includes(note.status));
+    const refused = door.of(sign).some((note) => note.at >= since - 1000 && [401, 403].includes(note.status));
     return refused && Date.now() - at > 6000;
   }, 90);
-  if (door.kids(who, since).size > 0) {
+  if (door.kids(sign, since).size > 0) {
     throw new Error("a key after it");
   }
 }

@@ -25,7 +25,7 @@ export function openCommand(context) {
     },
     header: async (token) => { shown.header = token; },
     load: async (url) => { run = STARTS[context.player](url, shown, context); },
-    state: async () => run.state(),
+    state: async () => ({ ...run.state(), errors: [...run.state().errors] }),
     pause: async () => run.pause(),
     resume: async () => run.resume(),
     seek: context.player === "ffmpeg" ? null : async (time) => run.seek(time),
@@ -57,7 +57,8 @@ function ffmpeg(url, { cookie, header }, { who, ca }) {
   const args = ["-nostdin", "-v", "error", "-progress", "pipe:1", "-stats_period", "0.2", "-user_agent", who];
   args.push("-tls_verify", "1", "-ca_file", ca);
   if (cookie) {
-    args.push("-cookies", `${cookie}; path=/; domain=localhost;\n`);
+    // It compares the domain with the host and its port.
+    args.push("-cookies", `${cookie}; path=/; domain=${new URL(url).host};\n`);
   }
   if (header) {
     args.push("-headers", `Authorization: Bearer ${header}\r\n`);
@@ -114,7 +115,8 @@ function vlc(url, _, { who, ca, rc }) {
     "-I", "oldrc", "--rc-fake-tty", "--rc-host", `127.0.0.1:${rc}`, "--no-color", "--vout", "dummy",
     "--aout", "dummy", "--no-xlib", "--gnutls-dir-trust", home, "--http-user-agent", who, url,
   ], options, {
-    err: (line) => /error/i.test(line) && state.errors.push(line),
+    // A connection that ends without a goodbye is no fault of what was sent before.
+    err: (line) => /error/i.test(line) && !/gnutls/.test(line) && state.errors.push(line),
   });
   let socket = null;
   const asking = setInterval(() => {

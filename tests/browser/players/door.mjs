@@ -28,7 +28,7 @@ export function openDoor({ port, upstream, certificate, key }) {
     answer.on("close", () => inner.destroy());
     request.pipe(inner);
   });
-  const of = (who) => notes.filter((note) => note.who.includes(who));
+  const of = ({ mark, from }) => notes.filter(({ who, at }) => who.includes(mark) && at >= from);
   const keys = (who, since = 0) => of(who)
     .filter(({ path, at }) => path.startsWith("/v1/keys/") && at >= since);
   return new Promise((done) => {
