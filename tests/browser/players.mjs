@@ -38,7 +38,7 @@ try {
 }
 
 async function run({ player, transport, number, patience, rc }) {
-  const who = `cell-${number}-end`;
+  const who = `cell-${number}-${randomUUID()}`;
   // VLC asks for the parts of a playlist under its own name: one VLC at a time.
   const sign = { mark: player === "VLC" ? "VLC/" : who, from: Date.now() };
   const context = { player, who, origin, ca: stage.ca, begin, rc };

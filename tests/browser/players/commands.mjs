@@ -49,6 +49,10 @@ function follow(command, args, options, { out = () => {}, err = () => {} }) {
   lines(child.stdout, out);
   lines(child.stderr, err);
   child.stdin.on("error", () => {});
+  // Nobody is left behind by a driver that fails.
+  const end = () => child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("exit", () => process.removeListener("exit", end));
   return child;
 }
 
@@ -115,8 +119,10 @@ function vlc(url, _, { who, ca, rc }) {
     "-I", "oldrc", "--rc-fake-tty", "--rc-host", `127.0.0.1:${rc}`, "--no-color", "--vout", "dummy",
     "--aout", "dummy", "--no-xlib", "--gnutls-dir-trust", home, "--http-user-agent", who, url,
   ], options, {
-    // A connection that ends without a goodbye is no fault of what was sent before.
-    err: (line) => /error/i.test(line) && !/gnutls/.test(line) && state.errors.push(line),
+    // It has no desktop, and a connection that ends without a goodbye was of use before.
+    err: (line) => (
+      /error/i.test(line) && !/gnutls| interface | libvlc /.test(line) && state.errors.push(line)
+    ),
   });
   let socket = null;
   const asking = setInterval(() => {
