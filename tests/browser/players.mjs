@@ -50,6 +50,7 @@ async function run({ player, transport, number, patience, rc }) {
     const requests = door.keys(sign).filter(({ status }) => status === 200);
     return {
       player, transport, behaviours,
+      refused: door.of(sign).filter(({ status }) => status >= 400).slice(0, 5),
       keys: door.kids(sign).size,
       requests: requests.length,
       cached: await actor.cached().catch(() => 0),
