@@ -151,6 +151,7 @@ fn told(command: &str) -> String {
     let mut numbers = words.filter(|word| {
         word.starts_with(|c: char| c.is_ascii_digit())
             && word.contains('.')
+            && *word != "1.0" // of the command's own name
             && word.chars().all(|c| c.is_ascii_digit() || c == '.')
     });
     numbers
