@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo build failpoints test lint bench fuzz fmt clip rust tools
+.PHONY: help demo build failpoints test players lint bench fuzz fmt clip rust tools
 
 # The program must be at target/release/hlskey, whatever the environment says.
 export CARGO_TARGET_DIR := $(CURDIR)/target
@@ -39,6 +39,9 @@ test: tools lint build failpoints $(DRIVERS) $(PEERS) ## run every check: lints,
 	cargo test --locked --doc --quiet
 	node --test web/page/ web/watch/
 
+players: tools build $(DRIVERS) ## play by every player and every transport, ten minutes: writes docs/PLAYERS.md
+	HLSKEY_BIN="$(HLSKEY)" cargo nextest run --locked --test it --run-ignored only -E 'test(/^players::the_whole_matrix/)'
+
 lint: tools $(PLAYER) ## check format, lints, documentation, licences and scripts
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
@@ -49,7 +52,7 @@ lint: tools $(PLAYER) ## check format, lints, documentation, licences and script
 	cargo fetch --locked --quiet
 	cargo deny --offline --log-level error check licenses bans sources
 	shopt -s nullglob
-	for script in web/page/*.js web/watch/*.js tests/*/*.mjs; do node --check "$$script"; done
+	for script in web/page/*.js web/watch/*.js tests/*/*.mjs tests/browser/players/*.mjs; do node --check "$$script"; done
 	for script in tools/*.sh web/clip/*.sh .ci/run; do bash -n "$$script"; done
 	for script in tests/python/*.py; do python3 -c "import ast, sys; ast.parse(sys.stdin.read())" <"$$script"; done
 
@@ -92,6 +95,11 @@ tools: rust
 	@tools/need.sh ffmpeg=ffmpeg chromium=chromium,fonts-dejavu-core node=nodejs npm=npm python3=python3 ps=procps systemd-analyze=systemd \
 	    $(INITDB)=postgresql faketime=faketime openssl=openssl php=php-cli /usr/sbin/nginx=nginx
 	@[ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || tools/need.sh ngx_rtmp_module=libnginx-mod-rtmp
+	@tools/need.sh cvlc=vlc-bin,vlc-plugin-base gst-launch-1.0=gstreamer1.0-tools
+	@/usr/bin/python3 -c "import gi; gi.require_version('Gst', '1.0'); from gi.repository import Gst" 2>/dev/null \
+	    || tools/need.sh gst-python=python3-gst-1.0,gir1.2-gst-plugins-base-1.0
+	@gst-inspect-1.0 hlsdemux2 >/dev/null 2>&1 && gst-inspect-1.0 avdec_h264 >/dev/null 2>&1 && gst-inspect-1.0 playbin3 >/dev/null 2>&1 && gst-inspect-1.0 tsdemux >/dev/null 2>&1 \
+	    || tools/need.sh gst-plugins=gstreamer1.0-plugins-base,gstreamer1.0-plugins-good,gstreamer1.0-plugins-bad,gstreamer1.0-libav
 	cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest

@@ -64,6 +64,8 @@ mod parts;
 #[cfg(test)]
 mod pipelines;
 #[cfg(test)]
+mod players;
+#[cfg(test)]
 mod points;
 #[cfg(test)]
 mod policies;

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-const FLAGS = [
+export const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
