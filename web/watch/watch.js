@@ -256,6 +256,9 @@ function tick() {
   }
   if (state.fault) {
     cover();
+  } else if (state.phase === "playing" && navigator.onLine === false && !video.paused && ahead() < 0.3) {
+    // hls.js waits for the connection without a word.
+    showFault(fault("offline"));
   } else if (state.phase === "playing" && !video.paused && video.readyState >= 3) {
     state.recovered = video.currentTime > resumeAt + 10 ? 0 : state.recovered;
     view.showStatus(engine.isLive ? "Live" : "Playing");
