@@ -177,6 +177,7 @@ function showFault(found) {
     return;
   }
   retry = found.retryIn === null ? null : { at: Date.now() + found.retryIn * 1000, then: start };
+  view.showCountdown(found.retryIn);
   cover();
 }
 
