@@ -1,6 +1,8 @@
 // Two ways to play: hls.js through media source extensions, or the browser's own HLS. Both show the same face to
 // the page. Knows no page and no words; of the session, what opens a URL.
 
+/** Seconds that hls.js loads ahead at most. */
+const MOST_BUFFERED = 30;
 const HLS_TYPE = "application/vnd.apple.mpegurl";
 
 /** Which way to play here: `wanted` if that works, hls.js where it does, native where not; null for neither. */
@@ -58,6 +60,8 @@ export class HlsEngine {
     this.#hls?.destroy();
     this.#hls = new Hls({
       startPosition: at,
+      // Who is refused should not go on for minutes by what lies in the buffer.
+      maxMaxBufferLength: MOST_BUFFERED,
       enableID3MetadataCues: false,
       enableEmsgMetadataCues: false,
       xhrSetup: (xhr, asked) => this.#open(xhr, asked),

@@ -177,6 +177,7 @@ function showFault(found) {
     return;
   }
   retry = found.retryIn === null ? null : { at: Date.now() + found.retryIn * 1000, then: start };
+  view.showCountdown(found.retryIn);
   cover();
 }
 
@@ -256,6 +257,9 @@ function tick() {
   }
   if (state.fault) {
     cover();
+  } else if (state.phase === "playing" && navigator.onLine === false && !video.paused && ahead() < 0.3) {
+    // hls.js waits for the connection without a word.
+    showFault(fault("offline"));
   } else if (state.phase === "playing" && !video.paused && video.readyState >= 3) {
     state.recovered = video.currentTime > resumeAt + 10 ? 0 : state.recovered;
     view.showStatus(engine.isLive ? "Live" : "Playing");
