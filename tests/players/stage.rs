@@ -43,7 +43,8 @@ impl Stage {
         let source = tempfile::tempdir().unwrap();
         let sink = serve.origin().join(STREAM);
         std::fs::create_dir_all(&sink).unwrap();
-        let encryptor = Encrypt::at(&serve, STREAM, source.path(), &sink).start();
+        let encryptor = Encrypt::at(&serve, STREAM, source.path(), &sink);
+        let encryptor = encryptor.start_with(&["--define"]);
         let packager = Process::start(packager(source.path()));
         Self {
             serve,
@@ -62,14 +63,12 @@ impl Stage {
         command.current_dir(root().join("tests/browser"));
         command.arg("players.mjs").arg(&file);
         let mut node = Process::start(command);
-        let list = self.serve.origin().join(STREAM).join("i.m3u8");
         let status = until("all have played", seconds(1200), async || {
             assert!(
                 self.encryptor.ended().is_none(),
                 "{}",
                 self.encryptor.stderr.text()
             );
-            put_for_all_viewers(&list);
             node.ended()
         })
         .await;
@@ -117,24 +116,4 @@ fn packager(folder: &Path) -> Command {
                 -hls_segment_filename s%d.ts i.m3u8";
     command.current_dir(folder).args(made.split_whitespace());
     command
-}
-
-/// Beside the list, one for all viewers: each brings its token in the list's own URL.
-fn put_for_all_viewers(list: &Path) {
-    let Ok(text) = std::fs::read_to_string(list) else {
-        return;
-    };
-    let define = "#EXTM3U\n#EXT-X-VERSION:11\n#EXT-X-DEFINE:QUERYPARAM=\"token\"";
-    let lines = text
-        .lines()
-        .filter(|line| !line.starts_with("#EXT-X-VERSION:"));
-    let lines = lines.map(|line| match line {
-        "#EXTM3U" => define.to_owned(),
-        key if key.starts_with("#EXT-X-KEY:") => key.replace("\",IV=", "?token={$token}\",IV="),
-        other => other.to_owned(),
-    });
-    let text = lines.collect::<Vec<_>>().join("\n") + "\n";
-    let aside = list.with_file_name(".define.tmp");
-    std::fs::write(&aside, text).unwrap();
-    std::fs::rename(&aside, list.with_file_name("i.define.m3u8")).unwrap();
 }
