@@ -66,9 +66,9 @@ pub(super) struct Watch {
     policy: String,
 }
 
-/// Scripts and styles only from files of ours; media and playlists from wherever the stream says.
+/// Scripts and styles only from files of ours; `data:` is how hls.js makes tracks of subtitles; media and playlists from wherever the stream says.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
-    media-src 'self' https: blob:; connect-src 'self' https:; worker-src 'self' blob:; base-uri 'none'; \
+    media-src 'self' https: blob: data:; connect-src 'self' https:; worker-src 'self' blob:; base-uri 'none'; \
     form-action 'none'; frame-ancestors ";
 
 impl Watch {
