@@ -12,14 +12,7 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 use std::arch::is_x86_feature_detected;
-use std::arch::x86_64::{
-    __m128i, __m256i, __m512i, _mm_aesenc_si128, _mm_aesenclast_si128, _mm_aeskeygenassist_si128,
-    _mm_loadu_si128, _mm_setzero_si128, _mm_shuffle_epi32, _mm_slli_si128, _mm_storeu_si128,
-    _mm_xor_si128, _mm256_aesenc_epi128, _mm256_aesenclast_epi128, _mm256_loadu2_m128i,
-    _mm256_setzero_si256, _mm256_storeu2_m128i, _mm256_xor_si256, _mm512_aesenc_epi128,
-    _mm512_aesenclast_epi128, _mm512_castsi128_si512, _mm512_extracti32x4_epi32,
-    _mm512_inserti32x4, _mm512_setzero_si512, _mm512_xor_si512,
-};
+use std::arch::x86_64::*;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -166,42 +159,18 @@ macro_rules! register {
     };
 }
 
-register!(
-    __m128i,
-    1,
-    ["aes", "sse2"],
-    "aes,sse2",
-    _mm_setzero_si128,
-    _mm_xor_si128,
-    _mm_aesenc_si128,
-    _mm_aesenclast_si128,
-    gather_one,
-    scatter_one
-);
-register!(
-    __m256i,
-    2,
-    ["aes", "avx2", "vaes"],
-    "aes,avx2,vaes",
-    _mm256_setzero_si256,
-    _mm256_xor_si256,
-    _mm256_aesenc_epi128,
-    _mm256_aesenclast_epi128,
-    gather_two,
-    scatter_two
-);
-register!(
-    __m512i,
-    4,
-    ["aes", "avx512f", "vaes"],
-    "aes,avx512f,vaes",
-    _mm512_setzero_si512,
-    _mm512_xor_si512,
-    _mm512_aesenc_epi128,
-    _mm512_aesenclast_epi128,
-    gather_four,
-    scatter_four
-);
+register! {
+    __m128i, 1, ["aes", "sse2"], "aes,sse2",
+    _mm_setzero_si128, _mm_xor_si128, _mm_aesenc_si128, _mm_aesenclast_si128, gather_one, scatter_one
+}
+register! {
+    __m256i, 2, ["aes", "avx2", "vaes"], "aes,avx2,vaes",
+    _mm256_setzero_si256, _mm256_xor_si256, _mm256_aesenc_epi128, _mm256_aesenclast_epi128, gather_two, scatter_two
+}
+register! {
+    __m512i, 4, ["aes", "avx512f", "vaes"], "aes,avx512f,vaes",
+    _mm512_setzero_si512, _mm512_xor_si512, _mm512_aesenc_epi128, _mm512_aesenclast_epi128, gather_four, scatter_four
+}
 
 /// As [`Register::gather`].
 #[inline(always)]

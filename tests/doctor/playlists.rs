@@ -119,7 +119,7 @@ pub(crate) const LISTS: [Row; 25] = [
         }
     }),
     row("clock-skew", Vod, "", |_, reply| {
-        reply.set("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+        reply.set("date", "Sun, 06 Nov 1994 08:49:37 GMT");
     }),
     row("date-skew", Live, "--once", |request, reply| {
         if request.is_media() {
