@@ -38,7 +38,7 @@ pub(super) struct DoctorArgs {
     /// The stream's multivariant playlist, or a media playlist, with what a viewer's URL has.
     #[arg(required_unless_present = "codes")]
     url: Option<Url>,
-    /// The page that plays the stream, such as https://www.example.org; without it, one beside the
+    /// The page that plays the stream, such as `https://www.example.org`; without it, one beside the
     /// playlist.
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<Url>,
