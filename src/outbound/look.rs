@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 use super::address::literal;
-use super::{Answer, Client, OutboundError, body_of, failure};
+use super::{Answer, Client, OutboundError, answer_of};
 
 impl Client {
     /// Asks for any URL by any method, with these headers; whatever the status, a body longer than
@@ -20,7 +20,7 @@ impl Client {
         headers: &[(HeaderName, String)],
         limit: usize,
     ) -> Result<Answer, OutboundError> {
-        self.check_literal(url)?;
+        self.check_literal(url.host_str().unwrap_or_default(), literal(url))?;
         let mut sent = HeaderMap::new();
         for (name, value) in headers {
             let mut value = HeaderValue::try_from(value).map_err(|_| OutboundError::Header)?;
@@ -28,20 +28,13 @@ impl Client {
             sent.append(name.clone(), value);
         }
         let request = self.http.request(method, url.clone()).headers(sent);
-        let response = request.send().await.map_err(failure)?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = body_of(response, limit).await?;
-        Ok(Answer {
-            status,
-            headers,
-            body,
-        })
+        answer_of(request, limit).await
     }
 
     /// Where the host of `url` lies, as far as requests may go there; never empty.
     pub async fn places(&self, url: &Url) -> Result<Vec<SocketAddr>, OutboundError> {
-        self.check_literal(url)?;
         let host = url.host_str().unwrap_or_default();
+        self.check_literal(host, literal(url))?;
         let port = url.port_or_known_default().unwrap_or(443);
         if let Some(ip) = literal(url) {
             return Ok(vec![SocketAddr::new(ip, port)]);
@@ -54,17 +47,6 @@ impl Client {
         match allowed.is_empty() {
             true => Err(OutboundError::Forbidden(host.to_owned())),
             false => Ok(allowed),
-        }
-    }
-
-    /// A literal address is looked up by nobody, and so would pass the resolver by.
-    fn check_literal(&self, url: &Url) -> Result<(), OutboundError> {
-        let host = url.host_str().unwrap_or_default();
-        match literal(url) {
-            Some(ip) if !self.reach.allows(host, ip) => {
-                Err(OutboundError::Forbidden(host.to_owned()))
-            }
-            _ => Ok(()),
         }
     }
 }

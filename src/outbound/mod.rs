@@ -194,21 +194,30 @@ impl Client {
         request: RequestBuilder,
         limit: usize,
     ) -> Result<Answer, OutboundError> {
-        // A literal address is looked up by nobody, and so would pass the resolver by.
-        if let Some(ip) = address.literal()
-            && !self.reach.allows(address.host(), ip)
-        {
-            return Err(OutboundError::Forbidden(address.host().to_owned()));
-        }
-        let response = request.send().await.map_err(failure)?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = body_of(response, limit).await?;
-        Ok(Answer {
-            status,
-            headers,
-            body,
-        })
+        self.check_literal(address.host(), address.literal())?;
+        answer_of(request, limit).await
     }
+
+    /// A literal address is looked up by nobody, and so would pass the resolver by.
+    fn check_literal(&self, host: &str, literal: Option<IpAddr>) -> Result<(), OutboundError> {
+        match literal {
+            Some(ip) if !self.reach.allows(host, ip) => {
+                Err(OutboundError::Forbidden(host.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn answer_of(request: RequestBuilder, limit: usize) -> Result<Answer, OutboundError> {
+    let response = request.send().await.map_err(failure)?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = body_of(response, limit).await?;
+    Ok(Answer {
+        status,
+        headers,
+        body,
+    })
 }
 
 impl Answer {

@@ -52,7 +52,7 @@ pub(super) async fn look(args: &DoctorArgs) -> anyhow::Result<Report> {
     for kit in &kits {
         let mut walk = Walk::new(kit, &mut faults);
         walk.go().await;
-        outcomes.push(Outcome::of(walk));
+        outcomes.push(walk.outcome);
     }
     if let (true, Some(why)) = (faults.is_empty(), nothing(&outcomes)) {
         bail!("nothing can be looked at: {why}");

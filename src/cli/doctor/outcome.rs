@@ -1,4 +1,4 @@
-//! What one client's walk came to.
+//! What one client met on its way.
 //!
 //! Must not know: how it went.
 
@@ -8,20 +8,20 @@ use reqwest::Url;
 
 use super::client::{Client, Kit};
 use super::media::Rendition;
-use super::walk::Walk;
 use crate::crypto::ContentKey;
 
-/// The end of one walk.
+/// As far as it has come.
 pub(super) struct Outcome<'a> {
     pub(super) kit: &'a Kit,
-    /// Why it does not play; `None` if it does.
+    /// Why it does not play: the first thing that it stumbled over; `None` if it does.
     pub(super) why: Option<String>,
     pub(super) renditions: Vec<Rendition>,
+    /// Keys by URI; `None` where it did not get one.
     pub(super) keys: BTreeMap<String, Option<ContentKey>>,
     /// A credential was shown for a key and refused.
     pub(super) was_refused: bool,
     pub(super) by: Ways,
-    /// No playlist ever came.
+    /// No playlist ever came: nothing could be looked at.
     pub(super) silent: Option<String>,
 }
 
@@ -35,15 +35,16 @@ pub(super) struct Ways {
 }
 
 impl<'a> Outcome<'a> {
-    pub(super) fn of(walk: Walk<'a, '_>) -> Self {
+    /// Of a client that has asked for nothing yet.
+    pub(super) fn of(kit: &'a Kit) -> Self {
         Self {
-            kit: walk.kit,
-            why: walk.why,
-            renditions: walk.renditions,
-            keys: walk.keys,
-            was_refused: walk.was_refused,
-            by: walk.by,
-            silent: walk.silent,
+            kit,
+            why: None,
+            renditions: Vec::new(),
+            keys: BTreeMap::new(),
+            was_refused: false,
+            by: Ways::default(),
+            silent: None,
         }
     }
 

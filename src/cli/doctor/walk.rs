@@ -3,8 +3,6 @@
 //!
 //! Must not know: how a fault is printed.
 
-use std::collections::BTreeMap;
-
 use reqwest::Url;
 
 use super::ask::{Seen, What, ask};
@@ -14,25 +12,14 @@ use super::code;
 use super::define::{self, Values};
 use super::fault::{Faults, Place};
 use super::media::{self, Rendition};
-use super::outcome::Ways;
+use super::outcome::Outcome;
 use super::shown::shown;
-use crate::crypto::ContentKey;
 use crate::playlist::{ChildKind, MediaPlaylist, Playlist, Segment};
 
-/// What one client met.
+/// One client under way.
 pub(super) struct Walk<'a, 'f> {
-    pub(super) kit: &'a Kit,
+    pub(super) outcome: Outcome<'a>,
     pub(super) faults: &'f mut Faults,
-    /// Why it does not play: the first thing that it stumbled over.
-    pub(super) why: Option<String>,
-    pub(super) renditions: Vec<Rendition>,
-    /// Keys by URI; `None` where it did not get one.
-    pub(super) keys: BTreeMap<String, Option<ContentKey>>,
-    /// A credential was shown for a key and refused.
-    pub(super) was_refused: bool,
-    pub(super) by: Ways,
-    /// No playlist ever came: nothing could be looked at.
-    pub(super) silent: Option<String>,
 }
 
 /// The most keys of one rendition that are asked for.
@@ -41,19 +28,13 @@ const MOST_KEYS: usize = 16;
 impl<'a, 'f> Walk<'a, 'f> {
     pub(super) fn new(kit: &'a Kit, faults: &'f mut Faults) -> Self {
         Self {
-            kit,
+            outcome: Outcome::of(kit),
             faults,
-            why: None,
-            renditions: Vec::new(),
-            keys: BTreeMap::new(),
-            was_refused: false,
-            by: Ways::default(),
-            silent: None,
         }
     }
 
     pub(super) async fn go(&mut self) {
-        let top = self.kit.top.clone();
+        let top = self.outcome.kit.top.clone();
         let Some((seen, text)) = self.playlist("", &top, &Values::new()).await else {
             return;
         };
@@ -120,7 +101,7 @@ impl<'a, 'f> Walk<'a, 'f> {
         }
         let written = String::from_utf8_lossy(&seen.body).into_owned();
         let resolved = define::resolve(&written, &seen.url, above);
-        self.by.define |= resolved.by_query;
+        self.outcome.by.define |= resolved.by_query;
         if let Some(name) = resolved.missing.first() {
             let place = self.place(rendition, &seen.url);
             let text = format!("EXT-X-DEFINE of {name} has no value here");
@@ -156,12 +137,12 @@ impl<'a, 'f> Walk<'a, 'f> {
         for segment in rendition.ends() {
             self.segment(&rendition, &segment).await;
         }
-        self.renditions.push(rendition);
+        self.outcome.renditions.push(rendition);
     }
 
     async fn keys_of(&mut self, rendition: &Rendition) {
         for url in rendition.keys().into_iter().take(MOST_KEYS) {
-            if self.keys.contains_key(url.as_str()) {
+            if self.outcome.keys.contains_key(url.as_str()) {
                 continue;
             }
             let place = self.place(&rendition.name, &url);
@@ -170,7 +151,7 @@ impl<'a, 'f> Walk<'a, 'f> {
             }
             let seen = self.get(What::Key, &rendition.name, &url, None).await;
             let key = seen.and_then(|seen| check::key::judge(self, &rendition.name, &url, &seen));
-            self.keys.insert(url.to_string(), key);
+            self.outcome.keys.insert(url.to_string(), key);
         }
     }
 
@@ -201,19 +182,21 @@ impl<'a, 'f> Walk<'a, 'f> {
         range: Option<crate::playlist::ByteRange>,
     ) -> Option<Seen> {
         let range = range.map(|it| format!("bytes={}-{}", it.offset(), it.end() - 1));
-        match ask(self.kit, what, url, range.as_deref()).await {
+        match ask(self.outcome.kit, what, url, range.as_deref()).await {
             Ok(seen) => {
                 let place = self.place(rendition, url);
                 check::answer::judge(&seen, place, self.faults);
-                if let Some(why) = check::cors::judge(self.kit, &seen, place, self.faults).await {
+                if let Some(why) =
+                    check::cors::judge(self.outcome.kit, &seen, place, self.faults).await
+                {
                     self.stop(why);
                 }
                 Some(seen)
             }
             Err(error) => {
                 let why = format!("{}: {error}", shown(url));
-                if url == &self.kit.top {
-                    self.silent = Some(why.clone());
+                if url == &self.outcome.kit.top {
+                    self.outcome.silent = Some(why.clone());
                 } else {
                     let place = self.place(rendition, url);
                     self.faults
@@ -233,28 +216,29 @@ impl<'a, 'f> Walk<'a, 'f> {
 
     /// It does not play any more, for this reason if it is the first.
     pub(super) fn stop(&mut self, why: String) {
-        self.why.get_or_insert(why);
+        self.outcome.why.get_or_insert(why);
     }
 
     pub(super) fn place<'p>(&self, rendition: &'p str, url: &'p Url) -> Place<'p> {
         Place {
-            client: Some(self.kit.client),
+            client: Some(self.outcome.kit.client),
             ..Place::of_rendition(rendition, url)
         }
     }
 
     /// Whether it has anything to show at `url`, by whichever way.
     pub(super) fn has_credential(&self, url: &Url) -> bool {
-        let shows = self.kit.shows(url, true);
+        let shows = self.outcome.kit.shows(url, true);
         let in_url = url.query().is_some() || super::shown::has_token_in_path(url);
         in_url || shows.bearer.is_some() || shows.cookies.is_some()
     }
 
     /// Whether it is one that could use what was given to the doctor.
     pub(super) fn was_equipped(&self) -> bool {
-        let can_cookie = matches!(self.kit.client, Client::Native | Client::HlsJs);
-        let queried = super::shown::without_tokens(&self.kit.top, None) != self.kit.top;
-        queried || self.kit.has_bearer() || (can_cookie && self.kit.with_cookies)
+        let can_cookie = matches!(self.outcome.kit.client, Client::Native | Client::HlsJs);
+        let queried =
+            super::shown::without_tokens(&self.outcome.kit.top, None) != self.outcome.kit.top;
+        queried || self.outcome.kit.has_bearer() || (can_cookie && self.outcome.kit.with_cookies)
     }
 }
 

@@ -10,13 +10,15 @@ use crate::playlist::Segment;
 /// Names each clear rendition.
 pub(in super::super) fn ladder(walk: &mut Walk<'_, '_>) {
     let there = walk
+        .outcome
         .renditions
         .iter()
         .filter(|it| !it.list.segments().is_empty());
     let (encrypted, clear): (Vec<_>, Vec<_>) = there.partition(|it| it.is_encrypted());
     if encrypted.is_empty() && !clear.is_empty() {
-        let place = Place::of_url(&walk.kit.top);
-        let text = format!("{} media playlists without EXT-X-KEY", clear.len());
+        let place = Place::of_url(&walk.outcome.kit.top);
+        let names: Vec<_> = clear.iter().map(|it| it.name.as_str()).collect();
+        let text = format!("no EXT-X-KEY in {}", names.join(", "));
         walk.faults.add(&code::STREAM_CLEAR, place, text);
         return;
     }

@@ -24,9 +24,9 @@ pub(in super::super) fn judge(
         refused(walk, rendition, url, seen);
         return None;
     }
-    walk.by.bearer |= seen.with_bearer;
-    walk.by.cookie |= seen.with_cookies;
-    walk.by.query |= url.query().is_some();
+    walk.outcome.by.bearer |= seen.with_bearer;
+    walk.outcome.by.cookie |= seen.with_cookies;
+    walk.outcome.by.query |= url.query().is_some();
     let place = walk.place(rendition, url);
     super::cache::key(seen, place, walk.faults);
     if let Some(code) = fault_of(&seen.body) {
@@ -60,23 +60,25 @@ fn refused(walk: &mut Walk<'_, '_>, rendition: &str, url: &Url, seen: &Seen) {
 fn unauthorized(walk: &mut Walk<'_, '_>, rendition: &str, url: &Url, status: u16) {
     let place = walk.place(rendition, url);
     if walk.has_credential(url) {
-        walk.was_refused = true;
+        walk.outcome.was_refused = true;
         // From another address, that is judged when it is known what the others got.
-        if walk.kit.client != Client::Casting {
+        if walk.outcome.kit.client != Client::Casting {
             let text = format!("status {status}, with a credential");
             walk.faults.add(&code::KEY_REFUSED, place, text);
         }
         return;
     }
-    let was_queried = without_tokens(&walk.kit.top, None) != walk.kit.top;
+    let was_queried = without_tokens(&walk.outcome.kit.top, None) != walk.outcome.kit.top;
     if was_queried {
         let text = format!("status {status}: the playlist's URL has a token, the key's has none");
         walk.faults.add(&code::TOKEN_NOT_ON_KEY, place, text);
     }
-    if walk.kit.held_back(url) {
+    if walk.outcome.kit.held_back(url) {
         let text = "a cookie for the key is held back: it is of another site than the page";
         walk.faults.add(&code::COOKIE_SITE, place, text);
-    } else if walk.kit.with_cookies && matches!(walk.kit.client, Client::Native | Client::HlsJs) {
+    } else if walk.outcome.kit.with_cookies
+        && matches!(walk.outcome.kit.client, Client::Native | Client::HlsJs)
+    {
         let text = "no cookie fits both the key's URL and the playlist's";
         walk.faults.add(&code::COOKIE_SCOPE, place, text);
     }

@@ -78,7 +78,7 @@ fn tell(
 
 fn key(walk: &Walk<'_, '_>, rendition: &Rendition, tag: &KeyTag) -> Option<ContentKey> {
     let url = rendition.join(&tag.uri)?;
-    walk.keys.get(url.as_str()).cloned().flatten()
+    walk.outcome.keys.get(url.as_str()).cloned().flatten()
 }
 
 fn iv(tag: &KeyTag, msn: u64) -> Iv {
