@@ -13,9 +13,6 @@ use crate::playlist::{QueryParameter, SharedError, is_shared_name, shared, share
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sharing(Option<QueryParameter>);
 
-/// What tells a shared form from whatever else may lie there.
-const OURS: &str = "#EXT-X-DEFINE:QUERYPARAM=";
-
 impl Sharing {
     pub(super) fn new(parameter: Option<QueryParameter>) -> Self {
         Self(parameter)
@@ -36,7 +33,8 @@ impl Sharing {
         self.0.as_ref().map(|parameter| shared(text, parameter))
     }
 
-    /// Swaps a playlist in pieces, and its shared form. Neither counts as swapped before both are.
+    /// Swaps a playlist in pieces, and its shared form, which is not read for that. Neither counts as swapped before
+    /// both are.
     pub(super) fn swap(
         &self,
         sink: &mut DirSink,
@@ -44,9 +42,13 @@ impl Sharing {
         text: &[&[u8]],
     ) -> Result<(), SinkError> {
         sink.write_list(at, text)?;
-        match self.0 {
+        let (Some(_), Some(path)) = (&self.0, Self::path(at)) else {
+            return Ok(());
+        };
+        let text = text.concat();
+        match self.form(&String::from_utf8_lossy(&text)) {
+            Some(form) => sink.write_playlist(&path, &form.map_err(|error| no_form(&path, error))?),
             None => Ok(()),
-            Some(_) => self.level(sink, at, &String::from_utf8_lossy(&text.concat())),
         }
     }
 
@@ -60,16 +62,26 @@ impl Sharing {
         let Some(path) = Self::path(at) else {
             return Ok(());
         };
-        let failed = |error: SharedError| SinkError {
-            path: path.to_string(),
-            source: io::Error::other(error),
-        };
         let there = sink.playlist(&path).ok().flatten();
-        match self.form(text).transpose().map_err(failed)? {
+        let form = self.form(text).transpose();
+        match form.map_err(|error| no_form(&path, error))? {
             Some(form) if there.as_deref() == Some(&form) => Ok(()),
             Some(form) => sink.write_playlist(&path, &form),
-            None if there.is_some_and(|there| there.contains(OURS)) => sink.remove(&path),
+            None if there.is_some_and(|there| is_ours(&there)) => sink.remove(&path),
             None => Ok(()),
         }
     }
+}
+
+fn no_form(path: &Beneath, error: SharedError) -> SinkError {
+    SinkError {
+        path: path.to_string(),
+        source: io::Error::other(error),
+    }
+}
+
+/// Whether it is a shared form. A source may have a playlist of such a name, and a parameter in it, but no list that is
+/// published of it asks for children or keys with that.
+fn is_ours(text: &str) -> bool {
+    text.contains("#EXT-X-DEFINE:QUERYPARAM=") && text.contains("={$")
 }
