@@ -6,15 +6,15 @@
 
 use std::sync::OnceLock;
 
-use actix_web::http::header::{self, EntityTag, IfNoneMatch};
+use actix_web::http::header::{self, EntityTag};
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 use super::config::ServerConfigError;
 use super::cors::is_origin;
 use super::error::{Code, Failure};
-use super::files::{bytes_or_head, gzip};
+use super::files::{bytes_or_head, gzip, has_copy};
 use super::origin::takes_gzip;
 use crate::crypto::{hex_of, sha256};
 use crate::domain::StreamId;
@@ -170,13 +170,7 @@ impl Asset {
         let gzipped = takes_gzip(request) && !packed.is_empty();
         // Two representations, so two tags (RFC 9110 §8.8.3.3).
         let tag = EntityTag::new_strong(format!("{tag}{}", if gzipped { "-gzip" } else { "" }));
-        let known = request.headers().contains_key(header::IF_NONE_MATCH);
-        let known = known.then(|| request.get_header::<IfNoneMatch>()).flatten();
-        let is_known = match known {
-            Some(IfNoneMatch::Items(tags)) => tags.iter().any(|it| it.weak_eq(&tag)),
-            Some(IfNoneMatch::Any) => true,
-            None => false,
-        };
+        let is_known = has_copy(request, &tag);
         let mut answer = match is_known {
             true => HttpResponse::NotModified(),
             false => HttpResponse::Ok(),

@@ -34,14 +34,21 @@ impl Validators {
 /// Whether the caller's copy is still good, so that 304 answers it.
 pub(crate) fn is_fresh(request: &HttpRequest, now: &Validators) -> bool {
     if request.headers().contains_key(header::IF_NONE_MATCH) {
-        return match request.get_header::<IfNoneMatch>() {
-            Some(IfNoneMatch::Any) => true,
-            Some(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&now.tag)),
-            None => false,
-        };
+        return has_copy(request, &now.tag);
     }
     let since = request.get_header::<IfModifiedSince>();
     since.is_some_and(|IfModifiedSince(since)| seconds(now.modified) <= seconds(since))
+}
+
+/// Whether the caller says by tag that it has this representation.
+pub(crate) fn has_copy(request: &HttpRequest, now: &EntityTag) -> bool {
+    // A header that is none must not pass for `*`.
+    let said = request.headers().contains_key(header::IF_NONE_MATCH);
+    match said.then(|| request.get_header::<IfNoneMatch>()).flatten() {
+        Some(IfNoneMatch::Any) => true,
+        Some(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(now)),
+        None => false,
+    }
 }
 
 /// Whether a `Range` header still means this representation: `If-Range` agrees or is not there.

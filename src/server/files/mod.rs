@@ -13,7 +13,7 @@ mod range;
 mod root;
 
 pub(super) use body::{bytes_or_head, stream_or_head};
-pub(super) use conditional::{Validators, is_fresh, range_applies};
+pub(super) use conditional::{Validators, has_copy, is_fresh, range_applies};
 pub(super) use current::Current;
 pub(super) use gzip::{accepts_gzip, gzip};
 pub(super) use lists::{Lists, NotServed};

@@ -82,7 +82,7 @@ pub(super) async fn ask(
     request.extensions_mut().insert(spoken_for);
     let name = hook.name_of(&told);
     let decided = match wish {
-        Some(wish) => decide(&request, hook, (wish, told), (&gate, &keys)).await,
+        Some(wish) => decide(&request, hook, (wish, &name, told), (&gate, &keys)).await,
         None => {
             let shown = told.shown(true, hook.way());
             gate.connect(&shown.credential())
@@ -238,11 +238,10 @@ async fn vouched(
 async fn decide(
     request: &HttpRequest,
     hook: &Hook,
-    (wish, told): (Wish, Told),
+    (wish, name, told): (Wish, &str, Told),
     (gate, keys): (&Gate, &Keys),
 ) -> Result<(), Failure> {
     // What cannot be a stream's name is nobody's.
-    let name = hook.name_of(&told);
     let stream: StreamId = name.parse().map_err(|_| Denied::WrongStream)?;
     let is_publishers = matches!(wish, Wish::Publish | Wish::PublishOn);
     let shown = told.shown(is_publishers, hook.way());
