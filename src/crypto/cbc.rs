@@ -1,7 +1,7 @@
 //! AES-128-CBC with PKCS#7 padding over whole segments (RFC 8216 §4.3.2.4), a batch at a time.
 //!
-//! The interface takes a batch because CBC is serial within a segment and parallel across
-//! segments: SIMD lanes come behind [`encrypt_batch`] without a change to its callers.
+//! CBC is serial within a segment and parallel across segments: a batch goes through SIMD lanes side by side, and
+//! one after the other where a CPU has none.
 //!
 //! Must not know: files, playlists, where keys come from.
 
@@ -11,7 +11,7 @@ use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{
-    Path,
+    Instructions,
     batch::{Batch, is_right},
 };
 use super::{ContentKey, Iv};
@@ -63,7 +63,7 @@ pub(super) fn one_by_one(job: &mut Job<'_>) {
 /// `false`, and nothing is done, where there are no lanes.
 #[cfg(target_arch = "x86_64")]
 fn in_lanes(jobs: &mut [Job<'_>]) -> bool {
-    let path = Path::best(is_right);
+    let path = Instructions::best(is_right);
     path.is_some_and(|path| path.encrypt(&mut Batch::of(jobs)).is_some())
 }
 

@@ -46,7 +46,7 @@ pub(super) trait Supply {
 
 /// Which instructions are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Path {
+pub(super) enum Instructions {
     /// AES-NI: a lane in a register.
     Aes,
     /// VAES with 256 bits: two.
@@ -71,13 +71,13 @@ impl Segment {
     }
 }
 
-impl Path {
+impl Instructions {
     /// The widest first.
     pub(super) const ALL: [Self; 3] = [Self::Vaes512, Self::Vaes256, Self::Aes];
 
     /// The widest that this CPU has and that `is_right` says gives what the standard says.
     pub(super) fn best(is_right: impl Fn(Self) -> bool) -> Option<Self> {
-        static BEST: OnceLock<Option<Path>> = OnceLock::new();
+        static BEST: OnceLock<Option<Instructions>> = OnceLock::new();
         let find = || {
             Self::ALL
                 .into_iter()

@@ -4,7 +4,7 @@
 
 use std::mem::take;
 
-use super::{Path, Segment, Supply};
+use super::{Instructions, Segment, Supply};
 use crate::crypto::cbc::{Job, one_by_one};
 use crate::crypto::{ContentKey, Iv};
 
@@ -55,7 +55,7 @@ impl Supply for Batch<'_, '_> {
 
 /// Whether the instructions give what a cipher without them gives, in every lane and in every set of lanes. Few
 /// machines have the newest ones, so that no test has seen them all; and no segment may ever be wrong.
-pub(in crate::crypto) fn is_right(path: Path) -> bool {
+pub(in crate::crypto) fn is_right(path: Instructions) -> bool {
     let keys: Vec<_> = (0..PROVED)
         .filter_map(|n| ContentKey::from_slice(&[n; 16]))
         .collect();

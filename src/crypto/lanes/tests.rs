@@ -40,8 +40,8 @@ impl Supply for std::cell::RefCell<Late> {
     }
 }
 
-fn there() -> impl Iterator<Item = Path> {
-    let all = Path::ALL.into_iter().filter(|path| path.is_there());
+fn there() -> impl Iterator<Item = Instructions> {
+    let all = Instructions::ALL.into_iter().filter(|path| path.is_there());
     all.inspect(|path| println!("{path:?}"))
 }
 
@@ -114,7 +114,7 @@ fn a_path_proves_itself_before_it_is_used() {
         assert!(is_right(path));
     }
     let best = there().next();
-    assert_eq!(Path::best(is_right), best);
+    assert_eq!(Instructions::best(is_right), best);
 }
 
 /// A page's begin for every buffer, as large ones have.
