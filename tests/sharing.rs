@@ -276,3 +276,21 @@ async fn what_the_source_uses_the_name_for_is_refused_and_explained() {
         assert!(sink.path().join(list).exists());
     }
 }
+
+/// Without `--define` such a name is nobody's but the source's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_the_sources_own_that_is_called_so_stays() {
+    let serve = Serve::start("\"never\"", "").await;
+    let (source, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Packager::single(source.path()).write_vod(3);
+    let text = read(source.path(), "index.m3u8");
+    let head = format!("#EXT-X-VERSION:11\n{DEFINE}\n");
+    let own = text.replace("#EXT-X-VERSION:3\n", &head);
+    replace(&source.path().join("index.define.m3u8"), &own);
+    let job = Encrypt::at(&serve, "test/own", source.path(), sink.path());
+    job.once_well();
+    let published = read(sink.path(), "index.define.m3u8");
+    assert!(published.contains(DEFINE) && published.contains("/v1/keys/"));
+    job.once_well();
+    assert_eq!(read(sink.path(), "index.define.m3u8"), published);
+}
