@@ -291,6 +291,12 @@ async fn a_list_of_the_sources_own_that_is_called_so_stays() {
     job.once_well();
     let published = read(sink.path(), "index.define.m3u8");
     assert!(published.contains(DEFINE) && published.contains("/v1/keys/"));
+    let written = || {
+        let file = std::fs::metadata(sink.path().join("index.define.m3u8"));
+        file.unwrap().modified().unwrap()
+    };
+    let before = written();
     job.once_well();
     assert_eq!(read(sink.path(), "index.define.m3u8"), published);
+    assert_eq!(written(), before, "not even taken away and put back");
 }
